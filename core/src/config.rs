@@ -1,0 +1,150 @@
+//! What a node is told at its start.
+
+use core::fmt;
+use core::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Duration;
+
+/// Longest member name in bytes.
+pub const MAX_NAME: usize = 64;
+
+/// Most copies of a session beside the home's own.
+pub const MAX_BACKUPS: u8 = 7;
+
+/// Smallest datagram a node may be limited to, in bytes of UDP payload.
+pub const MIN_DATAGRAM: usize = 512;
+
+/// What a node is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Role {
+    /// Serves sessions to an application.
+    #[default]
+    Application,
+    /// Keeps copies and never serves.
+    Replica,
+}
+
+/// A node's identity and its rules. The rules must be the same on every node of a cluster.
+#[derive(Clone, Debug)]
+pub struct Config<'a> {
+    /// Name of the cluster; a datagram of another cluster changes nothing.
+    pub cluster: &'a str,
+    /// This node's name, unique in the cluster, 1 to 64 bytes. Of a Tomcat: its jvmRoute.
+    pub name: &'a str,
+    /// The address at which the others reach this node.
+    pub address: SocketAddr,
+    /// What this node is for.
+    pub role: Role,
+    /// Capacity class, the weight in placement: a node of 32 gets twice the copies of one of 16.
+    pub capacity: u8,
+    /// Probe period (Tomcat's `frequency`).
+    pub frequency: Duration,
+    /// The bound on the time from a crash to the member's removal (Tomcat's `dropTime`).
+    pub drop_time: Duration,
+    /// Copies beside the home's own, at most [`MAX_BACKUPS`].
+    pub backups: u8,
+    /// Largest datagram to send, in bytes of UDP payload. 1,232 passes every IPv6 path.
+    pub datagram: usize,
+    /// Bound on asking others for a session that this node doesn't own.
+    pub fetch_timeout: Duration,
+    /// Bound on waiting for copies of a commit, or for confirmations of an invalidation.
+    pub ack_timeout: Duration,
+    /// How long a tombstone stays when some node that may hold a copy never confirmed it.
+    pub tombstone_lifetime: Duration,
+    /// Largest value of an attribute in bytes.
+    pub max_value: usize,
+    /// Whether to announce this node to the multicast group.
+    pub beacon: bool,
+}
+
+impl Config<'_> {
+    /// Tomcat's defaults: frequency 500 ms, dropTime 3 s, one backup.
+    #[must_use]
+    pub const fn new<'a>(cluster: &'a str, name: &'a str, address: SocketAddr) -> Config<'a> {
+        Config {
+            cluster,
+            name,
+            address,
+            role: Role::Application,
+            capacity: 16,
+            frequency: Duration::from_millis(500),
+            drop_time: Duration::from_secs(3),
+            backups: 1,
+            datagram: 1_232,
+            fetch_timeout: Duration::from_millis(250),
+            ack_timeout: Duration::from_secs(3),
+            tombstone_lifetime: Duration::from_secs(7 * 24 * 3_600),
+            max_value: 1 << 20,
+            beacon: false,
+        }
+    }
+
+    /// Says what is wrong, if anything, and what would be right.
+    ///
+    /// # Errors
+    /// The first setting that can't be used.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.name.is_empty() || self.name.len() > MAX_NAME {
+            return Err(ConfigError::Name);
+        }
+        if self.datagram < MIN_DATAGRAM || self.datagram > 65_507 {
+            return Err(ConfigError::Datagram);
+        }
+        if self.backups > MAX_BACKUPS {
+            return Err(ConfigError::Backups);
+        }
+        if self.capacity == 0 {
+            return Err(ConfigError::Capacity);
+        }
+        let period = self.frequency.as_micros();
+        if period < 1_000 || self.drop_time.as_micros() < period.saturating_mul(2) {
+            return Err(ConfigError::DropTime);
+        }
+        Ok(())
+    }
+}
+
+/// A setting that can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// `backups` is above [`MAX_BACKUPS`].
+    Backups,
+    /// `capacity` is zero.
+    Capacity,
+    /// `datagram` is outside [`MIN_DATAGRAM`] to 65,507.
+    Datagram,
+    /// `frequency` is below 1 ms, or `drop_time` is below two of it.
+    DropTime,
+    /// `name` is empty or longer than [`MAX_NAME`].
+    Name,
+    /// The lent storage is too small in the part named here.
+    Storage(&'static str),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Backups => write!(f, "backups: at most {MAX_BACKUPS}"),
+            Self::Capacity => f.write_str("capacity: the class is 1 to 255"),
+            Self::Datagram => write!(f, "datagram: {MIN_DATAGRAM} to 65507 bytes"),
+            Self::DropTime => f.write_str(
+                "dropTime: at least twice the frequency, and the frequency at least 1 ms",
+            ),
+            Self::Name => write!(f, "name: 1 to {MAX_NAME} bytes, unique in the cluster"),
+            Self::Storage(part) => write!(f, "storage: too few {part}"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// What must be random at each start.
+#[derive(Clone)]
+pub struct Entropy {
+    /// Boot id: 128 random bits, never used before.
+    pub boot: [u8; 16],
+    /// Seed of this node's decisions and the secret of its challenges.
+    pub seed: [u8; 16],
+}

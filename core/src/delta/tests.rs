@@ -1,0 +1,236 @@
+//! Both directions together, over edits drawn from a seed.
+
+use super::*;
+
+/// Marsaglia's xorshift32: enough to draw edits, and the same ones on each run.
+struct Random(u32);
+
+impl Random {
+    fn next(&mut self) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        self.next() as usize % end.max(1)
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[2]
+    }
+}
+
+const CAPACITY: usize = 6000;
+
+/// A value under edit: a vector without a heap.
+#[derive(Clone)]
+struct Value {
+    bytes: [u8; CAPACITY],
+    length: usize,
+}
+
+impl Value {
+    fn drawn(random: &mut Random, length: usize) -> Self {
+        // Few different bytes, so that equal ones occur by chance as well.
+        let alphabet = [3, 17, 256][random.below(3)];
+        let bytes = core::array::from_fn(|_| random.below(alphabet) as u8);
+        Self { bytes, length }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    fn touch(&mut self, random: &mut Random) {
+        if self.length > 0 {
+            self.bytes[random.below(self.length)] = random.byte();
+        }
+    }
+
+    fn insert(&mut self, at: usize, count: usize, random: &mut Random) {
+        let count = count.min(CAPACITY - self.length);
+        self.bytes.copy_within(at..self.length, at + count);
+        self.bytes[at..at + count].fill_with(|| random.byte());
+        self.length += count;
+    }
+
+    fn remove(&mut self, at: usize, count: usize) {
+        let count = count.min(self.length - at);
+        self.bytes.copy_within(at + count..self.length, at);
+        self.length -= count;
+    }
+
+    fn shuffle(&mut self, random: &mut Random) {
+        let block = 1 + random.below(200);
+        for (place, _) in self.clone().as_bytes().chunks_exact(block).enumerate() {
+            let other = random.below(place + 1);
+            for byte in 0..block {
+                self.bytes.swap(place * block + byte, other * block + byte);
+            }
+        }
+    }
+
+    fn edit(&mut self, random: &mut Random) {
+        let (at, count) = (random.below(self.length + 1), random.below(300));
+        match random.below(9) {
+            0 | 1 => self.touch(random),
+            2 => self.insert(self.length, count, random),
+            3 => self.insert(0, count, random),
+            4 => self.insert(at, count, random),
+            5 => self.remove(at, count),
+            6 => self.remove(0, self.length),
+            7 => self.shuffle(random),
+            _ => *self = Self::drawn(random, at),
+        }
+    }
+}
+
+/// Encodes and applies; returns the delta's length.
+fn round_trip(old: &[u8], new: &[u8], limit: usize, table: &mut [u32]) -> Option<usize> {
+    let mut ops = [0; CAPACITY];
+    let mut sink = SliceSink::new(&mut ops);
+    let length = encode(old, new, limit, table, &mut sink).unwrap()?;
+    assert_eq!(sink.written(), length);
+    assert!(length <= limit && length * 4 < new.len() * 3);
+    let mut result = [0; CAPACITY];
+    let mut out = SliceSink::new(&mut result);
+    assert_eq!(
+        apply(old, &mut &ops[..length], new.len(), &mut out),
+        Ok(new.len())
+    );
+    assert_eq!(&result[..new.len()], new);
+    Some(length)
+}
+
+#[test]
+fn every_edit_comes_back() {
+    let mut random = Random(0x5eed_0001);
+    let mut table = [0; 512];
+    let mut deltas = 0;
+    for _ in 0..4000 {
+        let longest = [20, 200, 5000][random.below(3)];
+        let length = random.below(longest);
+        let old = Value::drawn(&mut random, length);
+        let mut new = old.clone();
+        for _ in 0..random.below(4) {
+            new.edit(&mut random);
+        }
+        let entries = [0, 1, 100, 128, 512][random.below(5)];
+        let limit = [usize::MAX, 100, 0][random.below(3)];
+        let made = round_trip(old.as_bytes(), new.as_bytes(), limit, &mut table[..entries]);
+        deltas += usize::from(made.is_some());
+    }
+    assert!(deltas > 1000, "{deltas}");
+}
+
+#[test]
+fn one_contiguous_change_costs_little_more_than_its_bytes() {
+    let mut random = Random(0x5eed_0002);
+    let old: [u8; 16 << 10] = core::array::from_fn(|_| random.byte());
+    let mut new = old;
+    new[7000..7100].fill_with(|| random.byte());
+    let mut ops = [0; 200];
+    let length = encode(&old, &new, 200, &mut [], &mut SliceSink::new(&mut ops))
+        .unwrap()
+        .unwrap();
+    assert!(length <= 110, "{length}");
+    assert_eq!(
+        apply(&old, &mut &ops[..length], new.len(), &mut Expected(&new)),
+        Ok(new.len())
+    );
+}
+
+/// A sink that compares instead of keeping.
+struct Expected<'a>(&'a [u8]);
+
+impl Sink for Expected<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Full)?;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_edit_that_moves_all_that_follows_needs_the_table_but_few_bytes() {
+    let mut random = Random(0x5eed_0003);
+    let old = Value::drawn(&mut random, 5000);
+    let mut new = old.clone();
+    new.insert(100, 30, &mut random);
+    new.remove(2500, 45);
+    new.touch(&mut random);
+    new.insert(4900, 7, &mut random);
+    assert_eq!(
+        round_trip(old.as_bytes(), new.as_bytes(), usize::MAX, &mut []),
+        None
+    );
+    let length = round_trip(old.as_bytes(), new.as_bytes(), usize::MAX, &mut [0; 128]).unwrap();
+    assert!(length < 80, "{length}");
+}
+
+#[test]
+fn a_truncated_delta_is_refused_or_gives_less() {
+    let mut random = Random(0x5eed_0004);
+    let old = Value::drawn(&mut random, 3000);
+    let mut new = old.clone();
+    new.insert(10, 200, &mut random);
+    new.shuffle(&mut random);
+    let mut ops = [0; CAPACITY];
+    let mut sink = SliceSink::new(&mut ops);
+    let made = encode(
+        old.as_bytes(),
+        new.as_bytes(),
+        usize::MAX,
+        &mut [0; 128],
+        &mut sink,
+    );
+    let length = made.unwrap().unwrap();
+    for kept in 0..length {
+        let mut out = [0; CAPACITY];
+        let mut out = SliceSink::new(&mut out);
+        match apply(old.as_bytes(), &mut &ops[..kept], new.length, &mut out) {
+            // Cut between two operations.
+            Ok(produced) => assert!(produced < new.length),
+            Err(error) => assert_eq!(error, ApplyError::Malformed),
+        }
+    }
+}
+
+#[test]
+fn arbitrary_bytes_never_exceed_the_bounds() {
+    let mut random = Random(0x5eed_0005);
+    let base = Value::drawn(&mut random, 200);
+    let mut applied = 0;
+    for _ in 0..50_000 {
+        let mut ops = [0; 24];
+        ops.fill_with(|| random.byte() & if random.below(2) == 0 { 0x1f } else { 0xff });
+        let ops = &ops[..random.below(24)];
+        let mut out = [0; 120];
+        let mut out = SliceSink::new(&mut out);
+        if let Ok(length) = apply(base.as_bytes(), &mut &*ops, 100, &mut out) {
+            assert!(length <= 100);
+            assert_eq!(out.written(), length);
+            applied += 1;
+        }
+    }
+    assert!(applied > 1000, "{applied}");
+}
+
+#[test]
+fn values_beyond_the_maximum_have_no_delta() {
+    static LONG: [u8; MAX_VALUE + 1] = [7; MAX_VALUE + 1];
+    let (longest, _) = LONG.split_at(MAX_VALUE);
+    let encode = |old: &[u8], new: &[u8]| {
+        encode(
+            old,
+            new,
+            usize::MAX,
+            &mut [],
+            &mut SliceSink::new(&mut [0; 8]),
+        )
+    };
+    assert_eq!(encode(longest, longest), Ok(Some(4)));
+    assert_eq!(encode(longest, &LONG), Ok(None));
+    assert_eq!(encode(&LONG, longest), Ok(None));
+}

@@ -1,0 +1,156 @@
+//! Writing operations: from matches to bytes.
+
+use super::ops::{Distance, Full, Head, Kind, Sink, Varint};
+
+/// Why writing operations ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The delta would get longer than allowed.
+    Limit,
+    /// The sink has no room.
+    Full,
+}
+
+/// Bytes that both values have: `length` from `old` in the one and from `new` in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    pub(super) old: usize,
+    pub(super) new: usize,
+    pub(super) length: usize,
+}
+
+/// Turns matches, given in the new value's order, into operations.
+pub(super) struct Writer<'a> {
+    new: &'a [u8],
+    sink: &'a mut dyn Sink,
+    /// The decoder's position in the base after what is written.
+    position: usize,
+    /// The last match: not written yet, for the next one may continue it.
+    pending: Match,
+    /// How much of the new value the written operations and the pending match make.
+    pub(super) covered: usize,
+    written: usize,
+    limit: usize,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(new: &'a [u8], limit: usize, sink: &'a mut dyn Sink) -> Self {
+        let pending = Match {
+            old: 0,
+            new: 0,
+            length: 0,
+        };
+        Self {
+            new,
+            sink,
+            position: 0,
+            pending,
+            covered: 0,
+            written: 0,
+            limit,
+        }
+    }
+
+    /// Where in the old value `place` of the new one is if the literal before it is a replacement.
+    pub(super) fn aligned(&self, place: usize) -> usize {
+        let literal = place.saturating_sub(self.covered);
+        self.pending
+            .old
+            .saturating_add(self.pending.length)
+            .saturating_add(literal)
+    }
+
+    /// Ends work that can't succeed: a literal from the last match to `place` is too long already.
+    pub(super) fn check_literal_up_to(&self, place: usize) -> Result<(), Stop> {
+        let literal = place.saturating_sub(self.covered);
+        let least = self.written.saturating_add(literal);
+        if least > self.limit {
+            Err(Stop::Limit)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Copies a match; what is between it and the one before becomes a literal.
+    pub(super) fn copy(&mut self, found: Match) -> Result<(), Stop> {
+        if found.length == 0 {
+            return Ok(());
+        }
+        if found.new == self.covered && found.old == self.aligned(found.new) {
+            self.pending.length = self.pending.length.saturating_add(found.length);
+        } else {
+            self.write_pending()?;
+            self.write_literal(found.new, self.aligned(found.new) == found.old)?;
+            self.pending = found;
+        }
+        self.covered = found.new.saturating_add(found.length);
+        Ok(())
+    }
+
+    /// Writes what is left and returns the delta's length.
+    pub(super) fn finish(mut self) -> Result<usize, Stop> {
+        self.write_pending()?;
+        self.write_literal(self.new.len(), false)?;
+        Ok(self.written)
+    }
+
+    fn write_pending(&mut self) -> Result<(), Stop> {
+        let Match { old, length, .. } = self.pending;
+        if length == 0 {
+            return Ok(());
+        }
+        if old == self.position {
+            self.put_varint(
+                Head {
+                    kind: Kind::Next,
+                    length,
+                }
+                .to_bits(),
+            )?;
+        } else {
+            self.put_varint(
+                Head {
+                    kind: Kind::From,
+                    length,
+                }
+                .to_bits(),
+            )?;
+            self.put_varint(Distance::between(self.position, old).to_bits())?;
+        }
+        self.position = old.saturating_add(length);
+        Ok(())
+    }
+
+    /// Writes the new value's bytes from the last match up to `end`.
+    fn write_literal(&mut self, end: usize, replaces: bool) -> Result<(), Stop> {
+        let bytes = self.new.get(self.covered..end).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let length = bytes.len();
+        let kind = if replaces {
+            Kind::Replace
+        } else {
+            Kind::Insert
+        };
+        self.put_varint(Head { kind, length }.to_bits())?;
+        self.put(bytes)?;
+        if replaces {
+            self.position = self.position.saturating_add(length);
+        }
+        Ok(())
+    }
+
+    fn put_varint(&mut self, value: u32) -> Result<(), Stop> {
+        self.put(Varint::new(value).as_bytes())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        let written = self.written.saturating_add(bytes.len());
+        if written > self.limit {
+            return Err(Stop::Limit);
+        }
+        self.written = written;
+        self.sink.put(bytes).map_err(|Full| Stop::Full)
+    }
+}

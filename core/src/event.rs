@@ -1,0 +1,137 @@
+//! What a node tells its host.
+
+use core::net::SocketAddr;
+
+use crate::key::SessionId;
+
+/// Where a datagram goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Destination {
+    /// To one node.
+    Address(SocketAddr),
+    /// To the multicast group of discovery, from the socket that the others are to answer.
+    Beacon,
+}
+
+/// One datagram to send: the first `len` bytes of the buffer given to `poll_transmit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    /// Where to.
+    pub to: Destination,
+    /// Bytes written.
+    pub len: usize,
+}
+
+/// Names a member for as long as the node runs; see [`Node::member`](crate::Node::member).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct MemberId(pub(crate) u16);
+
+/// What happened, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A concurrent commit of the same attribute outranked this node's, which is gone.
+    Conflict(SessionId),
+    /// A session ended on another node: drop what was kept of it.
+    Invalidated(SessionId),
+    /// A session was served without an answer of all that may hold a newer copy.
+    MaybeStale(SessionId),
+    /// A member answers again or is new.
+    MemberJoined(MemberId),
+    /// A member said good-bye.
+    MemberLeft(MemberId),
+    /// A member has not answered for the drop time.
+    MemberDown(MemberId),
+    /// A member doesn't answer and is asked to show that it lives.
+    MemberSuspected(MemberId),
+    /// Another node became the session's home: drop what was kept of it.
+    Moved(SessionId),
+    /// The name of this node belongs to another one that answers: choose another name.
+    NameTaken,
+    /// Events were lost because they weren't taken in time: look at everything again.
+    Resync,
+    /// An idle session whose home is gone has expired: this node is to end it, by fetching it,
+    /// running its listeners and invalidating it.
+    Expired(SessionId),
+    /// A newcomer was refused because the member table is full.
+    TableFull,
+}
+
+/// An event before the host takes it: sessions by slot, so that a ring of them stays small.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EventSlot {
+    pub(crate) pending: Option<Pending>,
+}
+
+/// What [`EventSlot`] holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pending {
+    Session(SessionEvent, u32, u32),
+    Joined(u16),
+    Left(u16),
+    Down(u16),
+    Suspected(u16),
+    NameTaken,
+    TableFull,
+}
+
+/// Kinds of events about a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SessionEvent {
+    Conflict,
+    Expired,
+    Invalidated,
+    MaybeStale,
+    Moved,
+}
+
+impl SessionEvent {
+    pub(crate) const fn of(self, session: SessionId) -> Event {
+        match self {
+            Self::Conflict => Event::Conflict(session),
+            Self::Expired => Event::Expired(session),
+            Self::Invalidated => Event::Invalidated(session),
+            Self::MaybeStale => Event::MaybeStale(session),
+            Self::Moved => Event::Moved(session),
+        }
+    }
+}
+
+/// Events that wait for the host. What overflows is replaced by one `Resync`.
+pub(crate) struct Events<'m> {
+    slots: &'m mut [EventSlot],
+    first: usize,
+    len: usize,
+    overflowed: bool,
+}
+
+impl<'m> Events<'m> {
+    pub(crate) fn new(slots: &'m mut [EventSlot]) -> Self {
+        Self { slots, first: 0, len: 0, overflowed: false }
+    }
+
+    pub(crate) fn push(&mut self, pending: Pending) {
+        let end = self.first.wrapping_add(self.len).checked_rem(self.slots.len()).unwrap_or(0);
+        match self.slots.get_mut(end) {
+            Some(slot) if slot.pending.is_none() => {
+                slot.pending = Some(pending);
+                self.len = self.len.saturating_add(1);
+            }
+            _ => self.overflowed = true,
+        }
+    }
+
+    /// The next event; `Err` once after an overflow.
+    pub(crate) fn pop(&mut self) -> Option<Result<Pending, Overflow>> {
+        if core::mem::take(&mut self.overflowed) {
+            return Some(Err(Overflow));
+        }
+        let pending = self.slots.get_mut(self.first)?.pending.take()?;
+        self.first = self.first.wrapping_add(1).checked_rem(self.slots.len()).unwrap_or(0);
+        self.len = self.len.saturating_sub(1);
+        Some(Ok(pending))
+    }
+}
+
+/// Events were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;

@@ -1,0 +1,130 @@
+//! How a session is named.
+
+use core::fmt;
+
+use heapless::Vec;
+
+/// Longest namespace in bytes.
+pub const MAX_NAMESPACE: usize = 64;
+
+/// Longest session id in bytes.
+pub const MAX_ID: usize = 128;
+
+/// Longest attribute name in bytes.
+pub const MAX_ATTRIBUTE_NAME: usize = 255;
+
+/// A session: the application it belongs to and its id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Key<'a> {
+    /// The application (Tomcat: `host#context`), at most [`MAX_NAMESPACE`] bytes.
+    pub namespace: &'a [u8],
+    /// The id **without** the route suffix: `6B94….tomcat1` is `6B94…`. 1 to [`MAX_ID`] bytes.
+    pub id: &'a [u8],
+}
+
+impl Key<'_> {
+    /// Whether both parts have a length that a node can keep.
+    #[must_use]
+    pub const fn is_valid(&self) -> bool {
+        self.namespace.len() <= MAX_NAMESPACE && !self.id.is_empty() && self.id.len() <= MAX_ID
+    }
+}
+
+/// A key that owns its bytes: what events carry.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionId {
+    namespace: Vec<u8, MAX_NAMESPACE>,
+    id: Vec<u8, MAX_ID>,
+}
+
+impl SessionId {
+    /// Copies `key`; `None` if it isn't [valid](Key::is_valid).
+    #[must_use]
+    pub fn new(key: Key<'_>) -> Option<Self> {
+        if !key.is_valid() {
+            return None;
+        }
+        Some(Self {
+            namespace: Vec::from_slice(key.namespace).ok()?,
+            id: Vec::from_slice(key.id).ok()?,
+        })
+    }
+
+    /// The key with borrowed parts.
+    #[must_use]
+    pub fn key(&self) -> Key<'_> {
+        Key { namespace: &self.namespace, id: &self.id }
+    }
+}
+
+/// Shows the namespace and the first six bytes of the id: a whole id is a password.
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for part in self.namespace.utf8_chunks() {
+            f.write_str(part.valid())?;
+        }
+        f.write_str("/")?;
+        for byte in self.id.iter().take(6) {
+            fmt::Write::write_char(f, if byte.is_ascii_graphic() { char::from(*byte) } else { '?' })?;
+        }
+        f.write_str("…")
+    }
+}
+
+/// The hash that finds a session: SipHash-1-3 over namespace and id, keyed by the cluster's name.
+pub(crate) fn hash(cluster: u64, key: Key<'_>) -> [u8; 16] {
+    use core::hash::Hasher;
+    use siphasher::sip128::{Hasher128, SipHasher13};
+    let mut hasher = SipHasher13::new_with_keys(cluster, !cluster);
+    hasher.write(&[key.namespace.len() as u8]);
+    hasher.write(key.namespace);
+    hasher.write(key.id);
+    hasher.finish128().as_bytes()
+}
+
+/// 64 bits of a name.
+pub(crate) fn name_hash(name: &[u8]) -> u64 {
+    use core::hash::Hasher;
+    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
+    hasher.write(name);
+    hasher.finish()
+}
+
+/// One known application.
+#[derive(Clone, Debug, Default)]
+pub struct NamespaceSlot {
+    name: Vec<u8, MAX_NAMESPACE>,
+}
+
+/// The applications whose sessions are kept here, by number.
+pub(crate) struct Namespaces<'m> {
+    slots: &'m mut [NamespaceSlot],
+    count: usize,
+}
+
+impl<'m> Namespaces<'m> {
+    pub(crate) fn new(slots: &'m mut [NamespaceSlot]) -> Self {
+        Self { slots, count: 0 }
+    }
+
+    /// The number of a namespace that is known already.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<u8> {
+        let known = self.slots.iter().take(self.count);
+        known.enumerate().find(|(_, slot)| slot.name == name).and_then(|(i, _)| u8::try_from(i).ok())
+    }
+
+    /// The number of a namespace; a new one if there's room.
+    pub(crate) fn intern(&mut self, name: &[u8]) -> Option<u8> {
+        if let Some(number) = self.find(name) {
+            return Some(number);
+        }
+        let number = u8::try_from(self.count).ok().filter(|number| *number < u8::MAX)?;
+        self.slots.get_mut(self.count)?.name = Vec::from_slice(name).ok()?;
+        self.count = self.count.saturating_add(1);
+        Some(number)
+    }
+
+    pub(crate) fn name(&self, number: u8) -> &[u8] {
+        self.slots.get(usize::from(number)).map_or(&[], |slot| &slot.name)
+    }
+}

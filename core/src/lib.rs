@@ -1,0 +1,54 @@
+//! Session replication among equals, without heap, threads, clocks or sockets.
+//!
+//! [`Node`] is a state machine. The host hands in datagrams, time and application commands, and
+//! drains what comes out:
+//!
+//! ```text
+//! node.handle_datagram(now, from, &mut datagram)      a datagram arrived
+//! node.handle_timeout(now)                            the moment of poll_timeout() has come
+//! node.commit(..) / fetch(..) / invalidate(..) / …    the application asks
+//! then, until they answer None:
+//! while let Some(transmit) = node.poll_transmit(now, &mut out) { /* send it */ }
+//! while let Some(event) = node.poll_event() { /* tell the application */ }
+//! sleep until node.poll_timeout() or the next input
+//! ```
+//!
+//! Folders, from the outside in:
+//! - [`wire`]: what a datagram looks like, byte by byte (`SPEC.md`);
+//! - `seal`: who may send one;
+//! - [`membership`]: who is there, who is dead (SWIM);
+//! - `link`: what each peer still lacks, what is in flight;
+//! - `replica`: commits, hand-over, fetch, tombstones;
+//! - `storage`: records, attributes and pages in memory that the host lends.
+#![no_std]
+#![forbid(unsafe_code)]
+
+mod delta;
+mod identity;
+mod link;
+mod seal;
+
+pub mod config;
+pub mod event;
+pub mod key;
+pub mod membership;
+mod node;
+mod replica;
+pub mod stats;
+pub mod storage;
+pub mod time;
+pub mod wire;
+
+pub use config::{Config, ConfigError, Entropy, Role};
+pub use event::{Destination, Event, MemberId, Transmit};
+pub use key::{Key, SessionId};
+pub use membership::member::{Member, MemberState};
+pub use node::{Node, Usage};
+pub use replica::bury::BuryError;
+pub use replica::commit::{Ack, Change, Commit, CommitError};
+pub use replica::fetch::FetchError;
+pub use replica::read::{Attribute, Record};
+pub use replica::wait::{Outcome, Progress, Ticket};
+pub use stats::Stats;
+pub use storage::Storage;
+pub use time::{Duration, Instant};

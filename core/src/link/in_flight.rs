@@ -1,0 +1,160 @@
+//! Which records the packets carried that are not yet acknowledged.
+
+use crate::storage::pages::NIL;
+use crate::time::Instant;
+
+/// One record in one packet.
+#[derive(Clone, Copy, Debug)]
+pub struct InFlightSlot {
+    pub(crate) counter: u64,
+    /// The record's `changed` when the packet was made.
+    pub(crate) number: u64,
+    pub(crate) sent: Instant,
+    /// The record, or [`NIL`] when the packet is done with.
+    pub(crate) record: u32,
+    pub(crate) generation: u32,
+    pub(crate) peer: u16,
+}
+
+impl Default for InFlightSlot {
+    fn default() -> Self {
+        Self {
+            counter: 0,
+            number: 0,
+            sent: Instant::default(),
+            record: NIL,
+            generation: 0,
+            peer: 0,
+        }
+    }
+}
+
+/// A ring in the order of packet counters.
+pub(crate) struct InFlight<'m> {
+    slots: &'m mut [InFlightSlot],
+    first: usize,
+    len: usize,
+}
+
+impl<'m> InFlight<'m> {
+    pub(crate) fn new(slots: &'m mut [InFlightSlot]) -> Self {
+        Self { slots, first: 0, len: 0 }
+    }
+
+    pub(crate) const fn is_full(&self) -> bool {
+        self.len >= self.slots.len()
+    }
+
+    fn position(&self, index: usize) -> usize {
+        self.first.wrapping_add(index).checked_rem(self.slots.len()).unwrap_or(0)
+    }
+
+    fn at(&self, index: usize) -> InFlightSlot {
+        self.slots.get(self.position(index)).copied().unwrap_or_default()
+    }
+
+    /// Notes what a packet carries; the ring is not full, the counter is the highest yet.
+    pub(crate) fn push(&mut self, slot: InFlightSlot) {
+        if self.is_full() {
+            return;
+        }
+        let position = self.position(self.len);
+        if let Some(place) = self.slots.get_mut(position) {
+            *place = slot;
+            self.len = self.len.saturating_add(1);
+        }
+    }
+
+    /// Takes out one entry of this packet to this peer, until there is none left.
+    pub(crate) fn take(&mut self, peer: u16, counter: u64) -> Option<InFlightSlot> {
+        let mut index = self.lower_bound(counter);
+        while index < self.len {
+            let slot = self.at(index);
+            if slot.counter != counter {
+                return None;
+            }
+            if slot.record != NIL && slot.peer == peer {
+                self.clear(index);
+                return Some(slot);
+            }
+            index = index.saturating_add(1);
+        }
+        None
+    }
+
+    /// Takes out the oldest entry that `is_lost`, looking no further than `until`.
+    pub(crate) fn take_lost(
+        &mut self,
+        until: Instant,
+        is_lost: impl Fn(&InFlightSlot) -> bool,
+    ) -> Option<InFlightSlot> {
+        for index in 0..self.len {
+            let slot = self.at(index);
+            if slot.sent > until {
+                return None;
+            }
+            if slot.record != NIL && is_lost(&slot) {
+                self.clear(index);
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// The oldest entry.
+    pub(crate) fn oldest(&self) -> Option<InFlightSlot> {
+        (self.len > 0).then(|| self.at(0))
+    }
+
+    fn clear(&mut self, index: usize) {
+        let position = self.position(index);
+        if let Some(slot) = self.slots.get_mut(position) {
+            slot.record = NIL;
+        }
+        while self.len > 0 && self.at(0).record == NIL {
+            self.first = self.position(1);
+            self.len = self.len.saturating_sub(1);
+        }
+    }
+
+    fn lower_bound(&self, counter: u64) -> usize {
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low.midpoint(high);
+            if self.at(middle).counter < counter {
+                low = middle.saturating_add(1);
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn carried(peer: u16, counter: u64, record: u32) -> InFlightSlot {
+        InFlightSlot { peer, counter, record, ..InFlightSlot::default() }
+    }
+
+    #[test]
+    fn a_packet_gives_back_each_record_it_carried_once_and_only_to_its_peer() {
+        let mut slots = [InFlightSlot::default(); 4];
+        let mut ring = InFlight::new(&mut slots);
+        ring.push(carried(1, 10, 100));
+        ring.push(carried(1, 10, 101));
+        ring.push(carried(2, 11, 102));
+        assert!(ring.take(2, 10).is_none());
+        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(100));
+        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(101));
+        assert!(ring.take(1, 10).is_none());
+        for counter in 12..15 {
+            ring.push(carried(1, counter, 7));
+        }
+        assert!(ring.is_full());
+        assert_eq!(ring.take(1, 14).map(|slot| slot.counter), Some(14));
+        assert_eq!(ring.oldest().map(|slot| slot.counter), Some(11));
+    }
+}

@@ -1,0 +1,371 @@
+//! A packet is made: for whom, and what goes into it.
+
+use crate::delta::Full;
+use crate::event::{Destination, Transmit};
+use crate::link::in_flight::InFlightSlot;
+use crate::link::transfer::{CREDIT, Direction};
+use crate::node::Node;
+use crate::replica::reply::{Answer, Reply};
+use crate::replica::unit::Extent;
+use crate::storage::pages::{ChainWriter, NIL};
+
+use crate::time::Instant;
+use crate::wire::message::{Body, MAX_ACKS, Message};
+use crate::wire::packet::{HEADER, Header, Sender, TAG};
+
+/// Records of the list of changes looked at for one packet.
+const LOOK_AT: usize = 1_024;
+
+/// A unit that doesn't fit behind so many bytes of other messages is too large for a packet.
+const CROWDED: usize = 128;
+
+/// Bytes of a `Chunk` beside its piece, at most.
+const CHUNK_HEAD: usize = 26;
+
+impl Node<'_> {
+    /// The next packet to a member, if there's anything to say to one.
+    pub(crate) fn transmit_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        let others = self.members.others();
+        let count = u16::try_from(others.len()).unwrap_or(0);
+        for step in 0..count {
+            let place = self.next_peer.wrapping_add(step).checked_rem(count).unwrap_or(0);
+            let peer = place.saturating_add(1);
+            if !self.has_something_for(peer) {
+                continue;
+            }
+            if let Some(len) = self.packet_for(now, peer, out) {
+                self.next_peer = place;
+                return Some(Transmit {
+                    to: Destination::Address(self.members.get(peer).address),
+                    len,
+                });
+            }
+        }
+        None
+    }
+
+    fn has_something_for(&self, peer: u16) -> bool {
+        let slot = self.members.get(peer);
+        if slot.session.is_none() {
+            return false;
+        }
+        let outbox = &slot.outbox;
+        outbox.ping.is_some()
+            || outbox.pong.is_some()
+            || outbox.ping_request.is_some()
+            || outbox.gossip
+            || outbox.exchange.is_some()
+            || slot.link.ack_now
+            || (slot.is_live() && (slot.link.behind || self.has_pieces_for(peer)))
+            || self.replies.iter().any(|reply| reply.to == peer)
+            || self.has_question(peer)
+    }
+
+    fn has_pieces_for(&self, peer: u16) -> bool {
+        self.transfers
+            .iter()
+            .any(|slot| slot.peer == peer && (slot.grant_due || slot.sendable() > 0))
+    }
+
+    fn packet_for(&mut self, now: Instant, peer: u16, out: &mut [u8]) -> Option<usize> {
+        let end = out.len().checked_sub(TAG)?;
+        let mut body = Body::new(out.get_mut(HEADER..end)?);
+        let counter = self.identity.peek_counter();
+        self.write_probes(&mut body, peer);
+        self.write_acks(&mut body, peer);
+        self.write_replies(now, &mut body, peer);
+        self.write_questions(&mut body, peer);
+        self.write_grants(&mut body, peer);
+        if self.members.get(peer).is_live() {
+            self.write_updates(now, counter, &mut body, peer);
+            self.write_piece(now, &mut body, peer);
+        }
+        self.write_news(&mut body, peer);
+        let len = body.len();
+        if len == 0 {
+            return None;
+        }
+        let header = Header {
+            hint: self.identity.hint,
+            sender: Sender::Known(self.identity.boot.tag()),
+            counter: self.identity.next_counter(),
+        };
+        let receiver = self.members.get(peer).boot;
+        self.identity.seal(self.rules.cluster, &header, Some(&receiver), len, out)
+    }
+
+    fn write_probes(&mut self, body: &mut Body<'_>, peer: u16) {
+        let outbox = &mut self.members.get_mut(peer).outbox;
+        // These are the first of an empty body: they always fit.
+        if let Some(sequence) = outbox.ping.take() {
+            outbox.gossip = true;
+            let _ = body.push(&Message::Ping { sequence });
+        }
+        if let Some((sequence, about)) = outbox.pong.take() {
+            outbox.gossip = true;
+            let _ = body.push(&Message::Pong { sequence, about });
+        }
+        if let Some((sequence, target)) = outbox.ping_request.take() {
+            let _ = body.push(&Message::PingRequest { sequence, target });
+        }
+    }
+
+    fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
+        let link = &mut self.members.get_mut(peer).link;
+        link.ack_now = false;
+        let Some(newest) = link.acks.iter().copied().max() else { return };
+        let mut before = heapless::Vec::<u32, MAX_ACKS>::new();
+        for counter in &link.acks {
+            if let Ok(distance @ 1..) = u32::try_from(newest.saturating_sub(*counter)) {
+                // As many places as acknowledgements.
+                let _ = before.push(distance);
+            }
+        }
+        if body.push(&Message::Received { newest, before }).is_ok() {
+            link.acks.clear();
+        }
+    }
+
+    fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        for _ in 0..self.replies.len() {
+            let Some(reply) = self.replies.pop_front() else { return };
+            if reply.to != peer || self.write_reply(now, body, reply).is_err() {
+                // Of another peer, or without room here: it keeps its place in the round.
+                let _ = self.replies.push_back(reply);
+            }
+        }
+    }
+
+    fn write_reply(
+        &mut self,
+        now: Instant,
+        body: &mut Body<'_>,
+        reply: Reply,
+    ) -> Result<(), Full> {
+        match reply.answer {
+            Answer::Refused { counter, hash, cause } => {
+                body.push(&Message::Refused { counter, hash, cause })
+            }
+            Answer::Absent { request } => body.push(&Message::Absent { request }),
+            Answer::Record { record, generation, request } => {
+                if self.records.get(record).generation != generation {
+                    return body.push(&Message::Absent { request });
+                }
+                let written =
+                    self.write_update(now, body, record, Extent::Everything, request);
+                match written {
+                    Err(Full) if body.len() < CROWDED => {
+                        // Without a free transfer the peer asks again.
+                        self.begin_transfer(now, reply.to, record, Extent::Everything, request);
+                        Ok(())
+                    }
+                    result => result,
+                }
+            }
+        }
+    }
+
+    fn write_update(
+        &mut self,
+        now: Instant,
+        body: &mut Body<'_>,
+        record: u32,
+        extent: Extent,
+        request: u32,
+    ) -> Result<(), Full> {
+        let start = body.len();
+        let written = self.write_unit(now, record, extent, request != 0, body);
+        let len = u32::try_from(body.len().saturating_sub(start)).map_err(|_| Full)?;
+        let framed = written.and_then(|()| body.prepend(start, &Message::Update { request, len }));
+        if framed.is_err() {
+            body.truncate(start);
+        }
+        framed
+    }
+
+    /// Copies a unit that is too large for a packet to pages of its own, to be sent in pieces.
+    /// Returns whether it is on its way.
+    fn begin_transfer(
+        &mut self,
+        now: Instant,
+        peer: u16,
+        record: u32,
+        extent: Extent,
+        request: u32,
+    ) -> bool {
+        let same = |slot: &crate::link::transfer::TransferSlot| {
+            slot.direction == Direction::Outgoing && slot.peer == peer && slot.record == record
+        };
+        if self.transfers.iter().any(same) {
+            return true;
+        }
+        // The first slot is for receiving.
+        let free = self.transfers.iter().skip(1).rposition(|slot| slot.direction == Direction::Free);
+        let Some(at) = free.map(|at| at.saturating_add(1)) else { return false };
+        let mut chain = ChainWriter::default();
+        if self.write_unit(now, record, extent, request != 0, &mut chain).is_err() {
+            self.records.pages.free(chain.head);
+            return false;
+        }
+        self.next_transfer = self.next_transfer.wrapping_add(1);
+        let first = self.piece_len();
+        let slot = self.records.get(record);
+        let (generation, number) = (slot.generation, slot.changed);
+        let id = self.next_transfer;
+        let Some(transfer) = self.transfers.get_mut(at) else { return false };
+        transfer.send(chain, first);
+        transfer.peer = peer;
+        transfer.id = id;
+        transfer.request = request;
+        transfer.record = record;
+        transfer.generation = generation;
+        transfer.number = number;
+        transfer.moved = now;
+        self.stats.transfers = self.stats.transfers.saturating_add(1);
+        self.wake_at(now + self.members.get(peer).link.timeout());
+        true
+    }
+
+    fn piece_len(&self) -> u32 {
+        let room = self.rules.datagram.saturating_sub(HEADER + TAG + CHUNK_HEAD);
+        u32::try_from(room).unwrap_or(u32::MAX)
+    }
+
+    /// Fills the packet with what the peer lacks, in the order of changes.
+    fn write_updates(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+        let mut just_written = NIL;
+        for _ in 0..LOOK_AT {
+            let link = &self.members.get(peer).link;
+            if !link.behind || !link.has_window() || self.in_flight.is_full() {
+                return;
+            }
+            let record = self.records.after(link.cursor);
+            if record == NIL {
+                self.members.get_mut(peer).link.behind = false;
+                return;
+            }
+            let bit = self.records.get(record).bit_of(peer);
+            if self.records.get(record).owed & bit != 0 {
+                let first = self.successor_first(record, peer, just_written);
+                let written = match first {
+                    Some(first) => self.write_owed(now, counter, body, peer, first),
+                    None => true,
+                };
+                if !written || !self.write_owed(now, counter, body, peer, record) {
+                    return;
+                }
+                just_written = record;
+            }
+            self.members.get_mut(peer).link.cursor = record;
+        }
+    }
+
+    /// Of a tombstone that a rename left: the record that must stand before it in the packet.
+    fn successor_first(&self, record: u32, peer: u16, just_written: u32) -> Option<u32> {
+        let successor = self.successor(record)?;
+        let slot = self.records.get(successor);
+        let lacks = slot.owed & slot.bit_of(peer) != 0;
+        (lacks && successor != just_written).then_some(successor)
+    }
+
+    /// Writes what the peer lacks of a record. Returns whether the list can go on behind it.
+    fn write_owed(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: u16,
+        record: u32,
+    ) -> bool {
+        let slot = self.records.get(record);
+        let (number, generation) = (slot.changed, slot.generation);
+        let extent = Extent::Owed(slot.bit_of(peer));
+        let sending = self.transfers.iter().any(|transfer| {
+            transfer.direction == Direction::Outgoing
+                && transfer.peer == peer
+                && transfer.record == record
+        });
+        if sending {
+            return true; // what changed meanwhile follows when it has arrived
+        }
+        if self.write_update(now, body, record, extent, 0).is_err() {
+            return body.len() < CROWDED && self.begin_transfer(now, peer, record, extent, 0);
+        }
+        self.in_flight.push(InFlightSlot { counter, number, sent: now, record, generation, peer });
+        let link = &mut self.members.get_mut(peer).link;
+        link.in_flight = link.in_flight.saturating_add(1);
+        let timeout = link.timeout();
+        self.wake_at(now + timeout);
+        true
+    }
+
+    fn write_grants(&mut self, body: &mut Body<'_>, peer: u16) {
+        for slot in self.transfers.iter_mut() {
+            if !slot.grant_due || slot.peer != peer {
+                continue;
+            }
+            let grant =
+                Message::Grant { transfer: slot.id, offset: slot.offset, credit: CREDIT };
+            if body.push(&grant).is_err() {
+                return;
+            }
+            slot.grant_due = false;
+        }
+    }
+
+    /// Adds a piece of a transfer to a packet that has room for it.
+    fn write_piece(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        let Some(slot) = self
+            .transfers
+            .iter_mut()
+            .find(|slot| slot.peer == peer && slot.sendable() > 0)
+        else {
+            return;
+        };
+        let room = body.room().saturating_sub(CHUNK_HEAD);
+        let len = room.min(slot.sendable() as usize);
+        if len < 64 && len < slot.sendable() as usize {
+            return; // a packet of its own is better
+        }
+        let head = (slot.id, slot.request, slot.total, slot.offset);
+        let start = body.len();
+        let read = match body.free().get_mut(..len) {
+            Some(piece) => slot.next_piece(&self.records.pages, piece),
+            None => false,
+        };
+        slot.moved = slot.moved.max(if slot.offset == slot.limit { now } else { slot.moved });
+        if !read {
+            return slot.free(&mut self.records.pages);
+        }
+        body.advance(len);
+        let (transfer, request, total, offset) = head;
+        let chunk = ChunkHead { kind: CHUNK_KIND, transfer, request, total, offset, len: len as u32 };
+        if body.prepend(start, &chunk).is_err() {
+            body.truncate(start);
+            slot.rewind(&self.records.pages);
+        }
+    }
+
+    /// Adds what is told of members, if this packet is one of those that carry it.
+    fn write_news(&mut self, body: &mut Body<'_>, peer: u16) {
+        self.write_exchange(body, peer);
+        if core::mem::take(&mut self.members.get_mut(peer).outbox.gossip) {
+            self.write_gossip(body, peer);
+        }
+    }
+}
+
+/// Number of `Message::Chunk` on the wire.
+const CHUNK_KIND: u8 = 9;
+
+/// A `Message::Chunk` without its bytes, which stand in the packet already.
+#[derive(serde::Serialize)]
+struct ChunkHead {
+    kind: u8,
+    transfer: u32,
+    request: u32,
+    total: u32,
+    offset: u32,
+    len: u32,
+}
+

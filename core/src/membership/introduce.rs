@@ -1,0 +1,254 @@
+//! Introductions: how a boot becomes a member whose packets are opened.
+//!
+//! ```text
+//! A ── who I am ─────────────────────────────▶ B   a beacon, or contact() with a seed
+//! A ◀────────── who I am, challenge b ──────── B   B keeps nothing of A yet
+//! A ── who I am, echo b, challenge a ────────▶ B   B installs A: only a live A could echo b
+//! A ◀────────── who I am, echo a ───────────── B   A installs B
+//! ```
+//!
+//! A recorded introduction echoes nothing that the receiver would accept now, so it installs
+//! nobody. Challenges are made anew from a secret, so strangers cost no memory.
+
+use core::net::SocketAddr;
+
+use crate::event::{Destination, Pending, Transmit};
+use crate::link::peer::PeerLink;
+use crate::membership::member::{MemberState, SELF, Session};
+use crate::node::Node;
+use crate::seal::{BootId, Cookie, Subkey, Window};
+use crate::time::{Duration, Instant};
+use crate::wire::message::{Address, Introduction, Message};
+use crate::wire::packet::{Header, INTRODUCTION_HEADER, Sender, TAG};
+
+/// How long a challenge may be echoed at least.
+const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
+
+/// An introduction that is to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PendingIntroduction {
+    to: Destination,
+    challenge: Option<[u8; 8]>,
+    echo: Option<[u8; 8]>,
+    known: u32,
+    name_taken: bool,
+}
+
+impl PendingIntroduction {
+    /// Says who this node is and asks nothing.
+    const fn hello(to: Destination) -> Self {
+        Self { to, challenge: None, echo: None, known: 0, name_taken: false }
+    }
+}
+
+impl Node<'_> {
+    /// Introduces this node to whoever listens at `seed`. Repeat it until a member has that
+    /// address: a datagram may be lost, and a seed may start later.
+    pub fn contact(&mut self, now: Instant, seed: SocketAddr) {
+        if self.members.by_address(seed).is_none() && seed != self.members.me().address {
+            self.introduce_to(Destination::Address(seed));
+            self.wake_at(now);
+        }
+    }
+
+    /// Announces this node to the multicast group: each probe period while it knows nobody, then
+    /// every tenth.
+    pub(crate) fn beacon(&mut self, now: Instant) {
+        if self.rules.beacon && self.prober.beacon_is_due(now) {
+            let alone = self.members.live() < 2;
+            let pause = self.rules.frequency.fraction(if alone { 1 } else { 10 }, 1);
+            self.prober.next_beacon(now + pause);
+            self.introduce_to(Destination::Beacon);
+        }
+    }
+
+    pub(crate) fn introduce_to(&mut self, to: Destination) {
+        // A full queue means that others wait to be sent already: the caller repeats itself.
+        let _ = self.introductions.push_back(PendingIntroduction::hello(to));
+    }
+
+    /// Writes the next introduction that is to be sent.
+    pub(crate) fn transmit_introduction(
+        &mut self,
+        now: Instant,
+        out: &mut [u8],
+    ) -> Option<Transmit> {
+        let pending = self.introductions.pop_front()?;
+        if let Destination::Address(to) = pending.to
+            && let Some(member) = self.members.by_address(to)
+        {
+            self.members.get_mut(member).introduced = now;
+        }
+        let message = Message::Introduction(Introduction {
+            member: self.members.me().update(),
+            challenge: pending.challenge,
+            echo: pending.echo,
+            known: pending.known,
+            name_taken: pending.name_taken,
+        });
+        let end = out.len().checked_sub(TAG)?;
+        let body = out.get_mut(INTRODUCTION_HEADER..end)?;
+        let len = postcard::to_slice(&message, body).ok()?.len();
+        let header = Header {
+            hint: self.identity.hint,
+            sender: Sender::Introduction(self.identity.boot),
+            counter: self.identity.next_counter(),
+        };
+        let len = self.identity.seal(self.rules.cluster, &header, None, len, out)?;
+        Some(Transmit { to: pending.to, len })
+    }
+
+    /// An introduction arrived and was opened: its sender holds the key, but may be a recording.
+    pub(crate) fn introduced(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        boot: BootId,
+        introduction: &Introduction<'_>,
+    ) {
+        if introduction.name_taken {
+            self.events.push(Pending::NameTaken);
+            return;
+        }
+        let echoed = introduction.echo.is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
+        if echoed && !self.knows(boot) {
+            if self.name_is_taken(now, from, boot, introduction) {
+                self.answer(from, boot, introduction, PendingIntroduction {
+                    name_taken: true,
+                    ..PendingIntroduction::hello(Destination::Address(from))
+                });
+                return;
+            }
+            self.outlive(introduction.known);
+            self.install(now, from, boot, introduction);
+        }
+        let challenge = (!self.knows(boot)).then(|| self.challenge(now, from, boot));
+        if introduction.challenge.is_some() || challenge.is_some() {
+            self.answer(from, boot, introduction, PendingIntroduction {
+                challenge,
+                echo: introduction.challenge,
+                ..PendingIntroduction::hello(Destination::Address(from))
+            });
+        }
+    }
+
+    fn answer(
+        &mut self,
+        _from: SocketAddr,
+        boot: BootId,
+        introduction: &Introduction<'_>,
+        answer: PendingIntroduction,
+    ) {
+        let known = self.incarnation_of_former_boot(introduction.member.name, boot);
+        let _ = self.introductions.push_back(PendingIntroduction { known, ..answer });
+    }
+
+    /// The incarnation of the name's former boot, 0 if there was none: a restarted node goes on
+    /// above it.
+    fn incarnation_of_former_boot(&self, name: &str, boot: BootId) -> u32 {
+        match self.members.by_name(name).map(|member| self.members.get(member)) {
+            Some(slot) if slot.boot != boot => slot.incarnation,
+            _ => 0,
+        }
+    }
+
+    /// A former boot of this node had incarnation `known`: supersede it.
+    fn outlive(&mut self, known: u32) {
+        let me = self.members.get_mut(SELF);
+        me.incarnation = me.incarnation.max(known.saturating_add(1));
+    }
+
+    fn knows(&self, boot: BootId) -> bool {
+        self.members.others().any(|member| {
+            let slot = self.members.get(member);
+            slot.session.is_some() && slot.boot == boot
+        })
+    }
+
+    /// Whether another boot of that name was heard lately at another address. A restart keeps
+    /// its address and supersedes at once.
+    fn name_is_taken(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        boot: BootId,
+        introduction: &Introduction<'_>,
+    ) -> bool {
+        let name = introduction.member.name;
+        if name == self.members.me().name.as_str() {
+            return true;
+        }
+        self.members.by_name(name).is_some_and(|member| {
+            let slot = self.members.get(member);
+            let fresh = now.since(slot.heard) < self.rules.frequency.fraction(2, 1);
+            slot.is_live() && slot.boot != boot && slot.address != from && fresh
+        })
+    }
+
+    fn challenge(&self, now: Instant, from: SocketAddr, boot: BootId) -> [u8; 8] {
+        self.identity.secret.make(&boot, &address_bytes(from), bucket(now)).0
+    }
+
+    fn is_own_challenge(
+        &self,
+        now: Instant,
+        from: SocketAddr,
+        boot: BootId,
+        echo: [u8; 8],
+    ) -> bool {
+        let address = address_bytes(from);
+        self.identity.secret.verify(&Cookie(echo), &boot, &address, bucket(now))
+    }
+
+    /// Makes the boot a member: it is live and holds the key.
+    fn install(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        boot: BootId,
+        introduction: &Introduction<'_>,
+    ) {
+        let update = &introduction.member;
+        let Some(member) = self.members.add(update.name) else {
+            self.events.push(Pending::TableFull);
+            return;
+        };
+        if self.members.get(member).session.is_some() {
+            self.forget_copies_of(now, member);
+        }
+        let former = self.members.get(member).incarnation;
+        let slot = self.members.get_mut(member);
+        slot.address = from;
+        slot.boot = boot;
+        slot.incarnation = update.incarnation.max(former);
+        slot.state = MemberState::Alive;
+        slot.role = update.role;
+        slot.capacity = update.capacity;
+        slot.heard = now;
+        slot.full_until = now;
+        slot.link = PeerLink::new();
+        slot.link.behind = true;
+        slot.outbox.exchange = Some(0);
+        slot.session = Some(Session {
+            subkey: self.identity.key.as_ref().map(|key| Subkey::derive(key, &boot)),
+            window: Window::new(),
+        });
+        self.events.push(Pending::Joined(member));
+        self.tell_all_about(member);
+        self.members_changed(now);
+    }
+}
+
+/// An address as the bytes that a challenge is bound to.
+fn address_bytes(address: SocketAddr) -> [u8; 19] {
+    let mut bytes = [0; 19];
+    // An address always fits: 1 + 16 bytes and a varint of at most 3... of the port, cut below.
+    if let Ok(used) = postcard::to_slice(&Address::from(address), &mut bytes) {
+        let _ = used;
+    }
+    bytes
+}
+
+const fn bucket(now: Instant) -> u64 {
+    now.as_micros() / CHALLENGE_LIFE.as_micros()
+}

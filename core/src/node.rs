@@ -1,0 +1,357 @@
+//! The node: its parts, and the way from an input to the part that handles it.
+
+use core::net::SocketAddr;
+
+use heapless::{Deque, String};
+
+use crate::config::{Config, ConfigError, Entropy};
+use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
+use crate::key::{self, Key, Namespaces, SessionId};
+use crate::identity::Identity;
+use crate::link::in_flight::InFlight;
+use crate::link::transfer::TransferSlot;
+use crate::membership::introduce::PendingIntroduction;
+use crate::membership::member::{Member, Members, SELF};
+use crate::membership::probe::Prober;
+use crate::replica::place::Sweep;
+use crate::replica::reply::Reply;
+use crate::replica::stamp::{Writer, Writers};
+use crate::replica::wait::{Progress, Ticket, Waits};
+use crate::seal::{BootId, Secret, Subkey};
+use crate::stats::Stats;
+use crate::storage::Storage;
+use crate::storage::pages::Pages;
+use crate::storage::records::Records;
+use crate::time::{Duration, Instant};
+
+/// Answers that wait for the next packet to a peer. What overflows is asked for again.
+const REPLIES: usize = 32;
+
+/// Introductions that wait to be sent. What overflows is begun anew by the other end.
+const INTRODUCTIONS: usize = 16;
+
+/// The rules of [`Config`] that are needed after the start.
+pub(crate) struct Rules {
+    pub(crate) frequency: Duration,
+    pub(crate) drop_time: Duration,
+    pub(crate) backups: u8,
+    pub(crate) datagram: usize,
+    pub(crate) fetch_timeout: Duration,
+    pub(crate) ack_timeout: Duration,
+    pub(crate) tombstone_lifetime: Duration,
+    pub(crate) max_value: usize,
+    pub(crate) beacon: bool,
+    /// 64 bits of the cluster's name: in every tag, and the key of session hashes.
+    pub(crate) cluster: u64,
+}
+
+/// One node of a cluster: a state machine that lives in the memory that its host lends.
+///
+/// No method blocks, allocates or panics. After each call that takes `now`, drain
+/// [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event), and call
+/// [`handle_timeout`](Self::handle_timeout) at [`poll_timeout`](Self::poll_timeout).
+pub struct Node<'m> {
+    pub(crate) rules: Rules,
+    pub(crate) identity: Identity,
+    pub(crate) members: Members<'m>,
+    pub(crate) writers: Writers<'m>,
+    pub(crate) namespaces: Namespaces<'m>,
+    pub(crate) records: Records<'m>,
+    pub(crate) in_flight: InFlight<'m>,
+    pub(crate) waits: Waits<'m>,
+    pub(crate) transfers: &'m mut [TransferSlot],
+    pub(crate) events: Events<'m>,
+    pub(crate) scratch: &'m mut [u8],
+    pub(crate) table: &'m mut [u32],
+    pub(crate) stats: Stats,
+    /// Number of the last local change.
+    pub(crate) number: u64,
+    pub(crate) prober: Prober,
+    pub(crate) sweep: Sweep,
+    pub(crate) replies: Deque<Reply, REPLIES>,
+    pub(crate) introductions: Deque<PendingIntroduction, INTRODUCTIONS>,
+    /// The member that the next packet is looked for first.
+    pub(crate) next_peer: u16,
+    pub(crate) next_transfer: u32,
+    /// A moment at which the state of waits, transfers and packets is to be looked at.
+    pub(crate) wake: Option<Instant>,
+    random: u64,
+}
+
+impl<'m> Node<'m> {
+    /// A node that knows nobody yet. It serves from its own memory at once.
+    ///
+    /// `key`: the cluster's key; `None` leaves packets unsealed, for loopback only.
+    ///
+    /// # Errors
+    /// A setting that can't be used, or a part of `storage` that is too small.
+    pub fn new(
+        now: Instant,
+        config: &Config<'_>,
+        entropy: &Entropy,
+        key: Option<&[u8; 32]>,
+        storage: Storage<'m>,
+    ) -> Result<Self, ConfigError> {
+        config.check()?;
+        check_storage(config, &storage)?;
+        let boot = BootId::new(entropy.boot);
+        let key = key.map(|bytes| crate::seal::Key::new(*bytes));
+        let mut members = Members::new(storage.members);
+        let me = members.add(config.name).ok_or(ConfigError::Storage("members"))?;
+        describe_self(&mut members, me, now, config, boot);
+        let own = Writer { node: members.me().hash, boot: boot.tag() };
+        let pages = Pages::new(storage.pages);
+        Ok(Self {
+            rules: rules(config),
+            identity: Identity {
+                boot,
+                subkey: key.as_ref().map(|key| Subkey::derive(key, &boot)),
+                hint: key.as_ref().map_or(0, crate::seal::Key::hint),
+                key,
+                counter: 0,
+                secret: Secret::new(entropy.seed),
+            },
+            members,
+            writers: Writers::new(storage.writers, own),
+            namespaces: Namespaces::new(storage.namespaces),
+            records: Records::new(storage.records, storage.attributes, pages, storage.index),
+            in_flight: InFlight::new(storage.in_flight),
+            waits: Waits::new(storage.waits),
+            transfers: storage.transfers,
+            events: Events::new(storage.events),
+            scratch: storage.scratch,
+            table: storage.table,
+            stats: Stats::default(),
+            number: 0,
+            prober: Prober::new(now),
+            sweep: Sweep::new(now),
+            replies: Deque::new(),
+            introductions: Deque::new(),
+            next_peer: 1,
+            next_transfer: 0,
+            wake: None,
+            random: u64::from_le_bytes(first_eight(&entropy.seed)),
+        })
+    }
+
+    /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all
+    /// datagrams that have arrived before: a host that was stopped must not accuse its peers.
+    ///
+    /// Work: at most all members, all open waits and 1,024 records.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.wake = None;
+        self.probe(now);
+        self.spread_gossip(now);
+        self.beacon(now);
+        self.repeat_lost(now);
+        self.repeat_fetches(now);
+        self.repeat_transfers(now);
+        self.review_waits(now);
+        self.sweep(now);
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let times = [Some(self.prober.due()), Some(self.sweep.due()), self.wake];
+        times.into_iter().flatten().min()
+    }
+
+    /// Makes sure that `handle_timeout` is called by `moment`.
+    pub(crate) fn wake_at(&mut self, moment: Instant) {
+        self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
+    }
+
+    /// What happened, in order; `None` when there's no more.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let pending = match self.events.pop()? {
+            Ok(pending) => pending,
+            Err(Overflow) => return Some(Event::Resync),
+        };
+        Some(match pending {
+            Pending::Session(kind, record, generation) => {
+                self.session_of(record, generation).map_or(Event::Resync, |id| kind.of(id))
+            }
+            Pending::Joined(member) => Event::MemberJoined(MemberId(member)),
+            Pending::Left(member) => Event::MemberLeft(MemberId(member)),
+            Pending::Down(member) => Event::MemberDown(MemberId(member)),
+            Pending::Suspected(member) => Event::MemberSuspected(MemberId(member)),
+            Pending::NameTaken => Event::NameTaken,
+            Pending::TableFull => Event::TableFull,
+        })
+    }
+
+    fn session_of(&self, record: u32, generation: u32) -> Option<SessionId> {
+        let slot = self.records.get(record);
+        if slot.generation != generation {
+            return None;
+        }
+        let mut buffer = [0; key::MAX_ID];
+        let id = self.records.id(record, &mut buffer);
+        SessionId::new(Key { namespace: self.namespaces.name(slot.namespace), id })
+    }
+
+    /// How far a wait is.
+    #[must_use]
+    pub fn progress(&self, ticket: Ticket) -> Progress {
+        self.waits.progress(ticket)
+    }
+
+    /// Gives a ticket back; what it stands for goes on.
+    pub fn finish(&mut self, ticket: Ticket) {
+        self.waits.finish(ticket);
+    }
+
+    /// All members known, this node first, former ones too.
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.members.numbers().map(|member| self.members.view(member))
+    }
+
+    /// The member that an event names.
+    #[must_use]
+    pub fn member(&self, id: MemberId) -> Option<Member<'_>> {
+        self.members.numbers().contains(&id.0).then(|| self.members.view(id.0))
+    }
+
+    /// Counters since the start.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How full the storage is.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        Usage {
+            sessions: self.records.count().saturating_sub(self.records.tombstones()),
+            tombstones: self.records.tombstones(),
+            session_capacity: self.records.capacity(),
+            pages: self.records.pages.used(),
+            page_capacity: self.records.pages.capacity(),
+        }
+    }
+
+    /// Whether packets are sealed with a key.
+    #[must_use]
+    pub const fn is_sealed(&self) -> bool {
+        self.identity.key.is_some()
+    }
+
+    pub(crate) fn hash_of(&self, key: Key<'_>) -> [u8; 16] {
+        key::hash(self.rules.cluster, key)
+    }
+
+    /// The record of this key, compared whole.
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<u32> {
+        let record = self.records.find(&self.hash_of(key))?;
+        let namespace = self.namespaces.find(key.namespace)?;
+        self.records.has_id(record, namespace, key.id).then_some(record)
+    }
+
+    /// The next number of a local change.
+    pub(crate) fn next_number(&mut self) -> u64 {
+        self.number = self.number.saturating_add(1);
+        self.number
+    }
+
+    /// SplitMix64: good enough to choose whom to ask first.
+    pub(crate) fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        crate::replica::stamp::scramble(self.random)
+    }
+
+    /// One datagram to send, written to `out`, which has room for `Config::datagram` bytes;
+    /// `None` when there's nothing more to send now.
+    ///
+    /// Work: at most all members and 1,024 records.
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        let out = match out.len().checked_sub(self.rules.datagram) {
+            Some(_) => out.get_mut(..self.rules.datagram)?,
+            None => return None,
+        };
+        let transmit = match self.transmit_introduction(now, out) {
+            Some(transmit) => transmit,
+            None => self.transmit_packet(now, out)?,
+        };
+        self.stats.sent = self.stats.sent.saturating_add(1);
+        Some(transmit)
+    }
+
+    /// A datagram arrived from `from`; it is opened in place. What isn't from a member of this
+    /// cluster changes nothing but a counter.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.receive(now, from, datagram);
+    }
+}
+
+/// How much of the storage is in use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Live sessions held, as home or as backup.
+    pub sessions: u32,
+    /// Ended sessions that are remembered.
+    pub tombstones: u32,
+    /// Slots for both.
+    pub session_capacity: u32,
+    /// Pages in use.
+    pub pages: u32,
+    /// Pages lent.
+    pub page_capacity: u32,
+}
+
+fn rules(config: &Config<'_>) -> Rules {
+    Rules {
+        frequency: config.frequency,
+        drop_time: config.drop_time,
+        backups: config.backups,
+        datagram: config.datagram,
+        fetch_timeout: config.fetch_timeout,
+        ack_timeout: config.ack_timeout,
+        tombstone_lifetime: config.tombstone_lifetime,
+        max_value: config.max_value,
+        beacon: config.beacon,
+        cluster: key::name_hash(config.cluster.as_bytes()),
+    }
+}
+
+fn describe_self(
+    members: &mut Members<'_>,
+    me: u16,
+    now: Instant,
+    config: &Config<'_>,
+    boot: BootId,
+) {
+    debug_assert!(me == SELF, "the first member is this node");
+    let slot = members.get_mut(me);
+    slot.name = String::try_from(config.name).unwrap_or_default();
+    slot.address = config.address;
+    slot.incarnation = 1;
+    slot.state = crate::membership::member::MemberState::Alive;
+    slot.role = config.role;
+    slot.capacity = config.capacity;
+    slot.heard = now;
+    slot.boot = boot;
+}
+
+fn check_storage(config: &Config<'_>, storage: &Storage<'_>) -> Result<(), ConfigError> {
+    let parts = [
+        ("members", storage.members.len() >= 2),
+        ("writers", storage.writers.len() >= 2),
+        ("namespaces", !storage.namespaces.is_empty()),
+        ("index entries", storage.index.len() > storage.records.len()),
+        ("in-flight entries", !storage.in_flight.is_empty()),
+        ("waits", !storage.waits.is_empty()),
+        ("transfers", storage.transfers.len() >= 2),
+        ("events", !storage.events.is_empty()),
+        ("scratch bytes", storage.scratch.len() / 2 >= config.max_value),
+    ];
+    match parts.iter().find(|(_, enough)| !enough) {
+        Some((part, _)) => Err(ConfigError::Storage(part)),
+        None => Ok(()),
+    }
+}
+
+fn first_eight(bytes: &[u8; 16]) -> [u8; 8] {
+    let [a, b, c, d, e, f, g, h, ..] = *bytes;
+    [a, b, c, d, e, f, g, h]
+}

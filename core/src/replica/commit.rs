@@ -1,0 +1,425 @@
+//! Local writes: commits, takeovers, touches.
+
+use core::fmt;
+
+use crate::config::Role;
+use crate::event::{Pending, SessionEvent};
+use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
+use crate::membership::member::{Members, SELF};
+use crate::node::Node;
+use crate::replica::stamp::{Stamp, Writers};
+use crate::replica::value;
+use crate::replica::wait::{Goal, Ticket, WaitSlot};
+use crate::storage::pages::{Cursor, NIL};
+use crate::storage::records::{
+    AttributeSlot, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, seconds,
+};
+use crate::time::Instant;
+
+/// What an application writes in one piece.
+#[derive(Clone, Copy, Debug)]
+pub struct Commit<'a> {
+    /// Appear together or not at all. May be empty: a new session, a takeover.
+    pub changes: &'a [Change<'a>],
+    /// Seconds after which the idle session ends; 0 never.
+    pub max_inactive: u32,
+    /// What to wait for.
+    pub ack: Ack,
+}
+
+/// One attribute to write, or to remove.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change<'a> {
+    /// 1 to 255 bytes.
+    pub name: &'a [u8],
+    /// Opaque bytes; `None` removes the attribute.
+    pub value: Option<&'a [u8]>,
+}
+
+/// How many copies a commit waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ack {
+    /// Not at all.
+    None,
+    /// This many copies, the home's included.
+    Copies(u8),
+    /// All live holders.
+    All,
+    /// Like `Copies`, and refused before anything is written if fewer nodes are live.
+    AtLeast(u8),
+}
+
+/// Why nothing was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitError {
+    /// The session has ended.
+    Ended,
+    /// No slot, attribute or page is free. Nothing was evicted.
+    Full,
+    /// The key, a name or a value is longer than allowed, or empty where it must not be.
+    Invalid,
+    /// Fewer nodes are live than [`Ack::AtLeast`] asked for.
+    TooFewNodes {
+        /// Nodes that could hold a copy, this one included.
+        live: u8,
+    },
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended => f.write_str("the session was invalidated: start a new one"),
+            Self::Full => f.write_str("session storage is full: give the node more memory"),
+            Self::Invalid => f.write_str(
+                "too long or empty: namespaces have at most 64 bytes, ids 1 to 128, attribute \
+                 names 1 to 255, values at most max_value",
+            ),
+            Self::TooFewNodes { live } => write!(f, "only {live} live nodes could hold a copy"),
+        }
+    }
+}
+
+impl core::error::Error for CommitError {}
+
+impl Node<'_> {
+    /// Writes `commit.changes` to the session and makes this node its home. A session that isn't
+    /// known is created. What equals the stored bytes is not written and sends nothing.
+    ///
+    /// Work: linear in the bytes written; at most 64 attributes a session is a good idea.
+    ///
+    /// # Errors
+    /// [`CommitError`]; nothing was changed then.
+    pub fn commit(
+        &mut self,
+        now: Instant,
+        key: Key<'_>,
+        commit: &Commit<'_>,
+    ) -> Result<Ticket, CommitError> {
+        self.check_commit(key, commit)?;
+        let record = self.record_to_write(now, key)?;
+        let staged = match self.stage_changes(record, commit.changes) {
+            Ok(staged) => staged,
+            Err(error) => {
+                self.drop_if_new(record);
+                return Err(error);
+            }
+        };
+        let slot = self.records.get_mut(record);
+        slot.touched = seconds(now);
+        slot.touches = slot.touches.saturating_add(1);
+        if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
+            slot.max_inactive = commit.max_inactive;
+            self.write_header(record);
+        }
+        if staged != NIL {
+            let bits = self.backup_bits(record);
+            self.install_staged(record, staged, bits);
+            self.changed(record, bits);
+        }
+        self.stats.commits = self.stats.commits.saturating_add(1);
+        Ok(self.wait_for_copies(now, record, commit.ack))
+    }
+
+    fn check_commit(&self, key: Key<'_>, commit: &Commit<'_>) -> Result<(), CommitError> {
+        let fits = |change: &Change<'_>| {
+            !change.name.is_empty()
+                && change.name.len() <= MAX_ATTRIBUTE_NAME
+                && change.value.is_none_or(|value| value.len() <= self.rules.max_value)
+        };
+        if !key.is_valid() || !commit.changes.iter().all(fits) {
+            return Err(CommitError::Invalid);
+        }
+        if let Ack::AtLeast(copies) = commit.ack {
+            let backups = usize::from(self.rules.backups);
+            let live = self.members.live().min(backups.saturating_add(1)) as u8;
+            if live < copies {
+                return Err(CommitError::TooFewNodes { live });
+            }
+        }
+        Ok(())
+    }
+
+    /// The session's record, with this node as its owner.
+    fn record_to_write(&mut self, now: Instant, key: Key<'_>) -> Result<u32, CommitError> {
+        let Some(record) = self.find(key) else {
+            let namespace = self.namespaces.intern(key.namespace).ok_or(CommitError::Full)?;
+            let hash = self.hash_of(key);
+            if self.records.find(&hash).is_some() {
+                return Err(CommitError::Invalid); // two ids with one 128-bit hash
+            }
+            let record = self.records.insert(hash, namespace, key.id, now);
+            let record = record.map_err(|_| CommitError::Full)?;
+            self.choose_holders(now, record);
+            self.records.get_mut(record).set(OWNED, true);
+            return Ok(record);
+        };
+        match self.records.get(record).state {
+            State::Tombstone | State::Free => Err(CommitError::Ended),
+            State::Live => {
+                if !self.records.get(record).is(OWNED) {
+                    self.take_over(now, record, &[], true);
+                }
+                Ok(record)
+            }
+        }
+    }
+
+    fn drop_if_new(&mut self, record: u32) {
+        if self.records.get(record).stamp.is_none() {
+            self.remove_record(record);
+        }
+    }
+
+    /// Makes this node the session's home: an epoch above all that was written before. `clean`:
+    /// members whose copy is known to equal this one. `serve`: as owner, for an application.
+    pub(crate) fn take_over(&mut self, now: Instant, record: u32, clean: &[u16], serve: bool) {
+        self.choose_holders(now, record);
+        self.owe_everything(record, clean);
+        let slot = self.records.get_mut(record);
+        slot.stamp.epoch = slot.stamp.epoch.saturating_add(1);
+        slot.set(OWNED, serve);
+        slot.set(LENT | EXPIRING | SETTLED, false);
+        self.write_header(record);
+        self.stats.takeovers = self.stats.takeovers.saturating_add(1);
+    }
+
+    /// All holders but this node.
+    pub(crate) fn backup_bits(&self, record: u32) -> u8 {
+        let slot = self.records.get(record);
+        slot.all_bits() & !slot.bit_of(SELF)
+    }
+
+    /// Gives the header as it is now a new stamp and owes it to all holders.
+    pub(crate) fn write_header(&mut self, record: u32) {
+        let number = self.next_number();
+        let epoch = self.records.get(record).stamp.epoch.max(1);
+        self.set_header_stamp(record, Writers::issue(epoch, number));
+        let bits = self.backup_bits(record);
+        self.records.get_mut(record).header_owed = bits;
+        self.changed(record, bits);
+    }
+
+    /// Replaces the header's stamp, and its part of the digest.
+    pub(crate) fn set_header_stamp(&mut self, record: u32, stamp: Stamp) {
+        let old = self.mix(self.records.get(record).stamp, 0);
+        let new = self.mix(stamp, 0);
+        let slot = self.records.get_mut(record);
+        slot.stamp = stamp;
+        slot.digest = slot.digest.wrapping_sub(old).wrapping_add(new);
+    }
+
+    fn mix(&self, stamp: Stamp, salt: u64) -> u64 {
+        self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
+    }
+
+    /// The record changed here and the holders of `bits` lack that: they get it in turn.
+    pub(crate) fn changed(&mut self, record: u32, bits: u8) {
+        let number = self.next_number();
+        let slot = self.records.get_mut(record);
+        slot.changed = number;
+        slot.owed |= bits;
+        let holders = heapless::Vec::<u16, MAX_HOLDERS>::from_slice(slot.holders());
+        self.leave_list_place(record);
+        self.records.move_to_tail(record);
+        for member in holders.unwrap_or_default() {
+            self.members.get_mut(member).link.behind = true;
+        }
+    }
+
+    /// Peers whose place in the list of changes is this record step back: it is about to move.
+    fn leave_list_place(&mut self, record: u32) {
+        let before = self.records.before(record);
+        step_back(&mut self.members, record, before);
+    }
+
+    /// Forgets the record.
+    pub(crate) fn remove_record(&mut self, record: u32) {
+        self.leave_list_place(record);
+        self.records.remove(record);
+    }
+
+    fn stage_changes(
+        &mut self,
+        record: u32,
+        changes: &[Change<'_>],
+    ) -> Result<u32, CommitError> {
+        let mut staged = NIL;
+        for change in changes {
+            match self.stage_change(record, change) {
+                Ok(None) => {}
+                Ok(Some(attribute)) => {
+                    self.records.attribute_mut(attribute).next = staged;
+                    staged = attribute;
+                }
+                Err(error) => {
+                    self.unstage(staged);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(staged)
+    }
+
+    /// Stores one change beside the attribute that it will replace; `None` if nothing changes.
+    fn stage_change(
+        &mut self,
+        record: u32,
+        change: &Change<'_>,
+    ) -> Result<Option<u32>, CommitError> {
+        let old = self.records.find_attribute(record, change.name);
+        let old = old.map(|attribute| self.records.attribute(attribute).clone());
+        let pages = &mut self.records.pages;
+        match &old {
+            Some(old) if value::equals(pages, old, change.value) => return Ok(None),
+            None if change.value.is_none() => return Ok(None),
+            _ => {}
+        }
+        let delta = match (&old, change.value) {
+            (Some(old), Some(new)) => {
+                let base = self.writers.wire(old.stamp).map_or(0, |stamp| stamp.short());
+                value::store_delta(pages, old, base, new, self.scratch, self.table)
+            }
+            _ => NIL,
+        };
+        let value = change.value.unwrap_or(&[]);
+        let Ok(head) = pages.store(&[change.name, value]) else {
+            pages.free(delta);
+            return Err(CommitError::Full);
+        };
+        let number = self.next_number();
+        let epoch = self.records.get(record).stamp.epoch.max(1);
+        let slot = AttributeSlot {
+            stamp: Writers::issue(epoch, number),
+            head,
+            len: value.len() as u32,
+            delta,
+            name_len: change.name.len() as u8,
+            removed: change.value.is_none(),
+            whole: old.as_ref().map_or(u8::MAX, |old| old.whole),
+            ..AttributeSlot::default()
+        };
+        self.stage(slot).map(Some).ok_or(CommitError::Full)
+    }
+
+    /// Puts a new attribute into a slot of its own; `None`, with its pages freed, if none is left.
+    pub(crate) fn stage(&mut self, slot: AttributeSlot) -> Option<u32> {
+        let (head, delta) = (slot.head, slot.delta);
+        match self.records.stage(slot) {
+            Ok(attribute) => Some(attribute),
+            Err(_) => {
+                self.records.pages.free(head);
+                self.records.pages.free(delta);
+                None
+            }
+        }
+    }
+
+    /// Gives back a list of staged attributes.
+    pub(crate) fn unstage(&mut self, mut staged: u32) {
+        while staged != NIL {
+            let next = self.records.attribute(staged).next;
+            self.records.free_attribute(staged);
+            staged = next;
+        }
+    }
+
+    /// Puts a list of staged attributes into the record, each owed to the holders of `bits`.
+    pub(crate) fn install_staged(&mut self, record: u32, mut staged: u32, bits: u8) {
+        while staged != NIL {
+            let next = self.records.attribute(staged).next;
+            self.install_one(record, staged, bits);
+            staged = next;
+        }
+    }
+
+    fn install_one(&mut self, record: u32, staged: u32, bits: u8) {
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let slot = self.records.attribute(staged).clone();
+        let Some(name) = buffer.get_mut(..usize::from(slot.name_len)) else { return };
+        if self.records.pages.read(&mut Cursor::start(slot.head), name).is_err() {
+            return;
+        }
+        let old = self.records.find_attribute(record, name);
+        let old_slot = old.map(|old| self.records.attribute(old).clone()).unwrap_or_default();
+        if old_slot.stamp.is_own() && !slot.stamp.is_own() && old_slot.owed != 0 {
+            self.stats.conflicts = self.stats.conflicts.saturating_add(1);
+            self.tell(SessionEvent::Conflict, record);
+        }
+        let salt = name_hash(name);
+        let (minus, plus) = (self.mix(old_slot.stamp, salt), self.mix(slot.stamp, salt));
+        let digest = &mut self.records.get_mut(record).digest;
+        *digest = digest.wrapping_sub(minus).wrapping_add(plus);
+        let installed = self.records.attribute_mut(staged);
+        installed.owed = bits;
+        self.records.install(record, staged, old);
+    }
+
+    /// An event about the session of `record`.
+    pub(crate) fn tell(&mut self, event: SessionEvent, record: u32) {
+        let generation = self.records.get(record).generation;
+        self.events.push(Pending::Session(event, record, generation));
+    }
+
+    /// Opens a wait for copies of the record as it is now; one that is met at once if none are
+    /// asked for.
+    pub(crate) fn wait_for_copies(&mut self, now: Instant, record: u32, ack: Ack) -> Ticket {
+        let slot = self.records.get(record);
+        let goal = match ack {
+            Ack::None | Ack::Copies(0 | 1) => return Ticket::IMMEDIATE,
+            Ack::Copies(copies) | Ack::AtLeast(copies) => Goal::Copies(Some(copies)),
+            Ack::All => Goal::Copies(None),
+        };
+        let wait = WaitSlot {
+            goal,
+            record,
+            record_generation: slot.generation,
+            number: slot.changed,
+            deadline: now + self.rules.ack_timeout,
+            ..WaitSlot::default()
+        };
+        self.open_wait(now, wait)
+    }
+
+    /// Opens a wait and looks whether it is met already.
+    pub(crate) fn open_wait(&mut self, now: Instant, wait: WaitSlot) -> Ticket {
+        self.wake_at(wait.deadline);
+        match self.waits.open(wait) {
+            Some(ticket) => {
+                self.review(now, crate::replica::wait::Waits::number_of(ticket));
+                ticket
+            }
+            None => Ticket::TOO_MANY,
+        }
+    }
+
+    /// Notes a use of the session without a change. It travels only when the backups' knowledge
+    /// of the idle time is older than a tenth of `max_inactive`.
+    pub fn touch(&mut self, now: Instant, key: Key<'_>) {
+        let Some(record) = self.find(key) else { return };
+        let second = seconds(now);
+        let slot = self.records.get_mut(record);
+        if !slot.is_live() || !slot.is(OWNED) {
+            return;
+        }
+        let stale = second.saturating_sub(slot.touched) > slot.max_inactive / 10;
+        slot.touches = slot.touches.saturating_add(1);
+        if stale && slot.max_inactive > 0 {
+            slot.touched = second;
+            self.write_header(record);
+        }
+    }
+
+    /// Whether a node of this role serves sessions.
+    pub(crate) fn serves(&self) -> bool {
+        self.members.me().role == Role::Application
+    }
+}
+
+fn step_back(members: &mut Members<'_>, record: u32, before: u32) {
+    for member in members.others() {
+        let link = &mut members.get_mut(member).link;
+        if link.cursor == record {
+            link.cursor = before;
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! A session moves to the node that is asked for it.
+//!
+//! Only an owner reads without asking. Another node asks the former home and whoever else may hold
+//! a copy, takes the greatest of the answers and of its own copy, and becomes the home. The owner's
+//! answer alone is enough: nobody has anything newer.
+
+use core::fmt;
+
+use heapless::Vec;
+
+use crate::event::SessionEvent;
+use crate::key::Key;
+use crate::membership::member::{MemberSlot, SELF};
+use crate::node::Node;
+use crate::replica::reply::Answer;
+use crate::replica::unit::UnitSummary;
+use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
+use crate::storage::records::{LENT, MAX_HOLDERS, OWNED};
+use crate::time::{Duration, Instant};
+use crate::wire::message::{Body, Message};
+
+/// Pause until members that haven't answered are asked again.
+const REPEAT: Duration = Duration::from_millis(60);
+
+/// Why a session can't be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The key is empty or longer than allowed.
+    Invalid,
+    /// Too many namespaces, or too many fetches at once.
+    Full,
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Invalid => "the namespace has at most 64 bytes, the id 1 to 128",
+            Self::Full => "too many applications, or too many fetches at once",
+        })
+    }
+}
+
+impl core::error::Error for FetchError {}
+
+impl Node<'_> {
+    /// Makes this node the session's home, with the newest contents that others answer within
+    /// `fetch_timeout`. `hint`: the route suffix of the id, which names the former home.
+    ///
+    /// The [outcome](crate::Outcome) says whether the session exists. It is decided at once if
+    /// this node owns the session, or nobody else is there.
+    ///
+    /// # Errors
+    /// [`FetchError`]; nothing was changed then.
+    pub fn fetch(
+        &mut self,
+        now: Instant,
+        key: Key<'_>,
+        hint: Option<&str>,
+    ) -> Result<Ticket, FetchError> {
+        if !key.is_valid() {
+            return Err(FetchError::Invalid);
+        }
+        let namespace = self.namespaces.intern(key.namespace).ok_or(FetchError::Full)?;
+        let hash = self.hash_of(key);
+        let asked = self.whom_to_ask(&hash, hint);
+        let wait = WaitSlot {
+            goal: Goal::Fetch,
+            deadline: now + self.rules.fetch_timeout,
+            repeat_at: now + REPEAT,
+            ask: 1_u8.checked_shl(asked.len() as u32).unwrap_or(0).wrapping_sub(1),
+            asked,
+            hash,
+            namespace,
+            id: Vec::from_slice(key.id).map_err(|_| FetchError::Invalid)?,
+            ..WaitSlot::default()
+        };
+        self.wake_at(now + REPEAT);
+        match self.open_wait(now, wait) {
+            Ticket::TOO_MANY => Err(FetchError::Full),
+            ticket => Ok(ticket),
+        }
+    }
+
+    /// The live members that may hold the session, the likeliest first: the former home, the
+    /// holders, then the first in rendezvous order.
+    fn whom_to_ask(&self, hash: &[u8; 16], hint: Option<&str>) -> Vec<u16, MAX_HOLDERS> {
+        let mut asked = Vec::new();
+        if let Some(record) = self.records.find(hash) {
+            let slot = self.records.get(record);
+            if slot.is_served_here() || !slot.is_live() {
+                return asked;
+            }
+            for holder in slot.holders() {
+                self.ask_too(&mut asked, *holder);
+            }
+        }
+        if let Some(member) = hint.and_then(|name| self.members.by_name(name)) {
+            self.ask_too(&mut asked, member);
+        }
+        let mut likely = [0; MAX_HOLDERS];
+        let accepts = |member: u16, slot: &MemberSlot| member != SELF && slot.is_reachable();
+        let count = self.members.rendezvous(hash, &mut likely, accepts);
+        for member in likely.iter().take(count) {
+            self.ask_too(&mut asked, *member);
+        }
+        asked
+    }
+
+    fn ask_too(&self, asked: &mut Vec<u16, MAX_HOLDERS>, member: u16) {
+        let can_answer = member != SELF && self.members.get(member).is_reachable();
+        if can_answer && !asked.contains(&member) {
+            // Eight are asked at most; in larger clusters those are the likely ones.
+            let _ = asked.push(member);
+        }
+    }
+
+    /// Adds the questions to `peer` to a packet.
+    pub(crate) fn write_questions(&mut self, body: &mut Body<'_>, peer: u16) {
+        for number in self.waits.numbers() {
+            let wait = self.waits.get(number);
+            if wait.goal != Goal::Fetch || wait.ask == 0 {
+                continue;
+            }
+            let Some(position) = wait.asked.iter().position(|member| *member == peer) else {
+                continue;
+            };
+            let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
+            if wait.ask & bit == 0 {
+                continue;
+            }
+            let question = Message::Fetch {
+                request: wait.request,
+                namespace: self.namespaces.name(wait.namespace),
+                id: &wait.id,
+            };
+            if body.push(&question).is_err() {
+                return;
+            }
+            self.waits.get_mut(number).ask &= !bit;
+        }
+    }
+
+    /// Whether a question to `peer` waits to be sent.
+    pub(crate) fn has_question(&self, peer: u16) -> bool {
+        self.waits.numbers().any(|number| {
+            let wait = self.waits.get(number);
+            wait.goal == Goal::Fetch
+                && wait.ask != 0
+                && wait.asked.iter().enumerate().any(|(position, member)| {
+                    let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
+                    *member == peer && wait.ask & bit != 0
+                })
+        })
+    }
+
+    /// `peer` takes a session over.
+    pub(crate) fn asked_for(&mut self, peer: u16, request: u32, key: Key<'_>) {
+        let Some(record) = self.find(key) else {
+            self.reply(peer, Answer::Absent { request });
+            return;
+        };
+        if self.records.get(record).is_served_here() {
+            // From here on the peer may write: serving on would read what is no longer the newest.
+            self.records.get_mut(record).set(LENT, true);
+            self.tell(SessionEvent::Moved, record);
+        }
+        self.answer_with_record(peer, record, request);
+    }
+
+    /// `peer` has nothing of what was asked for.
+    pub(crate) fn answered_absent(&mut self, now: Instant, peer: u16, request: u32) {
+        let Some(number) = self.waits.by_request(request) else { return };
+        note_answer(self.waits.get_mut(number), peer, 0);
+        self.review(now, number);
+    }
+
+    /// `peer` sent its copy, which is merged already.
+    pub(crate) fn answered_with(
+        &mut self,
+        now: Instant,
+        peer: u16,
+        request: u32,
+        unit: &UnitSummary,
+    ) {
+        let Some(number) = self.waits.by_request(request) else { return };
+        if self.waits.get(number).hash != unit.hash {
+            return;
+        }
+        note_answer(self.waits.get_mut(number), peer, unit.digest);
+        let dead = self.records.find(&unit.hash).is_some_and(|r| !self.records.get(r).is_live());
+        if unit.owner || dead {
+            self.conclude_fetch(now, number, false);
+        } else {
+            self.review(now, number);
+        }
+    }
+
+    /// Asks those that haven't answered again.
+    pub(crate) fn repeat_fetches(&mut self, now: Instant) {
+        for number in self.waits.numbers() {
+            let wait = self.waits.get_mut(number);
+            if wait.goal != Goal::Fetch {
+                continue;
+            }
+            if wait.repeat_at <= now {
+                wait.repeat_at = now + REPEAT;
+                wait.ask = 0;
+                for (position, member) in wait.asked.iter().enumerate() {
+                    if !wait.answered.contains(member) {
+                        wait.ask |= 1_u8.checked_shl(position as u32).unwrap_or(0);
+                    }
+                }
+            }
+            let at = wait.repeat_at;
+            self.wake_at(at);
+        }
+    }
+
+    /// Decides a fetch: takes over what there is.
+    pub(crate) fn conclude_fetch(&mut self, now: Instant, number: u16, maybe_stale: bool) {
+        let wait = self.waits.get(number);
+        let (hash, any_asked) = (wait.hash, !wait.asked.is_empty());
+        let answers = wait.answered.iter().copied().zip(wait.digests.iter().copied());
+        let answers: Vec<(u16, u64), MAX_HOLDERS> = answers.collect();
+        if any_asked {
+            self.stats.fetches = self.stats.fetches.saturating_add(1);
+        }
+        let record = self.records.find(&hash).filter(|r| self.records.get(*r).is_live());
+        let found = record.is_some();
+        if let Some(record) = record {
+            let digest = self.records.get(record).digest;
+            let clean = answers.iter().filter(|(_, other)| *other == digest).map(|(m, _)| *m);
+            let clean: Vec<u16, MAX_HOLDERS> = clean.collect();
+            if !self.records.get(record).is_served_here() {
+                self.take_over(now, record, &clean, true);
+            }
+            if maybe_stale {
+                self.stats.maybe_stale = self.stats.maybe_stale.saturating_add(1);
+                self.tell(SessionEvent::MaybeStale, record);
+            }
+            debug_assert!(self.records.get(record).is(OWNED), "a fetched session is served here");
+        }
+        let outcome = Outcome { copies: u8::from(found), met: !maybe_stale, found, maybe_stale };
+        self.waits.get_mut(number).goal = Goal::Done(outcome);
+    }
+
+    /// Looks whether a wait is decided.
+    pub(crate) fn review(&mut self, now: Instant, number: u16) {
+        match self.waits.get(number).goal {
+            Goal::Free | Goal::Done(_) => {}
+            Goal::Copies(copies) => self.review_copies(now, number, copies),
+            Goal::Fetch => {
+                let wait = self.waits.get(number);
+                let waits_for = |member: u16| self.members.get(member).is_reachable();
+                let waiting = wait.silent().any(waits_for);
+                let late = wait.deadline <= now;
+                if !waiting || late {
+                    self.conclude_fetch(now, number, waiting);
+                }
+            }
+        }
+    }
+
+    fn review_copies(&mut self, now: Instant, number: u16, asked: Option<u8>) {
+        let wait = self.waits.get(number);
+        let slot = self.records.get(wait.record);
+        let gone = slot.generation != wait.record_generation;
+        let kept = if slot.is_live() { slot.wanted } else { slot.holder_count };
+        let mut confirmed = 1_u8;
+        let mut missing = 0_u8;
+        for holder in slot.holders().iter().take(usize::from(kept)) {
+            if *holder == SELF {
+                continue;
+            }
+            if wait.answered.contains(holder) {
+                confirmed = confirmed.saturating_add(1);
+            } else if self.members.get(*holder).is_live() {
+                missing = missing.saturating_add(1);
+            }
+        }
+        let met = match asked {
+            Some(copies) => confirmed >= copies,
+            None => missing == 0,
+        };
+        if met || gone || wait.deadline <= now {
+            let outcome = Outcome { copies: confirmed, met: met && !gone, ..Outcome::default() };
+            self.waits.get_mut(number).goal = Goal::Done(outcome);
+        }
+    }
+
+    /// Looks at all waits: time passed, or members changed.
+    pub(crate) fn review_waits(&mut self, now: Instant) {
+        for number in self.waits.numbers() {
+            self.review(now, number);
+            let wait = self.waits.get(number);
+            if wait.is_open() {
+                let deadline = wait.deadline;
+                self.wake_at(deadline);
+            }
+        }
+    }
+
+    /// `peer` confirmed a packet that carried the record at `number` or later.
+    pub(crate) fn confirm_waits(&mut self, now: Instant, peer: u16, record: u32, number: u64) {
+        for slot in self.waits.numbers() {
+            let wait = self.waits.get_mut(slot);
+            let counts = matches!(wait.goal, Goal::Copies(_))
+                && wait.record == record
+                && wait.number <= number
+                && !wait.answered.contains(&peer);
+            if counts {
+                // There's a place for each holder.
+                let _ = wait.answered.push(peer);
+                self.review(now, slot);
+            }
+        }
+    }
+}
+
+fn note_answer(wait: &mut WaitSlot, peer: u16, digest: u64) {
+    if wait.asked.contains(&peer) && !wait.answered.contains(&peer) {
+        // Each of the members asked has a place in both lists.
+        let _ = wait.answered.push(peer);
+        let _ = wait.digests.push(digest);
+    }
+}

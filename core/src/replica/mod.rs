@@ -1,0 +1,16 @@
+//! Sessions: how they are written, moved, found, repeated and ended.
+//!
+//! [`stamp`]: which write wins. [`commit`]: local writes. [`unit`]: a record's changes as they
+//! travel. [`fetch`]: a session moves to the node that is asked for it. [`bury`]: invalidation and
+//! rename. [`place`]: who keeps copies. [`wait`]: what an application waits for.
+
+pub(crate) mod bury;
+pub(crate) mod commit;
+pub(crate) mod fetch;
+pub(crate) mod place;
+pub(crate) mod read;
+pub(crate) mod reply;
+pub(crate) mod stamp;
+pub(crate) mod unit;
+pub(crate) mod value;
+pub(crate) mod wait;

@@ -1,0 +1,282 @@
+//! Who keeps copies: placement by rendezvous, repair when members change.
+
+use heapless::Vec;
+
+use crate::event::SessionEvent;
+use crate::membership::member::{MemberSlot, SELF};
+use crate::node::Node;
+use crate::storage::pages::NIL;
+use crate::storage::records::{EXPIRING, MAX_HOLDERS, SETTLED, State};
+use crate::time::{Duration, Instant};
+
+/// Pause between two walks over all records.
+const PERIOD: Duration = Duration::from_secs(5);
+
+/// Records looked at in one step.
+const STEP: u32 = 1_024;
+
+/// A member that declined a copy isn't asked again for so long.
+pub(crate) const FULL_FOR: Duration = Duration::from_secs(10);
+
+/// The walk over all records, in steps.
+pub(crate) struct Sweep {
+    next: Instant,
+    /// The record to go on with.
+    at: u32,
+}
+
+impl Sweep {
+    pub(crate) const fn new(now: Instant) -> Self {
+        Self { next: now, at: 0 }
+    }
+
+    pub(crate) const fn due(&self) -> Instant {
+        self.next
+    }
+}
+
+impl Node<'_> {
+    /// Chooses the holders of a record that this node is or becomes the home of: itself, the first
+    /// live members in rendezvous order, and behind them former holders that still have a copy.
+    pub(crate) fn choose_holders(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        let mut wanted = [0; MAX_HOLDERS];
+        let backups = usize::from(self.rules.backups).min(MAX_HOLDERS - 1);
+        let accepts = |member: u16, slot: &MemberSlot| {
+            member != SELF && slot.is_reachable() && slot.full_until <= now
+        };
+        let found = match wanted.get_mut(..backups) {
+            Some(space) => self.members.rendezvous(&slot.hash, space, accepts),
+            None => 0,
+        };
+        let mut holders = Vec::<u16, MAX_HOLDERS>::new();
+        let former = slot.holders().iter().copied();
+        let former = former.filter(|holder| self.members.get(*holder).session.is_some());
+        for member in core::iter::once(SELF).chain(wanted.iter().take(found).copied()).chain(former)
+        {
+            if !holders.contains(&member) && holders.push(member).is_err() {
+                break;
+            }
+        }
+        self.set_holders(record, &holders, found.saturating_add(1) as u8);
+    }
+
+    /// Writes the list of holders and moves the bits of what they lack to their new places.
+    pub(crate) fn set_holders(&mut self, record: u32, holders: &[u16], wanted: u8) {
+        let slot = self.records.get(record);
+        let old: Vec<u16, MAX_HOLDERS> = slot.holders().iter().copied().collect();
+        let moved = |bits: u8| -> u8 {
+            let place = |(position, holder): (usize, &u16)| {
+                let from = old.iter().position(|other| other == holder)?;
+                let bit = (bits >> from) & 1;
+                bit.checked_shl(position as u32)
+            };
+            holders.iter().enumerate().filter_map(place).fold(0, |all, bit| all | bit)
+        };
+        let is_new = |(_, holder): &(usize, &u16)| !old.contains(holder);
+        let new = holders.iter().enumerate().filter(is_new);
+        let new = new.fold(0_u8, |all, (at, _)| all | 1_u8.checked_shl(at as u32).unwrap_or(0));
+        let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
+        let live = slot.is_live();
+        let mut attribute = slot.attributes;
+        let slot = self.records.get_mut(record);
+        slot.owed = owed;
+        slot.header_owed = header_owed;
+        for (to, from) in slot.holders.iter_mut().zip(holders) {
+            *to = *from;
+        }
+        slot.holder_count = holders.len().min(MAX_HOLDERS) as u8;
+        slot.wanted = wanted;
+        while live && attribute != NIL {
+            let slot = self.records.attribute_mut(attribute);
+            slot.owed = moved(slot.owed);
+            slot.whole = moved(slot.whole) | new;
+            attribute = slot.next;
+        }
+    }
+
+    /// All holders but `clean` ones lack everything, as far as is known.
+    pub(crate) fn owe_everything(&mut self, record: u32, clean: &[u16]) {
+        let slot = self.records.get(record);
+        let clean = clean.iter().fold(0, |all, member| all | slot.bit_of(*member));
+        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let bits = self.backup_bits(record) & kept & !clean;
+        let slot = self.records.get_mut(record);
+        slot.owed |= bits;
+        let mut attribute = slot.attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute_mut(attribute);
+            slot.owed = (slot.owed & !clean) | bits;
+            slot.whole = (slot.whole & !clean) | bits;
+            attribute = slot.next;
+        }
+    }
+
+    /// Members came or went: look at all records soon, and at all waits.
+    pub(crate) fn members_changed(&mut self, now: Instant) {
+        self.sweep = Sweep { next: now, at: 0 };
+        self.review_waits(now);
+    }
+
+    /// Goes on with the walk over all records.
+    pub(crate) fn sweep(&mut self, now: Instant) {
+        if self.sweep.next > now {
+            return;
+        }
+        let end = self.sweep.at.saturating_add(STEP).min(self.records.used_range());
+        for record in self.sweep.at..end {
+            match self.records.get(record).state {
+                State::Free => {}
+                State::Tombstone => self.sweep_tombstone(now, record),
+                State::Live => self.sweep_live(now, record),
+            }
+        }
+        if end >= self.records.used_range() {
+            self.sweep = Sweep { next: now + PERIOD, at: 0 };
+        } else {
+            self.sweep.at = end;
+        }
+    }
+
+    fn sweep_live(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        if slot.home() == Some(SELF) {
+            self.restore_copies(now, record);
+        } else if slot.home().is_none_or(|home| !self.members.get(home).is_live()) {
+            self.guard(now, record);
+        }
+        self.expire(now, record);
+    }
+
+    /// The home replaces backups that are gone, and adds missing ones.
+    fn restore_copies(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        let wanted = slot.holders().iter().take(usize::from(slot.wanted)).skip(1);
+        let live = wanted.clone().filter(|holder| self.members.get(**holder).is_live()).count();
+        let all_live = live == wanted.count();
+        let candidates = self.members.others().filter(|member| {
+            let slot = self.members.get(*member);
+            slot.is_reachable() && slot.full_until <= now
+        });
+        let possible = candidates.count().min(usize::from(self.rules.backups));
+        if all_live && live >= possible {
+            return;
+        }
+        if !all_live || live < possible {
+            self.choose_holders(now, record);
+            self.records.get_mut(record).set(SETTLED, false);
+            self.owe_missing(record);
+            self.write_header(record);
+        }
+    }
+
+    /// What new holders lack is owed to them, whole.
+    fn owe_missing(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let bits = self.backup_bits(record) & kept;
+        let mut attribute = slot.attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute_mut(attribute);
+            slot.owed |= slot.whole & bits;
+            attribute = slot.next;
+        }
+    }
+
+    /// The home is gone: the first live holder takes its place, and restores the copies. It
+    /// doesn't serve the session before it asked.
+    fn guard(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        let mut holders = slot.holders().iter().copied();
+        let first = holders.find(|holder| self.members.get(*holder).is_live());
+        if first == Some(SELF) {
+            self.take_over(now, record, &[], false);
+        }
+    }
+
+    /// An idle session whose application is gone is handed to this node's application, once; a
+    /// node without one lets it end.
+    fn expire(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        if slot.home() != Some(SELF) || slot.is_served_here() || slot.is(EXPIRING) {
+            return;
+        }
+        let used = Instant::from_micros(u64::from(slot.touched).saturating_mul(1_000_000));
+        // A guard knows the idle time from hearsay: a tenth more than the home would wait.
+        let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(11, 10);
+        if slot.max_inactive == 0 || now.since(used) <= limit {
+            return;
+        }
+        if self.serves() {
+            self.records.get_mut(record).set(EXPIRING, true);
+            self.tell(SessionEvent::Expired, record);
+        } else {
+            self.bury(now, record);
+        }
+    }
+
+    /// A member started anew: its copies are gone, also those it was the home of.
+    pub(crate) fn forget_copies_of(&mut self, now: Instant, member: u16) {
+        for record in 0..self.records.used_range() {
+            let slot = self.records.get(record);
+            let bit = slot.bit_of(member);
+            if bit == 0 || !slot.is_live() {
+                continue;
+            }
+            if slot.home() == Some(SELF) {
+                self.owe_again(record, bit);
+            } else if slot.home() == Some(member) {
+                let mut rest = slot.holders().iter().copied().filter(|other| *other != member);
+                if rest.find(|other| self.members.get(*other).is_live()) == Some(SELF) {
+                    self.take_over(now, record, &[], false);
+                }
+            }
+        }
+    }
+
+    fn owe_again(&mut self, record: u32, bit: u8) {
+        let slot = self.records.get_mut(record);
+        slot.header_owed |= bit;
+        let mut attribute = slot.attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute_mut(attribute);
+            slot.owed |= bit;
+            slot.whole |= bit;
+            attribute = slot.next;
+        }
+        self.changed(record, bit);
+    }
+
+    /// A holder confirmed: once the wanted ones all have, former ones may drop their copies.
+    pub(crate) fn settle(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count <= slot.wanted {
+            return;
+        }
+        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        if slot.owed & kept & !slot.bit_of(SELF) != 0 {
+            return;
+        }
+        if slot.is(SETTLED) {
+            self.forget_released(record);
+        } else {
+            self.records.get_mut(record).set(SETTLED, true);
+            self.write_header(record);
+        }
+    }
+
+    /// Former holders that have confirmed the settled header hold nothing any more.
+    fn forget_released(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let wanted = slot.wanted;
+        let keeps = |(position, holder): (usize, &u16)| {
+            let lacks = slot.header_owed & slot.bit_of(*holder) != 0;
+            (position < usize::from(wanted) || lacks).then_some(*holder)
+        };
+        let holders = slot.holders().iter().enumerate().filter_map(keeps);
+        let holders: Vec<u16, MAX_HOLDERS> = holders.collect();
+        if holders.len() < usize::from(slot.holder_count) {
+            self.set_holders(record, &holders, wanted);
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading what this node holds.
+
+use crate::key::Key;
+use crate::node::Node;
+use crate::replica::value::value_cursor;
+use crate::storage::pages::{Cursor, NIL};
+use crate::storage::records::{AttributeSlot, RecordSlot, Records};
+use crate::time::{Duration, Instant};
+
+/// A session as this node holds it.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    records: &'a Records<'a>,
+    slot: &'a RecordSlot,
+}
+
+/// One attribute of a [`Record`].
+#[derive(Clone, Copy)]
+pub struct Attribute<'a> {
+    records: &'a Records<'a>,
+    slot: &'a AttributeSlot,
+}
+
+impl Node<'_> {
+    /// The live session of this key, without asking anybody.
+    #[must_use]
+    pub fn read<'a>(&'a self, key: Key<'_>) -> Option<Record<'a>> {
+        let record = self.find(key)?;
+        let slot = self.records.get(record);
+        slot.is_live().then_some(Record { records: &self.records, slot })
+    }
+
+    /// Whether this node may serve the session without asking.
+    #[must_use]
+    pub fn owns(&self, _now: Instant, key: Key<'_>) -> bool {
+        self.find(key).is_some_and(|record| self.records.get(record).is_served_here())
+    }
+}
+
+impl<'a> Record<'a> {
+    /// Its attributes, in no order.
+    pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + 'a {
+        let records = self.records;
+        let mut next = self.slot.attributes;
+        core::iter::from_fn(move || {
+            while next != NIL {
+                let slot = records.attribute(next);
+                next = slot.next;
+                if !slot.removed {
+                    return Some(Attribute { records, slot });
+                }
+            }
+            None
+        })
+    }
+
+    /// Seconds after which the idle session ends; 0 never.
+    #[must_use]
+    pub const fn max_inactive(&self) -> u32 {
+        self.slot.max_inactive
+    }
+
+    /// How long it has not been used, as far as is known here.
+    #[must_use]
+    pub fn idle(&self, now: Instant) -> Duration {
+        now.since(Instant::from_micros(u64::from(self.slot.touched).saturating_mul(1_000_000)))
+    }
+
+    /// Whether this node may serve it without asking.
+    #[must_use]
+    pub fn is_owned(&self) -> bool {
+        self.slot.is_served_here()
+    }
+
+    /// Order-independent hash of all its stamps: equal digests mean equal contents.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.slot.digest
+    }
+
+    /// How many nodes are to hold it, the home included.
+    #[must_use]
+    pub const fn wanted_copies(&self) -> u8 {
+        self.slot.wanted
+    }
+}
+
+impl Attribute<'_> {
+    /// Bytes of its value.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "an empty value is an ordinary value")]
+    pub const fn len(&self) -> usize {
+        self.slot.len as usize
+    }
+
+    /// Copies its name to `buffer`, which has room for 255 bytes.
+    pub fn name<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
+        let Some(out) = buffer.get_mut(..usize::from(self.slot.name_len)) else { return &[] };
+        match self.records.pages.read(&mut Cursor::start(self.slot.head), out) {
+            Ok(()) => out,
+            Err(_) => &[],
+        }
+    }
+
+    /// Copies the first `out.len()` bytes of its value; at most [`len`](Self::len).
+    ///
+    /// Returns whether it had that many.
+    pub fn copy_value(&self, out: &mut [u8]) -> bool {
+        out.len() <= self.len()
+            && self
+                .records
+                .pages
+                .read(&mut value_cursor(&self.records.pages, self.slot), out)
+                .is_ok()
+    }
+}

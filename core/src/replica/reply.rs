@@ -1,0 +1,21 @@
+//! Answers to a peer that wait for the next packet to it.
+
+use crate::wire::message::Cause;
+
+/// One answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reply {
+    pub(crate) to: u16,
+    pub(crate) answer: Answer,
+}
+
+/// What is answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// What packet `counter` carried of this record wasn't taken.
+    Refused { counter: u64, hash: [u8; 16], cause: Cause },
+    /// Nothing is known of the session of this request.
+    Absent { request: u32 },
+    /// The whole record, or its tombstone. `request` 0: the peer's header is out of date.
+    Record { record: u32, generation: u32, request: u32 },
+}

@@ -1,0 +1,199 @@
+//! Stamps: which of two writes of a register wins, without any clock.
+
+use serde::{Deserialize, Serialize};
+
+use crate::delta::Full;
+
+/// A write's place in the order of all writes, as it travels.
+///
+/// Compared in field order. `seq` counts all writes of a node since its boot, so no stamp is ever
+/// issued twice, and equal stamps mean equal bytes: that makes deltas safe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct WireStamp {
+    /// Grows with each takeover: a new home's writes outrank what the old one wrote unseen.
+    pub(crate) epoch: u32,
+    pub(crate) writer: Writer,
+    pub(crate) seq: u64,
+}
+
+impl WireStamp {
+    /// Mixes the stamp and `salt` (a name's hash) to 64 well-spread bits.
+    pub(crate) const fn mix(&self, salt: u64) -> u64 {
+        let mut hash = salt ^ 0x9E37_79B9_7F4A_7C15;
+        let writer = ((self.writer.node as u64) << 32) | self.writer.boot as u64;
+        let words = [writer, self.seq, self.epoch as u64];
+        let [a, b, c] = words;
+        hash = scramble(hash ^ a);
+        hash = scramble(hash ^ b);
+        scramble(hash ^ c)
+    }
+
+    /// 32 bits that name this stamp as the base of a delta, beside the result's checksum.
+    pub(crate) const fn short(&self) -> u32 {
+        self.mix(0) as u32
+    }
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom generators).
+pub(crate) const fn scramble(word: u64) -> u64 {
+    let mut z = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// Who wrote: 32 bits of the node's name and 32 bits of its boot.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub(crate) struct Writer {
+    pub(crate) node: u32,
+    pub(crate) boot: u32,
+}
+
+/// A stamp as it is stored: 12 bytes, its writer interned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) epoch: u32,
+    seq_low: u32,
+    seq_high: u16,
+    writer: u16,
+}
+
+impl Stamp {
+    /// Below every stamp that was ever issued.
+    pub(crate) const NONE: Self = Self { epoch: 0, seq_low: 0, seq_high: 0, writer: u16::MAX };
+
+    pub(crate) const fn is_none(self) -> bool {
+        self.writer == u16::MAX
+    }
+
+    pub(crate) fn seq(self) -> u64 {
+        u64::from(self.seq_low) | (u64::from(self.seq_high) << 32)
+    }
+
+    /// Whether this node wrote it, in this boot.
+    pub(crate) const fn is_own(self) -> bool {
+        self.writer == Writers::SELF
+    }
+}
+
+/// One interned writer.
+#[derive(Clone, Debug, Default)]
+pub struct WriterSlot {
+    writer: Writer,
+    marked: bool,
+    vacant: bool,
+}
+
+/// The writers of all stored stamps; number 0 is this node in this boot.
+pub(crate) struct Writers<'m> {
+    slots: &'m mut [WriterSlot],
+    count: usize,
+}
+
+impl<'m> Writers<'m> {
+    const SELF: u16 = 0;
+
+    pub(crate) fn new(slots: &'m mut [WriterSlot], own: Writer) -> Self {
+        let mut writers = Self { slots, count: 0 };
+        // The caller has checked that there's a slot.
+        let _ = writers.intern(own);
+        writers
+    }
+
+    /// This node's writer.
+    pub(crate) fn own(&self) -> Writer {
+        self.slots.first().map_or_else(Writer::default, |slot| slot.writer)
+    }
+
+    fn intern(&mut self, writer: Writer) -> Result<u16, Full> {
+        let taken = self.slots.iter().take(self.count);
+        let known = taken.clone().position(|slot| slot.writer == writer && !slot.vacant);
+        let number = match known.or_else(|| taken.clone().position(|slot| slot.vacant)) {
+            Some(number) => number,
+            None if self.count < self.slots.len() => {
+                self.count = self.count.saturating_add(1);
+                self.count.saturating_sub(1)
+            }
+            None => return Err(Full),
+        };
+        if let Some(slot) = self.slots.get_mut(number) {
+            *slot = WriterSlot { writer, marked: true, vacant: false };
+        }
+        u16::try_from(number).map_err(|_| Full)
+    }
+
+    /// A stamp of this node.
+    pub(crate) const fn issue(epoch: u32, seq: u64) -> Stamp {
+        Stamp {
+            epoch,
+            seq_low: seq as u32,
+            seq_high: (seq >> 32) as u16,
+            writer: Self::SELF,
+        }
+    }
+
+    /// Keeps a stamp that arrived. `Full`: free writers by [`sweep`](Self::sweep) and try again.
+    pub(crate) fn store(&mut self, stamp: WireStamp) -> Result<Stamp, Full> {
+        if stamp.seq >> 48 != 0 {
+            return Err(Full);
+        }
+        let writer = self.intern(stamp.writer)?;
+        Ok(Stamp { writer, ..Self::issue(stamp.epoch, stamp.seq) })
+    }
+
+    /// The stamp as it travels; `None` of [`Stamp::NONE`].
+    pub(crate) fn wire(&self, stamp: Stamp) -> Option<WireStamp> {
+        let slot = self.slots.get(usize::from(stamp.writer))?;
+        Some(WireStamp { epoch: stamp.epoch, writer: slot.writer, seq: stamp.seq() })
+    }
+
+    /// Begins to find out which writers are still needed: all but this node are not.
+    pub(crate) fn unmark_all(&mut self) {
+        for slot in self.slots.iter_mut() {
+            slot.marked = false;
+        }
+    }
+
+    /// This stamp is still stored.
+    pub(crate) fn mark(&mut self, stamp: Stamp) {
+        if let Some(slot) = self.slots.get_mut(usize::from(stamp.writer)) {
+            slot.marked = true;
+        }
+    }
+
+    /// Gives the slots of unmarked writers to newcomers.
+    pub(crate) fn sweep(&mut self) {
+        for slot in self.slots.iter_mut().skip(1) {
+            slot.vacant = !slot.marked;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(epoch: u32, node: u32, boot: u32, seq: u64) -> WireStamp {
+        WireStamp { epoch, writer: Writer { node, boot }, seq }
+    }
+
+    #[test]
+    fn a_takeover_outranks_any_number_of_writes_of_the_former_home() {
+        assert!(stamp(2, 1, 1, 1) > stamp(1, 9, 9, u64::MAX));
+    }
+
+    #[test]
+    fn stamps_come_back_from_storage_as_they_went_in() {
+        let mut slots = [WriterSlot::default(), WriterSlot::default()];
+        let mut writers = Writers::new(&mut slots, Writer { node: 7, boot: 8 });
+        let foreign = stamp(3, 1, 2, (1 << 48) - 1);
+        let stored = writers.store(foreign).unwrap();
+        assert_eq!(writers.wire(stored), Some(foreign));
+        assert!(!stored.is_own());
+        assert_eq!(writers.wire(Writers::issue(4, 5)), Some(stamp(4, 7, 8, 5)));
+        assert_eq!(writers.store(stamp(1, 5, 5, 1)), Err(Full));
+        assert_eq!(writers.store(stamp(1, 1, 2, 1 << 48)), Err(Full));
+    }
+}

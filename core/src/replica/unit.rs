@@ -1,0 +1,555 @@
+//! A unit: what one node tells another of one record, taken together or not at all.
+
+use serde::Serialize;
+
+use crate::delta::{Full, Sink};
+use crate::event::SessionEvent;
+use crate::key::{Key, MAX_ATTRIBUTE_NAME, MAX_ID};
+use crate::membership::member::SELF;
+use crate::node::Node;
+use crate::replica::reply::{Answer, Reply};
+use crate::replica::value::{self, DeltaHead, Patch};
+use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
+use crate::storage::records::{
+    AttributeSlot, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED, State, seconds,
+};
+use crate::time::Instant;
+use crate::wire::message::{
+    AttributeHead, Body, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader, WireKey,
+};
+
+/// Bytes that the longest head takes: a key, a header, or a name with a stamp.
+const MAX_HEAD: usize = 512;
+
+/// Where a unit is written: a packet, or the pages of a transfer.
+pub(crate) trait Out {
+    fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full>;
+}
+
+impl Out for Body<'_> {
+    fn put(&mut self, _pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full> {
+        Sink::put(self, bytes)
+    }
+}
+
+impl Out for ChainWriter {
+    fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full> {
+        Self::put(self, pages, bytes)
+    }
+}
+
+/// What of a record a unit is to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it, whole: the receiver may have nothing.
+    Everything,
+    /// What the holder of this bit lacks.
+    Owed(u8),
+}
+
+impl Extent {
+    const fn header(self, owed: u8) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Owed(bit) => owed & bit != 0,
+        }
+    }
+
+    const fn includes(self, attribute: &AttributeSlot) -> bool {
+        self.header(attribute.owed)
+    }
+
+    const fn is_whole(self, attribute: &AttributeSlot) -> bool {
+        self.header(attribute.whole) || attribute.delta == NIL
+    }
+}
+
+fn put_head(
+    pages: &mut Pages<'_>,
+    out: &mut impl Out,
+    head: &impl Serialize,
+) -> Result<(), Full> {
+    let mut bytes = [0; MAX_HEAD];
+    let bytes = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
+    out.put(pages, bytes)
+}
+
+fn put_chain(
+    pages: &mut Pages<'_>,
+    out: &mut impl Out,
+    cursor: &mut Cursor,
+    len: u32,
+) -> Result<(), Full> {
+    let mut left = len as usize;
+    let mut buffer = [0; PAGE_BYTES];
+    while left > 0 {
+        let Some(part) = buffer.get_mut(..left.min(PAGE_BYTES)) else { return Err(Full) };
+        pages.read(cursor, part).map_err(|_| Full)?;
+        out.put(pages, part)?;
+        left = left.saturating_sub(part.len());
+    }
+    Ok(())
+}
+
+impl Node<'_> {
+    /// Writes a unit of the record. On `Full` a part of it was written: take it back.
+    pub(crate) fn write_unit(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        answers: bool,
+        out: &mut impl Out,
+    ) -> Result<(), Full> {
+        self.write_unit_head(now, record, extent, answers, out)?;
+        if !self.records.get(record).is_live() {
+            return Ok(());
+        }
+        let mut attribute = self.records.get(record).attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute(attribute).clone();
+            if extent == Extent::Everything || extent.includes(&slot) {
+                self.write_attribute(&slot, extent, out)?;
+            }
+            attribute = slot.next;
+        }
+        Ok(())
+    }
+
+    fn write_unit_head(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        answers: bool,
+        out: &mut impl Out,
+    ) -> Result<(), Full> {
+        let mut buffer = [0; MAX_ID];
+        let slot = self.records.get(record);
+        let with_header = extent.header(slot.header_owed) || !slot.is_live();
+        let key = with_header.then(|| WireKey {
+            namespace: self.namespaces.name(slot.namespace),
+            id: self.records.id(record, &mut buffer),
+        });
+        let head = UnitHead {
+            hash: slot.hash,
+            flags: unit_flags(slot),
+            digest: answers.then_some(slot.digest),
+            key,
+            header: if with_header { self.wire_header(record) } else { None },
+            idle: seconds(now).saturating_sub(slot.touched),
+            touches: slot.touches,
+            attributes: self.count_attributes(record, extent),
+        };
+        let mut bytes = [0; MAX_HEAD];
+        let bytes = postcard::to_slice(&head, &mut bytes).map_err(|_| Full)?;
+        out.put(&mut self.records.pages, bytes)
+    }
+
+    fn wire_header(&self, record: u32) -> Option<WireHeader> {
+        let slot = self.records.get(record);
+        let holders = slot.holders().iter().map(|member| self.members.get(*member).hash);
+        Some(WireHeader {
+            stamp: self.writers.wire(slot.stamp)?,
+            holders: holders.collect(),
+            wanted: slot.wanted,
+            settled: slot.is(SETTLED),
+            max_inactive: slot.max_inactive,
+        })
+    }
+
+    fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
+        if !self.records.get(record).is_live() {
+            return 0;
+        }
+        let mut count = 0_u16;
+        let mut attribute = self.records.get(record).attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute(attribute);
+            if extent == Extent::Everything || extent.includes(slot) {
+                count = count.saturating_add(1);
+            }
+            attribute = slot.next;
+        }
+        count
+    }
+
+    fn write_attribute(
+        &mut self,
+        slot: &AttributeSlot,
+        extent: Extent,
+        out: &mut impl Out,
+    ) -> Result<(), Full> {
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let name = buffer.get_mut(..usize::from(slot.name_len)).ok_or(Full)?;
+        let mut cursor = Cursor::start(slot.head);
+        let pages = &mut self.records.pages;
+        pages.read(&mut cursor, name).map_err(|_| Full)?;
+        let mut len = slot.len;
+        let value = if slot.removed {
+            len = 0;
+            ValueHead::Removed
+        } else if extent.is_whole(slot) {
+            self.stats.whole_values = self.stats.whole_values.saturating_add(1);
+            ValueHead::Whole { len }
+        } else {
+            cursor = Cursor::start(slot.delta);
+            let head = DeltaHead::read(pages, &mut cursor).ok_or(Full)?;
+            self.stats.deltas = self.stats.deltas.saturating_add(1);
+            len = head.len;
+            ValueHead::Delta { len, base: head.base, checksum: head.checksum }
+        };
+        let stamp = self.writers.wire(slot.stamp).ok_or(Full)?;
+        put_head(pages, out, &AttributeHead { name, stamp, value })?;
+        put_chain(pages, out, &mut cursor, len)
+    }
+
+    /// Takes a unit that arrived from `peer`. `answers`: it answers a fetch of this node.
+    ///
+    /// # Errors
+    /// Why it wasn't taken; nothing was changed then, but for `NotHome`.
+    pub(crate) fn apply_unit(
+        &mut self,
+        now: Instant,
+        peer: u16,
+        mut unit: Input<'_>,
+        answers: bool,
+    ) -> Result<UnitSummary, Cause> {
+        let mut buffer = [0; MAX_HEAD];
+        let bytes = unit.peek(&self.records.pages, &mut buffer);
+        let (head, rest) = postcard::take_from_bytes::<UnitHead<'_>>(bytes).map_err(|_| Cause::Base)?;
+        let used = bytes.len().saturating_sub(rest.len());
+        unit.split(&self.records.pages, used).map_err(|_| Cause::Base)?;
+        let summary = UnitSummary {
+            hash: head.hash,
+            owner: head.is(OWNER),
+            digest: head.digest.unwrap_or(0),
+        };
+        if head.is(DEAD) {
+            self.bury_as_told(now, peer, &head)?;
+            return Ok(summary);
+        }
+        let (record, is_new) = self.record_to_apply(now, peer, &head)?;
+        let applied = self.stage_unit(record, &head, unit);
+        let staged = match applied {
+            Ok(staged) => staged,
+            Err(cause) => {
+                if is_new {
+                    self.remove_record(record);
+                }
+                return Err(cause);
+            }
+        };
+        let outdated = self.apply_header(now, record, peer, &head);
+        self.merge_staged(record, staged);
+        self.merge_idle(now, record, &head);
+        self.stats.applied = self.stats.applied.saturating_add(1);
+        self.release_if_told(record);
+        if outdated && !answers {
+            self.answer_with_record(peer, record, 0);
+            return Err(Cause::NotHome);
+        }
+        Ok(summary)
+    }
+
+    /// The record that the unit is about; a new one if it wasn't known.
+    fn record_to_apply(
+        &mut self,
+        now: Instant,
+        peer: u16,
+        head: &UnitHead<'_>,
+    ) -> Result<(u32, bool), Cause> {
+        if let Some(record) = self.records.find(&head.hash) {
+            if self.records.get(record).state == State::Tombstone {
+                self.answer_with_record(peer, record, 0);
+                return Err(Cause::NotHome);
+            }
+            return Ok((record, false));
+        }
+        let (Some(key), Some(_)) = (head.key, &head.header) else { return Err(Cause::Unknown) };
+        self.insert_record(now, &head.hash, key).map(|record| (record, true))
+    }
+
+    /// A new record for a key that arrived; its hash must be that of the key.
+    pub(crate) fn insert_record(
+        &mut self,
+        now: Instant,
+        hash: &[u8; 16],
+        key: WireKey<'_>,
+    ) -> Result<u32, Cause> {
+        let own = Key { namespace: key.namespace, id: key.id };
+        if !own.is_valid() || self.hash_of(own) != *hash {
+            return Err(Cause::Unknown);
+        }
+        let namespace = self.namespaces.intern(key.namespace).ok_or(Cause::Full)?;
+        self.records.insert(*hash, namespace, key.id, now).map_err(|_| Cause::Full)
+    }
+
+    /// Stores the unit's attributes that are newer than those here, beside them.
+    fn stage_unit(
+        &mut self,
+        record: u32,
+        head: &UnitHead<'_>,
+        mut unit: Input<'_>,
+    ) -> Result<u32, Cause> {
+        let mut staged = NIL;
+        for _ in 0..head.attributes {
+            match self.stage_attribute(record, &mut unit) {
+                Ok(None) => {}
+                Ok(Some(attribute)) => {
+                    self.records.attribute_mut(attribute).next = staged;
+                    staged = attribute;
+                }
+                Err(cause) => {
+                    self.unstage(staged);
+                    return Err(cause);
+                }
+            }
+        }
+        Ok(staged)
+    }
+
+    fn stage_attribute(
+        &mut self,
+        record: u32,
+        unit: &mut Input<'_>,
+    ) -> Result<Option<u32>, Cause> {
+        let mut buffer = [0; MAX_HEAD];
+        let bytes = unit.peek(&self.records.pages, &mut buffer);
+        let (head, rest) =
+            postcard::take_from_bytes::<AttributeHead<'_>>(bytes).map_err(|_| Cause::Base)?;
+        let used = bytes.len().saturating_sub(rest.len());
+        unit.split(&self.records.pages, used).map_err(|_| Cause::Base)?;
+        let len = match head.value {
+            ValueHead::Removed => 0,
+            ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len,
+        };
+        let content =
+            unit.split(&self.records.pages, len as usize).map_err(|_| Cause::Base)?;
+        if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
+            return Err(Cause::Base);
+        }
+        let old = self.records.find_attribute(record, head.name);
+        let old = old.map(|attribute| self.records.attribute(attribute).clone());
+        let old_stamp = old.as_ref().and_then(|old| self.writers.wire(old.stamp));
+        if old_stamp.is_some_and(|old| old >= head.stamp) {
+            return Ok(None);
+        }
+        let (chain, len) = self.store_value(&head, content, old.as_ref())?;
+        let Some(stamp) = self.store_stamp(head.stamp) else {
+            self.records.pages.free(chain);
+            return Err(Cause::Full);
+        };
+        let slot = AttributeSlot {
+            stamp,
+            head: chain,
+            len,
+            name_len: head.name.len() as u8,
+            removed: head.value == ValueHead::Removed,
+            whole: u8::MAX,
+            ..AttributeSlot::default()
+        };
+        self.stage(slot).map(Some).ok_or(Cause::Full)
+    }
+
+    /// Stores a name and the value that arrived behind it; returns the chain and the value's
+    /// length.
+    fn store_value(
+        &mut self,
+        head: &AttributeHead<'_>,
+        content: Input<'_>,
+        old: Option<&AttributeSlot>,
+    ) -> Result<(u32, u32), Cause> {
+        let pages = &mut self.records.pages;
+        match head.value {
+            ValueHead::Removed => {
+                pages.store(&[head.name]).map(|chain| (chain, 0)).map_err(|_| Cause::Full)
+            }
+            ValueHead::Whole { len } => {
+                if len as usize > self.rules.max_value {
+                    return Err(Cause::Full);
+                }
+                content.store(pages, head.name).map(|chain| (chain, len)).map_err(|_| Cause::Full)
+            }
+            ValueHead::Delta { base, checksum, .. } => {
+                let here = old.and_then(|old| self.writers.wire(old.stamp));
+                let base_matches = here.is_some_and(|here| here.short() == base);
+                let Some(old) = old.filter(|old| base_matches && !old.removed) else {
+                    self.stats.base_mismatches = self.stats.base_mismatches.saturating_add(1);
+                    return Err(Cause::Base);
+                };
+                let patch = Patch { base: old, name: head.name, checksum };
+                value::apply_delta(pages, &patch, content, self.scratch)
+            }
+        }
+    }
+
+    /// Takes the unit's header if it is newer. Returns whether the sender's is out of date.
+    fn apply_header(
+        &mut self,
+        _now: Instant,
+        record: u32,
+        peer: u16,
+        head: &UnitHead<'_>,
+    ) -> bool {
+        let here = self.writers.wire(self.records.get(record).stamp);
+        // A sender that thinks it is the home, and isn't by a newer header here, must be told.
+        let claims = head.is(HOME);
+        let Some(header) = &head.header else {
+            return claims && self.records.get(record).home() != Some(peer);
+        };
+        match here {
+            Some(here) if here == header.stamp => return false,
+            Some(here) if here > header.stamp => return claims,
+            _ => {}
+        }
+        let Some(stamp) = self.store_stamp(header.stamp) else { return false };
+        let was_owned = self.records.get(record).is(OWNED);
+        let mut holders = heapless::Vec::<u16, MAX_HOLDERS>::new();
+        let mut wanted = 0_u8;
+        for (position, hash) in header.holders.iter().enumerate() {
+            if let Some(member) = self.members.by_hash(*hash) {
+                // As many holders as the header can name always fit.
+                let _ = holders.push(member);
+                if position < usize::from(header.wanted) {
+                    wanted = wanted.saturating_add(1);
+                }
+            }
+        }
+        let pending = self.has_unconfirmed(record);
+        self.set_holders(record, &holders, wanted);
+        self.set_header_stamp(record, stamp);
+        let slot = self.records.get_mut(record);
+        slot.max_inactive = header.max_inactive;
+        slot.set(SETTLED, header.settled);
+        slot.set(OWNED, false);
+        slot.set(LENT, false);
+        slot.header_owed = 0;
+        slot.owed = 0;
+        if was_owned {
+            self.tell(SessionEvent::Moved, record);
+        }
+        if pending {
+            self.push_to_home(record);
+        }
+        false
+    }
+
+    /// Whether this node wrote something of the record that some holder hasn't confirmed.
+    fn has_unconfirmed(&self, record: u32) -> bool {
+        let mut attribute = self.records.get(record).attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute(attribute);
+            if slot.owed != 0 && slot.stamp.is_own() {
+                return true;
+            }
+            attribute = slot.next;
+        }
+        false
+    }
+
+    /// This node wrote, and then lost the session to a new home: what that one may not have goes
+    /// there, so that changes of different attributes all survive.
+    fn push_to_home(&mut self, record: u32) {
+        let mut attribute = self.records.get(record).attributes;
+        while attribute != NIL {
+            let slot = self.records.attribute_mut(attribute);
+            let unconfirmed = slot.owed != 0 && slot.stamp.is_own();
+            slot.owed = u8::from(unconfirmed);
+            slot.whole = u8::MAX;
+            attribute = slot.next;
+        }
+        self.changed(record, 1);
+    }
+
+    /// Installs what arrived. The home passes on to its backups what others wrote.
+    fn merge_staged(&mut self, record: u32, staged: u32) {
+        if staged == NIL {
+            return;
+        }
+        let is_home = self.records.get(record).home() == Some(SELF);
+        let bits = if is_home { self.backup_bits(record) } else { 0 };
+        self.install_staged(record, staged, bits);
+        if bits != 0 {
+            self.changed(record, bits);
+        }
+    }
+
+    /// The home counts uses: the higher count is right about the idle time, of equal ones the
+    /// greater age.
+    fn merge_idle(&mut self, now: Instant, record: u32, head: &UnitHead<'_>) {
+        let touched = seconds(now).saturating_sub(head.idle);
+        let slot = self.records.get_mut(record);
+        if head.touches > slot.touches {
+            slot.touches = head.touches;
+            slot.touched = touched;
+        } else if head.touches == slot.touches {
+            slot.touched = slot.touched.min(touched);
+        }
+    }
+
+    /// A former holder drops its copy once the wanted ones have confirmed theirs.
+    fn release_if_told(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let bit = slot.bit_of(SELF);
+        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        if slot.is(SETTLED) && bit & kept == 0 && slot.home() != Some(SELF) && slot.owed == 0 {
+            self.remove_record(record);
+        }
+    }
+
+    /// Sends the record, whole, with the next packet to `peer`.
+    pub(crate) fn answer_with_record(&mut self, peer: u16, record: u32, request: u32) {
+        let generation = self.records.get(record).generation;
+        let answer = Answer::Record { record, generation, request };
+        self.reply(peer, answer);
+    }
+
+    /// Keeps an answer for the next packet to `peer`. Without room the peer asks again.
+    pub(crate) fn reply(&mut self, to: u16, answer: Answer) {
+        let _ = self.replies.push_back(Reply { to, answer });
+    }
+
+    /// Interns a stamp's writer, after freeing those that nobody needs any more if it must.
+    fn store_stamp(
+        &mut self,
+        stamp: crate::replica::stamp::WireStamp,
+    ) -> Option<crate::replica::stamp::Stamp> {
+        if let Ok(stored) = self.writers.store(stamp) {
+            return Some(stored);
+        }
+        self.writers.unmark_all();
+        for record in 0..self.records.used_range() {
+            let slot = self.records.get(record);
+            self.writers.mark(slot.stamp);
+            if !slot.is_live() {
+                continue;
+            }
+            let mut attribute = slot.attributes;
+            while attribute != NIL {
+                let slot = self.records.attribute(attribute);
+                self.writers.mark(slot.stamp);
+                attribute = slot.next;
+            }
+        }
+        self.writers.sweep();
+        self.writers.store(stamp).ok()
+    }
+}
+
+fn unit_flags(slot: &RecordSlot) -> u8 {
+    let flags = [
+        (OWNER, slot.is(OWNED)),
+        (HOME, slot.home() == Some(SELF)),
+        (DEAD, !slot.is_live()),
+    ];
+    flags.iter().filter(|(_, on)| *on).fold(0, |all, (flag, _)| all | flag)
+}
+
+/// What a unit was about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnitSummary {
+    pub(crate) hash: [u8; 16],
+    pub(crate) owner: bool,
+    pub(crate) digest: u64,
+}

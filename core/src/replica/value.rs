@@ -1,0 +1,160 @@
+//! Values in pages: storing one with its delta, comparing, rebuilding from a delta.
+
+use crate::delta::{self, Checksum, Full, Sink};
+use crate::storage::pages::{ChainSink, ChainWriter, Cursor, Input, NIL, Pages};
+use crate::storage::records::AttributeSlot;
+use crate::wire::message::Cause;
+
+/// Bytes in front of a stored delta's ops: their length, the base, the result's checksum.
+pub(crate) const DELTA_HEAD: usize = 12;
+
+/// What stands in front of a stored delta's ops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct DeltaHead {
+    pub(crate) len: u32,
+    /// [`short`](crate::replica::stamp::WireStamp::short) form of the stamp it starts from.
+    pub(crate) base: u32,
+    pub(crate) checksum: u32,
+}
+
+impl DeltaHead {
+    fn bytes(self) -> [u8; DELTA_HEAD] {
+        let [a, b, c, d] = self.len.to_le_bytes();
+        let [e, f, g, h] = self.base.to_le_bytes();
+        let [i, j, k, l] = self.checksum.to_le_bytes();
+        [a, b, c, d, e, f, g, h, i, j, k, l]
+    }
+
+    /// Reads the head of a stored delta and leaves `cursor` at its ops.
+    pub(crate) fn read(pages: &Pages<'_>, cursor: &mut Cursor) -> Option<Self> {
+        let mut bytes = [0; DELTA_HEAD];
+        pages.read(cursor, &mut bytes).ok()?;
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        Some(Self {
+            len: u32::from_le_bytes([a, b, c, d]),
+            base: u32::from_le_bytes([e, f, g, h]),
+            checksum: u32::from_le_bytes([i, j, k, l]),
+        })
+    }
+}
+
+/// Where an attribute's value begins, behind its name.
+pub(crate) fn value_cursor(pages: &Pages<'_>, attribute: &AttributeSlot) -> Cursor {
+    let mut cursor = Cursor::start(attribute.head);
+    cursor.skip(pages, usize::from(attribute.name_len));
+    cursor
+}
+
+/// Whether the attribute's value is exactly `value`.
+pub(crate) fn equals(pages: &Pages<'_>, attribute: &AttributeSlot, value: Option<&[u8]>) -> bool {
+    match value {
+        None => attribute.removed,
+        Some(value) => {
+            !attribute.removed
+                && attribute.len as usize == value.len()
+                && pages.starts_with(&mut value_cursor(pages, attribute), value)
+        }
+    }
+}
+
+/// Encodes the way from the attribute's value to `new`, while the old bytes are still there.
+/// [`NIL`] where a delta isn't worth it, or there's no page for it.
+pub(crate) fn store_delta(
+    pages: &mut Pages<'_>,
+    old: &AttributeSlot,
+    base: u32,
+    new: &[u8],
+    scratch: &mut [u8],
+    table: &mut [u32],
+) -> u32 {
+    let Some(base_value) = scratch.get_mut(..old.len as usize) else { return NIL };
+    if old.removed || pages.read(&mut value_cursor(pages, old), base_value).is_err() {
+        return NIL;
+    }
+    let mut sink = ChainSink { pages, chain: ChainWriter::default() };
+    let limit = new.len() / 4 * 3;
+    let encoded = match sink.put(&[0; DELTA_HEAD]) {
+        Ok(()) => delta::encode(base_value, new, limit, table, &mut sink),
+        Err(Full) => Err(Full),
+    };
+    let chain = sink.chain;
+    match encoded {
+        Ok(Some(len)) => {
+            let checksum = Checksum::new().update(new).finish();
+            let head = DeltaHead { len: len as u32, base, checksum };
+            pages.patch(chain.head, &head.bytes());
+            chain.head
+        }
+        Ok(None) | Err(Full) => {
+            pages.free(chain.head);
+            NIL
+        }
+    }
+}
+
+/// What a delta that arrived is to be applied with.
+pub(crate) struct Patch<'a> {
+    pub(crate) base: &'a AttributeSlot,
+    pub(crate) name: &'a [u8],
+    pub(crate) checksum: u32,
+}
+
+/// Rebuilds a value from a delta that arrived, as a chain of name and value. Returns its head and
+/// the value's length.
+///
+/// `scratch`: twice the largest value, for the base and for ops that arrived in pieces.
+pub(crate) fn apply_delta(
+    pages: &mut Pages<'_>,
+    patch: &Patch<'_>,
+    mut ops: Input<'_>,
+    scratch: &mut [u8],
+) -> Result<(u32, u32), Cause> {
+    let max_value = scratch.len() / 2;
+    let (base_space, ops_space) = scratch.split_at_mut_checked(max_value).ok_or(Cause::Full)?;
+    let base = base_space.get_mut(..patch.base.len as usize).ok_or(Cause::Base)?;
+    pages.read(&mut value_cursor(pages, patch.base), base).map_err(|_| Cause::Base)?;
+    let mut ops = match ops {
+        Input::Slice(bytes) => bytes,
+        Input::Chain { .. } => {
+            let space = ops_space.get_mut(..ops.len()).ok_or(Cause::Base)?;
+            ops.take(pages, space).map_err(|_| Cause::Base)?;
+            &*space
+        }
+    };
+    let chain = ChainSink { pages, chain: ChainWriter::default() };
+    let mut sink = Summed { chain, checksum: Some(Checksum::new()) };
+    let applied = match sink.chain.put(patch.name) {
+        Ok(()) => delta::apply(base, &mut ops, max_value, &mut sink).map_err(|error| match error {
+            delta::ApplyError::Full => Cause::Full,
+            _ => Cause::Base,
+        }),
+        Err(Full) => Err(Cause::Full),
+    };
+    let head = sink.chain.chain.head;
+    let sum = sink.checksum.map(Checksum::finish);
+    match applied {
+        Ok(len) if sum == Some(patch.checksum) => Ok((head, len as u32)),
+        Ok(_) => {
+            pages.free(head);
+            Err(Cause::Base)
+        }
+        Err(cause) => {
+            pages.free(head);
+            Err(cause)
+        }
+    }
+}
+
+/// Sums up what passes.
+struct Summed<'a, 'm> {
+    chain: ChainSink<'a, 'm>,
+    /// `None` only inside `put`.
+    checksum: Option<Checksum>,
+}
+
+impl Sink for Summed<'_, '_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        self.checksum = self.checksum.take().map(|sum| sum.update(bytes));
+        self.chain.put(bytes)
+    }
+}

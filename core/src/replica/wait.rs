@@ -1,0 +1,202 @@
+//! What an application waits for: copies of a commit, answers to a fetch.
+
+use heapless::Vec;
+
+use crate::key::MAX_ID;
+use crate::storage::pages::NIL;
+use crate::storage::records::MAX_HOLDERS;
+use crate::time::Instant;
+
+/// Names what an application waits for, until it is [finished](crate::Node::finish).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ticket {
+    slot: u16,
+    generation: u16,
+}
+
+impl Ticket {
+    /// Of a commit that waits for nothing.
+    pub(crate) const IMMEDIATE: Self = Self { slot: u16::MAX, generation: 0 };
+    /// Of what can't be waited for, since too many wait already.
+    pub(crate) const TOO_MANY: Self = Self { slot: u16::MAX, generation: 1 };
+}
+
+/// How far it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not decided yet.
+    Waiting,
+    /// Decided.
+    Done(Outcome),
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Copies that are known to exist, this node's included; of an invalidation, the nodes that
+    /// know of it.
+    pub copies: u8,
+    /// Whether as many as asked for confirmed in time.
+    pub met: bool,
+    /// Of a fetch: whether the session exists.
+    pub found: bool,
+    /// Of a fetch: not all that may hold a newer copy answered in time.
+    pub maybe_stale: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Goal {
+    /// Nothing: the slot is free.
+    #[default]
+    Free,
+    /// This many copies; `None`: all live holders.
+    Copies(Option<u8>),
+    /// Answers of the members asked.
+    Fetch,
+    /// Nothing any more.
+    Done(Outcome),
+}
+
+/// One wait.
+#[derive(Clone, Debug)]
+pub struct WaitSlot {
+    pub(crate) goal: Goal,
+    pub(crate) generation: u16,
+    pub(crate) deadline: Instant,
+    pub(crate) record: u32,
+    pub(crate) record_generation: u32,
+    /// A copy counts from this number of the record on.
+    pub(crate) number: u64,
+    /// Members that confirmed, or of a fetch those that answered.
+    pub(crate) answered: Vec<u16, MAX_HOLDERS>,
+    /// Of a fetch: the digests of their copies, 0 of who has none.
+    pub(crate) digests: Vec<u64, MAX_HOLDERS>,
+    /// Of a fetch: the members asked.
+    pub(crate) asked: Vec<u16, MAX_HOLDERS>,
+    /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
+    pub(crate) ask: u8,
+    pub(crate) repeat_at: Instant,
+    pub(crate) request: u32,
+    pub(crate) hash: [u8; 16],
+    pub(crate) namespace: u8,
+    pub(crate) id: Vec<u8, MAX_ID>,
+}
+
+impl Default for WaitSlot {
+    fn default() -> Self {
+        Self {
+            goal: Goal::Free,
+            generation: 0,
+            deadline: Instant::default(),
+            record: NIL,
+            record_generation: 0,
+            number: 0,
+            answered: Vec::new(),
+            digests: Vec::new(),
+            asked: Vec::new(),
+            ask: 0,
+            repeat_at: Instant::default(),
+            request: 0,
+            hash: [0; 16],
+            namespace: 0,
+            id: Vec::new(),
+        }
+    }
+}
+
+impl WaitSlot {
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.goal, Goal::Copies(_) | Goal::Fetch)
+    }
+
+    /// Members that were asked and have not answered.
+    pub(crate) fn silent(&self) -> impl Iterator<Item = u16> + '_ {
+        self.asked.iter().copied().filter(|member| !self.answered.contains(member))
+    }
+}
+
+/// All waits.
+pub(crate) struct Waits<'m> {
+    slots: &'m mut [WaitSlot],
+    /// Slots from here on were never used.
+    fresh: u16,
+    free: Option<u16>,
+    requests: u32,
+    nowhere: WaitSlot,
+}
+
+impl<'m> Waits<'m> {
+    pub(crate) fn new(slots: &'m mut [WaitSlot]) -> Self {
+        Self { slots, fresh: 0, free: None, requests: 0, nowhere: WaitSlot::default() }
+    }
+
+    /// Numbers of all slots that may be in use.
+    pub(crate) const fn numbers(&self) -> core::ops::Range<u16> {
+        0..self.fresh
+    }
+
+    pub(crate) fn get(&self, slot: u16) -> &WaitSlot {
+        self.slots.get(usize::from(slot)).unwrap_or(&self.nowhere)
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u16) -> &mut WaitSlot {
+        match self.slots.get_mut(usize::from(slot)) {
+            Some(wait) => wait,
+            None => &mut self.nowhere,
+        }
+    }
+
+    /// Opens a wait; `None` if too many are open.
+    pub(crate) fn open(&mut self, wait: WaitSlot) -> Option<Ticket> {
+        let reused = self.numbers().find(|slot| self.get(*slot).goal == Goal::Free);
+        let slot = match self.free.take().or(reused) {
+            Some(slot) => slot,
+            None if usize::from(self.fresh) < self.slots.len() && self.fresh < u16::MAX => {
+                self.fresh = self.fresh.saturating_add(1);
+                self.fresh.saturating_sub(1)
+            }
+            None => return None,
+        };
+        self.requests = self.requests.wrapping_add(1).max(1);
+        let (request, place) = (self.requests, self.get_mut(slot));
+        let generation = place.generation.wrapping_add(1);
+        *place = WaitSlot { generation, request, ..wait };
+        Some(Ticket { slot, generation })
+    }
+
+    fn of(&self, ticket: Ticket) -> Option<&WaitSlot> {
+        let slot = self.get(ticket.slot);
+        (slot.generation == ticket.generation && slot.goal != Goal::Free).then_some(slot)
+    }
+
+    pub(crate) fn progress(&self, ticket: Ticket) -> Progress {
+        if ticket == Ticket::IMMEDIATE {
+            return Progress::Done(Outcome { copies: 1, met: true, ..Outcome::default() });
+        }
+        match self.of(ticket).map(|slot| slot.goal) {
+            Some(Goal::Copies(_) | Goal::Fetch) => Progress::Waiting,
+            Some(Goal::Done(outcome)) => Progress::Done(outcome),
+            Some(Goal::Free) | None => Progress::Done(Outcome::default()),
+        }
+    }
+
+    pub(crate) fn finish(&mut self, ticket: Ticket) {
+        if self.of(ticket).is_some() {
+            self.get_mut(ticket.slot).goal = Goal::Free;
+            self.free = Some(ticket.slot);
+        }
+    }
+
+    pub(crate) fn number_of(ticket: Ticket) -> u16 {
+        ticket.slot
+    }
+
+    /// The open fetch with this request number.
+    pub(crate) fn by_request(&self, request: u32) -> Option<u16> {
+        self.numbers().find(|slot| {
+            let wait = self.get(*slot);
+            wait.goal == Goal::Fetch && wait.request == request
+        })
+    }
+}

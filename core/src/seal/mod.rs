@@ -1,0 +1,23 @@
+//! Sealing of datagrams, refusal of replays, the keys, and the challenge for unknown peers.
+//!
+//! A datagram is sealed with XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03), whose 24-byte nonce
+//! is the sender's boot id and its counter, little-endian. The construction splits there anyway:
+//! the first 16 bytes and the cluster's key give a [`Subkey`] (HChaCha20), once a boot and peer;
+//! with it each datagram is an ordinary ChaCha20-Poly1305 (RFC 8439 section 2.8) under the nonce of
+//! four zero bytes and the counter. So a nonce repeats only if 128 random bits do, no clock is
+//! needed, and any XChaCha20-Poly1305 opens what this module sealed.
+//!
+//! What the header's fields are and which of them are authenticated is the caller's; see section 8
+//! of the design.
+
+mod aead;
+mod cookie;
+mod key;
+mod keyring;
+mod window;
+
+pub(crate) use aead::{Forged, TAG_LENGTH, open, seal};
+pub(crate) use cookie::{COOKIE_LENGTH, Cookie, Secret};
+pub(crate) use key::{BootId, KEY_LENGTH, Key, Subkey};
+pub(crate) use keyring::{KEYS_MAX, Keyring, KeyringError};
+pub(crate) use window::Window;

@@ -1,0 +1,323 @@
+//! Bytes of any length in chains of fixed pages.
+
+use crate::delta::{Full, Malformed, Sink};
+
+/// Bytes of content in a page.
+pub const PAGE_BYTES: usize = 124;
+
+/// No page, no record, no attribute.
+pub(crate) const NIL: u32 = u32::MAX;
+
+/// One page: a link and [`PAGE_BYTES`] of content.
+#[derive(Clone, Debug)]
+pub struct Page {
+    next: u32,
+    bytes: [u8; PAGE_BYTES],
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { next: NIL, bytes: [0; PAGE_BYTES] }
+    }
+}
+
+/// All pages, and which of them are free.
+pub(crate) struct Pages<'m> {
+    pages: &'m mut [Page],
+    /// Head of the list of pages given back.
+    free: u32,
+    /// Pages from here on were never used: memory that nobody needed is never touched.
+    fresh: u32,
+    used: u32,
+}
+
+impl<'m> Pages<'m> {
+    pub(crate) fn new(pages: &'m mut [Page]) -> Self {
+        Self { pages, free: NIL, fresh: 0, used: 0 }
+    }
+
+    pub(crate) const fn used(&self) -> u32 {
+        self.used
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        u32::try_from(self.pages.len()).unwrap_or(NIL)
+    }
+
+    /// Whether `len` more bytes fit.
+    pub(crate) fn has_room_for(&self, len: usize) -> bool {
+        len.div_ceil(PAGE_BYTES) <= self.capacity().saturating_sub(self.used) as usize
+    }
+
+    fn take(&mut self) -> Result<u32, Full> {
+        let page = if self.free == NIL {
+            if self.fresh >= self.capacity() {
+                return Err(Full);
+            }
+            self.fresh = self.fresh.wrapping_add(1);
+            self.fresh.wrapping_sub(1)
+        } else {
+            self.free
+        };
+        let slot = self.pages.get_mut(page as usize).ok_or(Full)?;
+        if self.free == page {
+            self.free = slot.next;
+        }
+        slot.next = NIL;
+        self.used = self.used.saturating_add(1);
+        Ok(page)
+    }
+
+    /// Gives a whole chain back. `NIL` is an empty chain.
+    pub(crate) fn free(&mut self, head: u32) {
+        let mut page = head;
+        while let Some(slot) = self.pages.get_mut(page as usize) {
+            let next = slot.next;
+            slot.next = self.free;
+            self.free = page;
+            self.used = self.used.saturating_sub(1);
+            page = next;
+        }
+    }
+
+    /// Copies `bytes` into a new chain.
+    pub(crate) fn store(&mut self, parts: &[&[u8]]) -> Result<u32, Full> {
+        let mut chain = ChainWriter::default();
+        for part in parts {
+            if chain.put(self, part).is_err() {
+                self.free(chain.head);
+                return Err(Full);
+            }
+        }
+        Ok(chain.head)
+    }
+
+    /// Overwrites the first bytes of a chain, within its first page.
+    pub(crate) fn patch(&mut self, head: u32, bytes: &[u8]) {
+        if let Some(page) = self.pages.get_mut(head as usize) {
+            for (to, from) in page.bytes.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+        }
+    }
+
+    /// Whether the chain goes on with exactly `bytes`; moves `cursor` past them if so.
+    pub(crate) fn starts_with(&self, cursor: &mut Cursor, mut bytes: &[u8]) -> bool {
+        while !bytes.is_empty() {
+            let slice = cursor.slice(self);
+            let shared = slice.len().min(bytes.len());
+            let (here, rest) = bytes.split_at(shared);
+            if shared == 0 || slice.get(..shared) != Some(here) {
+                return false;
+            }
+            cursor.skip(self, shared);
+            bytes = rest;
+        }
+        true
+    }
+
+    /// Copies the next `out.len()` bytes.
+    pub(crate) fn read(&self, cursor: &mut Cursor, mut out: &mut [u8]) -> Result<(), Malformed> {
+        while !out.is_empty() {
+            let slice = cursor.slice(self);
+            let count = slice.len().min(out.len());
+            let (here, rest) = out.split_at_mut(count);
+            match slice.get(..count) {
+                Some(bytes) if count > 0 => here.copy_from_slice(bytes),
+                _ => return Err(Malformed),
+            }
+            cursor.skip(self, count);
+            out = rest;
+        }
+        Ok(())
+    }
+}
+
+/// A place in a chain.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    page: u32,
+    offset: u32,
+}
+
+impl Cursor {
+    pub(crate) const fn start(head: u32) -> Self {
+        Self { page: head, offset: 0 }
+    }
+
+    /// The content from here to the end of this page; empty behind the chain's last page.
+    fn slice<'a>(&self, pages: &'a Pages<'_>) -> &'a [u8] {
+        pages
+            .pages
+            .get(self.page as usize)
+            .and_then(|page| page.bytes.get(self.offset as usize..))
+            .unwrap_or(&[])
+    }
+
+    /// Moves `count` bytes on.
+    pub(crate) fn skip(&mut self, pages: &Pages<'_>, count: usize) {
+        let mut left = count;
+        while let Some(page) = pages.pages.get(self.page as usize) {
+            let here = PAGE_BYTES.saturating_sub(self.offset as usize);
+            if left < here {
+                self.offset = self.offset.saturating_add(left as u32);
+                return;
+            }
+            left = left.saturating_sub(here);
+            *self = Self::start(page.next);
+        }
+    }
+}
+
+/// A chain that grows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ChainWriter {
+    pub(crate) head: u32,
+    tail: u32,
+    filled: u32,
+    pub(crate) len: u32,
+}
+
+impl Default for ChainWriter {
+    fn default() -> Self {
+        Self { head: NIL, tail: NIL, filled: 0, len: 0 }
+    }
+}
+
+impl ChainWriter {
+    /// Appends `bytes`. On `Full` the chain holds a part of them; its owner frees it.
+    pub(crate) fn put(&mut self, pages: &mut Pages<'_>, mut bytes: &[u8]) -> Result<(), Full> {
+        while !bytes.is_empty() {
+            if self.head == NIL || self.filled as usize >= PAGE_BYTES {
+                self.grow(pages)?;
+            }
+            let space = pages
+                .pages
+                .get_mut(self.tail as usize)
+                .and_then(|page| page.bytes.get_mut(self.filled as usize..))
+                .ok_or(Full)?;
+            let count = space.len().min(bytes.len());
+            let (here, rest) = bytes.split_at(count);
+            for (to, from) in space.chunks_mut(count).zip(here.chunks(count)) {
+                to.copy_from_slice(from);
+            }
+            self.filled = self.filled.saturating_add(count as u32);
+            self.len = self.len.saturating_add(count as u32);
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn grow(&mut self, pages: &mut Pages<'_>) -> Result<(), Full> {
+        let page = pages.take()?;
+        match pages.pages.get_mut(self.tail as usize) {
+            Some(tail) => tail.next = page,
+            None => self.head = page,
+        }
+        self.tail = page;
+        self.filled = 0;
+        Ok(())
+    }
+}
+
+/// Writes to a chain: what the delta codec puts its output in.
+pub(crate) struct ChainSink<'a, 'm> {
+    pub(crate) pages: &'a mut Pages<'m>,
+    pub(crate) chain: ChainWriter,
+}
+
+impl Sink for ChainSink<'_, '_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        self.chain.put(self.pages, bytes)
+    }
+}
+
+/// Received bytes, in a datagram or in pages.
+#[derive(Clone, Copy)]
+pub(crate) enum Input<'a> {
+    /// In one piece.
+    Slice(&'a [u8]),
+    /// In a chain, `left` bytes of it.
+    Chain {
+        /// Where it goes on.
+        cursor: Cursor,
+        /// How many bytes are left.
+        left: u32,
+    },
+}
+
+impl Input<'_> {
+    pub(crate) const fn len(&self) -> usize {
+        match self {
+            Self::Slice(bytes) => bytes.len(),
+            Self::Chain { left, .. } => *left as usize,
+        }
+    }
+
+    /// Copies what comes next, as much as there is, without moving on.
+    pub(crate) fn peek<'b>(&self, pages: &Pages<'_>, buffer: &'b mut [u8]) -> &'b [u8] {
+        let count = buffer.len().min(self.len());
+        let Some(out) = buffer.get_mut(..count) else { return &[] };
+        let mut ahead = *self;
+        match ahead.take(pages, out) {
+            Ok(()) => out,
+            Err(Malformed) => &[],
+        }
+    }
+
+    pub(crate) fn take(&mut self, pages: &Pages<'_>, out: &mut [u8]) -> Result<(), Malformed> {
+        match self {
+            Self::Slice(bytes) => {
+                let (here, rest) = bytes.split_at_checked(out.len()).ok_or(Malformed)?;
+                out.copy_from_slice(here);
+                *bytes = rest;
+                Ok(())
+            }
+            Self::Chain { cursor, left } => {
+                let count = u32::try_from(out.len()).map_err(|_| Malformed)?;
+                *left = left.checked_sub(count).ok_or(Malformed)?;
+                pages.read(cursor, out)
+            }
+        }
+    }
+
+    /// Splits off the next `count` bytes.
+    pub(crate) fn split(&mut self, pages: &Pages<'_>, count: usize) -> Result<Self, Malformed> {
+        match self {
+            Self::Slice(bytes) => {
+                let (here, rest) = bytes.split_at_checked(count).ok_or(Malformed)?;
+                *bytes = rest;
+                Ok(Input::Slice(here))
+            }
+            Self::Chain { cursor, left } => {
+                let taken = u32::try_from(count).map_err(|_| Malformed)?;
+                *left = left.checked_sub(taken).ok_or(Malformed)?;
+                let here = Input::Chain { cursor: *cursor, left: taken };
+                cursor.skip(pages, count);
+                Ok(here)
+            }
+        }
+    }
+
+    /// Moves all that is left into a new chain behind `prefix`.
+    pub(crate) fn store(mut self, pages: &mut Pages<'_>, prefix: &[u8]) -> Result<u32, Full> {
+        let mut chain = ChainWriter::default();
+        let mut buffer = [0; 64];
+        let mut result = chain.put(pages, prefix);
+        while result.is_ok() && self.len() > 0 {
+            let count = buffer.len().min(self.len());
+            let Some(part) = buffer.get_mut(..count) else { break };
+            result = self.take(pages, part).map_err(|Malformed| Full);
+            if result.is_ok() {
+                result = chain.put(pages, part);
+            }
+        }
+        match result {
+            Ok(()) => Ok(chain.head),
+            Err(Full) => {
+                pages.free(chain.head);
+                Err(Full)
+            }
+        }
+    }
+}

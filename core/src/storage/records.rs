@@ -1,0 +1,614 @@
+//! Records, attributes, and the index that finds a record by its hash.
+
+use super::pages::{Cursor, NIL, Pages};
+use crate::delta::Full;
+use crate::replica::stamp::Stamp;
+use crate::time::Instant;
+
+/// Most nodes that a record's header can name.
+pub(crate) const MAX_HOLDERS: usize = 8;
+
+/// Bytes of an id inside its record; a longer one goes on in a page.
+const ID_INLINE: usize = 32;
+
+/// Bytes inside the record of an id that goes on in pages: the rest holds the link to them.
+const ID_HEAD: usize = 28;
+
+/// What kind of thing a record slot holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing.
+    #[default]
+    Free,
+    /// A session.
+    Live,
+    /// A session that ended: the slot answers for its id, and wins over any write.
+    Tombstone,
+}
+
+/// This node serves the session and may do so without asking.
+pub(crate) const OWNED: u8 = 1;
+/// The wanted holders have confirmed: those behind them in the list may drop their copies.
+pub(crate) const SETTLED: u8 = 2;
+/// A peer is taking the session over: this node asks before it serves it again.
+pub(crate) const LENT: u8 = 8;
+/// An `Expired` event for this session is with the application.
+pub(crate) const EXPIRING: u8 = 4;
+
+/// One session's header, or its tombstone. 128 bytes.
+#[derive(Clone, Debug)]
+pub struct RecordSlot {
+    pub(crate) hash: [u8; 16],
+    pub(crate) stamp: Stamp,
+    /// Number of the last local change: the record's place in the list of changes.
+    pub(crate) changed: u64,
+    /// Order-independent hash over the stamps of header and attributes.
+    pub(crate) digest: u64,
+    previous: u32,
+    next: u32,
+    /// First attribute. Of a tombstone made by a rename: the record that must arrive first.
+    pub(crate) attributes: u32,
+    /// Seconds; 0 never. Of a tombstone made by a rename: the other record's generation.
+    pub(crate) max_inactive: u32,
+    /// Second of the host's clock at which the session was last used, or buried.
+    pub(crate) touched: u32,
+    /// The home's count of uses: equal counts keep the greater age.
+    pub(crate) touches: u32,
+    /// Members that hold a copy, the home first, then the wanted ones, then former ones.
+    pub(crate) holders: [u16; MAX_HOLDERS],
+    id: [u8; ID_INLINE],
+    id_len: u8,
+    pub(crate) holder_count: u8,
+    /// How many of `holders` are to keep their copy.
+    pub(crate) wanted: u8,
+    /// Bit i: holder i lacks something of this record.
+    pub(crate) owed: u8,
+    /// Bit i: holder i lacks the header.
+    pub(crate) header_owed: u8,
+    pub(crate) flags: u8,
+    pub(crate) namespace: u8,
+    pub(crate) state: State,
+    /// Changes whenever the slot gets another session.
+    pub(crate) generation: u32,
+}
+
+impl RecordSlot {
+    const EMPTY: Self = Self {
+        hash: [0; 16],
+        stamp: Stamp::NONE,
+        changed: 0,
+        digest: 0,
+        previous: NIL,
+        next: NIL,
+        attributes: NIL,
+        max_inactive: 0,
+        touched: 0,
+        touches: 0,
+        holders: [0; MAX_HOLDERS],
+        id: [0; ID_INLINE],
+        id_len: 0,
+        holder_count: 0,
+        wanted: 0,
+        owed: 0,
+        header_owed: 0,
+        flags: 0,
+        namespace: 0,
+        state: State::Free,
+        generation: 0,
+    };
+
+    /// The members named in the header, the home first.
+    pub(crate) fn holders(&self) -> &[u16] {
+        self.holders.get(..usize::from(self.holder_count)).unwrap_or(&[])
+    }
+
+    /// The session's home, if it has one.
+    pub(crate) fn home(&self) -> Option<u16> {
+        self.holders().first().copied()
+    }
+
+    /// The bit of `member` in the masks, 0 if it isn't a holder.
+    pub(crate) fn bit_of(&self, member: u16) -> u8 {
+        match self.holders().iter().position(|holder| *holder == member) {
+            Some(position) => 1_u8.checked_shl(position as u32).unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    /// All holders' bits.
+    pub(crate) fn all_bits(&self) -> u8 {
+        match self.holder_count {
+            count @ 0..=7 => (1_u8 << count).wrapping_sub(1),
+            _ => u8::MAX,
+        }
+    }
+
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) const fn set(&mut self, flag: u8, on: bool) {
+        if on {
+            self.flags |= flag;
+        } else {
+            self.flags &= !flag;
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
+    /// Whether this node may serve the session without asking.
+    pub(crate) fn is_served_here(&self) -> bool {
+        self.is_live() && self.is(OWNED) && !self.is(LENT)
+    }
+}
+
+impl Default for RecordSlot {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// One attribute of a session: a register. 32 bytes and the pages of its name and value.
+#[derive(Clone, Debug)]
+pub struct AttributeSlot {
+    pub(crate) stamp: Stamp,
+    /// The name's bytes, then the value's.
+    pub(crate) head: u32,
+    /// The value's length; with [`REMOVED`], nothing.
+    pub(crate) len: u32,
+    pub(crate) next: u32,
+    /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
+    pub(crate) delta: u32,
+    pub(crate) name_len: u8,
+    /// Bit i: holder i lacks this attribute's newest value.
+    pub(crate) owed: u8,
+    /// Bit i: holder i lacks the base of the delta too.
+    pub(crate) whole: u8,
+    pub(crate) removed: bool,
+}
+
+impl AttributeSlot {
+    const EMPTY: Self = Self {
+        stamp: Stamp::NONE,
+        head: NIL,
+        len: 0,
+        next: NIL,
+        delta: NIL,
+        name_len: 0,
+        owed: 0,
+        whole: 0,
+        removed: false,
+    };
+}
+
+impl Default for AttributeSlot {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// All records with their attributes and pages.
+pub(crate) struct Records<'m> {
+    slots: &'m mut [RecordSlot],
+    attributes: &'m mut [AttributeSlot],
+    pub(crate) pages: Pages<'m>,
+    index: &'m mut [u32],
+    free: u32,
+    fresh: u32,
+    free_attribute: u32,
+    fresh_attribute: u32,
+    count: u32,
+    tombstones: u32,
+    /// The list of changes, oldest first.
+    first: u32,
+    last: u32,
+    /// What a write through a wrong number changes: nothing that anyone reads.
+    nowhere: RecordSlot,
+    no_attribute: AttributeSlot,
+}
+
+impl<'m> Records<'m> {
+    pub(crate) fn new(
+        slots: &'m mut [RecordSlot],
+        attributes: &'m mut [AttributeSlot],
+        pages: Pages<'m>,
+        index: &'m mut [u32],
+    ) -> Self {
+        index.fill(NIL);
+        Self {
+            slots,
+            attributes,
+            pages,
+            index,
+            free: NIL,
+            fresh: 0,
+            free_attribute: NIL,
+            fresh_attribute: 0,
+            count: 0,
+            tombstones: 0,
+            first: NIL,
+            last: NIL,
+            nowhere: RecordSlot::EMPTY,
+            no_attribute: AttributeSlot::EMPTY,
+        }
+    }
+
+    pub(crate) fn get(&self, record: u32) -> &RecordSlot {
+        self.slots.get(record as usize).unwrap_or(&RecordSlot::EMPTY)
+    }
+
+    pub(crate) fn get_mut(&mut self, record: u32) -> &mut RecordSlot {
+        match self.slots.get_mut(record as usize) {
+            Some(slot) => slot,
+            None => &mut self.nowhere,
+        }
+    }
+
+    pub(crate) fn attribute(&self, attribute: u32) -> &AttributeSlot {
+        self.attributes.get(attribute as usize).unwrap_or(&AttributeSlot::EMPTY)
+    }
+
+    pub(crate) fn attribute_mut(&mut self, attribute: u32) -> &mut AttributeSlot {
+        match self.attributes.get_mut(attribute as usize) {
+            Some(slot) => slot,
+            None => &mut self.no_attribute,
+        }
+    }
+
+    /// Sessions and tombstones in slots.
+    pub(crate) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Tombstones among [`count`](Self::count).
+    pub(crate) const fn tombstones(&self) -> u32 {
+        self.tombstones
+    }
+
+    /// Slots, used or not: records have numbers below this.
+    pub(crate) const fn capacity(&self) -> u32 {
+        self.slots.len() as u32
+    }
+
+    /// Slots that were ever used: records have numbers below this.
+    pub(crate) const fn used_range(&self) -> u32 {
+        self.fresh
+    }
+
+    fn home_slot(&self, hash: &[u8; 16]) -> usize {
+        let [a, b, c, d, ..] = *hash;
+        let spread = u64::from(u32::from_le_bytes([a, b, c, d]));
+        // Multiply-shift maps the hash evenly to any length without a division.
+        (spread.wrapping_mul(self.index.len() as u64) >> 32) as usize
+    }
+
+    fn following(&self, position: usize) -> usize {
+        let next = position.wrapping_add(1);
+        if next < self.index.len() { next } else { 0 }
+    }
+
+    fn position_of(&self, hash: &[u8; 16]) -> Option<usize> {
+        let mut position = self.home_slot(hash);
+        for _ in 0..self.index.len() {
+            let record = *self.index.get(position)?;
+            if record == NIL {
+                return None;
+            }
+            if self.get(record).hash == *hash {
+                return Some(position);
+            }
+            position = self.following(position);
+        }
+        None
+    }
+
+    /// The record with this hash.
+    pub(crate) fn find(&self, hash: &[u8; 16]) -> Option<u32> {
+        self.index.get(self.position_of(hash)?).copied()
+    }
+
+    /// Whether the record has this id: a hash alone proves nothing.
+    pub(crate) fn has_id(&self, record: u32, namespace: u8, id: &[u8]) -> bool {
+        let mut buffer = [0; crate::key::MAX_ID];
+        self.get(record).namespace == namespace && self.id(record, &mut buffer) == id
+    }
+
+    /// Copies the record's id into `buffer`.
+    pub(crate) fn id<'b>(
+        &self,
+        record: u32,
+        buffer: &'b mut [u8; crate::key::MAX_ID],
+    ) -> &'b [u8] {
+        let slot = self.get(record);
+        let len = usize::from(slot.id_len);
+        let Some(out) = buffer.get_mut(..len) else { return &[] };
+        if len <= ID_INLINE {
+            for (to, from) in out.iter_mut().zip(&slot.id) {
+                *to = *from;
+            }
+            return out;
+        }
+        let (head, tail) = out.split_at_mut(ID_HEAD);
+        for (to, from) in head.iter_mut().zip(&slot.id) {
+            *to = *from;
+        }
+        let mut cursor = Cursor::start(slot.id_tail());
+        match self.pages.read(&mut cursor, tail) {
+            Ok(()) => out,
+            Err(_) => &[],
+        }
+    }
+
+    /// A new, live record without attributes, not yet in the list of changes.
+    pub(crate) fn insert(
+        &mut self,
+        hash: [u8; 16],
+        namespace: u8,
+        id: &[u8],
+        now: Instant,
+    ) -> Result<u32, Full> {
+        if self.count as usize >= self.index.len().saturating_sub(1) {
+            return Err(Full);
+        }
+        let mut slot = RecordSlot {
+            hash,
+            namespace,
+            state: State::Live,
+            touched: seconds(now),
+            id_len: id.len() as u8,
+            ..RecordSlot::EMPTY
+        };
+        self.set_id(&mut slot, id)?;
+        let Ok(record) = self.take_slot() else {
+            self.pages.free(slot.id_tail());
+            return Err(Full);
+        };
+        slot.generation = self.get(record).generation.wrapping_add(1);
+        *self.get_mut(record) = slot;
+        self.index_insert(&hash, record);
+        self.count = self.count.saturating_add(1);
+        Ok(record)
+    }
+
+    fn set_id(&mut self, slot: &mut RecordSlot, id: &[u8]) -> Result<(), Full> {
+        let inline = if id.len() <= ID_INLINE { id.len() } else { ID_HEAD };
+        for (to, from) in slot.id.iter_mut().zip(id.iter().take(inline)) {
+            *to = *from;
+        }
+        if id.len() > ID_INLINE {
+            let tail = self.pages.store(&[id.get(ID_HEAD..).unwrap_or(&[])])?;
+            for (to, from) in slot.id.iter_mut().skip(ID_HEAD).zip(tail.to_le_bytes()) {
+                *to = from;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_slot(&mut self) -> Result<u32, Full> {
+        if self.free != NIL {
+            let record = self.free;
+            self.free = self.get(record).next;
+            return Ok(record);
+        }
+        if self.fresh >= self.capacity() {
+            return Err(Full);
+        }
+        self.fresh = self.fresh.wrapping_add(1);
+        Ok(self.fresh.wrapping_sub(1))
+    }
+
+    fn index_insert(&mut self, hash: &[u8; 16], record: u32) {
+        let mut position = self.home_slot(hash);
+        for _ in 0..self.index.len() {
+            match self.index.get_mut(position) {
+                Some(entry) if *entry == NIL => {
+                    *entry = record;
+                    return;
+                }
+                _ => position = self.following(position),
+            }
+        }
+    }
+
+    /// Takes the entry at `position` out and closes the gap, so that no search ends early.
+    fn index_remove(&mut self, hash: &[u8; 16]) {
+        let Some(mut gap) = self.position_of(hash) else { return };
+        let mut position = gap;
+        for _ in 0..self.index.len() {
+            position = self.following(position);
+            let entry = self.index.get(position).copied().unwrap_or(NIL);
+            if entry == NIL {
+                break;
+            }
+            let wants = self.home_slot(&self.get(entry).hash);
+            let stays = if gap <= position {
+                gap < wants && wants <= position
+            } else {
+                gap < wants || wants <= position
+            };
+            if !stays {
+                if let Some(slot) = self.index.get_mut(gap) {
+                    *slot = entry;
+                }
+                gap = position;
+            }
+        }
+        if let Some(slot) = self.index.get_mut(gap) {
+            *slot = NIL;
+        }
+    }
+
+    /// Forgets the record with all it has.
+    pub(crate) fn remove(&mut self, record: u32) {
+        if self.get(record).state == State::Free {
+            return;
+        }
+        self.drop_attributes(record);
+        if self.get(record).state == State::Tombstone {
+            self.tombstones = self.tombstones.saturating_sub(1);
+        }
+        self.unlink(record);
+        let slot = self.get(record);
+        let (hash, tail) = (slot.hash, slot.id_tail());
+        self.pages.free(tail);
+        self.index_remove(&hash);
+        let free = self.free;
+        let slot = self.get_mut(record);
+        *slot = RecordSlot { generation: slot.generation, next: free, ..RecordSlot::EMPTY };
+        self.free = record;
+        self.count = self.count.saturating_sub(1);
+    }
+
+    /// Turns the record into a tombstone, in its slot.
+    pub(crate) fn bury(&mut self, record: u32, now: Instant) {
+        self.drop_attributes(record);
+        let slot = self.get_mut(record);
+        if slot.state == State::Live {
+            slot.state = State::Tombstone;
+            slot.flags = 0;
+            slot.max_inactive = 0;
+            slot.touched = seconds(now);
+            self.tombstones = self.tombstones.saturating_add(1);
+        }
+    }
+
+    fn drop_attributes(&mut self, record: u32) {
+        if self.get(record).state != State::Live {
+            return;
+        }
+        let mut attribute = self.get(record).attributes;
+        self.get_mut(record).attributes = NIL;
+        while attribute != NIL {
+            let next = self.attribute(attribute).next;
+            self.free_attribute(attribute);
+            attribute = next;
+        }
+    }
+
+    /// An attribute slot with a stored name and value, in no record yet.
+    pub(crate) fn stage(&mut self, value: AttributeSlot) -> Result<u32, Full> {
+        let attribute = if self.free_attribute != NIL {
+            let attribute = self.free_attribute;
+            self.free_attribute = self.attribute(attribute).next;
+            attribute
+        } else if (self.fresh_attribute as usize) < self.attributes.len() {
+            self.fresh_attribute = self.fresh_attribute.wrapping_add(1);
+            self.fresh_attribute.wrapping_sub(1)
+        } else {
+            return Err(Full);
+        };
+        *self.attribute_mut(attribute) = value;
+        Ok(attribute)
+    }
+
+    /// Gives back an attribute that is in no record.
+    pub(crate) fn free_attribute(&mut self, attribute: u32) {
+        let slot = self.attribute(attribute);
+        let (head, delta) = (slot.head, slot.delta);
+        self.pages.free(head);
+        self.pages.free(delta);
+        let next = self.free_attribute;
+        *self.attribute_mut(attribute) = AttributeSlot { next, ..AttributeSlot::EMPTY };
+        self.free_attribute = attribute;
+    }
+
+    /// The record's attribute of this name, also if it was removed.
+    pub(crate) fn find_attribute(&self, record: u32, name: &[u8]) -> Option<u32> {
+        let mut attribute = self.get(record).attributes;
+        while attribute != NIL {
+            let slot = self.attribute(attribute);
+            if usize::from(slot.name_len) == name.len()
+                && self.pages.starts_with(&mut Cursor::start(slot.head), name)
+            {
+                return Some(attribute);
+            }
+            attribute = slot.next;
+        }
+        None
+    }
+
+    /// Puts a staged attribute into the record, in the place of `old` if there is one.
+    pub(crate) fn install(&mut self, record: u32, attribute: u32, old: Option<u32>) {
+        match old {
+            Some(old) => {
+                let next = self.attribute(old).next;
+                let mut staged = core::mem::take(self.attribute_mut(attribute));
+                staged.next = next;
+                // The old contents leave through the staged slot, so that no link changes.
+                *self.attribute_mut(attribute) =
+                    core::mem::replace(self.attribute_mut(old), staged);
+                self.free_attribute(attribute);
+            }
+            None => {
+                let first = self.get(record).attributes;
+                self.attribute_mut(attribute).next = first;
+                self.get_mut(record).attributes = attribute;
+            }
+        }
+    }
+
+    /// Moves the record to the end of the list of changes.
+    pub(crate) fn move_to_tail(&mut self, record: u32) {
+        self.unlink(record);
+        let last = self.last;
+        let slot = self.get_mut(record);
+        slot.previous = last;
+        slot.next = NIL;
+        match last {
+            NIL => self.first = record,
+            last => self.get_mut(last).next = record,
+        }
+        self.last = record;
+    }
+
+    fn unlink(&mut self, record: u32) {
+        let slot = self.get(record);
+        let (previous, next) = (slot.previous, slot.next);
+        if previous == NIL && self.first != record {
+            return; // not in the list
+        }
+        match previous {
+            NIL => self.first = next,
+            previous => self.get_mut(previous).next = next,
+        }
+        match next {
+            NIL => self.last = previous,
+            next => self.get_mut(next).previous = previous,
+        }
+        let slot = self.get_mut(record);
+        slot.previous = NIL;
+        slot.next = NIL;
+    }
+
+    /// The record behind `record` in the list of changes; of [`NIL`] the first.
+    pub(crate) fn after(&self, record: u32) -> u32 {
+        match record {
+            NIL => self.first,
+            record => self.get(record).next,
+        }
+    }
+
+    /// The record in front of `record` in the list of changes, [`NIL`] if it is the first.
+    pub(crate) fn before(&self, record: u32) -> u32 {
+        self.get(record).previous
+    }
+}
+
+impl RecordSlot {
+    /// The page where a long id goes on, [`NIL`] of a short one.
+    fn id_tail(&self) -> u32 {
+        if usize::from(self.id_len) <= ID_INLINE {
+            return NIL;
+        }
+        let [.., a, b, c, d] = self.id;
+        u32::from_le_bytes([a, b, c, d])
+    }
+}
+
+/// A moment in whole seconds of the host's clock.
+pub(crate) const fn seconds(now: Instant) -> u32 {
+    (now.as_micros() / 1_000_000) as u32
+}

@@ -1,0 +1,243 @@
+//! The messages inside a packet: postcard, one behind the other until the body ends.
+
+use core::net::SocketAddr;
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::config::Role;
+use crate::delta::Full;
+use crate::membership::member::MemberState;
+use crate::replica::stamp::WireStamp;
+use crate::storage::records::MAX_HOLDERS;
+
+/// Packets that one acknowledgement names at most.
+pub(crate) const MAX_ACKS: usize = 16;
+
+/// Everything that one node says to another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Message<'a> {
+    /// Are you there? Answered by `Pong` with the same sequence.
+    Ping { sequence: u32 },
+    /// The member `about` (the sender itself: its own hash) answered.
+    Pong { sequence: u32, about: u32 },
+    /// Ping the member `target` for me.
+    PingRequest { sequence: u32, target: u32 },
+    /// What the sender believes of a member.
+    #[serde(borrow)]
+    Member(MemberUpdate<'a>),
+    /// These packets arrived and what they carried was taken.
+    Received { newest: u64, before: Vec<u32, MAX_ACKS> },
+    /// What packet `counter` carried of this record wasn't taken. It stays owed.
+    Refused { counter: u64, hash: [u8; 16], cause: Cause },
+    /// I take the session over: send what you have of it.
+    Fetch { request: u32, namespace: &'a [u8], id: &'a [u8] },
+    /// I have nothing of the session of your `request`.
+    Absent { request: u32 },
+    /// A record's header and attributes, as one unit; `request` 0 unless it answers a `Fetch`.
+    /// `len` bytes of unit follow.
+    Update { request: u32, len: u32 },
+    /// A piece of a unit that is too large for a datagram.
+    Chunk { transfer: u32, request: u32, total: u32, offset: u32, bytes: &'a [u8] },
+    /// Bytes of a transfer that arrived in order; `credit` more bytes may be sent.
+    Grant { transfer: u32, offset: u32, credit: u32 },
+    /// The introduction of one boot to another.
+    Introduction(Introduction<'a>),
+}
+
+/// Why a unit was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Cause {
+    /// A delta starts from a value that the receiver doesn't have: send whole values.
+    Base,
+    /// The receiver has no room.
+    Full,
+    /// The receiver doesn't know the record: send its key.
+    Unknown,
+    /// The receiver knows a newer home.
+    NotHome,
+}
+
+/// What one member believes of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MemberUpdate<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) address: Address,
+    /// First four bytes of the boot id: gossip about an earlier boot is history.
+    pub(crate) boot: u32,
+    pub(crate) incarnation: u32,
+    pub(crate) state: MemberState,
+    pub(crate) role: Role,
+    pub(crate) capacity: u8,
+}
+
+/// How two boots prove to each other that they are live and hold the key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Introduction<'a> {
+    #[serde(borrow)]
+    pub(crate) member: MemberUpdate<'a>,
+    /// To be echoed: only whoever reads this now can.
+    pub(crate) challenge: Option<[u8; 8]>,
+    /// The other's challenge, echoed.
+    pub(crate) echo: Option<[u8; 8]>,
+    /// The receiver's incarnation as the sender knows it: a restarted node goes on from there.
+    pub(crate) known: u32,
+    /// The receiver's name belongs to another boot that still answers.
+    pub(crate) name_taken: bool,
+}
+
+/// A socket address in 7 or 19 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Address {
+    V4([u8; 4], u16),
+    V6([u8; 16], u16),
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        match address {
+            SocketAddr::V4(v4) => Self::V4(v4.ip().octets(), v4.port()),
+            SocketAddr::V6(v6) => Self::V6(v6.ip().octets(), v6.port()),
+        }
+    }
+}
+
+impl From<Address> for SocketAddr {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::V4(ip, port) => Self::from((ip, port)),
+            Address::V6(ip, port) => Self::from((ip, port)),
+        }
+    }
+}
+
+/// What a unit begins with; as many [`AttributeHead`]s follow as `attributes` says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UnitHead<'a> {
+    pub(crate) hash: [u8; 16],
+    /// [`OWNER`], [`HOME`], [`DEAD`].
+    pub(crate) flags: u8,
+    /// In an answer: the digest of the sender's copy.
+    pub(crate) digest: Option<u64>,
+    /// The session's name, for who may not know it.
+    #[serde(borrow)]
+    pub(crate) key: Option<WireKey<'a>>,
+    /// The header, unless the receiver has it.
+    pub(crate) header: Option<WireHeader>,
+    /// Seconds since the last use, and the home's count of uses.
+    pub(crate) idle: u32,
+    pub(crate) touches: u32,
+    pub(crate) attributes: u16,
+}
+
+/// [`UnitHead::flags`]: the sender owned the session when it sent this.
+pub(crate) const OWNER: u8 = 1;
+/// [`UnitHead::flags`]: the sender is the session's home, as far as it knows.
+pub(crate) const HOME: u8 = 2;
+/// [`UnitHead::flags`]: the session ended; no attributes follow.
+pub(crate) const DEAD: u8 = 4;
+
+impl UnitHead<'_> {
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+}
+
+/// A session's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WireKey<'a> {
+    pub(crate) namespace: &'a [u8],
+    pub(crate) id: &'a [u8],
+}
+
+/// A record's header: a register like an attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WireHeader {
+    pub(crate) stamp: WireStamp,
+    /// Hashes of the holders' names, the home's first.
+    pub(crate) holders: Vec<u32, MAX_HOLDERS>,
+    pub(crate) wanted: u8,
+    pub(crate) settled: bool,
+    pub(crate) max_inactive: u32,
+}
+
+/// An attribute's name and stamp; its value's bytes follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AttributeHead<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) stamp: WireStamp,
+    pub(crate) value: ValueHead,
+}
+
+/// How an attribute's value travels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ValueHead {
+    Removed,
+    /// `len` bytes of value follow.
+    Whole { len: u32 },
+    /// `len` bytes of ops follow, from the value stamped `base` to one with this checksum.
+    Delta { len: u32, base: u32, checksum: u32 },
+}
+
+/// The part of a packet that is still free, filled from the front.
+pub(crate) struct Body<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+}
+
+impl<'a> Body<'a> {
+    pub(crate) const fn new(buffer: &'a mut [u8]) -> Self {
+        Self { buffer, len: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn room(&self) -> usize {
+        self.buffer.len().saturating_sub(self.len)
+    }
+
+    /// Takes back what was written behind `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+    }
+
+    /// Appends a message or a head; all of it or nothing.
+    pub(crate) fn push(&mut self, item: &impl Serialize) -> Result<(), Full> {
+        let free = self.buffer.get_mut(self.len..).ok_or(Full)?;
+        let written = postcard::to_slice(item, free).map_err(|_| Full)?.len();
+        self.len = self.len.saturating_add(written);
+        Ok(())
+    }
+
+    /// The free part, to write to; [`advance`](Self::advance) says how much was.
+    pub(crate) fn free(&mut self) -> &mut [u8] {
+        self.buffer.get_mut(self.len..).unwrap_or(&mut [])
+    }
+
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.len = self.len.saturating_add(count).min(self.buffer.len());
+    }
+
+    /// Puts `head` in front of what was written behind `from`.
+    pub(crate) fn prepend(&mut self, from: usize, head: &impl Serialize) -> Result<(), Full> {
+        let mut bytes = [0; 32];
+        let head = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
+        let end = self.len.saturating_add(head.len());
+        let part = self.buffer.get_mut(from..end).ok_or(Full)?;
+        part.rotate_right(head.len());
+        part.get_mut(..head.len()).ok_or(Full)?.copy_from_slice(head);
+        self.len = end;
+        Ok(())
+    }
+}
+
+impl crate::delta::Sink for Body<'_> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
+        let free = self.buffer.get_mut(self.len..).and_then(|free| free.get_mut(..bytes.len()));
+        free.ok_or(Full)?.copy_from_slice(bytes);
+        self.len = self.len.saturating_add(bytes.len());
+        Ok(())
+    }
+}

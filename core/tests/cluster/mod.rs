@@ -1,0 +1,240 @@
+//! Nodes in memory, a virtual clock, and a network that loses what it is told to lose.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use relevo_core::{
+    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
+    Outcome, Progress, Storage, Ticket,
+};
+
+/// Memory for one node, leaked: a test process ends soon.
+pub fn storage(sessions: usize, pages: usize, max_value: usize) -> Storage<'static> {
+    fn slots<T: Default>(count: usize) -> &'static mut [T] {
+        Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
+    }
+    Storage {
+        members: slots::<MemberSlot>(8),
+        writers: slots::<WriterSlot>(16),
+        namespaces: slots::<NamespaceSlot>(4),
+        records: slots::<RecordSlot>(sessions),
+        index: slots::<u32>(sessions * 2 + 1),
+        attributes: slots::<AttributeSlot>(sessions * 8),
+        pages: slots::<Page>(pages),
+        in_flight: slots::<InFlightSlot>(256),
+        waits: slots::<WaitSlot>(16),
+        transfers: slots::<TransferSlot>(8),
+        events: slots::<EventSlot>(64),
+        scratch: slots::<u8>(2 * max_value),
+        table: slots::<u32>(4_096),
+    }
+}
+
+pub struct Host {
+    pub node: Node<'static>,
+    pub address: SocketAddr,
+    pub events: Vec<Event>,
+}
+
+pub struct Cluster {
+    pub hosts: BTreeMap<&'static str, Host>,
+    pub now: Instant,
+    /// Datagrams on their way: when, to whom, from whom.
+    wire: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Of a thousand datagrams, how many are lost.
+    pub loss: u64,
+    pub cut: Vec<(&'static str, &'static str)>,
+    pub sent: usize,
+    pub bytes: usize,
+    pub key: Option<[u8; 32]>,
+    pub backups: u8,
+    boots: u8,
+    random: u64,
+}
+
+const MAX_VALUE: usize = 64 * 1_024;
+
+impl Cluster {
+    /// Nodes of these names, introduced to each other.
+    pub fn of(names: &[&'static str]) -> Self {
+        Self::with(names, 1)
+    }
+
+    pub fn with(names: &[&'static str], backups: u8) -> Self {
+        let mut cluster = Self {
+            hosts: BTreeMap::new(),
+            now: Instant::from_micros(1_000_000),
+            wire: Vec::new(),
+            loss: 0,
+            cut: Vec::new(),
+            sent: 0,
+            bytes: 0,
+            key: Some([7; 32]),
+            backups,
+            boots: 0,
+            random: 1,
+        };
+        for name in names {
+            cluster.start(name);
+        }
+        cluster.run(Duration::from_secs(2));
+        cluster
+    }
+
+    /// Starts a node, which contacts all others.
+    pub fn start(&mut self, name: &'static str) {
+        self.boots += 1;
+        let port = 4_000 + u16::from(name.as_bytes()[name.len() - 1]);
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut config = Config::new("test", name, address);
+        config.max_value = MAX_VALUE;
+        config.backups = self.backups;
+        let entropy = Entropy { boot: [self.boots; 16], seed: [self.boots; 16] };
+        let storage = storage(256, 8_192, MAX_VALUE);
+        let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
+        let mut host = Host { node, address, events: Vec::new() };
+        for other in self.hosts.values() {
+            host.node.contact(self.now, other.address);
+        }
+        self.hosts.insert(name, host);
+        self.drain();
+    }
+
+    /// The process dies: its memory is gone, nobody is told.
+    pub fn kill(&mut self, name: &str) {
+        self.hosts.remove(name);
+    }
+
+    pub fn node(&mut self, name: &str) -> &mut Node<'static> {
+        &mut self.hosts.get_mut(name).unwrap().node
+    }
+
+    fn chance(&mut self) -> u64 {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (self.random >> 33) % 1_000
+    }
+
+    /// Sends all that the nodes have to say.
+    pub fn drain(&mut self) {
+        let mut out = vec![0; 2_000];
+        let names: Vec<_> = self.hosts.keys().copied().collect();
+        for name in names {
+            loop {
+                let now = self.now;
+                let host = self.hosts.get_mut(name).unwrap();
+                while let Some(event) = host.node.poll_event() {
+                    host.events.push(event);
+                }
+                let Some(transmit) = host.node.poll_transmit(now, &mut out) else { break };
+                let from = host.address;
+                let Destination::Address(to) = transmit.to else { continue };
+                self.sent += 1;
+                self.bytes += transmit.len;
+                let target = self.hosts.iter().find(|(_, host)| host.address == to);
+                let cut = target.is_some_and(|(target, _)| {
+                    self.cut.iter().any(|(a, b)| (a, b) == (&name, target))
+                });
+                if !cut && self.chance() >= self.loss {
+                    let delay = Duration::from_micros(100 + self.chance());
+                    self.wire.push((self.now + delay, to, from, out[..transmit.len].to_vec()));
+                }
+            }
+        }
+    }
+
+    fn next_moment(&self) -> Option<Instant> {
+        let timers = self.hosts.values().filter_map(|host| host.node.poll_timeout());
+        timers.chain(self.wire.iter().map(|(at, ..)| *at)).min()
+    }
+
+    /// Lets one thing happen.
+    pub fn step(&mut self) {
+        self.drain();
+        let Some(at) = self.next_moment() else { return };
+        self.now = self.now.max(at);
+        let now = self.now;
+        let (due, later) = std::mem::take(&mut self.wire).into_iter().partition(|d| d.0 <= now);
+        self.wire = later;
+        for (_, to, from, mut datagram) in due {
+            if let Some(host) = self.hosts.values_mut().find(|host| host.address == to) {
+                host.node.handle_datagram(now, from, &mut datagram);
+            }
+        }
+        for host in self.hosts.values_mut() {
+            if host.node.poll_timeout().is_some_and(|at| at <= now) {
+                host.node.handle_timeout(now);
+            }
+        }
+        self.drain();
+    }
+
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        self.drain();
+        while self.next_moment().is_some_and(|at| at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    pub fn wait(&mut self, name: &str, ticket: Ticket) -> Outcome {
+        for _ in 0..100_000 {
+            if let Progress::Done(outcome) = self.node(name).progress(ticket) {
+                self.node(name).finish(ticket);
+                return outcome;
+            }
+            self.step();
+        }
+        panic!("a wait on {name} never ended");
+    }
+
+    pub fn commit(&mut self, name: &str, id: &str, changes: &[(&str, &[u8])], ack: Ack) -> Outcome {
+        let changes: Vec<_> = changes
+            .iter()
+            .map(|(name, value)| Change { name: name.as_bytes(), value: Some(value) })
+            .collect();
+        let now = self.now;
+        let commit = Commit { changes: &changes, max_inactive: 1_800, ack };
+        let ticket = self.node(name).commit(now, key(id), &commit).unwrap();
+        self.wait(name, ticket)
+    }
+
+    pub fn fetch(&mut self, name: &str, id: &str, hint: Option<&str>) -> Outcome {
+        let now = self.now;
+        let ticket = self.node(name).fetch(now, key(id), hint).unwrap();
+        self.wait(name, ticket)
+    }
+
+    /// The session's attributes as `name` holds them; empty if it holds none.
+    pub fn contents(&mut self, name: &str, id: &str) -> BTreeMap<String, Vec<u8>> {
+        let mut contents = BTreeMap::new();
+        let Some(record) = self.node(name).read(key(id)) else { return contents };
+        for attribute in record.attributes() {
+            let mut buffer = [0; 255];
+            let name = String::from_utf8(attribute.name(&mut buffer).to_vec()).unwrap();
+            let mut value = vec![0; attribute.len()];
+            assert!(attribute.copy_value(&mut value));
+            contents.insert(name, value);
+        }
+        contents
+    }
+
+    pub fn value(&mut self, name: &str, id: &str, attribute: &str) -> Option<Vec<u8>> {
+        self.contents(name, id).remove(attribute)
+    }
+
+    pub fn holders(&mut self, id: &str) -> Vec<&'static str> {
+        let names: Vec<_> = self.hosts.keys().copied().collect();
+        names.into_iter().filter(|name| self.node(name).read(key(id)).is_some()).collect()
+    }
+}
+
+pub fn key(id: &str) -> Key<'_> {
+    Key { namespace: b"localhost#", id: id.as_bytes() }
+}

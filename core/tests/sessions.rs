@@ -1,0 +1,188 @@
+//! Sessions of a small cluster in memory: what must be true of them.
+
+mod cluster;
+
+use cluster::{Cluster, key};
+use relevo_core::{Ack, Duration, Event, MemberState};
+
+#[test]
+fn nodes_introduce_themselves_and_all_know_all() {
+    let cluster = Cluster::of(&["t1", "t2", "t3"]);
+    for host in cluster.hosts.values() {
+        let states: Vec<_> = host.node.members().map(|member| member.state).collect();
+        assert_eq!(states, [MemberState::Alive; 3]);
+    }
+}
+
+#[test]
+fn a_commit_is_acknowledged_by_its_backup_and_survives_the_home() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let outcome = cluster.commit("t1", "6B94", &[("n", b"1"), ("cart", b"apple")], Ack::All);
+    assert!(outcome.met);
+    assert_eq!(outcome.copies, 2);
+    cluster.kill("t1");
+    let outcome = cluster.fetch("t2", "6B94", Some("t1"));
+    assert!(outcome.found && outcome.maybe_stale, "{outcome:?}");
+    assert_eq!(cluster.value("t2", "6B94", "cart").unwrap(), b"apple");
+    let now = cluster.now;
+    assert!(cluster.node("t2").owns(now, key("6B94")));
+}
+
+#[test]
+fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_home_stops_serving() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    for round in 0..20_u8 {
+        let name = ["t1", "t2", "t3"][usize::from(round) % 3];
+        let outcome = cluster.fetch(name, "s", None);
+        assert!(outcome.found && !outcome.maybe_stale);
+        let now = cluster.now;
+        assert!(cluster.node(name).owns(now, key("s")));
+        let previous = cluster.value(name, "s", "n").unwrap();
+        assert_eq!(previous, if round == 0 { b"1".to_vec() } else { vec![round - 1] });
+        cluster.commit(name, "s", &[("n", &[round])], Ack::All);
+        cluster.run(Duration::from_millis(300));
+        let now = cluster.now;
+        let owners = ["t1", "t2", "t3"].into_iter();
+        let owners: Vec<_> = owners.filter(|n| cluster.node(n).owns(now, key("s"))).collect();
+        assert_eq!(owners, [name]);
+        assert_eq!(cluster.holders("s").len(), 2, "the home and one backup, no more");
+    }
+}
+
+#[test]
+fn a_small_change_of_a_large_value_travels_as_a_delta() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let mut value: Vec<u8> = (0..16_000_u32).map(|i| (i * 7 % 251) as u8).collect();
+    assert!(cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met, "a transfer");
+    assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
+    let before = cluster.bytes;
+    value[8_000..8_100].fill(1);
+    assert!(cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met);
+    assert!(cluster.bytes - before < 400, "{} bytes", cluster.bytes - before);
+    assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
+    assert_eq!(cluster.node("t1").stats().deltas, 1);
+}
+
+#[test]
+fn what_is_lost_is_sent_again_in_its_newest_form() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.loss = 300;
+    let mut value = vec![0; 3_000];
+    for round in 0..200_u32 {
+        let at = (round as usize * 13) % 2_990;
+        value[at..at + 4].copy_from_slice(&round.to_le_bytes());
+        let changes: &[(&str, &[u8])] = &[("n", &round.to_le_bytes()), ("blob", &value)];
+        cluster.commit("t1", "s", changes, Ack::None);
+        if round % 5 == 0 {
+            cluster.run(Duration::from_millis(7));
+        }
+    }
+    cluster.run(Duration::from_secs(10));
+    assert!(cluster.node("t1").stats().lost > 0);
+    assert_eq!(cluster.value("t2", "s", "n").unwrap(), 199_u32.to_le_bytes());
+    assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
+}
+
+#[test]
+fn an_invalidated_session_is_dead_everywhere() {
+    let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let now = cluster.now;
+    let ticket = cluster.node("t1").invalidate(now, key("s")).unwrap();
+    let outcome = cluster.wait("t1", ticket);
+    assert!(outcome.met);
+    assert_eq!(outcome.copies, 3);
+    for name in ["t1", "t2", "t3"] {
+        assert!(!cluster.fetch(name, "s", Some("t1")).found);
+        assert!(cluster.holders("s").is_empty());
+    }
+    assert!(cluster.hosts["t2"].events.iter().any(|e| matches!(e, Event::Invalidated(_))));
+    cluster.run(Duration::from_secs(120));
+    assert_eq!(cluster.node("t2").usage().tombstones, 0, "all confirmed, a minute passed");
+}
+
+#[test]
+fn a_renamed_session_lives_under_its_new_id_alone() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "old", &[("user", b"eva")], Ack::All);
+    let now = cluster.now;
+    let ticket = cluster.node("t1").rename(now, key("old"), b"new", Ack::All).unwrap();
+    assert!(cluster.wait("t1", ticket).met);
+    assert_eq!(cluster.value("t2", "new", "user").unwrap(), b"eva");
+    assert!(cluster.holders("old").is_empty());
+    assert!(!cluster.fetch("t2", "old", Some("t1")).found);
+    assert!(cluster.fetch("t2", "new", Some("t1")).found);
+}
+
+#[test]
+fn a_dead_home_is_guarded_and_its_copies_restored() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    for n in 0..40_u8 {
+        cluster.commit("t1", &format!("s{n}"), &[("n", &[n])], Ack::All);
+    }
+    cluster.kill("t1");
+    cluster.run(Duration::from_secs(10));
+    for n in 0..40_u8 {
+        let id = format!("s{n}");
+        assert_eq!(cluster.holders(&id), ["t2", "t3"], "{id}");
+        assert_eq!(cluster.value("t3", &id, "n").unwrap(), [n]);
+    }
+    let members: Vec<_> = cluster.node("t2").members().map(|m| (m.name.to_owned(), m.state)).collect();
+    assert!(members.contains(&("t1".to_owned(), MemberState::Dead)), "{members:?}");
+}
+
+#[test]
+fn a_restarted_node_takes_its_sessions_back_with_what_others_wrote() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.kill("t1");
+    assert!(cluster.fetch("t2", "s", Some("t1")).found);
+    cluster.commit("t2", "s", &[("n", b"2")], Ack::None);
+    cluster.start("t1");
+    cluster.run(Duration::from_secs(1));
+    assert_eq!(cluster.value("t1", "s", "n").unwrap(), b"2", "the backup was filled again");
+    cluster.kill("t2");
+    assert!(cluster.fetch("t1", "s", Some("t2")).found);
+    assert_eq!(cluster.value("t1", "s", "n").unwrap(), b"2");
+    assert!(cluster.node("t1").members().next().unwrap().incarnation > 1);
+}
+
+#[test]
+fn concurrent_changes_of_different_attributes_both_survive() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("base", b"0")], Ack::All);
+    cluster.cut = vec![("t1", "t2"), ("t2", "t1")];
+    cluster.commit("t1", "s", &[("a", b"of t1")], Ack::None);
+    assert!(cluster.fetch("t2", "s", None).found);
+    cluster.commit("t2", "s", &[("b", b"of t2")], Ack::None);
+    cluster.run(Duration::from_secs(1));
+    cluster.cut.clear();
+    cluster.run(Duration::from_secs(20));
+    for name in ["t1", "t2"] {
+        let contents = cluster.contents(name, "s");
+        assert_eq!(contents["a"], b"of t1", "{name}");
+        assert_eq!(contents["b"], b"of t2", "{name}");
+    }
+}
+
+#[test]
+fn a_commit_of_equal_bytes_sends_nothing() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.run(Duration::from_millis(100));
+    let before = cluster.node("t1").stats().sent;
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
+    cluster.drain();
+    assert_eq!(cluster.node("t1").stats().sent, before);
+}
+
+#[test]
+fn a_wait_that_cannot_be_met_ends_and_says_how_many_there_are() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.kill("t2");
+    let outcome = cluster.commit("t1", "s", &[("n", b"2")], Ack::Copies(2));
+    assert!(!outcome.met);
+    assert_eq!(outcome.copies, 1);
+}

@@ -1,0 +1,40 @@
+//! A Relevo node on Linux: the replication core behind sockets, timers and a thread.
+//!
+//! ```no_run
+//! use relevo_node::{Ack, Change, Key, Node, Options};
+//!
+//! let node = Node::open(Options { name: "tomcat1".to_owned(), ..Options::default() })?;
+//! let key = Key { namespace: b"localhost#/shop", id: b"6B94D0F2" };
+//! node.commit(key, &[Change { name: b"cart", value: Some(b"3 apples") }], 1_800, Ack::All)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
+//! time. Files, from the outside in:
+//! - `options`, `key_file`: what a node is told;
+//! - `node`: the calls an application makes;
+//! - `session`, `event`, `status`, `error`: what the calls give back;
+//! - `shared`: the core behind a lock, and how callers wait;
+//! - `io`: sockets, the thread that serves them, the clock;
+//! - `memory`, `core_cell`: the storage lent to the core, and both in one value.
+
+mod core_cell;
+mod error;
+mod event;
+mod io;
+mod key_file;
+mod memory;
+mod node;
+mod options;
+mod session;
+mod shared;
+mod status;
+
+pub use error::{CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError};
+pub use event::Event;
+pub use key_file::{KeyFileError, create_key_file, key_to_hex, new_key, read_key_file};
+pub use node::Node;
+pub use options::{Multicast, Options};
+pub use relevo_core::{Key, Role, SessionId};
+pub use session::{Ack, Change, Confirmed, Session};
+pub use status::{Member, MemberState, Status};
