@@ -31,8 +31,9 @@ pub(crate) struct PeerLink {
     pub(crate) in_flight: u32,
     /// Packets that may be on their way.
     window: u32,
-    /// Newest packet that was acknowledged.
-    pub(crate) newest_acked: u64,
+    /// Counter of the newest packet that made this node drop a copy: an older packet that comes
+    /// after it, out of order, must not bring the copy back.
+    pub(crate) released: u64,
     smoothed: Duration,
     variance: Duration,
     backoff: u32,
@@ -48,7 +49,7 @@ impl PeerLink {
             ack_now: false,
             in_flight: 0,
             window: FIRST_WINDOW,
-            newest_acked: 0,
+            released: 0,
             smoothed: Duration::ZERO,
             variance: Duration::ZERO,
             backoff: 0,

@@ -12,6 +12,7 @@ use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::place::FULL_FOR;
 use crate::replica::reply::Answer;
+use crate::replica::unit::Origin;
 use crate::seal::{BootId, Subkey};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL};
 use crate::storage::records::{OWNED, RecordSlot};
@@ -164,7 +165,8 @@ impl Node<'_> {
         unit: &[u8],
     ) -> bool {
         let hash = unit_hash(unit);
-        match self.apply_unit(now, member, Input::Slice(unit), request != 0) {
+        let origin = Origin { peer: member, counter, answers: request != 0 };
+        match self.apply_unit(now, origin, Input::Slice(unit)) {
             Ok(summary) => {
                 if request != 0 {
                     self.answered_with(now, member, request, &summary);
@@ -205,8 +207,6 @@ impl Node<'_> {
     }
 
     fn packet_received(&mut self, now: Instant, member: u16, counter: u64) {
-        let link = &mut self.members.get_mut(member).link;
-        link.newest_acked = link.newest_acked.max(counter);
         while let Some(carried) = self.in_flight.take(member, counter) {
             self.members.get_mut(member).link.acknowledged(now, carried.sent);
             if self.records.get(carried.record).generation == carried.generation {
@@ -387,7 +387,8 @@ impl Node<'_> {
         let unit = Input::Chain { cursor: Cursor::start(chain.head), left: chain.len };
         let mut hash = [0; 16];
         unit.peek(&self.records.pages, &mut hash);
-        let applied = self.apply_unit(now, peer, unit, request != 0);
+        let origin = Origin { peer, counter: u64::MAX, answers: request != 0 };
+        let applied = self.apply_unit(now, origin, unit);
         self.records.pages.free(chain.head);
         let Some(slot) = self.transfers.get_mut(at) else { return };
         slot.chain = ChainWriter::default();
@@ -480,6 +481,8 @@ impl Node<'_> {
                     }
                     if still >= member.link.timeout() {
                         slot.rewind(&self.records.pages);
+                        slot.moved = now;
+                        count(&mut self.stats.lost);
                     }
                 }
             }

@@ -333,7 +333,7 @@ impl Node<'_> {
             Some(piece) => slot.next_piece(&self.records.pages, piece),
             None => false,
         };
-        slot.moved = slot.moved.max(if slot.offset == slot.limit { now } else { slot.moved });
+        slot.moved = now;
         if !read {
             return slot.free(&mut self.records.pages);
         }

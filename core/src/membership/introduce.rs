@@ -30,14 +30,14 @@ pub(crate) struct PendingIntroduction {
     to: Destination,
     challenge: Option<[u8; 8]>,
     echo: Option<[u8; 8]>,
-    known: u32,
+    least_incarnation: u32,
     name_taken: bool,
 }
 
 impl PendingIntroduction {
     /// Says who this node is and asks nothing.
     const fn hello(to: Destination) -> Self {
-        Self { to, challenge: None, echo: None, known: 0, name_taken: false }
+        Self { to, challenge: None, echo: None, least_incarnation: 0, name_taken: false }
     }
 }
 
@@ -83,7 +83,7 @@ impl Node<'_> {
             member: self.members.me().update(),
             challenge: pending.challenge,
             echo: pending.echo,
-            known: pending.known,
+            least_incarnation: pending.least_incarnation,
             name_taken: pending.name_taken,
         });
         let end = out.len().checked_sub(TAG)?;
@@ -110,52 +110,51 @@ impl Node<'_> {
             self.events.push(Pending::NameTaken);
             return;
         }
+        let least = self.least_incarnation(introduction.member.name, boot);
         let echoed = introduction.echo.is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
         if echoed && !self.knows(boot) {
             if self.name_is_taken(now, from, boot, introduction) {
-                self.answer(from, boot, introduction, PendingIntroduction {
+                self.answer(PendingIntroduction {
                     name_taken: true,
                     ..PendingIntroduction::hello(Destination::Address(from))
                 });
                 return;
             }
-            self.outlive(introduction.known);
+            self.supersede_former(introduction.least_incarnation);
             self.install(now, from, boot, introduction);
         }
         let challenge = (!self.knows(boot)).then(|| self.challenge(now, from, boot));
         if introduction.challenge.is_some() || challenge.is_some() {
-            self.answer(from, boot, introduction, PendingIntroduction {
+            self.answer(PendingIntroduction {
                 challenge,
                 echo: introduction.challenge,
+                least_incarnation: least,
                 ..PendingIntroduction::hello(Destination::Address(from))
             });
         }
     }
 
-    fn answer(
-        &mut self,
-        _from: SocketAddr,
-        boot: BootId,
-        introduction: &Introduction<'_>,
-        answer: PendingIntroduction,
-    ) {
-        let known = self.incarnation_of_former_boot(introduction.member.name, boot);
-        let _ = self.introductions.push_back(PendingIntroduction { known, ..answer });
+    fn answer(&mut self, answer: PendingIntroduction) {
+        // Without room the other end begins anew.
+        let _ = self.introductions.push_back(answer);
     }
 
-    /// The incarnation of the name's former boot, 0 if there was none: a restarted node goes on
-    /// above it.
-    fn incarnation_of_former_boot(&self, name: &str, boot: BootId) -> u32 {
+    /// The incarnation that the boot must have to supersede its former one.
+    fn least_incarnation(&self, name: &str, boot: BootId) -> u32 {
         match self.members.by_name(name).map(|member| self.members.get(member)) {
-            Some(slot) if slot.boot != boot => slot.incarnation,
-            _ => 0,
+            Some(slot) if slot.boot == boot => slot.incarnation,
+            Some(slot) => slot.incarnation.saturating_add(1),
+            None => 0,
         }
     }
 
-    /// A former boot of this node had incarnation `known`: supersede it.
-    fn outlive(&mut self, known: u32) {
+    /// A former boot of this node is still known: go on above its incarnation.
+    fn supersede_former(&mut self, least: u32) {
         let me = self.members.get_mut(SELF);
-        me.incarnation = me.incarnation.max(known.saturating_add(1));
+        if least > me.incarnation {
+            me.incarnation = least;
+            self.tell_all_about(SELF);
+        }
     }
 
     fn knows(&self, boot: BootId) -> bool {
@@ -216,11 +215,11 @@ impl Node<'_> {
         if self.members.get(member).session.is_some() {
             self.forget_copies_of(now, member);
         }
-        let former = self.members.get(member).incarnation;
+        let least = self.least_incarnation(update.name, boot);
         let slot = self.members.get_mut(member);
         slot.address = from;
         slot.boot = boot;
-        slot.incarnation = update.incarnation.max(former);
+        slot.incarnation = update.incarnation.max(least);
         slot.state = MemberState::Alive;
         slot.role = update.role;
         slot.capacity = update.capacity;
@@ -240,12 +239,10 @@ impl Node<'_> {
 }
 
 /// An address as the bytes that a challenge is bound to.
-fn address_bytes(address: SocketAddr) -> [u8; 19] {
-    let mut bytes = [0; 19];
-    // An address always fits: 1 + 16 bytes and a varint of at most 3... of the port, cut below.
-    if let Ok(used) = postcard::to_slice(&Address::from(address), &mut bytes) {
-        let _ = used;
-    }
+fn address_bytes(address: SocketAddr) -> [u8; 20] {
+    let mut bytes = [0; 20];
+    // The kind, 16 bytes, and a port of at most 3 fit; what is left over stays zero.
+    let _ = postcard::to_slice(&Address::from(address), &mut bytes);
     bytes
 }
 

@@ -204,17 +204,17 @@ impl Node<'_> {
         put_chain(pages, out, &mut cursor, len)
     }
 
-    /// Takes a unit that arrived from `peer`. `answers`: it answers a fetch of this node.
+    /// Takes a unit that arrived.
     ///
     /// # Errors
     /// Why it wasn't taken; nothing was changed then, but for `NotHome`.
     pub(crate) fn apply_unit(
         &mut self,
         now: Instant,
-        peer: u16,
+        origin: Origin,
         mut unit: Input<'_>,
-        answers: bool,
     ) -> Result<UnitSummary, Cause> {
+        let Origin { peer, answers, .. } = origin;
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) = postcard::take_from_bytes::<UnitHead<'_>>(bytes).map_err(|_| Cause::Base)?;
@@ -229,7 +229,7 @@ impl Node<'_> {
             self.bury_as_told(now, peer, &head)?;
             return Ok(summary);
         }
-        let (record, is_new) = self.record_to_apply(now, peer, &head)?;
+        let (record, is_new) = self.record_to_apply(now, origin, &head)?;
         let applied = self.stage_unit(record, &head, unit);
         let staged = match applied {
             Ok(staged) => staged,
@@ -244,7 +244,9 @@ impl Node<'_> {
         self.merge_staged(record, staged);
         self.merge_idle(now, record, &head);
         self.stats.applied = self.stats.applied.saturating_add(1);
-        self.release_if_told(record);
+        if !answers {
+            self.release_if_told(record, origin);
+        }
         if outdated && !answers {
             self.answer_with_record(peer, record, 0);
             return Err(Cause::NotHome);
@@ -256,15 +258,18 @@ impl Node<'_> {
     fn record_to_apply(
         &mut self,
         now: Instant,
-        peer: u16,
+        origin: Origin,
         head: &UnitHead<'_>,
     ) -> Result<(u32, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
             if self.records.get(record).state == State::Tombstone {
-                self.answer_with_record(peer, record, 0);
+                self.answer_with_record(origin.peer, record, 0);
                 return Err(Cause::NotHome);
             }
             return Ok((record, false));
+        }
+        if origin.counter < self.members.get(origin.peer).link.released {
+            return Err(Cause::Unknown);
         }
         let (Some(key), Some(_)) = (head.key, &head.header) else { return Err(Cause::Unknown) };
         self.insert_record(now, &head.hash, key).map(|record| (record, true))
@@ -489,12 +494,16 @@ impl Node<'_> {
     }
 
     /// A former holder drops its copy once the wanted ones have confirmed theirs.
-    fn release_if_told(&mut self, record: u32) {
+    fn release_if_told(&mut self, record: u32, origin: Origin) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(SELF);
         let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
         if slot.is(SETTLED) && bit & kept == 0 && slot.home() != Some(SELF) && slot.owed == 0 {
             self.remove_record(record);
+            let link = &mut self.members.get_mut(origin.peer).link;
+            if origin.counter != u64::MAX {
+                link.released = link.released.max(origin.counter);
+            }
         }
     }
 
@@ -544,6 +553,16 @@ fn unit_flags(slot: &RecordSlot) -> u8 {
         (DEAD, !slot.is_live()),
     ];
     flags.iter().filter(|(_, on)| *on).fold(0, |all, (flag, _)| all | flag)
+}
+
+/// Where a unit came from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) peer: u16,
+    /// Counter of the packet that carried it; of a transfer the greatest there is.
+    pub(crate) counter: u64,
+    /// It answers a fetch of this node.
+    pub(crate) answers: bool,
 }
 
 /// What a unit was about.

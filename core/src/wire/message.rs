@@ -80,8 +80,8 @@ pub(crate) struct Introduction<'a> {
     pub(crate) challenge: Option<[u8; 8]>,
     /// The other's challenge, echoed.
     pub(crate) echo: Option<[u8; 8]>,
-    /// The receiver's incarnation as the sender knows it: a restarted node goes on from there.
-    pub(crate) known: u32,
+    /// The receiver's incarnation is to be this at least: its former boot is still known.
+    pub(crate) least_incarnation: u32,
     /// The receiver's name belongs to another boot that still answers.
     pub(crate) name_taken: bool,
 }

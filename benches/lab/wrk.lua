@@ -1,0 +1,10 @@
+-- For wrk: each request carries the next of the session cookies in the file COOKIES and asks for the work LOAD.
+local cookies, turn = {}, 0
+for line in io.lines(os.getenv("COOKIES")) do
+  cookies[#cookies + 1] = line
+end
+
+function request()
+  turn = turn % #cookies + 1
+  return wrk.format("GET", "/?w=" .. os.getenv("LOAD"), { Cookie = cookies[turn] })
+end

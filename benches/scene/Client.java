@@ -1,0 +1,113 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.time.LocalTime;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * A browser that never rests: several threads count in many sessions, one request after the other, and check every
+ * answer against the last one of its session.
+ *
+ * <p>A count is lost when an answer is not greater than the last one, or comes from another session. An error is
+ * anything but a 200 in time. {@code java Client.java URL THREADS SESSIONS}; each line on standard input is answered with
+ * {@code requests errors lost longest} since the start, {@code longest} being the longest wait in milliseconds since
+ * the line before. At the end of the input the client ends. Every loss and error is told on standard error.
+ */
+public class Client {
+    private static final AtomicLong REQUESTS = new AtomicLong();
+    private static final AtomicLong ERRORS = new AtomicLong();
+    private static final AtomicLong LOST = new AtomicLong();
+    private static final AtomicLong LONGEST = new AtomicLong();
+    private static volatile boolean running = true;
+
+    /** What the client knows of one session: its cookie, without the route its id, and the last count. */
+    private static final class Session {
+        String cookie;
+        String id;
+        long count;
+    }
+
+    public static void main(String[] args) throws Exception {
+        URI uri = URI.create(args[0]);
+        int threads = Integer.parseInt(args[1]);
+        int sessions = Integer.parseInt(args[2]);
+        Thread[] workers = new Thread[threads];
+        for (int i = 0; i < threads; i++) {
+            int own = (sessions + threads - 1 - i) / threads;
+            workers[i] = new Thread(() -> count(uri, own));
+            workers[i].setDaemon(true);
+            workers[i].start();
+        }
+        BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
+        while (input.readLine() != null) {
+            System.out.println(REQUESTS + " " + ERRORS + " " + LOST + " " + LONGEST.getAndSet(0));
+        }
+        running = false;
+        for (Thread worker : workers) {
+            worker.join();
+        }
+    }
+
+    private static void count(URI uri, int sessions) {
+        HttpClient http = HttpClient.newBuilder()
+                .version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(30)).build();
+        Session[] own = new Session[sessions];
+        for (int i = 0; i < sessions; i++) {
+            own[i] = new Session();
+        }
+        for (int i = 0; running && sessions > 0; i = (i + 1) % sessions) {
+            ask(http, uri, own[i]);
+        }
+    }
+
+    private static void ask(HttpClient http, URI uri, Session session) {
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(30));
+        if (session.cookie != null) {
+            request.header("Cookie", session.cookie);
+        }
+        long start = System.nanoTime();
+        try {
+            HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+            if (response.statusCode() == 200) {
+                check(session, response);
+            } else {
+                error("status " + response.statusCode(), session);
+            }
+        } catch (Exception e) {
+            error(e.toString(), session);
+        }
+        REQUESTS.incrementAndGet();
+        LONGEST.accumulateAndGet((System.nanoTime() - start) / 1_000_000, Math::max);
+    }
+
+    private static void check(Session session, HttpResponse<String> response) {
+        response.headers().firstValue("set-cookie").ifPresent(cookie -> session.cookie = cookie.split(";")[0]);
+        String[] words = response.body().trim().split(" ");
+        String id = words[1].split("\\.")[0];
+        long count = Long.parseLong(words[2]);
+        if (session.id != null && (!id.equals(session.id) || count <= session.count)) {
+            LOST.incrementAndGet();
+            tell("lost: " + session.id + " was at " + session.count + ", got " + response.body().trim());
+        }
+        session.id = id;
+        session.count = count;
+    }
+
+    private static void error(String what, Session session) {
+        ERRORS.incrementAndGet();
+        tell("error: " + what + ", session " + session.id + " at " + session.count);
+        try {
+            Thread.sleep(10);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void tell(String what) {
+        System.err.println(LocalTime.now() + " " + what);
+    }
+}

@@ -1,0 +1,71 @@
+import jakarta.servlet.http.HttpServlet;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import jakarta.servlet.http.HttpSession;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.concurrent.ThreadLocalRandom;
+
+/**
+ * The application of the scene and of the lab. It answers each request with one line: the node that
+ * served it, the session id and the count kept in the session, as in {@code tomcat1 6B94.tomcat1 7}.
+ *
+ * <p>The parameter {@code w} chooses the work: {@code counter} (also the default) changes one Integer,
+ * {@code cart} an Integer and one of ten strings of 1 KB, {@code blob} an Integer and one value of a map of 128
+ * strings that is set again as a whole; {@code read} changes nothing and creates no session.
+ */
+public class Counter extends HttpServlet {
+    private static final long serialVersionUID = 1;
+    private static final String NODE = System.getProperty("scene.node", "?");
+
+    @Override
+    protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        String work = request.getParameter("w");
+        boolean read = "read".equals(work);
+        HttpSession session = request.getSession(!read);
+        response.setContentType("text/plain");
+        if (session == null) {
+            response.getWriter().println(NODE + " none 0");
+            return;
+        }
+        int count = session.getAttribute("count") instanceof Integer ? (Integer) session.getAttribute("count") : 0;
+        if (!read) {
+            count++;
+            session.setAttribute("count", count);
+        }
+        if ("cart".equals(work)) {
+            cart(session, count);
+        } else if ("blob".equals(work)) {
+            blob(session);
+        }
+        response.getWriter().println(NODE + " " + session.getId() + " " + count);
+    }
+
+    private static void cart(HttpSession session, int count) {
+        for (int item = 0; count == 1 && item < 10; item++) {
+            session.setAttribute("item" + item, text(1024));
+        }
+        session.setAttribute("item" + count % 10, text(1024));
+    }
+
+    private static void blob(HttpSession session) {
+        @SuppressWarnings("unchecked")
+        HashMap<String, String> map = (HashMap<String, String>) session.getAttribute("map");
+        if (map == null) {
+            map = new HashMap<>();
+            for (int key = 0; key < 128; key++) {
+                map.put("key" + key, text(100));
+            }
+        }
+        map.put("key" + ThreadLocalRandom.current().nextInt(128), text(100));
+        session.setAttribute("map", map);
+    }
+
+    private static String text(int length) {
+        char[] letters = new char[length];
+        for (int i = 0; i < length; i++) {
+            letters[i] = (char) ('a' + ThreadLocalRandom.current().nextInt(26));
+        }
+        return new String(letters);
+    }
+}

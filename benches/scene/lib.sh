@@ -1,0 +1,219 @@
+# shellcheck shell=bash disable=SC2034
+# The pieces of the scene, sourced by ./demo, ./test and benches/lab/run: what has to be installed and built, and
+# Tomcats, replicas and httpd that are started, watched and stopped. Everything it makes lies in the ignored work/ folder.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+WORK=$ROOT/work
+STAGE=$WORK/scene
+LOGS=$WORK/logs
+TOMCAT_VERSION=10.1.60
+RUST_VERSION=1.88
+RELEVO=$ROOT/target/release/relevo
+RELEVO_CLUSTER=org.relevo.tomcat.RelevoCluster
+STOCK_CLUSTER=org.apache.catalina.ha.tcp.SimpleTcpCluster
+
+# --- telling -------------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*"; }
+die() { progress_end; printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
+
+milliseconds() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
+# seconds FROM: the time since FROM (of milliseconds), as in "1.234 s".
+seconds() { local t=$(($(milliseconds) - $1)); printf '%d.%03d s' $((t / 1000)) $((t % 1000)); }
+
+# progress TEXT: what is going on now, to be overwritten by the next line. Only for eyes, so only on a terminal.
+progress() { if [ -t 1 ]; then printf '\r\033[K  … %s' "$*"; fi; }
+progress_end() { if [ -t 1 ]; then printf '\r\033[K'; fi; }
+
+# logged NAME COMMAND…: runs it with its output in a log; where it fails, shows the log's end.
+logged() {
+  local log=$LOGS/$1.log; shift
+  mkdir -p "$LOGS"
+  "$@" > "$log" 2>&1 && return
+  progress_end; tail -n 30 "$log" >&2; die "failed: $* (all of it in $log)"
+}
+
+# wait_for SECONDS WHAT COMMAND…: until the command succeeds. Waiting is always for an event, never for a time.
+wait_for() {
+  local end=$(($(milliseconds) + $1 * 1000)) what=$2; shift 2
+  until "$@"; do
+    [ "$(milliseconds)" -lt "$end" ] || die "waited in vain for $what; the logs are in $STAGE"
+    sleep 0.02
+  done
+}
+
+# --- installing and building ---------------------------------------------------------------------------------------
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+apt_install() {
+  command -v apt-get > /dev/null || die "please install: $*"
+  progress_end; say "Installing with apt: $*"
+  logged apt-update as_root apt-get update
+  logged apt-install as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends --no-remove "$@"
+}
+
+# need PACKAGES COMMAND…: installs the packages unless the command succeeds.
+MISSING=()
+need() { local packages=$1; shift; if ! "$@" > /dev/null 2>&1; then read -ra packages <<< "$packages"; MISSING+=("${packages[@]}"); fi; }
+need_end() { if [ ${#MISSING[@]} != 0 ]; then apt_install "${MISSING[@]}"; MISSING=(); fi; }
+
+# Any Rust from RUST_VERSION on will do: the one in use, rustup's stable, or a distribution's.
+need_rust() {
+  if [ -d "$HOME/.cargo/bin" ]; then PATH=$PATH:$HOME/.cargo/bin; fi
+  if ! rust_is_new_enough && ! command -v rustup > /dev/null; then
+    need rustup apt_lacks rustup
+    [ ${#MISSING[@]} != 0 ] || need "cargo-web rustc-web" false
+    need_end
+  fi
+  if ! rust_is_new_enough && command -v rustup > /dev/null; then
+    logged rustup rustup toolchain install stable --profile minimal --component clippy --component rustfmt
+    export RUSTUP_TOOLCHAIN=stable
+  fi
+  rust_is_new_enough || die "Rust $RUST_VERSION or newer is needed: see https://rustup.rs"
+}
+rust_is_new_enough() {
+  command -v cargo > /dev/null && printf '%s\n' "$RUST_VERSION" "$(rustc --version 2> /dev/null | cut -d' ' -f2)" | sort -VC
+}
+apt_lacks() { ! apt-cache show "$1"; }
+
+need_java() {
+  need default-jdk-headless javac -version
+  need maven mvn -v
+  need_end
+}
+
+# A real Tomcat: the distribution from Maven Central, or Debian's where that can't be had (not its package tomcat10,
+# which is a service).
+need_tomcat() {
+  CATALINA_HOME=$WORK/apache-tomcat-$TOMCAT_VERSION
+  if [ -x "$CATALINA_HOME/bin/catalina.sh" ]; then return; fi
+  progress "fetching Tomcat $TOMCAT_VERSION from Maven Central"
+  mkdir -p "$LOGS"
+  if mvn -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
+      -Dartifact="org.apache.tomcat:tomcat:$TOMCAT_VERSION:tar.gz" > "$LOGS/tomcat.log" 2>&1; then
+    tar -xzf "$WORK/tomcat-$TOMCAT_VERSION.tar.gz" -C "$WORK"
+    rm "$WORK/tomcat-$TOMCAT_VERSION.tar.gz"
+  else
+    CATALINA_HOME=/usr/share/tomcat10
+    need tomcat10-common test -f $CATALINA_HOME/lib/catalina.jar
+    need_end
+  fi
+}
+
+build_relevo() {
+  need "gcc libc6-dev" cc --version
+  need_end
+  need_rust
+  progress "building relevo"
+  logged build-relevo cargo build --release --manifest-path "$ROOT/Cargo.toml" -p relevo-node
+  progress "building the jar"
+  logged build-jar "$ROOT/ffi/java/build"
+  RELEVO_JAR=$(tail -n 1 "$LOGS/build-jar.log")
+}
+
+# --- processes -----------------------------------------------------------------------------------------------------
+# Each runs in the folder $STAGE/NAME, in a session of its own (so that the terminal's keys and sizes don't reach it), with its
+# output in the file out. PIDS remembers those that run; they are no jobs of this shell, which would tell of each one killed.
+
+declare -A PIDS
+
+# start NAME COMMAND…
+start() {
+  local name=$1; shift
+  mkdir -p "$STAGE/$name"
+  : > "$STAGE/$name/out"
+  (cd "$STAGE/$name" && exec setsid "$@") > "$STAGE/$name/out" 2>&1 < /dev/null &
+  PIDS[$name]=$!
+  disown
+}
+
+# stop NAME [SIGNAL]: and waits until it has gone; what doesn't go in ten seconds is killed.
+stop() {
+  local pid=${PIDS[$1]:-} end=$(($(milliseconds) + 10000))
+  [ -n "$pid" ] || return 0
+  unset "PIDS[$1]"
+  kill -s "${2:-TERM}" "$pid" 2> /dev/null || return 0
+  while kill -0 "$pid" 2> /dev/null && [ "$(milliseconds)" -lt "$end" ]; do sleep 0.02; done
+  kill -s KILL "$pid" 2> /dev/null || true
+}
+stop_all() { for name in "${!PIDS[@]}"; do stop "$name"; done; }
+
+is_listening() { (: < "/dev/tcp/$1/$2") 2> /dev/null; }
+
+# free_port FROM: the first port of 127.0.0.1 from there on that nobody listens on.
+free_port() { local port=$1; while is_listening 127.0.0.1 "$port"; do port=$((port + 1)); done; echo "$port"; }
+
+# --- Tomcats -------------------------------------------------------------------------------------------------------
+
+# cluster CLASS ADDRESS PORT OPTIONS: the session cluster as every guide to Tomcat shows it. Only the class differs between
+# Tomcat's own and Relevo's. It stands in the Host, where alone Tomcat accepts a FarmWarDeployer.
+cluster() {
+  cat <<XML
+<Cluster className="$1" channelSendOptions="$4">
+  <Manager className="org.apache.catalina.ha.session.DeltaManager"
+           expireSessionsOnShutdown="false" notifyListenersOnReplication="true"/>
+  <Channel className="org.apache.catalina.tribes.group.GroupChannel">
+    <Membership className="org.apache.catalina.tribes.membership.McastService"
+                address="228.0.0.4" port="45564" frequency="500" dropTime="3000" bind="$2"/>
+    <Receiver className="org.apache.catalina.tribes.transport.nio.NioReceiver"
+              address="$2" port="$3" autoBind="100" selectorTimeout="5000" maxThreads="6"/>
+    <Sender className="org.apache.catalina.tribes.transport.ReplicationTransmitter">
+      <Transport className="org.apache.catalina.tribes.transport.nio.PooledParallelSender"/>
+    </Sender>
+    <Interceptor className="org.apache.catalina.tribes.group.interceptors.TcpFailureDetector"/>
+    <Interceptor className="org.apache.catalina.tribes.group.interceptors.MessageDispatchInterceptor"/>
+  </Channel>
+  <Valve className="org.apache.catalina.ha.tcp.ReplicationValve" filter=""/>
+  <Valve className="org.apache.catalina.ha.session.JvmRouteBinderValve"/>
+  <Deployer className="org.apache.catalina.ha.deploy.FarmWarDeployer"
+            tempDir="temp" deployDir="webapps" watchDir="war-listen" watchEnabled="false"/>
+  <ClusterListener className="org.apache.catalina.ha.session.ClusterSessionListener"/>
+</Cluster>
+XML
+}
+
+# make_tomcat NAME CONNECTOR CLUSTER: its CATALINA_BASE with the counting application at the root.
+make_tomcat() {
+  local base=$STAGE/$1 web=$STAGE/$1/webapps/ROOT/WEB-INF
+  rm -rf "$base"
+  mkdir -p "$base"/{conf,lib,logs,temp,work,war-listen} "$web/classes"
+  if [ -d "$CATALINA_HOME/conf" ]; then
+    cp "$CATALINA_HOME"/conf/{catalina.properties,context.xml,logging.properties,web.xml} "$base/conf/"
+  fi
+  javac -d "$web/classes" -cp "$CATALINA_HOME/lib/*" "$ROOT/benches/scene/Counter.java"
+  cat > "$web/web.xml" <<XML
+<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0" metadata-complete="true">
+  <distributable/>
+  <servlet><servlet-name>counter</servlet-name><servlet-class>Counter</servlet-class></servlet>
+  <servlet-mapping><servlet-name>counter</servlet-name><url-pattern>/</url-pattern></servlet-mapping>
+</web-app>
+XML
+  cat > "$base/conf/server.xml" <<XML
+<Server port="-1">
+  <Service name="Catalina">
+    <Connector $2/>
+    <Engine name="Catalina" defaultHost="localhost" jvmRoute="$1">
+      <Host name="localhost" appBase="webapps" autoDeploy="false">
+$3
+      </Host>
+    </Engine>
+  </Service>
+</Server>
+XML
+}
+
+# give_relevo NAME: all that the class name needs beside itself: the jar, and the cluster's key.
+give_relevo() {
+  cp "$RELEVO_JAR" "$STAGE/$1/lib/"
+  [ -f "$STAGE/relevo.key" ] || "$RELEVO" keygen "$STAGE/relevo.key"
+  cp "$STAGE/relevo.key" "$STAGE/$1/conf/relevo.key"
+}
+
+# start_tomcat NAME [PREFIX…]: catalina.sh becomes the JVM, so its process id is the Tomcat's.
+start_tomcat() {
+  local name=$1; shift
+  start "$name" "$@" env CATALINA_HOME="$CATALINA_HOME" CATALINA_BASE="$STAGE/$name" \
+    CATALINA_OPTS="-Xms128m -Xmx512m -Dscene.node=$name -Djava.net.preferIPv4Stack=true -Duser.language=en" \
+    "$CATALINA_HOME/bin/catalina.sh" run
+}

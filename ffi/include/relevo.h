@@ -1,0 +1,537 @@
+// Relevo for C: web sessions that outlive their server.
+//
+// Generated from ffi/src by cbindgen; do not edit. Renew it with
+//     RELEVO_WRITE_HEADER=1 cargo test -p relevo-ffi --test header
+//
+// SPDX-License-Identifier: MIT OR Apache-2.0
+//
+// Conventions, for all functions:
+//  - An operation that can fail returns a relevo_result. relevo_result_message names the kind of
+//    failure; relevo_last_error says what exactly was wrong, and what to do, to the thread that
+//    made the call.
+//  - Outputs are the last parameters and are written only when the call succeeds. The only
+//    exception is `copies`, which also says how far a call got that was not confirmed in time.
+//  - Handles are opaque. What ..._new, ..._open or an output hands out is given back with the
+//    ..._free or ..._close of its type. All of these accept NULL.
+//  - A pointer that is required and NULL gives RELEVO_RESULT_NULL_POINTER; a reader that returns
+//    its value directly gives 0, false or NULL.
+//  - Bytes that go in are copied. Bytes and texts that come out belong to the handle they were
+//    read from and live as long as it does; bytes that come out are never at NULL, even if none.
+//  - A relevo_node may be used by any number of threads at once, and closed while others are in
+//    a call. Other handles may be read by many threads, and changed or freed by one alone.
+//  - A node belongs to the process that opened it: fork first, then open.
+//  - Every call is bounded in time, and none calls back. A bug in Relevo ends a call with
+//    RELEVO_RESULT_PANIC, not the process.
+
+#ifndef RELEVO_H
+#define RELEVO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A commit's `ack`: wait for nobody.
+#define RELEVO_ACK_NONE 0
+
+// A commit's `ack`: wait for all live nodes that hold the session.
+#define RELEVO_ACK_ALL 256
+
+// A commit's `ack`, together with a number as in `RELEVO_ACK_AT_LEAST | 2`: wait for so many
+// copies, and write nothing if fewer live nodes could hold one.
+#define RELEVO_ACK_AT_LEAST 512
+
+// Major version of this header. Other majors are incompatible; so are other minors of major 0.
+#define RELEVO_VERSION_MAJOR 0
+
+// Minor version of this header: functions may have been added.
+#define RELEVO_VERSION_MINOR 1
+
+// Patch version of this header: nothing a caller could see has changed.
+#define RELEVO_VERSION_PATCH 0
+
+// The version of this header as one number that grows: 16 bits for the major version, 8 for the
+// minor and 8 for the patch version.
+#define RELEVO_VERSION_NUMBER (((RELEVO_VERSION_MAJOR << 16) | (RELEVO_VERSION_MINOR << 8)) | RELEVO_VERSION_PATCH)
+
+// How a call ended. Numbers are never reused; zeroed memory is not a result.
+//
+// 7000 to 7099: how the library was called. 7100 to 7199: settings. 7200 to 7299: opening a
+// node. 7300 to 7399: sessions. 7400 to 7499: members and events.
+enum relevo_result
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It was done.
+    RELEVO_RESULT_OK = 7000,
+    // A pointer that is required was NULL. Nothing was done.
+    RELEVO_RESULT_NULL_POINTER = 7001,
+    // A bug in Relevo. The call may have been done in part; other calls go on working.
+    RELEVO_RESULT_PANIC = 7002,
+    // Not an open node: it was closed, has left or stopped, or the pointer never was one.
+    RELEVO_RESULT_CLOSED = 7003,
+    // A number, an index or an enumerator outside of what the function takes. Nothing was done.
+    RELEVO_RESULT_OUT_OF_RANGE = 7004,
+    // A text that isn't UTF-8. Nothing was done.
+    RELEVO_RESULT_NOT_UTF8 = 7005,
+    // A setting can't be used; the text of the error names it and what would be right.
+    RELEVO_RESULT_BAD_SETTING = 7100,
+    // An address that isn't written as `127.0.0.1:4000` or `[::1]:4000`.
+    RELEVO_RESULT_BAD_ADDRESS = 7101,
+    // The cluster key doesn't have 32 bytes.
+    RELEVO_RESULT_BAD_KEY = 7102,
+    // The file of the cluster key can't be read.
+    RELEVO_RESULT_KEY_FILE = 7103,
+    // Another program has the port.
+    RELEVO_RESULT_ADDRESS_IN_USE = 7200,
+    // An address other than loopback needs a key, or the explicit choice to do without.
+    RELEVO_RESULT_KEY_NEEDED = 7201,
+    // The system refused a socket, a thread or memory.
+    RELEVO_RESULT_SYSTEM = 7202,
+    // There is no such session or attribute.
+    RELEVO_RESULT_NOT_FOUND = 7300,
+    // It was done here, but fewer nodes than asked for have confirmed it in time. It goes on in
+    // the background; `copies` says how many have confirmed.
+    RELEVO_RESULT_NOT_CONFIRMED = 7301,
+    // Fewer live nodes than the commit demands could hold a copy. Nothing was written.
+    RELEVO_RESULT_TOO_FEW_NODES = 7302,
+    // The application, the id, an attribute's name or its value is too long, or an id is empty.
+    // Nothing was written.
+    RELEVO_RESULT_TOO_LONG = 7303,
+    // This node's memory is full. Nothing was written.
+    RELEVO_RESULT_FULL = 7304,
+    // The session was invalidated and can't come back. Nothing was written.
+    RELEVO_RESULT_ENDED = 7305,
+    // Another session has the new id. Nothing was written.
+    RELEVO_RESULT_EXISTS = 7306,
+    // This node keeps copies and serves no sessions.
+    RELEVO_RESULT_NOT_SERVING = 7307,
+    // No event within the time given.
+    RELEVO_RESULT_NO_EVENT = 7400,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum relevo_result relevo_result;
+#else
+typedef uint32_t relevo_result;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What happened. Later versions may add kinds.
+enum relevo_event_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // There is no event.
+    RELEVO_EVENT_KIND_NONE = 0,
+    // Something that this header has no name for.
+    RELEVO_EVENT_KIND_OTHER = 1,
+    // A concurrent commit of the same attribute outranked this node's, which is gone.
+    RELEVO_EVENT_KIND_CONFLICT = 2,
+    // An idle session whose home is gone has expired: this node is to end it, by fetching it,
+    // running its listeners and invalidating it.
+    RELEVO_EVENT_KIND_EXPIRED = 3,
+    // A session ended on another node: drop what was kept of it.
+    RELEVO_EVENT_KIND_INVALIDATED = 4,
+    // A session was served without an answer of all that may hold a newer copy.
+    RELEVO_EVENT_KIND_MAYBE_STALE = 5,
+    // A member has not answered for the drop time.
+    RELEVO_EVENT_KIND_MEMBER_DOWN = 6,
+    // A member answers again or is new.
+    RELEVO_EVENT_KIND_MEMBER_JOINED = 7,
+    // A member said good-bye.
+    RELEVO_EVENT_KIND_MEMBER_LEFT = 8,
+    // A member doesn't answer and is asked to show that it lives.
+    RELEVO_EVENT_KIND_MEMBER_SUSPECTED = 9,
+    // Another node became the session's home: drop what was kept of it.
+    RELEVO_EVENT_KIND_MOVED = 10,
+    // The name of this node belongs to another one that answers: choose another name.
+    RELEVO_EVENT_KIND_NAME_TAKEN = 11,
+    // Events were lost because they weren't taken in time: look at everything again.
+    RELEVO_EVENT_KIND_RESYNC = 12,
+    // A newcomer was refused because the member table is full.
+    RELEVO_EVENT_KIND_TABLE_FULL = 13,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum relevo_event_kind relevo_event_kind;
+#else
+typedef uint32_t relevo_event_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// Whether a member lives. Later versions may add states.
+enum relevo_member_state
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // There is no such member in the list.
+    RELEVO_MEMBER_STATE_NONE = 0,
+    // It answers.
+    RELEVO_MEMBER_STATE_ALIVE = 1,
+    // It doesn't answer and is asked to show that it lives.
+    RELEVO_MEMBER_STATE_SUSPECT = 2,
+    // It hasn't answered for the drop time.
+    RELEVO_MEMBER_STATE_DEAD = 3,
+    // It said good-bye.
+    RELEVO_MEMBER_STATE_LEFT = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum relevo_member_state relevo_member_state;
+#else
+typedef uint32_t relevo_member_state;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What becomes of an attribute.
+enum relevo_change_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // It gets the value, which may be empty.
+    RELEVO_CHANGE_KIND_SET = 1,
+    // It is removed; the value is not looked at.
+    RELEVO_CHANGE_KIND_REMOVE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum relevo_change_kind relevo_change_kind;
+#else
+typedef uint32_t relevo_change_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// What a node is for.
+enum relevo_role
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : uint32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    // Serves sessions to an application. The default.
+    RELEVO_ROLE_APPLICATION = 1,
+    // Keeps copies only.
+    RELEVO_ROLE_REPLICA = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum relevo_role relevo_role;
+#else
+typedef uint32_t relevo_role;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+// The settings of a node that is to be opened. Each has a default; most nodes need a name, an
+// address and a key.
+typedef struct relevo_config relevo_config;
+
+// Something that happened. What is read from it lives until relevo_event_free.
+typedef struct relevo_event relevo_event;
+
+// A node that runs. Any thread may use it, at the same time as others.
+//
+// The pointer is a number under which the library finds the node, not an address: a call with a
+// node that was closed already, even twice, gives RELEVO_RESULT_CLOSED and harms nothing.
+typedef struct relevo_node relevo_node;
+
+// The members as a node saw them when it was asked, itself included. It doesn't change; texts
+// read from it live until relevo_members_free.
+typedef struct relevo_members relevo_members;
+
+// What a session contained when it was read. It doesn't change; what is read from it lives until
+// relevo_session_free.
+typedef struct relevo_session relevo_session;
+
+// How a node was when it was asked. It doesn't change; texts read from it live until
+// relevo_status_free.
+typedef struct relevo_status relevo_status;
+
+// Bytes that belong to somebody else. NULL with length 0 is the empty sequence.
+typedef struct {
+    // Where they begin.
+    const void *data;
+    // How many they are.
+    size_t len;
+} relevo_bytes;
+
+// What a session is called. The same id in two applications is two sessions.
+typedef struct {
+    // The application, such as "shop"; a Tomcat's is `host#context`. At most 64 bytes.
+    relevo_bytes application;
+    // The id without the route: of `6B94.node1` it is `6B94`. 1 to 128 bytes.
+    relevo_bytes id;
+} relevo_key;
+
+// One change of a commit.
+typedef struct {
+    // A relevo_change_kind. Zero is none, so that a forgotten one is noticed.
+    uint32_t kind;
+    // The attribute. At most 255 bytes.
+    relevo_bytes name;
+    // Its new value.
+    relevo_bytes value;
+} relevo_change;
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+// The bytes of a text that ends with a NUL byte, without that byte. They belong to the text.
+// NULL gives the empty sequence.
+relevo_bytes relevo_bytes_of(const char *text);
+
+// New settings with all defaults. Freed with relevo_config_free.
+relevo_config *relevo_config_new(void);
+
+// Frees settings. Nodes opened with them go on. NULL is allowed.
+void relevo_config_free(relevo_config *config);
+
+// The cluster; nodes of other clusters are refused. Default "relevo".
+relevo_result relevo_config_set_cluster(relevo_config *config, const char *cluster);
+
+// The node's name, unique in the cluster, at most 64 bytes. The balancer's name for this server
+// (its route), where there is one. Empty, the default: the address once it is bound.
+relevo_result relevo_config_set_name(relevo_config *config, const char *name);
+
+// The address to bind and to announce, such as "192.168.1.7:4000" or "[fd00::7]:4000"; port 0
+// takes any free one. If the port is taken, up to `auto_bind` ports above it are tried. Default
+// "127.0.0.1:4000" and 100.
+relevo_result relevo_config_set_address(relevo_config *config,
+                                        const char *address,
+                                        uint16_t auto_bind);
+
+// One more address to contact until a member answers, such as "192.168.1.8:4000".
+relevo_result relevo_config_add_seed(relevo_config *config, const char *seed);
+
+// Finds others by multicast to `group`, by default "228.0.0.4:45564", or with NULL by seeds
+// alone. `bind` is the address of the interface to use, or NULL for that of the node;
+// `ttl` is how many routers may pass it on, or 0 for what the system does.
+relevo_result relevo_config_set_multicast(relevo_config *config,
+                                          const char *group,
+                                          const char *bind,
+                                          uint8_t ttl);
+
+// The cluster key, the same on every node: 32 bytes. Without one a node talks on loopback alone.
+relevo_result relevo_config_set_key(relevo_config *config,
+                                    relevo_bytes key);
+
+// Reads the cluster key from a file that `relevo keygen` wrote.
+relevo_result relevo_config_set_key_file(relevo_config *config, const char *path);
+
+// Whether the node may listen on an address other than loopback without a key, so that whoever
+// reaches it can read and change every session: 0, the default, or 1.
+relevo_result relevo_config_set_insecure(relevo_config *config, uint32_t insecure);
+
+// What the node is for: a relevo_role.
+relevo_result relevo_config_set_role(relevo_config *config, uint32_t role);
+
+// How many copies each session gets beside the home's own: 0 to 7. Default 1.
+relevo_result relevo_config_set_backups(relevo_config *config, uint8_t backups);
+
+// The node's weight when copies are placed: one of 32 gets twice as many as one of 16, the
+// default. 1 to 255.
+relevo_result relevo_config_set_capacity(relevo_config *config, uint8_t capacity);
+
+// How failures are found: the time between two probes in milliseconds (default 500), and the
+// bound on the time from a crash to the member's removal (default 3000). Both must be the same
+// on every node of a cluster, the second at least twice the first.
+relevo_result relevo_config_set_detection(relevo_config *config,
+                                          uint32_t frequency_ms,
+                                          uint32_t drop_time_ms);
+
+// The bounds on waiting, in milliseconds: for the nodes that may know a session (default 250),
+// and for the copies of a commit or the confirmations of an invalidation (default 3000).
+relevo_result relevo_config_set_timeouts(relevo_config *config,
+                                         uint32_t fetch_ms,
+                                         uint32_t ack_ms);
+
+// What the node may use: bytes for the contents of sessions (default 64 MiB), and how many
+// sessions there may be (default 65536). Taken once, when the node is opened.
+relevo_result relevo_config_set_memory(relevo_config *config, size_t bytes, size_t sessions);
+
+// The largest datagram to send, in bytes of UDP payload: 512 to 65507. The default, 1232, passes
+// every network.
+relevo_result relevo_config_set_datagram(relevo_config *config,
+                                         uint32_t bytes);
+
+// Frees an event. NULL is allowed.
+void relevo_event_free(relevo_event *event);
+
+// What happened.
+relevo_event_kind relevo_event_kind_of(const relevo_event *event);
+
+// The name of the member that the event is about, or NULL if it is about none.
+const char *relevo_event_member(const relevo_event *event);
+
+// The session that the event is about. RELEVO_RESULT_NOT_FOUND: it is about none.
+relevo_result relevo_event_session(const relevo_event *event, relevo_key *key);
+
+// What exactly went wrong in the last call on this thread that failed, and what to do about it.
+// UTF-8; empty if none has failed yet; never NULL. It is overwritten by the next call on this
+// thread that fails.
+const char *relevo_last_error(void);
+
+// Frees the list. NULL is allowed.
+void relevo_members_free(relevo_members *members);
+
+// How many members the list has.
+size_t relevo_members_count(const relevo_members *members);
+
+// The name of the member at `index`, counted from 0, or NULL behind the end.
+const char *relevo_members_name(const relevo_members *members, size_t index);
+
+// The address of the member at `index`, such as "192.168.1.7:4000", or NULL behind the end.
+const char *relevo_members_address(const relevo_members *members, size_t index);
+
+// Whether the member at `index` lives.
+relevo_member_state relevo_members_state(const relevo_members *members, size_t index);
+
+// Whether the member at `index` is the node that was asked.
+bool relevo_members_is_self(const relevo_members *members, size_t index);
+
+// Binds the sockets, starts the node's thread and begins to look for others. It waits for nobody:
+// a node without peers serves its own sessions. `config` can be used again, or freed.
+relevo_result relevo_node_open(const relevo_config *config,
+                               relevo_node **node);
+
+// Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port
+// is free afterwards, its events can still be taken, and relevo_node_close remains to be called.
+// RELEVO_RESULT_NOT_CONFIRMED: it has left, but some may not know yet.
+relevo_result relevo_node_leave(const relevo_node *node,
+                                uint32_t timeout_ms);
+
+// Stops the node without a word to the others, as a crash would, unless it has left. Calls that
+// other threads have under way end as usual. NULL is allowed.
+relevo_result relevo_node_close(relevo_node *node);
+
+// Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
+// its home, and sends the changes to the nodes that hold copies. No changes at all write the
+// takeover and `max_inactive` only.
+//
+// `max_inactive` is the number of seconds after which the session ends if nobody uses it; 0 means
+// never. `ack` says how many copies to wait for: RELEVO_ACK_NONE, a number (this node's own copy
+// is the first), RELEVO_ACK_ALL, or RELEVO_ACK_AT_LEAST with a number. `copies`, which may be
+// NULL, gets the number of copies known to exist.
+//
+// RELEVO_RESULT_NOT_CONFIRMED: written here, but not so many copies in time.
+relevo_result relevo_node_commit(const relevo_node *node,
+                                 const relevo_key *key,
+                                 const relevo_change *changes,
+                                 size_t count,
+                                 uint32_t max_inactive,
+                                 uint32_t ack,
+                                 uint32_t *copies);
+
+// What this node has of a session, without asking anybody. Only while it owns the session, as
+// relevo_node_owns says, is that certainly the newest. RELEVO_RESULT_NOT_FOUND: it has nothing.
+// The result is freed with relevo_session_free.
+relevo_result relevo_node_get(const relevo_node *node,
+                              const relevo_key *key,
+                              relevo_session **session);
+
+// Makes this node the home of a session and reads it, as the live nodes that hold it know it:
+// what to do with the first request for a session that this node doesn't own. `hint` is the name
+// of the node that served it last, if the id that the client sent ends with one, or NULL.
+// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with
+// relevo_session_free.
+relevo_result relevo_node_fetch(const relevo_node *node,
+                                const relevo_key *key,
+                                const char *hint,
+                                relevo_session **session);
+
+// Whether this node owns the session and may serve it without asking others.
+bool relevo_node_owns(const relevo_node *node, const relevo_key *key);
+
+// Ends a session everywhere and waits for the live nodes that hold it. `copies`, which may be
+// NULL, gets the number of nodes known to know of it, this one included.
+// RELEVO_RESULT_NOT_CONFIRMED: ended here, but not known to all of them in time.
+relevo_result relevo_node_invalidate(const relevo_node *node,
+                                     const relevo_key *key,
+                                     uint32_t *copies);
+
+// Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
+// which may be NULL, gets the number of copies known to exist.
+relevo_result relevo_node_rename(const relevo_node *node,
+                                 const relevo_key *key,
+                                 relevo_bytes new_id,
+                                 uint32_t *copies);
+
+// Notes that a session was used without a change. Cheap: others hear of it only now and then.
+relevo_result relevo_node_touch(const relevo_node *node, const relevo_key *key);
+
+// The members of the cluster as this node sees them, itself included. Freed with
+// relevo_members_free.
+relevo_result relevo_node_members(const relevo_node *node, relevo_members **members);
+
+// How the node is. Freed with relevo_status_free.
+relevo_result relevo_node_status(const relevo_node *node, relevo_status **status);
+
+// Waits for the next event, for at most `timeout_ms`. RELEVO_RESULT_NO_EVENT: there was none.
+// Each event is given once, to one of the threads that ask. Freed with relevo_event_free.
+relevo_result relevo_node_next_event(const relevo_node *node,
+                                     uint32_t timeout_ms,
+                                     relevo_event **event);
+
+// What `result` means in general, such as "the port is taken by another program". Never NULL,
+// never freed. relevo_last_error has the particulars.
+const char *relevo_result_message(uint32_t result);
+
+// Frees what was read of a session. The session itself goes on. NULL is allowed.
+void relevo_session_free(relevo_session *session);
+
+// How many attributes the session has.
+size_t relevo_session_count(const relevo_session *session);
+
+// Name and value of one attribute, counted from 0, in no particular order.
+relevo_result relevo_session_attribute(const relevo_session *session,
+                                       size_t index,
+                                       relevo_bytes *name,
+                                       relevo_bytes *value);
+
+// The value of the attribute called `name`; RELEVO_RESULT_NOT_FOUND if there is none.
+relevo_result relevo_session_find(const relevo_session *session,
+                                  relevo_bytes name,
+                                  relevo_bytes *value);
+
+// Seconds after which the session ends if nobody uses it; 0 means never.
+uint32_t relevo_session_max_inactive(const relevo_session *session);
+
+// Milliseconds since the session was last used, as far as this node knew when it was read.
+uint64_t relevo_session_idle_ms(const relevo_session *session);
+
+// Whether some node that may know newer changes didn't answer in time.
+bool relevo_session_maybe_stale(const relevo_session *session);
+
+// Frees what was read of a node. The node goes on. NULL is allowed.
+void relevo_status_free(relevo_status *status);
+
+// The node's name, or NULL for a status that is NULL.
+const char *relevo_status_name(const relevo_status *status);
+
+// The address at which others reach the node, its port the one that was really bound; or NULL
+// for a status that is NULL.
+const char *relevo_status_address(const relevo_status *status);
+
+// Whether there are enough other members for all copies that each session is to have.
+bool relevo_status_is_ready(const relevo_status *status);
+
+// Sessions of which the node has a copy.
+size_t relevo_status_sessions_held(const relevo_status *status);
+
+// Sessions whose home the node is.
+size_t relevo_status_sessions_owned(const relevo_status *status);
+
+// The version of the library at run time, such as "0.1.0". Never freed.
+const char *relevo_version(void);
+
+// The version of the library at run time, to compare with RELEVO_VERSION_NUMBER.
+uint32_t relevo_version_number(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* RELEVO_H */

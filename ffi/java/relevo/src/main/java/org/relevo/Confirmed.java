@@ -1,0 +1,31 @@
+package org.relevo;
+
+/** How far a commit or an invalidation got. */
+public final class Confirmed {
+
+    private final int copies;
+    private final boolean met;
+
+    /**
+     * @param copies copies known to exist, this node's included (of an invalidation: nodes that know of it)
+     * @param met whether what was asked for was met in time
+     */
+    public Confirmed(int copies, boolean met) {
+        this.copies = copies;
+        this.met = met;
+    }
+
+    static Confirmed of(int code) {
+        return new Confirmed(code & 0xff, (code & 0x100) != 0);
+    }
+
+    /** @return copies known to exist, this node's included (of an invalidation: nodes that know of it) */
+    public int copies() {
+        return copies;
+    }
+
+    /** @return whether what was asked for was met in time */
+    public boolean met() {
+        return met;
+    }
+}

@@ -1,0 +1,175 @@
+package org.relevo;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * Loads the native library once, from the first of these places:
+ *
+ * <ol>
+ * <li>the file that {@code -Drelevo.native.path} names, and then no other place;</li>
+ * <li>the Java library path, as {@code librelevo_jni.so};</li>
+ * <li>this jar, unpacked to the directory that {@code -Drelevo.native.workdir} names, and then no other; by default to
+ * a private subdirectory of the first of {@code java.io.tmpdir}, Tomcat's {@code temp} and {@code work}, and the
+ * user's cache directory from which the system lets a library run (a temporary folder is often mounted noexec).</li>
+ * </ol>
+ *
+ * <p>A native method is bound to the class loader of its class: keep this jar in Tomcat's {@code lib}, never in a web
+ * application.
+ */
+public final class NativeLoader {
+
+    static final String PATH = "relevo.native.path";
+    static final String WORKDIR = "relevo.native.workdir";
+
+    private static final String LIBRARY = "relevo_jni";
+
+    private static boolean loaded;
+
+    private NativeLoader() {
+    }
+
+    /**
+     * Loads the library unless it is loaded.
+     *
+     * @throws RelevoException if it can't be loaded; the message names what was tried and the cure
+     */
+    public static synchronized void load() throws RelevoException {
+        if (loaded) {
+            return;
+        }
+        String path = System.getProperty(PATH);
+        if (path != null) {
+            loadConfigured(Path.of(path));
+        } else {
+            loadAnywhere();
+        }
+        checkVersion();
+        loaded = true;
+    }
+
+    /**
+     * Says that somebody else has loaded the library in this class loader (Tomcat's
+     * {@code JniLifecycleListener}).
+     */
+    public static synchronized void assumeLoaded() {
+        loaded = true;
+    }
+
+    private static void loadConfigured(Path file) throws RelevoException {
+        try {
+            System.load(file.toAbsolutePath().toString());
+        } catch (UnsatisfiedLinkError e) {
+            throw new RelevoException("native library " + file + ": " + e.getMessage() + "; correct -D" + PATH
+                    + ", or leave it out to use the one in the jar", e);
+        }
+    }
+
+    private static void loadAnywhere() throws RelevoException {
+        List<String> failures = new ArrayList<>();
+        if (loadInstalled(failures)) {
+            return;
+        }
+        byte[] library = resource();
+        String name = "lib" + LIBRARY + "-" + version() + "-" + NativeFile.digest(library) + ".so";
+        for (Path directory : directories()) {
+            if (loadUnpacked(directory, name, library, failures)) {
+                return;
+            }
+        }
+        throw new RelevoException("native library: " + String.join("; ", failures) + "; set -D" + WORKDIR
+                + "=DIRECTORY to one of this user on a file system that is not mounted noexec, or -D" + PATH
+                + "=FILE to an unpacked library");
+    }
+
+    private static boolean loadInstalled(List<String> failures) {
+        try {
+            System.loadLibrary(LIBRARY);
+            return true;
+        } catch (UnsatisfiedLinkError e) {
+            // Not being installed is the normal case and no news; being unusable is.
+            if (!String.valueOf(e.getMessage()).contains("java.library.path")) {
+                failures.add(e.getMessage());
+            }
+            return false;
+        }
+    }
+
+    private static boolean loadUnpacked(Path directory, String name, byte[] library, List<String> failures) {
+        try {
+            System.load(NativeFile.unpack(directory, name, library).toString());
+            return true;
+        } catch (UnsatisfiedLinkError e) {
+            failures.add(e.getMessage());
+        } catch (IOException | UnsupportedOperationException e) {
+            failures.add(directory + ": " + e);
+        }
+        return false;
+    }
+
+    /** Where to unpack, best first. */
+    private static Set<Path> directories() {
+        Set<Path> directories = new LinkedHashSet<>();
+        String configured = System.getProperty(WORKDIR);
+        if (configured != null) {
+            directories.add(Path.of(configured).toAbsolutePath());
+            return directories;
+        }
+        String own = "relevo-" + System.getProperty("user.name", "user").replaceAll("[^A-Za-z0-9_-]", "_");
+        add(directories, System.getProperty("java.io.tmpdir"), own);
+        add(directories, System.getProperty("catalina.base"), "temp", own);
+        add(directories, System.getProperty("catalina.base"), "work", own);
+        add(directories, System.getProperty("user.home"), ".cache", own);
+        return directories;
+    }
+
+    private static void add(Set<Path> directories, String first, String... more) {
+        if (first != null && !first.isEmpty()) {
+            directories.add(Path.of(first, more).toAbsolutePath());
+        }
+    }
+
+    private static byte[] resource() throws RelevoException {
+        String name = "META-INF/native/lib" + LIBRARY + "_" + platform() + ".so";
+        try (InputStream in = NativeLoader.class.getClassLoader().getResourceAsStream(name)) {
+            if (in == null) {
+                throw new RelevoException("native library: this jar has none for " + platform() + " (" + name
+                        + "); build it there with ffi/java/build, or name a file with -D" + PATH);
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new RelevoException("native library: " + name + " in the jar: " + e, e);
+        }
+    }
+
+    private static String platform() {
+        String system = System.getProperty("os.name").toLowerCase(Locale.ROOT).replace(' ', '_');
+        String machine = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
+        return system + "_" + (machine.equals("amd64") ? "x86_64" : machine);
+    }
+
+    /** An old library found on the way would answer calls that it doesn't understand. */
+    private static void checkVersion() throws RelevoException {
+        String library = NativeNode.version();
+        if (!library.equals(version())) {
+            throw new RelevoException("native library: version " + library + ", but the jar is " + version()
+                    + "; remove the old library from -D" + PATH + " or the Java library path");
+        }
+    }
+
+    private static String version() {
+        try (InputStream in = NativeLoader.class.getResourceAsStream("version.txt")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).trim();
+        } catch (IOException e) {
+            throw new UncheckedIOException("version.txt in the jar of " + NativeLoader.class.getName(), e);
+        }
+    }
+}

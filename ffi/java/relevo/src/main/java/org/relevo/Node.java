@@ -1,0 +1,112 @@
+package org.relevo;
+
+import java.util.List;
+
+/**
+ * A node of a cluster. Every call is thread-safe and bounded in time: {@link #fetch} by the option
+ * {@code fetchTimeout}, commits, invalidations and renames by {@code ackTimeout}, the others by nothing but memory
+ * access.
+ */
+public interface Node extends AutoCloseable {
+
+    /**
+     * Applies the changes together, sends them, and waits as {@code ack} says. Creates the session if there is none;
+     * without changes it writes the header alone.
+     *
+     * @param key the session
+     * @param changes what changed
+     * @param maxInactive seconds after which an idle session ends; below 1: never
+     * @param ack what to wait for
+     * @return how far it got
+     * @throws RelevoException if nothing was written
+     */
+    Confirmed commit(SessionKey key, Changes changes, int maxInactive, Ack ack) throws RelevoException;
+
+    /**
+     * @param key a session
+     * @return whether this node is its owner and may serve it without asking
+     * @throws RelevoException if the node is closed
+     */
+    boolean owns(SessionKey key) throws RelevoException;
+
+    /**
+     * @param key a session
+     * @return what this node holds of it, without asking anyone; null if nothing
+     * @throws RelevoException if the node is closed
+     */
+    Contents get(SessionKey key) throws RelevoException;
+
+    /**
+     * Makes this node the session's home.
+     *
+     * @param key a session
+     * @param hint the route suffix of its id, which names the former home; may be null
+     * @return the newest contents that the live holders know; null if there is no such session
+     * @throws RelevoException if the session can't be had
+     */
+    Contents fetch(SessionKey key, String hint) throws RelevoException;
+
+    /**
+     * Ends the session everywhere.
+     *
+     * @param key a session
+     * @return how many nodes know of it
+     * @throws RelevoException if nothing was written
+     */
+    Confirmed invalidate(SessionKey key) throws RelevoException;
+
+    /**
+     * Gives the session a new id as one unit; the old id is dead.
+     *
+     * @param key a session
+     * @param id its new id, without a route
+     * @return how far it got
+     * @throws RelevoException if nothing was written
+     */
+    Confirmed rename(SessionKey key, String id) throws RelevoException;
+
+    /**
+     * Notes a use of the session without a change.
+     *
+     * @param key a session
+     * @throws RelevoException if the node is closed
+     */
+    void touch(SessionKey key) throws RelevoException;
+
+    /**
+     * @return what happened since the last call, in order; never waits
+     * @throws RelevoException if the node is closed
+     */
+    List<Event> events() throws RelevoException;
+
+    /**
+     * @return the members, this node included, one line each
+     * @throws RelevoException if the node is closed
+     */
+    List<String> members() throws RelevoException;
+
+    /**
+     * @return this node's counters, one line each
+     * @throws RelevoException if the node is closed
+     */
+    List<String> status() throws RelevoException;
+
+    /**
+     * @return the bound address, {@code host:port}
+     * @throws RelevoException if the node is closed
+     */
+    String address() throws RelevoException;
+
+    /**
+     * Says good-bye, hands over what no other node holds, and closes the node.
+     *
+     * @param timeoutMillis the bound
+     * @return whether the others knew in time
+     * @throws RelevoException if the node is closed
+     */
+    boolean leave(long timeoutMillis) throws RelevoException;
+
+    /** Closes the node; the others notice as if it had crashed, unless it left before. Closing twice is harmless. */
+    @Override
+    void close();
+}

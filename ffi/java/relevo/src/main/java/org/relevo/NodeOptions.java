@@ -1,0 +1,147 @@
+package org.relevo;
+
+import java.net.Inet6Address;
+import java.net.InetAddress;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * What a node needs to start. Names and defaults are Tomcat's where Tomcat has them; what isn't set keeps the node's
+ * own default. Not thread-safe.
+ */
+public final class NodeOptions {
+
+    private final List<String> lines = new ArrayList<>();
+    private byte[] key;
+    private boolean loopback = true;
+    private boolean insecure;
+
+    /** @return this, with the cluster's name: nodes of other names are refused */
+    public NodeOptions cluster(String name) {
+        return set("cluster", name);
+    }
+
+    /** @return this, with the node's name, unique in the cluster; of a Tomcat its jvmRoute */
+    public NodeOptions name(String name) {
+        return set("name", name);
+    }
+
+    /**
+     * @param address to bind and announce
+     * @param port the first port to try
+     * @param autoBind how many ports above {@code port} to try if it is taken
+     * @return this
+     */
+    public NodeOptions address(InetAddress address, int port, int autoBind) {
+        loopback = address.isLoopbackAddress();
+        return set("address", socket(address, port)).set("autoBind", autoBind);
+    }
+
+    /**
+     * @param group of discovery
+     * @param port of discovery
+     * @return this
+     */
+    public NodeOptions multicast(InetAddress group, int port) {
+        return set("multicast", socket(group, port));
+    }
+
+    /** @return this, discovering through seeds alone */
+    public NodeOptions noMulticast() {
+        return set("multicast", "none");
+    }
+
+    /** @return this, with the address of the interface that multicast uses */
+    public NodeOptions bind(InetAddress address) {
+        return set("bind", address.getHostAddress());
+    }
+
+    /** @return this, with the hops that multicast may travel */
+    public NodeOptions ttl(int hops) {
+        return set("ttl", hops);
+    }
+
+    /** @return this, with one more address to contact until a member answers there */
+    public NodeOptions seed(InetAddress address, int port) {
+        return set("seed", socket(address, port));
+    }
+
+    /** @return this, with the probe period in milliseconds */
+    public NodeOptions frequency(long millis) {
+        return set("frequency", millis);
+    }
+
+    /** @return this, with the milliseconds from a crash to the member's removal */
+    public NodeOptions dropTime(long millis) {
+        return set("dropTime", millis);
+    }
+
+    /** @return this, with the copies to keep beside the home's own, 0 to 7 */
+    public NodeOptions backups(int copies) {
+        return set("backups", copies);
+    }
+
+    /** @return this, with the bytes for sessions */
+    public NodeOptions memory(long bytes) {
+        return set("memory", bytes);
+    }
+
+    /** @return this, with the sessions that the node may hold */
+    public NodeOptions sessions(int most) {
+        return set("sessions", most);
+    }
+
+    /** @return this, with the cluster key of 32 bytes; null: none */
+    public NodeOptions key(byte[] bytes) {
+        key = bytes == null ? null : bytes.clone();
+        return this;
+    }
+
+    /** @return this, allowing (or not) an address other than loopback without a key */
+    public NodeOptions insecure(boolean allowed) {
+        insecure = allowed;
+        return set("insecure", allowed);
+    }
+
+    /** @return whether these options would let anybody on the network read and change sessions without saying so */
+    public boolean isOpenToAnybody() {
+        return key == null && !loopback && !insecure;
+    }
+
+    /** @return the options as {@code name=value}, without the key */
+    public List<String> lines() {
+        return Collections.unmodifiableList(lines);
+    }
+
+    byte[] key() {
+        return key;
+    }
+
+    /** The options as {@code name=value}, without the key. */
+    @Override
+    public String toString() {
+        return String.join(" ", lines) + (key == null ? " without key" : " with key");
+    }
+
+    /** Wipes the key from memory. */
+    public void forgetKey() {
+        if (key != null) {
+            Arrays.fill(key, (byte) 0);
+        }
+    }
+
+    private NodeOptions set(String name, Object value) {
+        if (String.valueOf(value).indexOf('\n') >= 0) {
+            throw new IllegalArgumentException(name + ": has a line break");
+        }
+        lines.add(name + "=" + value);
+        return this;
+    }
+
+    private static String socket(InetAddress address, int port) {
+        String host = address.getHostAddress();
+        return (address instanceof Inet6Address ? "[" + host + "]" : host) + ":" + port;
+    }
+}

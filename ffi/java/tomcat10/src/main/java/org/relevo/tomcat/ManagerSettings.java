@@ -1,0 +1,98 @@
+package org.relevo.tomcat;
+
+import java.beans.IntrospectionException;
+import java.beans.Introspector;
+import java.beans.PropertyDescriptor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+
+import org.apache.catalina.SessionIdGenerator;
+import org.apache.catalina.ha.ClusterManager;
+import org.apache.catalina.ha.session.ClusterManagerBase;
+import org.apache.catalina.ha.session.DeltaManager;
+import org.apache.catalina.session.ManagerBase;
+
+/** Copies the settings of the {@code Manager} element, which Tomcat's digester makes a {@code DeltaManager} of. */
+final class ManagerSettings {
+
+    /** Copied below, or without meaning where copies are bytes and nothing listens to them. */
+    private static final Set<String> UNDERSTOOD = Set.of("maxActiveSessions", "processExpiresFrequency",
+            "sessionAttributeNameFilter", "sessionAttributeValueClassNameFilter", "warnOnSessionAttributeFilterFailure",
+            "secureRandomClass", "secureRandomProvider", "secureRandomAlgorithm", "sessionIdGenerator",
+            "sessionActivityCheck", "sessionLastAccessAtStart", "notifyBindingListenerOnUnchangedValue",
+            "notifyAttributeListenerOnUnchangedValue", "persistAuthentication", "expireSessionsOnShutdown",
+            "notifyListenersOnReplication", "notifySessionListenersOnReplication",
+            "notifyContainerListenersOnReplication", "name", "cluster", "context");
+
+    private ManagerSettings() {
+    }
+
+    /** Copies what every manager of Tomcat has. */
+    static void copy(ManagerBase from, ManagerBase to) {
+        to.setMaxActiveSessions(from.getMaxActiveSessions());
+        to.setProcessExpiresFrequency(from.getProcessExpiresFrequency());
+        to.setSessionAttributeNameFilter(from.getSessionAttributeNameFilter());
+        to.setSessionAttributeValueClassNameFilter(from.getSessionAttributeValueClassNameFilter());
+        to.setWarnOnSessionAttributeFilterFailure(from.getWarnOnSessionAttributeFilterFailure());
+        to.setSecureRandomClass(from.getSecureRandomClass());
+        to.setSecureRandomProvider(from.getSecureRandomProvider());
+        to.setSecureRandomAlgorithm(from.getSecureRandomAlgorithm());
+        to.setSessionActivityCheck(from.getSessionActivityCheck());
+        to.setSessionLastAccessAtStart(from.getSessionLastAccessAtStart());
+        to.setNotifyBindingListenerOnUnchangedValue(from.getNotifyBindingListenerOnUnchangedValue());
+        to.setNotifyAttributeListenerOnUnchangedValue(from.getNotifyAttributeListenerOnUnchangedValue());
+        to.setPersistAuthentication(from.getPersistAuthentication());
+        copyIdGenerator(from.getSessionIdGenerator(), to);
+    }
+
+    /** Copies what the cluster's managers have beside it. */
+    static void copy(ClusterManager from, RelevoManager to) {
+        if (from instanceof DeltaManager) {
+            to.setExpireSessionsOnShutdown(((DeltaManager) from).isExpireSessionsOnShutdown());
+        }
+    }
+
+    /** Each application gets its own, as in {@code ClusterManagerBase.clone}. */
+    private static void copyIdGenerator(SessionIdGenerator from, ManagerBase to) {
+        if (from == null) {
+            return;
+        }
+        try {
+            SessionIdGenerator copy = from.getClass().getConstructor().newInstance();
+            copy.setSessionIdLength(from.getSessionIdLength());
+            to.setSessionIdGenerator(copy);
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException("SessionIdGenerator " + from.getClass().getName(), e);
+        }
+    }
+
+    /** The settings of the element that were changed and that have no effect here. */
+    static List<String> notServed(ClusterManager template) {
+        List<String> names = new ArrayList<>();
+        if (!(template instanceof ClusterManagerBase)) {
+            return names;
+        }
+        try {
+            Object stock = template.getClass().getConstructor().newInstance();
+            for (PropertyDescriptor each : Introspector.getBeanInfo(template.getClass()).getPropertyDescriptors()) {
+                if (isSetting(each) && !Objects.equals(value(each, template), value(each, stock))) {
+                    names.add(each.getName());
+                }
+            }
+        } catch (IntrospectionException | ReflectiveOperationException e) {
+            // A template that can't be looked at has nothing to tell.
+        }
+        return names;
+    }
+
+    private static boolean isSetting(PropertyDescriptor property) {
+        return property.getReadMethod() != null && property.getWriteMethod() != null
+                && !UNDERSTOOD.contains(property.getName());
+    }
+
+    private static Object value(PropertyDescriptor property, Object bean) throws ReflectiveOperationException {
+        return property.getReadMethod().invoke(bean);
+    }
+}

@@ -1,0 +1,341 @@
+package org.relevo.tomcat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+
+import org.apache.catalina.Container;
+import org.apache.catalina.Engine;
+import org.apache.catalina.LifecycleException;
+import org.apache.catalina.LifecycleState;
+import org.apache.catalina.Manager;
+import org.apache.catalina.Valve;
+import org.apache.catalina.ha.ClusterManager;
+import org.apache.catalina.session.ManagerBase;
+import org.apache.catalina.session.StandardManager;
+import org.apache.catalina.tribes.Channel;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import org.relevo.Ack;
+import org.relevo.Event;
+import org.relevo.NativeNode;
+import org.relevo.Node;
+import org.relevo.NodeOptions;
+import org.relevo.RelevoException;
+
+/**
+ * Keeps the sessions of this Tomcat alive on other nodes (stands for Tomcat's {@code SimpleTcpCluster}, whose block in
+ * server.xml works with this class name). Belongs in an Engine or a Host.
+ *
+ * <p>A wrong setting, a port in use, a key that can't be read or a library that can't be loaded is one line in the log;
+ * Tomcat starts all the same and serves its sessions alone.
+ */
+public class RelevoCluster extends ClusterElement {
+
+    private static final Log log = LogFactory.getLog(RelevoCluster.class);
+
+    /** How often events are taken; what they tell is also found out, later, without them. */
+    private static final long EVENTS_MILLIS = 500;
+
+    /** How long a stopping Tomcat waits for others to take over. */
+    private static final long LEAVE_MILLIS = 5_000;
+
+    private final Map<String, RelevoManager> managers = new ConcurrentHashMap<>();
+
+    private String name;
+    private String seeds;
+    private Integer backups;
+    private Long memory;
+    private Integer sessions;
+    private boolean insecure;
+
+    private volatile Node node;
+    private volatile Replicator replicator;
+    private ScheduledFuture<?> events;
+
+    // ------------------------------------------------------------- Settings beside Tomcat's
+
+    /** @return this node's name, unique in the cluster; by default the Engine's jvmRoute */
+    public String getName() {
+        return name;
+    }
+
+    /** @param name of this node, unique in the cluster */
+    public void setName(String name) {
+        this.name = name;
+    }
+
+    /** @return nodes to contact, {@code host:port,host:port}, beside those that multicast finds */
+    public String getSeeds() {
+        return seeds;
+    }
+
+    /** @param seeds nodes to contact, {@code host:port,host:port} */
+    public void setSeeds(String seeds) {
+        this.seeds = seeds;
+    }
+
+    /** @param copies to keep of each session beside the one in use, 0 to 7; default 1 */
+    public void setBackups(int copies) {
+        backups = copies;
+    }
+
+    /** @param bytes for sessions, this Tomcat's and the copies of others'; default 64 MiB */
+    public void setMemory(long bytes) {
+        memory = bytes;
+    }
+
+    /** @param most sessions to hold, this Tomcat's and the copies of others'; default 65536 */
+    public void setSessions(int most) {
+        sessions = most;
+    }
+
+    /** @return whether to go without a key where others than this machine can listen */
+    public boolean isInsecure() {
+        return insecure;
+    }
+
+    /** @param allow to go without a key where others than this machine can listen; default no */
+    public void setInsecure(boolean allow) {
+        insecure = allow;
+    }
+
+    // ------------------------------------------------------------- What a node says, for JMX
+
+    /** @return whether sessions are replicated; the log says why not */
+    public boolean isReplicating() {
+        return node != null;
+    }
+
+    /** @return the nodes of the cluster, a line each */
+    public String[] getNodes() {
+        return lines(Node::members);
+    }
+
+    /** @return this node's counts, a line each */
+    public String[] getStatus() {
+        return lines(Node::status);
+    }
+
+    private interface Question {
+        List<String> ask(Node node) throws RelevoException;
+    }
+
+    private String[] lines(Question question) {
+        try {
+            Node asked = node;
+            return asked == null ? new String[0] : question.ask(asked).toArray(new String[0]);
+        } catch (RelevoException e) {
+            return new String[] { e.getMessage() };
+        }
+    }
+
+    // ------------------------------------------------------------- Start and stop
+
+    @Override
+    protected void startInternal() throws LifecycleException {
+        node = openOrExplain();
+        if (node != null) {
+            replicator = new Replicator(node, ack());
+            for (Valve valve : getValves()) {
+                getContainer().getPipeline().addValve(valve);
+            }
+            events = Container.getService(getContainer()).getServer().getUtilityExecutor().scheduleWithFixedDelay(
+                    this::takeEvents, EVENTS_MILLIS, EVENTS_MILLIS, TimeUnit.MILLISECONDS);
+        }
+        ManagerSettings.notServed(getManagerTemplate()).forEach(each -> addNotServed("Manager " + each));
+        notServed().forEach(each -> log.warn("Relevo: not served: " + each));
+        setState(LifecycleState.STARTING);
+    }
+
+    /** The node, or null and one line in the log that says what was wrong and what to do. */
+    private Node openOrExplain() {
+        try {
+            NodeOptions options = options();
+            Node opened = open(options);
+            options.forgetKey();
+            log.info("Relevo: cluster " + getClusterName() + ", this node is " + opened.address());
+            return opened;
+        } catch (RelevoException | IllegalArgumentException e) {
+            log.error("Relevo: sessions are served by this Tomcat alone: " + e.getMessage());
+        } catch (LinkageError e) {
+            log.error("Relevo: sessions are served by this Tomcat alone: " + e);
+        }
+        return null;
+    }
+
+    /** Opens the node; tests put another one in its place. */
+    protected Node open(NodeOptions options) throws RelevoException {
+        return NativeNode.open(options);
+    }
+
+    private NodeOptions options() throws RelevoException {
+        Path base = engine().getCatalinaBase().toPath();
+        NodeOptions options = new NodeOptions().cluster(getClusterName()).name(nodeName()).insecure(insecure);
+        new ChannelSettings(getChannel(), getChannelStartOptions()).apply(options).forEach(this::addNotServed);
+        Seeds.add(seeds, options);
+        if (backups != null) {
+            options.backups(backups);
+        }
+        if (memory != null) {
+            options.memory(memory);
+        }
+        if (sessions != null) {
+            options.sessions(sessions);
+        }
+        options.key(ClusterKey.read(base, System.getenv(ClusterKey.VARIABLE)));
+        if (options.isOpenToAnybody()) {
+            throw new RelevoException("there is no cluster key, and others can reach the Receiver's address; "
+                    + ClusterKey.cure(ClusterKey.file(base)) + ", or allow insecure=\"true\" on the Cluster");
+        }
+        return options;
+    }
+
+    private String nodeName() {
+        if (name != null) {
+            return name;
+        }
+        String route = engine().getJvmRoute();
+        return route == null ? "" : route;
+    }
+
+    private Engine engine() {
+        Container container = getContainer();
+        while (!(container instanceof Engine)) {
+            container = container.getParent();
+        }
+        return (Engine) container;
+    }
+
+    /** Tomcat's asynchronous sending returns at once, whatever else is asked for. */
+    private Ack ack() {
+        int options = getChannelSendOptions();
+        boolean waits = (options & (Channel.SEND_OPTIONS_USE_ACK | Channel.SEND_OPTIONS_SYNCHRONIZED_ACK)) != 0;
+        return waits && (options & Channel.SEND_OPTIONS_ASYNCHRONOUS) == 0 ? Ack.ALL : Ack.NONE;
+    }
+
+    @Override
+    protected void stopInternal() throws LifecycleException {
+        setState(LifecycleState.STOPPING);
+        if (events != null) {
+            events.cancel(false);
+            events = null;
+        }
+        for (Valve valve : getValves()) {
+            getContainer().getPipeline().removeValve(valve);
+        }
+        replicator = null;
+        Node left = node;
+        node = null;
+        if (left != null) {
+            leave(left);
+        }
+    }
+
+    private static void leave(Node node) {
+        try (node) {
+            if (!node.leave(LEAVE_MILLIS)) {
+                log.warn("Relevo: left without hearing from the others");
+            }
+        } catch (RelevoException e) {
+            log.warn("Relevo: left without a word: " + e.getMessage());
+        }
+    }
+
+    // ------------------------------------------------------------- Managers
+
+    @Override
+    public Manager createManager(String contextName) {
+        ClusterManager template = getManagerTemplate();
+        ManagerBase manager = node == null ? new StandardManager() : new RelevoManager();
+        if (template instanceof ManagerBase) {
+            ManagerSettings.copy((ManagerBase) template, manager);
+        }
+        if (manager instanceof RelevoManager) {
+            ManagerSettings.copy(template, (RelevoManager) manager);
+            ((RelevoManager) manager).setCluster(this);
+        }
+        return manager;
+    }
+
+    @Override
+    public Manager getManager(String managerName) {
+        return managers.get(managerName);
+    }
+
+    /** A manager starts: events of its namespace go to it. Null if sessions are not replicated. */
+    Replicator join(String namespace, RelevoManager manager) {
+        managers.put(namespace, manager);
+        return replicator;
+    }
+
+    void part(String namespace, RelevoManager manager) {
+        managers.remove(namespace, manager);
+    }
+
+    // ------------------------------------------------------------- Events
+
+    /** Nothing may escape: Tomcat's executor would never call again. */
+    private void takeEvents() {
+        try {
+            for (Event event : node.events()) {
+                take(event);
+            }
+        } catch (RelevoException | IOException | RuntimeException e) {
+            log.warn("Relevo: events", e);
+        }
+    }
+
+    private void take(Event event) throws IOException {
+        log.debug(event);
+        if (event.session() != null) {
+            RelevoManager manager = managers.get(event.session().namespace());
+            if (manager != null) {
+                take(event, manager);
+            }
+            return;
+        }
+        switch (event.kind()) {
+            case RESYNC:
+                managers.values().forEach(RelevoManager::checkAll);
+                break;
+            case WARNING:
+                log.warn("Relevo: " + event.text());
+                break;
+            default:
+                log.info("Relevo: " + event.text());
+                break;
+        }
+    }
+
+    private static void take(Event event, RelevoManager manager) throws IOException {
+        switch (event.kind()) {
+            case INVALIDATED:
+                manager.endedElsewhere(event.session());
+                break;
+            case MOVED:
+                manager.movedAway(event.session());
+                break;
+            case EXPIRED:
+                manager.expiredHere(event.session());
+                break;
+            default:
+                // A conflict or an unanswered question is news for the debug log alone.
+                break;
+        }
+    }
+
+    @Override
+    public void backgroundProcess() {
+        fireLifecycleEvent(PERIODIC_EVENT, null);
+    }
+
+    @Override
+    public String toString() {
+        return "RelevoCluster[" + getClusterName() + "]";
+    }
+}

@@ -1,0 +1,54 @@
+package org.relevo.tomcat;
+
+import java.io.Serializable;
+import java.util.Locale;
+
+import org.apache.catalina.authenticator.Constants;
+
+/** The names under which the parts of a session are known in the cluster. */
+final class SessionState {
+
+    /** Prefix of an application's attribute. */
+    static final String ATTRIBUTE = "a:";
+
+    static final String CREATED = "m:created";
+    static final String PRINCIPAL = "m:principal";
+    static final String AUTH_TYPE = "m:authType";
+    static final String LISTENERS = "m:listeners";
+
+    /** Prefix of a note. */
+    static final String NOTE = "m:note:";
+
+    private SessionState() {
+    }
+
+    static boolean isAttribute(String full) {
+        return full.startsWith(ATTRIBUTE);
+    }
+
+    static boolean isNote(String full) {
+        return full.startsWith(NOTE);
+    }
+
+    /** The name of an attribute or note without its prefix. */
+    static String name(String full) {
+        return full.substring(isNote(full) ? NOTE.length() : ATTRIBUTE.length());
+    }
+
+    /**
+     * Whether a note goes to other nodes: like in Tomcat 10.1 all that can be serialized, but never a password (Tomcat
+     * sends it in clear), nor the user's name that is of no use without it.
+     */
+    static boolean travels(String note, Object value) {
+        return value instanceof Serializable && !note.equals(Constants.SESS_USERNAME_NOTE)
+                && !note.toLowerCase(Locale.ROOT).contains("password");
+    }
+
+    /** How messages call it. */
+    static String describe(String full) {
+        if (isAttribute(full)) {
+            return "attribute " + name(full);
+        }
+        return isNote(full) ? "note " + name(full) : full.substring(2);
+    }
+}

@@ -1,0 +1,61 @@
+package org.relevo.tomcat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.ObjectInputStream;
+import java.io.ObjectStreamClass;
+import java.lang.reflect.Proxy;
+
+/**
+ * Reads objects with the classes of a web application (like Tomcat's {@code CustomObjectInputStream}, which is final)
+ * and remembers which class it asked for last: the one to name if it isn't there.
+ */
+final class WebappObjectInputStream extends ObjectInputStream {
+
+    private final ClassLoader loader;
+    private String lastClass = "unknown";
+
+    WebappObjectInputStream(InputStream in, ClassLoader loader) throws IOException {
+        super(in);
+        this.loader = loader;
+    }
+
+    String lastClass() {
+        return lastClass;
+    }
+
+    @Override
+    protected Class<?> resolveClass(ObjectStreamClass description) throws IOException, ClassNotFoundException {
+        lastClass = description.getName();
+        try {
+            return Class.forName(lastClass, false, loader);
+        } catch (ClassNotFoundException e) {
+            return primitive(description, e);
+        }
+    }
+
+    /** The primitive types have class objects that no loader knows. */
+    private Class<?> primitive(ObjectStreamClass description, ClassNotFoundException notFound)
+            throws IOException, ClassNotFoundException {
+        try {
+            return super.resolveClass(description);
+        } catch (ClassNotFoundException e) {
+            // The first one tells more.
+            throw notFound;
+        }
+    }
+
+    @Override
+    protected Class<?> resolveProxyClass(String[] names) throws IOException, ClassNotFoundException {
+        Class<?>[] interfaces = new Class<?>[names.length];
+        for (int i = 0; i < names.length; i++) {
+            lastClass = names[i];
+            interfaces[i] = Class.forName(names[i], false, loader);
+        }
+        try {
+            return Proxy.newProxyInstance(loader, interfaces, (proxy, method, arguments) -> null).getClass();
+        } catch (IllegalArgumentException e) {
+            throw new ClassNotFoundException(String.join(", ", names), e);
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The native methods of `org.relevo.NativeNode`: unpack, call the node, pack.
+
+use core::time::Duration;
+
+use jni::objects::{JByteArray, JClass, JString};
+use jni::sys::{jboolean, jint, jlong};
+use jni::{Env, NativeMethod, native_method};
+use relevo_node::{Event, Member, Node};
+
+use crate::failure::{Failure, Throw, called};
+use crate::{handles, options, pack};
+
+/// Fits `NativeNode`, name by name; the macro checks each function against its signature.
+pub(crate) const TABLE: [NativeMethod<'static>; 15] = [
+    native_method! { static fn version() -> JString, error_policy = Throw },
+    native_method! { static fn open(options: JString, key: jbyte[]) -> jlong, error_policy = Throw },
+    native_method! {
+        static fn commit(
+            handle: jlong, key: jbyte[], changes: jbyte[], max_inactive: jint, ack: jint
+        ) -> jint,
+        error_policy = Throw
+    },
+    native_method! { static fn owns(handle: jlong, key: jbyte[]) -> jboolean, error_policy = Throw },
+    native_method! { static fn get(handle: jlong, key: jbyte[]) -> jbyte[], error_policy = Throw },
+    native_method! {
+        static fn fetch(handle: jlong, key: jbyte[], hint: JString) -> jbyte[], error_policy = Throw
+    },
+    native_method! { static fn invalidate(handle: jlong, key: jbyte[]) -> jint, error_policy = Throw },
+    native_method! {
+        static fn rename(handle: jlong, key: jbyte[], id: jbyte[]) -> jint, error_policy = Throw
+    },
+    native_method! { static fn touch(handle: jlong, key: jbyte[]), error_policy = Throw },
+    native_method! { static fn next_events(handle: jlong) -> jbyte[], error_policy = Throw },
+    native_method! { static fn members(handle: jlong) -> JString, error_policy = Throw },
+    native_method! { static fn status(handle: jlong) -> JString, error_policy = Throw },
+    native_method! { static fn address(handle: jlong) -> JString, error_policy = Throw },
+    native_method! { static fn leave(handle: jlong, timeout: jlong) -> jboolean, error_policy = Throw },
+    native_method! { static fn close(handle: jlong), error_policy = Throw },
+];
+
+type Class<'local> = JClass<'local>;
+type Bytes<'local> = JByteArray<'local>;
+type Text<'local> = JString<'local>;
+
+fn version<'local>(env: &mut Env<'local>, _: Class<'local>) -> Result<Text<'local>, Failure> {
+    Ok(JString::from_str(env, env!("CARGO_PKG_VERSION"))?)
+}
+
+fn open<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    lines: Text<'local>,
+    key: Bytes<'local>,
+) -> Result<jlong, Failure> {
+    called(|| {
+        let lines = lines.try_to_string(env)?;
+        let key = if key.is_null() {
+            None
+        } else {
+            Some(env.convert_byte_array(&key)?)
+        };
+        let options = options::parse(&lines, key.as_deref())?;
+        Node::open(options)
+            .map(handles::insert)
+            .map_err(Failure::of)
+    })
+}
+
+fn commit<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+    changes: Bytes<'local>,
+    max_inactive: jint,
+    ack: jint,
+) -> Result<jint, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        let changes = env.convert_byte_array(&changes)?;
+        let changes = pack::changes(&changes)?;
+        // Tomcat's "never" is any number below 1, the node's is 0.
+        let max_inactive = u32::try_from(max_inactive).unwrap_or(0);
+        let node = handles::get(handle)?;
+        node.commit(pack::key(&key)?, &changes, max_inactive, pack::ack(ack)?)
+            .map(pack::confirmed)
+            .map_err(Failure::of)
+    })
+}
+
+fn owns<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+) -> Result<jboolean, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        Ok(handles::get(handle)?.owns(pack::key(&key)?))
+    })
+}
+
+fn get<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+) -> Result<Bytes<'local>, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        let session = handles::get(handle)?.get(pack::key(&key)?);
+        packed_session(env, session.as_ref())
+    })
+}
+
+fn fetch<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+    hint: Text<'local>,
+) -> Result<Bytes<'local>, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        let hint = if hint.is_null() {
+            None
+        } else {
+            Some(hint.try_to_string(env)?)
+        };
+        let node = handles::get(handle)?;
+        let session = node
+            .fetch(pack::key(&key)?, hint.as_deref())
+            .map_err(Failure::of)?;
+        packed_session(env, session.as_ref())
+    })
+}
+
+/// The session's bytes, or Java's null.
+fn packed_session<'local>(
+    env: &mut Env<'local>,
+    session: Option<&relevo_node::Session>,
+) -> Result<Bytes<'local>, Failure> {
+    match session {
+        Some(session) => Ok(env.byte_array_from_slice(&pack::session(session)?)?),
+        None => Ok(JByteArray::default()),
+    }
+}
+
+fn invalidate<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+) -> Result<jint, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        let node = handles::get(handle)?;
+        node.invalidate(pack::key(&key)?)
+            .map(pack::confirmed)
+            .map_err(Failure::of)
+    })
+}
+
+fn rename<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+    id: Bytes<'local>,
+) -> Result<jint, Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        let id = env.convert_byte_array(&id)?;
+        let node = handles::get(handle)?;
+        node.rename(pack::key(&key)?, &id)
+            .map(pack::confirmed)
+            .map_err(Failure::of)
+    })
+}
+
+fn touch<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    key: Bytes<'local>,
+) -> Result<(), Failure> {
+    called(|| {
+        let key = env.convert_byte_array(&key)?;
+        handles::get(handle)?.touch(pack::key(&key)?);
+        Ok(())
+    })
+}
+
+/// What happened since the last call, at most 1,024 events; never waits.
+fn next_events<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<Bytes<'local>, Failure> {
+    called(|| {
+        let node = handles::get(handle)?;
+        let mut bytes = Vec::new();
+        for _ in 0..1_024 {
+            let Some(event) = node.next_event(Duration::ZERO) else {
+                break;
+            };
+            put_event(&mut bytes, &event)?;
+        }
+        Ok(env.byte_array_from_slice(&bytes)?)
+    })
+}
+
+/// Appends one event; the kinds are those of `org.relevo.Event.Kind`, in its order.
+fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
+    match event {
+        Event::Conflict(session) => pack::session_event(bytes, 0, session.key()),
+        Event::Invalidated(session) => pack::session_event(bytes, 1, session.key()),
+        Event::Moved(session) => pack::session_event(bytes, 2, session.key()),
+        Event::Expired(session) => pack::session_event(bytes, 3, session.key()),
+        Event::MaybeStale(session) => pack::session_event(bytes, 4, session.key()),
+        Event::Resync => pack::text_event(bytes, RESYNC, ""),
+        Event::MemberDown(member) => put_member(bytes, member, "is down"),
+        Event::MemberJoined(member) => put_member(bytes, member, "joined"),
+        Event::MemberLeft(member) => put_member(bytes, member, "left"),
+        Event::MemberSuspected(member) => put_member(bytes, member, "does not answer"),
+        Event::NameTaken => pack::text_event(bytes, WARNING, NAME_TAKEN),
+        Event::TableFull => pack::text_event(bytes, WARNING, TABLE_FULL),
+        // A kind that a newer node has and this library can't tell: look at everything again.
+        _ => pack::text_event(bytes, RESYNC, ""),
+    }
+}
+
+const RESYNC: u8 = 5;
+const MEMBERS: u8 = 6;
+const WARNING: u8 = 7;
+const NAME_TAKEN: &str = "the name of this node belongs to another one that answers: give each \
+                          node its own (of a Tomcat: the Engine's jvmRoute)";
+const TABLE_FULL: &str = "a newcomer was refused: the table of members is full";
+
+fn put_member(bytes: &mut Vec<u8>, member: &Member, what: &str) -> Result<(), Failure> {
+    let text = format!("{} at {} {what}", member.name, member.address);
+    pack::text_event(bytes, MEMBERS, &text)
+}
+
+/// A line for each member: name, address, state, role.
+fn members<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<Text<'local>, Failure> {
+    called(|| {
+        let mut lines = String::new();
+        for member in handles::get(handle)?.members() {
+            let Member {
+                name,
+                address,
+                state,
+                role,
+                is_self,
+                ..
+            } = member;
+            let this = if is_self { " (this node)" } else { "" };
+            lines += &format!("{name} {address} {state:?} {role:?}{this}\n");
+        }
+        Ok(JString::from_str(env, lines)?)
+    })
+}
+
+/// A line for each count: name, number.
+fn status<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<Text<'local>, Failure> {
+    called(|| {
+        let status = handles::get(handle)?.status();
+        let mut lines = format!(
+            "members {}\nsessions_held {}\nsessions_owned {}\nsessions_limit {}\n",
+            status.members, status.sessions_held, status.sessions_owned, status.sessions_limit
+        );
+        for (name, count) in status.counters {
+            lines += &format!("{name} {count}\n");
+        }
+        Ok(JString::from_str(env, lines)?)
+    })
+}
+
+/// The bound address.
+fn address<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<Text<'local>, Failure> {
+    called(|| {
+        Ok(JString::from_str(
+            env,
+            handles::get(handle)?.address().to_string(),
+        )?)
+    })
+}
+
+fn leave<'local>(
+    _: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    timeout: jlong,
+) -> Result<jboolean, Failure> {
+    called(|| {
+        let timeout = Duration::from_millis(u64::try_from(timeout).unwrap_or(0));
+        Ok(handles::get(handle)?.leave(timeout))
+    })
+}
+
+fn close<'local>(_: &mut Env<'local>, _: Class<'local>, handle: jlong) -> Result<(), Failure> {
+    called(|| {
+        // Dropped here, after the table's lock: the last user waits for the node's thread.
+        drop(handles::remove(handle));
+        Ok(())
+    })
+}

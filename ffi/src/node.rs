@@ -1,0 +1,363 @@
+//! A running node, and what it does with sessions.
+
+use std::collections::BTreeMap;
+use std::ffi::c_char;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use relevo_node::{Ack, Confirmed, Node};
+
+use crate::boundary::{Required, operation, reader};
+use crate::bytes::{self, Bytes, Change, Key};
+use crate::config::Config;
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::members::Members;
+use crate::result::Code;
+use crate::session::Session;
+use crate::status::Status;
+
+/// A node that runs. Any thread may use it, at the same time as others.
+///
+/// The pointer is a number under which the library finds the node, not an address: a call with a
+/// node that was closed already, even twice, gives RELEVO_RESULT_CLOSED and harms nothing.
+pub struct Handle {
+    _private: [u8; 0],
+}
+
+/// A commit's `ack`: wait for nobody.
+pub const RELEVO_ACK_NONE: u32 = 0;
+
+/// A commit's `ack`: wait for all live nodes that hold the session.
+pub const RELEVO_ACK_ALL: u32 = 0x100;
+
+/// A commit's `ack`, together with a number as in `RELEVO_ACK_AT_LEAST | 2`: wait for so many
+/// copies, and write nothing if fewer live nodes could hold one.
+pub const RELEVO_ACK_AT_LEAST: u32 = 0x200;
+
+/// Binds the sockets, starts the node's thread and begins to look for others. It waits for nobody:
+/// a node without peers serves its own sessions. `config` can be used again, or freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_open(
+    config: Option<&Config>,
+    node: Option<&mut MaybeUninit<*mut Handle>>,
+) -> Code {
+    operation(|| {
+        let config = config.required("config")?;
+        let out = node.required("node")?;
+        let opened = Node::open(config.options.clone())?;
+        out.write(nodes().insert(opened));
+        Ok(())
+    })
+}
+
+/// Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port
+/// is free afterwards, its events can still be taken, and relevo_node_close remains to be called.
+/// RELEVO_RESULT_NOT_CONFIRMED: it has left, but some may not know yet.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        if node.is_closed() {
+            return Err(closed());
+        }
+        if node.leave(milliseconds(timeout_ms)) {
+            return Ok(());
+        }
+        let detail = format!("left, but not all others confirmed within {timeout_ms} ms");
+        Err(Failure::new(Code::NotConfirmed, detail))
+    })
+}
+
+/// Stops the node without a word to the others, as a crash would, unless it has left. Calls that
+/// other threads have under way end as usual. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
+    operation(|| {
+        if node.is_null() {
+            return Ok(());
+        }
+        // Out of the table first: stopping must not hold up the calls of other nodes.
+        let removed = nodes().open.remove(&node.addr());
+        removed.map(drop).ok_or_else(closed)
+    })
+}
+
+/// Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
+/// its home, and sends the changes to the nodes that hold copies. No changes at all write the
+/// takeover and `max_inactive` only.
+///
+/// `max_inactive` is the number of seconds after which the session ends if nobody uses it; 0 means
+/// never. `ack` says how many copies to wait for: RELEVO_ACK_NONE, a number (this node's own copy
+/// is the first), RELEVO_ACK_ALL, or RELEVO_ACK_AT_LEAST with a number. `copies`, which may be
+/// NULL, gets the number of copies known to exist.
+///
+/// RELEVO_RESULT_NOT_CONFIRMED: written here, but not so many copies in time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn relevo_node_commit(
+    node: *const Handle,
+    key: Option<&Key>,
+    changes: *const Change,
+    count: usize,
+    max_inactive: u32,
+    ack: u32,
+    copies: Option<&mut MaybeUninit<u32>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let key = key.required("key")?.read()?;
+        // SAFETY: the caller promises NULL or `count` changes.
+        let changes = unsafe { bytes::array(changes, count, "changes") }?;
+        let changes = changes.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
+        let confirmed = node.commit(key, &changes, max_inactive, read_ack(ack)?)?;
+        report(confirmed, copies)
+    })
+}
+
+/// What this node has of a session, without asking anybody. Only while it owns the session, as
+/// relevo_node_owns says, is that certainly the newest. RELEVO_RESULT_NOT_FOUND: it has nothing.
+/// The result is freed with relevo_session_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_get(
+    node: *const Handle,
+    key: Option<&Key>,
+    session: Option<&mut MaybeUninit<Box<Session>>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let key = key.required("key")?.read()?;
+        hand_out(node.get(key), session.required("session")?)
+    })
+}
+
+/// Makes this node the home of a session and reads it, as the live nodes that hold it know it:
+/// what to do with the first request for a session that this node doesn't own. `hint` is the name
+/// of the node that served it last, if the id that the client sent ends with one, or NULL.
+/// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with
+/// relevo_session_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn relevo_node_fetch(
+    node: *const Handle,
+    key: Option<&Key>,
+    hint: *const c_char,
+    session: Option<&mut MaybeUninit<Box<Session>>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let key = key.required("key")?.read()?;
+        let out = session.required("session")?;
+        // SAFETY: the caller promises NULL or a text that ends with NUL.
+        let hint = unsafe { bytes::optional_text(hint, "hint") }?;
+        hand_out(node.fetch(key, hint)?, out)
+    })
+}
+
+/// Whether this node owns the session and may serve it without asking others.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_owns(node: *const Handle, key: Option<&Key>) -> bool {
+    reader(false, || {
+        let node = find(node).ok()?;
+        Some(node.owns(key?.read().ok()?))
+    })
+}
+
+/// Ends a session everywhere and waits for the live nodes that hold it. `copies`, which may be
+/// NULL, gets the number of nodes known to know of it, this one included.
+/// RELEVO_RESULT_NOT_CONFIRMED: ended here, but not known to all of them in time.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_invalidate(
+    node: *const Handle,
+    key: Option<&Key>,
+    copies: Option<&mut MaybeUninit<u32>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let key = key.required("key")?.read()?;
+        report(node.invalidate(key)?, copies)
+    })
+}
+
+/// Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
+/// which may be NULL, gets the number of copies known to exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_rename(
+    node: *const Handle,
+    key: Option<&Key>,
+    new_id: Bytes,
+    copies: Option<&mut MaybeUninit<u32>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let key = key.required("key")?.read()?;
+        report(node.rename(key, new_id.read("new_id")?)?, copies)
+    })
+}
+
+/// Notes that a session was used without a change. Cheap: others hear of it only now and then.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_touch(node: *const Handle, key: Option<&Key>) -> Code {
+    operation(|| {
+        find(node)?.touch(key.required("key")?.read()?);
+        Ok(())
+    })
+}
+
+/// The members of the cluster as this node sees them, itself included. Freed with
+/// relevo_members_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_members(
+    node: *const Handle,
+    members: Option<&mut MaybeUninit<Box<Members>>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let out = members.required("members")?;
+        out.write(Box::new(Members::new(node.members())));
+        Ok(())
+    })
+}
+
+/// How the node is. Freed with relevo_status_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_status(
+    node: *const Handle,
+    status: Option<&mut MaybeUninit<Box<Status>>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let out = status.required("status")?;
+        out.write(Box::new(Status::new(node.status())));
+        Ok(())
+    })
+}
+
+/// Waits for the next event, for at most `timeout_ms`. RELEVO_RESULT_NO_EVENT: there was none.
+/// Each event is given once, to one of the threads that ask. Freed with relevo_event_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_next_event(
+    node: *const Handle,
+    timeout_ms: u32,
+    event: Option<&mut MaybeUninit<Box<Event>>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        let out = event.required("event")?;
+        match node.next_event(milliseconds(timeout_ms)) {
+            Some(next) => out.write(Box::new(Event::new(next))),
+            None if node.is_closed() => return Err(closed()),
+            None => {
+                let detail = format!("no event within {timeout_ms} ms");
+                return Err(Failure::new(Code::NoEvent, detail));
+            }
+        };
+        Ok(())
+    })
+}
+
+fn find(node: *const Handle) -> Result<Node, Failure> {
+    if node.is_null() {
+        return Err(Failure::null("node"));
+    }
+    nodes().open.get(&node.addr()).cloned().ok_or_else(closed)
+}
+
+/// Open nodes by number. Numbers grow, so that a closed node is never taken for another.
+struct Nodes {
+    last: usize,
+    open: BTreeMap<usize, Node>,
+}
+
+static NODES: Mutex<Nodes> = Mutex::new(Nodes { last: 0, open: BTreeMap::new() });
+
+impl Nodes {
+    fn insert(&mut self, node: Node) -> *mut Handle {
+        self.last += 1;
+        self.open.insert(self.last, node);
+        ptr::without_provenance_mut(self.last)
+    }
+}
+
+fn nodes() -> MutexGuard<'static, Nodes> {
+    // Nothing that can panic leaves the table half changed.
+    NODES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn closed() -> Failure {
+    Failure::new(Code::Closed, "node: it is closed or has left, or relevo_node_open didn't give it")
+}
+
+fn read_ack(ack: u32) -> Result<Ack, Failure> {
+    let copies = u8::try_from(ack & 0xff).unwrap_or_default();
+    match ack & !0xff {
+        RELEVO_ACK_NONE if copies == 0 => Ok(Ack::None),
+        RELEVO_ACK_NONE => Ok(Ack::Copies(copies)),
+        RELEVO_ACK_ALL if copies == 0 => Ok(Ack::All),
+        RELEVO_ACK_AT_LEAST if copies > 0 => Ok(Ack::AtLeast(copies)),
+        _ => {
+            let wanted = "RELEVO_ACK_NONE, _ALL, a number, or _AT_LEAST with a number";
+            Err(Failure::new(Code::OutOfRange, format!("ack: {ack:#x} is not {wanted}")))
+        }
+    }
+}
+
+/// Writes how far a call got, and makes an error of it if that isn't what was asked for.
+fn report(confirmed: Confirmed, copies: Option<&mut MaybeUninit<u32>>) -> Result<(), Failure> {
+    if let Some(out) = copies {
+        out.write(confirmed.copies.into());
+    }
+    if confirmed.met {
+        return Ok(());
+    }
+    let known = confirmed.copies;
+    let detail = format!("done here; {known} nodes, this one included, have confirmed in time");
+    Err(Failure::new(Code::NotConfirmed, detail))
+}
+
+fn hand_out(
+    contents: Option<relevo_node::Session>,
+    out: &mut MaybeUninit<Box<Session>>,
+) -> Result<(), Failure> {
+    let contents = contents
+        .ok_or_else(|| Failure::new(Code::NotFound, "key: no such session, or it has ended"))?;
+    out.write(Box::new(Session { contents }));
+    Ok(())
+}
+
+fn milliseconds(count: u32) -> Duration {
+    Duration::from_millis(count.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_ack_is_read_and_others_are_refused() {
+        assert_eq!(read_ack(RELEVO_ACK_NONE).unwrap(), Ack::None);
+        assert_eq!(read_ack(3).unwrap(), Ack::Copies(3));
+        assert_eq!(read_ack(RELEVO_ACK_ALL).unwrap(), Ack::All);
+        assert_eq!(read_ack(RELEVO_ACK_AT_LEAST | 2).unwrap(), Ack::AtLeast(2));
+        for wrong in [RELEVO_ACK_AT_LEAST, RELEVO_ACK_ALL | 1, 0x400, u32::MAX] {
+            assert_eq!(read_ack(wrong).unwrap_err().code, Code::OutOfRange);
+        }
+    }
+
+    #[test]
+    fn a_pointer_that_is_no_node_is_refused() {
+        assert_eq!(find(ptr::null()).err().unwrap().code, Code::NullPointer);
+        assert_eq!(find(ptr::without_provenance(usize::MAX)).err().unwrap().code, Code::Closed);
+    }
+
+    #[test]
+    fn a_wait_that_was_not_met_says_how_many_confirmed() {
+        let mut copies = MaybeUninit::new(0);
+        let confirmed = Confirmed { copies: 2, met: false };
+        let failure = report(confirmed, Some(&mut copies)).unwrap_err();
+        assert_eq!(failure.code, Code::NotConfirmed);
+        assert!(failure.detail.contains('2'), "{}", failure.detail);
+        // SAFETY: it was initialised above.
+        assert_eq!(unsafe { copies.assume_init() }, 2);
+    }
+}

@@ -1,0 +1,62 @@
+//! How a node is, to read.
+
+use std::ffi::{CString, c_char};
+use std::ptr;
+
+use relevo_node as node;
+
+use crate::boundary::{free, reader};
+use crate::bytes;
+
+/// How a node was when it was asked. It doesn't change; texts read from it live until
+/// relevo_status_free.
+pub struct Status {
+    status: node::Status,
+    name: CString,
+    address: CString,
+}
+
+/// Frees what was read of a node. The node goes on. NULL is allowed.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_free(status: Option<Box<Status>>) {
+    free(status);
+}
+
+/// The node's name, or NULL for a status that is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_name(status: Option<&Status>) -> *const c_char {
+    reader(ptr::null(), || Some(status?.name.as_ptr()))
+}
+
+/// The address at which others reach the node, its port the one that was really bound; or NULL
+/// for a status that is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_address(status: Option<&Status>) -> *const c_char {
+    reader(ptr::null(), || Some(status?.address.as_ptr()))
+}
+
+/// Whether there are enough other members for all copies that each session is to have.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_is_ready(status: Option<&Status>) -> bool {
+    reader(false, || Some(status?.status.is_ready()))
+}
+
+/// Sessions of which the node has a copy.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_sessions_held(status: Option<&Status>) -> usize {
+    reader(0, || Some(status?.status.sessions_held))
+}
+
+/// Sessions whose home the node is.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_sessions_owned(status: Option<&Status>) -> usize {
+    reader(0, || Some(status?.status.sessions_owned))
+}
+
+impl Status {
+    pub(crate) fn new(status: node::Status) -> Self {
+        let name = bytes::c_string(status.name.clone());
+        let address = bytes::c_string(status.address.to_string());
+        Self { status, name, address }
+    }
+}

@@ -1,0 +1,297 @@
+//! The command line.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use relevo_node::{Multicast, Options, Role};
+
+use crate::failure::Failure;
+
+/// Port of a node, as of Tomcat's receiver.
+const PORT: u16 = 4_000;
+
+/// Keeps web sessions alive when a server dies.
+#[derive(Debug, Parser)]
+#[command(name = "relevo", version, about, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 well, 1 error, 2 not ready, 3 no node answers, 64 usage.")]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a node until it is told to leave (SIGTERM, SIGINT or `relevo leave`)
+    Run(Box<RunArgs>),
+    /// List the nodes that the running node knows
+    Members(Query),
+    /// Say how the running node is; exit 2 if sessions can't have all their backups
+    Status(Query),
+    /// Make the running node say good-bye and end
+    Leave(Place),
+    /// Write a new cluster key to FILE, readable by its owner only, or to standard output
+    Keygen {
+        /// Must not exist yet
+        file: Option<PathBuf>,
+    },
+}
+
+/// Which node to ask, and in which form it is to answer.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Query {
+    /// Answer as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// Where a node's control socket is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// Control socket of the node; by default the only one in the user's runtime folder
+    #[arg(long, value_name = "PATH", env = "RELEVO_CONTROL")]
+    pub(crate) control: Option<PathBuf>,
+}
+
+/// What a node is told at its start.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// This node's name, unique in the cluster [default: the bound address]
+    #[arg(long)]
+    name: Option<String>,
+    /// Cluster name; nodes of other names are refused
+    #[arg(long, default_value = "relevo")]
+    cluster: String,
+    /// Address to bind and announce
+    #[arg(long, value_name = "ADDR[:PORT]", default_value = "127.0.0.1:4000", value_parser = parse_bind)]
+    bind: SocketAddr,
+    /// Ports above the bound one to try if it is taken
+    #[arg(long, value_name = "PORTS", default_value_t = 100)]
+    auto_bind: u16,
+    /// Node to contact until it is a member; may be repeated
+    #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
+    seed: Vec<String>,
+    /// Group of discovery
+    #[arg(long, value_name = "GROUP:PORT", default_value = "228.0.0.4:45564")]
+    multicast: SocketAddrV4,
+    /// Discover by seeds alone
+    #[arg(long, conflicts_with = "multicast")]
+    no_multicast: bool,
+    /// Address of the interface for the group [default: that of --bind]
+    #[arg(long, value_name = "ADDR")]
+    multicast_bind: Option<Ipv4Addr>,
+    /// Hops a beacon may travel [default: the system's]
+    #[arg(long, value_name = "HOPS")]
+    ttl: Option<u8>,
+    /// Cluster key, as written by `relevo keygen`
+    #[arg(long, value_name = "FILE", env = "RELEVO_KEY_FILE")]
+    key_file: Option<PathBuf>,
+    /// Allow an address other than loopback without a key
+    #[arg(long)]
+    insecure: bool,
+    /// Whether an application runs here or the node only keeps copies
+    #[arg(long, value_enum, default_value_t = RoleArg::Replica)]
+    role: RoleArg,
+    /// Copies beside the home's own that each session is to have, at most 7
+    #[arg(long, default_value_t = 1)]
+    backups: u8,
+    /// Capacity class: this node's share of copies, against the others' 16
+    #[arg(long, value_name = "CLASS", default_value_t = 16)]
+    capacity: u8,
+    /// Memory for sessions' contents, in bytes, K, M or G
+    #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
+    memory: usize,
+    /// Sessions this node may hold
+    #[arg(long, value_name = "COUNT", default_value_t = 65_536)]
+    sessions: usize,
+    /// Probe period, in ms or s
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = parse_time)]
+    frequency: Duration,
+    /// Time from a crash to the member's removal, in ms or s
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_time)]
+    drop_time: Duration,
+    /// UDP payload a datagram may have, in bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1_232)]
+    datagram: usize,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// [`Role`] as a word.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum RoleArg {
+    Application,
+    Replica,
+}
+
+impl RunArgs {
+    /// The options with files read and names resolved.
+    pub(crate) fn options(&self) -> Result<Options, Failure> {
+        let key = self
+            .key_file
+            .as_deref()
+            .map(relevo_node::read_key_file)
+            .transpose();
+        let multicast = Multicast {
+            group: self.multicast,
+            bind: self.multicast_bind,
+            ttl: self.ttl,
+        };
+        Ok(Options {
+            cluster: self.cluster.clone(),
+            name: self.name.clone().unwrap_or_default(),
+            address: self.bind,
+            auto_bind: self.auto_bind,
+            multicast: (!self.no_multicast).then_some(multicast),
+            seeds: self.seeds()?,
+            frequency: self.frequency,
+            drop_time: self.drop_time,
+            role: match self.role {
+                RoleArg::Application => Role::Application,
+                RoleArg::Replica => Role::Replica,
+            },
+            backups: self.backups,
+            capacity: self.capacity,
+            memory: self.memory,
+            sessions: self.sessions,
+            key: key.map_err(Failure::Key)?,
+            insecure: self.insecure,
+            datagram: self.datagram,
+            ..Options::default()
+        })
+    }
+
+    /// All addresses of all seeds; a host may have several.
+    fn seeds(&self) -> Result<Vec<SocketAddr>, Failure> {
+        let mut addresses = Vec::new();
+        for seed in &self.seed {
+            let found = resolve(seed).map_err(|cause| Failure::Seed {
+                seed: seed.clone(),
+                cause,
+            })?;
+            addresses.extend(
+                found
+                    .into_iter()
+                    .filter(|to| to.is_ipv4() == self.bind.is_ipv4()),
+            );
+        }
+        Ok(addresses)
+    }
+}
+
+fn resolve(seed: &str) -> std::io::Result<Vec<SocketAddr>> {
+    if let Ok(address) = parse_bind(seed) {
+        return Ok(vec![address]);
+    }
+    let found = if seed.contains(':') {
+        seed.to_socket_addrs()?
+    } else {
+        (seed, PORT).to_socket_addrs()?
+    };
+    Ok(found.collect())
+}
+
+/// An address with or without a port.
+fn parse_bind(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .or_else(|_| {
+            text.parse::<IpAddr>()
+                .map(|address| SocketAddr::new(address, PORT))
+        })
+        .map_err(|_| "not an address; 192.0.2.1, 192.0.2.1:4000 or [2001:db8::1]:4000".to_owned())
+}
+
+/// `65536`, `64K`, `64M` or `1G`.
+fn parse_bytes(text: &str) -> Result<usize, String> {
+    let (number, unit) = split_unit(text);
+    let shift = match unit {
+        "" => 0,
+        "K" | "k" => 10,
+        "M" | "m" => 20,
+        "G" | "g" => 30,
+        _ => return Err(format!("unknown unit {unit}; bytes, K, M or G")),
+    };
+    let number: usize = number
+        .parse()
+        .map_err(|_| "not a number; for example 64M".to_owned())?;
+    number
+        .checked_mul(1 << shift)
+        .ok_or_else(|| "more than this machine can address".to_owned())
+}
+
+/// `500`, `500ms` or `3s`.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let (number, unit) = split_unit(text);
+    let number = number
+        .parse()
+        .map_err(|_| "not a number; for example 500ms".to_owned())?;
+    match unit {
+        "" | "ms" => Ok(Duration::from_millis(number)),
+        "s" => Ok(Duration::from_secs(number)),
+        _ => Err(format!("unknown unit {unit}; ms or s")),
+    }
+}
+
+fn split_unit(text: &str) -> (&str, &str) {
+    let end = text
+        .find(|letter: char| !letter.is_ascii_digit())
+        .unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        assert_eq!(parse_bytes("64M"), Ok(64 << 20));
+        assert_eq!(parse_bytes("65536"), Ok(65_536));
+        assert!(parse_bytes("64X").is_err());
+        assert!(parse_bytes("M").is_err());
+        assert!(parse_bytes("99999999999999G").is_err());
+        assert_eq!(parse_time("3s"), Ok(Duration::from_secs(3)));
+        assert_eq!(parse_time("250"), Ok(Duration::from_millis(250)));
+        assert!(parse_time("3h").is_err());
+    }
+
+    #[test]
+    fn addresses_may_lack_their_port() {
+        assert_eq!(
+            parse_bind("192.0.2.1"),
+            Ok(SocketAddr::from(([192, 0, 2, 1], PORT)))
+        );
+        assert_eq!(
+            parse_bind("192.0.2.1:5"),
+            Ok(SocketAddr::from(([192, 0, 2, 1], 5)))
+        );
+        assert!(parse_bind("host").is_err());
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_library() {
+        let args = Args::try_parse_from(["relevo", "run"]).unwrap();
+        let Verb::Run(run) = args.verb else {
+            panic!("not run")
+        };
+        let expected = Options {
+            role: Role::Replica,
+            ..Options::default()
+        };
+        assert_eq!(
+            format!("{:?}", run.options().unwrap()),
+            format!("{expected:?}")
+        );
+    }
+}

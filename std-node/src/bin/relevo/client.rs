@@ -1,0 +1,47 @@
+//! Asks a running node over its control socket.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::args::Place;
+use crate::failure::Failure;
+use crate::{say, socket_path};
+
+/// How long a node may take to answer; it answers a good-bye when the others know.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Sends `verb`, prints the answer, and gives its exit code.
+pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> {
+    let path = match &place.control {
+        Some(path) => path.clone(),
+        None => socket_path::of_only_node().map_err(Failure::Path)?,
+    };
+    let request = if json {
+        format!("{verb} json\n")
+    } else {
+        format!("{verb}\n")
+    };
+    match exchange(&path, &request) {
+        Ok((code, text)) => {
+            if !text.is_empty() {
+                say(text.trim_end());
+            }
+            Ok(code)
+        }
+        Err(cause) => Err(Failure::Unreachable { path, cause }),
+    }
+}
+
+fn exchange(path: &Path, request: &str) -> io::Result<(u8, String)> {
+    let mut stream = UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let not_understood = || io::Error::from(io::ErrorKind::InvalidData);
+    let (code, text) = answer.split_once('\n').ok_or_else(not_understood)?;
+    Ok((code.parse().map_err(|_| not_understood())?, text.to_owned()))
+}

@@ -1,0 +1,84 @@
+//! What ends the program early.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use relevo_node::{KeyFileError, OpenError};
+
+use crate::socket_path::PathError;
+
+/// Why the program ends with an error.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The node ended by itself.
+    Closed,
+    /// The node's name belongs to another one.
+    NameTaken { name: String },
+    /// There is no cluster key.
+    Key(KeyFileError),
+    /// The node could not be opened.
+    Open(OpenError),
+    /// There is no path for the control socket.
+    Path(PathError),
+    /// A seed has no address.
+    Seed { seed: String, cause: io::Error },
+    /// Signals can't be caught.
+    Signals(io::Error),
+    /// The control socket could not be made.
+    Socket { path: PathBuf, cause: io::Error },
+    /// Another node has the control socket.
+    SocketTaken { path: PathBuf },
+    /// No node answers on the control socket.
+    Unreachable { path: PathBuf, cause: io::Error },
+}
+
+impl Failure {
+    /// What the program's caller is told.
+    pub(crate) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unreachable { .. } | Self::Path(PathError::NoNode { .. }) => 3,
+            _ => 1,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the node ended by a fault of its own; start it again"),
+            Self::NameTaken { name } => {
+                write!(
+                    f,
+                    "name {name}: another node of the cluster has it; give each its --name"
+                )
+            }
+            Self::Key(cause) => cause.fmt(f),
+            Self::Open(cause) => cause.fmt(f),
+            Self::Path(cause) => cause.fmt(f),
+            Self::Seed { seed, cause } => {
+                write!(
+                    f,
+                    "seed {seed}: no address: {cause}; give HOST or HOST:PORT"
+                )
+            }
+            Self::Signals(cause) => write!(f, "signals can't be caught: {cause}"),
+            Self::Socket { path, cause } => write!(
+                f,
+                "control socket {}: {cause}; name another with --control PATH",
+                path.display()
+            ),
+            Self::SocketTaken { path } => write!(
+                f,
+                "control socket {}: another node answers there; give each its --name or --control",
+                path.display()
+            ),
+            Self::Unreachable { path, cause } => write!(
+                f,
+                "control socket {}: no node answers: {cause}; start one with `relevo run`, or \
+                 name its socket with --control PATH",
+                path.display()
+            ),
+        }
+    }
+}

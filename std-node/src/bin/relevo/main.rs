@@ -1,0 +1,77 @@
+//! `relevo`: a node that keeps copies of sessions, and the verbs that look after one.
+//!
+//! Exit codes: 0 all is well; 1 an error, said on standard error; 2 the node is not ready; 3 no
+//! node answers on the control socket; 64 the command line is wrong.
+
+mod args;
+mod client;
+mod control;
+mod failure;
+mod report;
+mod run;
+mod socket_path;
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Verb};
+use crate::failure::Failure;
+
+/// The command line is wrong (`EX_USAGE` of sysexits).
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    env_logger::Builder::from_env(env_logger::Env::new().filter("RELEVO_LOG")).init();
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(message) => {
+            // Nobody is left to tell if the terminal is gone.
+            let _ = message.print();
+            return if message.use_stderr() {
+                USAGE.into()
+            } else {
+                ExitCode::SUCCESS
+            };
+        }
+    };
+    match carry_out(args.verb) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            say_error(&failure);
+            failure.exit_code().into()
+        }
+    }
+}
+
+fn carry_out(verb: Verb) -> Result<u8, Failure> {
+    match verb {
+        Verb::Run(run) => run::run(&run),
+        Verb::Members(query) => client::ask("members", query.json, &query.place),
+        Verb::Status(query) => client::ask("status", query.json, &query.place),
+        Verb::Leave(place) => client::ask("leave", false, &place),
+        Verb::Keygen { file } => keygen(file.as_deref()),
+    }
+}
+
+fn keygen(file: Option<&Path>) -> Result<u8, Failure> {
+    let key = relevo_node::new_key().map_err(Failure::Key)?;
+    match file {
+        Some(path) => relevo_node::create_key_file(path, &key).map_err(Failure::Key)?,
+        None => say(&relevo_node::key_to_hex(&key)),
+    }
+    Ok(0)
+}
+
+/// Prints a line for people; a reader that has gone is no reason to end.
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Prints what went wrong.
+fn say_error(failure: &Failure) {
+    let _ = writeln!(std::io::stderr().lock(), "relevo: {failure}");
+}

@@ -1,0 +1,187 @@
+//! What the control socket tells, as text and as JSON.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use relevo_node::{Member, MemberState, Node, Role};
+use serde::Serialize;
+
+/// A member in JSON.
+#[derive(Serialize)]
+struct MemberView {
+    name: String,
+    address: String,
+    state: &'static str,
+    role: &'static str,
+    incarnation: u32,
+    /// Milliseconds since it was last heard.
+    heard_ms: u128,
+    is_self: bool,
+}
+
+/// A status in JSON.
+#[derive(Serialize)]
+struct StatusView {
+    name: String,
+    cluster: String,
+    address: String,
+    role: &'static str,
+    ready: bool,
+    sealed: bool,
+    uptime_seconds: u64,
+    members: usize,
+    backups: u8,
+    sessions_held: u32,
+    sessions_ended: u32,
+    sessions_limit: u32,
+    pages_used: u32,
+    pages_limit: u32,
+    page_size: usize,
+    counters: BTreeMap<&'static str, u64>,
+}
+
+/// The members as a table.
+pub(crate) fn members(node: &Node) -> String {
+    let members: Vec<_> = views(node);
+    let width = |cell: fn(&MemberView) -> &str, title: &str| {
+        members
+            .iter()
+            .map(|member| cell(member).chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(title.len())
+    };
+    let (name, address) = (width(|m| &m.name, "NAME"), width(|m| &m.address, "ADDRESS"));
+    let mut text = format!(
+        "{:name$}  {:address$}  {:7}  {:11}  {:>11}  HEARD\n",
+        "NAME", "ADDRESS", "STATE", "ROLE", "INCARNATION"
+    );
+    for member in &members {
+        let heard = match member.is_self {
+            true => "this node".to_owned(),
+            false => format!(
+                "{}.{:03} s ago",
+                member.heard_ms / 1_000,
+                member.heard_ms % 1_000
+            ),
+        };
+        // Writing to a string can't fail.
+        let _ = writeln!(
+            text,
+            "{:name$}  {:address$}  {:7}  {:11}  {:>11}  {heard}",
+            member.name, member.address, member.state, member.role, member.incarnation
+        );
+    }
+    text
+}
+
+/// The members as a JSON array.
+pub(crate) fn members_json(node: &Node) -> String {
+    to_json(&views(node))
+}
+
+/// The status, a line for each value.
+pub(crate) fn status(node: &Node) -> String {
+    let view = StatusView::new(node);
+    let StatusView {
+        name,
+        cluster,
+        address,
+        role,
+        uptime_seconds,
+        backups,
+        ..
+    } = &view;
+    let mut text = format!(
+        "node      {name} ({role}) at {address}, cluster {cluster}, {}\n\
+         ready     {}\n\
+         uptime    {uptime_seconds} s\n\
+         members   {} alive, {backups} backups wanted\n\
+         sessions  {} held, {} ended and remembered, of {}\n\
+         pages     {} used, of {} ({} bytes each)\n",
+        if view.sealed { "sealed" } else { "not sealed" },
+        if view.ready {
+            "yes"
+        } else {
+            "no: too few members for all backups"
+        },
+        view.members,
+        view.sessions_held,
+        view.sessions_ended,
+        view.sessions_limit,
+        view.pages_used,
+        view.pages_limit,
+        view.page_size,
+    );
+    for (counter, value) in &view.counters {
+        let _ = writeln!(text, "{counter} {value}");
+    }
+    text
+}
+
+/// The status as a JSON object.
+pub(crate) fn status_json(node: &Node) -> String {
+    to_json(&StatusView::new(node))
+}
+
+/// A role as a word.
+pub(crate) const fn role(role: Role) -> &'static str {
+    match role {
+        Role::Application => "application",
+        Role::Replica => "replica",
+    }
+}
+
+fn views(node: &Node) -> Vec<MemberView> {
+    let mut members = node.members();
+    members.sort_by(|one, other| one.name.cmp(&other.name));
+    members.into_iter().map(MemberView::new).collect()
+}
+
+impl MemberView {
+    fn new(member: Member) -> Self {
+        Self {
+            name: member.name,
+            address: member.address.to_string(),
+            state: match member.state {
+                MemberState::Alive => "alive",
+                MemberState::Suspect => "suspect",
+                MemberState::Dead => "dead",
+                MemberState::Left => "left",
+            },
+            role: role(member.role),
+            incarnation: member.incarnation,
+            heard_ms: member.heard.as_millis(),
+            is_self: member.is_self,
+        }
+    }
+}
+
+impl StatusView {
+    fn new(node: &Node) -> Self {
+        let status = node.status();
+        Self {
+            ready: status.is_ready(),
+            name: status.name,
+            cluster: status.cluster,
+            address: status.address.to_string(),
+            role: role(status.role),
+            sealed: status.sealed,
+            uptime_seconds: status.uptime.as_secs(),
+            members: status.members,
+            backups: status.backups,
+            sessions_held: status.sessions_held,
+            sessions_ended: status.sessions_ended,
+            sessions_limit: status.sessions_limit,
+            pages_used: status.pages_used,
+            pages_limit: status.pages_limit,
+            page_size: status.page_size,
+            counters: status.counters.into_iter().collect(),
+        }
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    // It fails for maps without text keys and for types that refuse; there are none here.
+    serde_json::to_string_pretty(value).map_or_else(|cause| cause.to_string(), |text| text + "\n")
+}

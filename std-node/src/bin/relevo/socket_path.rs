@@ -1,0 +1,123 @@
+//! Where a node's control socket is, in a folder that belongs to the user alone.
+
+use std::fmt;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use rustix::process::geteuid;
+
+/// The end of a control socket's name.
+const SUFFIX: &str = "sock";
+
+/// The socket of the node `name`, in the user's folder, which is made if it isn't there.
+pub(crate) fn of_node(name: &str) -> Result<PathBuf, PathError> {
+    let folder = folder();
+    let failed = |cause| PathError::Folder {
+        folder: folder.clone(),
+        cause,
+    };
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(failed)?;
+    check(&folder)?;
+    // A name is any text, and a file name isn't.
+    let file = name.replace(['/', '\0'], "_");
+    Ok(folder.join(format!("{file}.{SUFFIX}")))
+}
+
+/// The socket of the only node that runs for this user.
+pub(crate) fn of_only_node() -> Result<PathBuf, PathError> {
+    let folder = folder();
+    let mut sockets = match fs::read_dir(&folder) {
+        Ok(entries) => {
+            check(&folder)?;
+            let paths = entries.flatten().map(|entry| entry.path());
+            paths
+                .filter(|path| path.extension().is_some_and(|end| end == SUFFIX))
+                .collect()
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(cause) => return Err(PathError::Folder { folder, cause }),
+    };
+    match (sockets.pop(), sockets.len()) {
+        (Some(socket), 0) => Ok(socket),
+        (None, _) => Err(PathError::NoNode { folder }),
+        (Some(_), others) => Err(PathError::Ambiguous {
+            folder,
+            count: others + 1,
+        }),
+    }
+}
+
+fn folder() -> PathBuf {
+    let uid = geteuid();
+    match std::env::var_os("XDG_RUNTIME_DIR") {
+        Some(runtime) if !runtime.is_empty() => Path::new(&runtime).join("relevo"),
+        _ if uid.is_root() => PathBuf::from("/run/relevo"),
+        _ => PathBuf::from(format!("/tmp/relevo-{}", uid.as_raw())),
+    }
+}
+
+/// Refuses a folder in which somebody else could have put a socket: in `/tmp` anybody may have
+/// made it first, or a link to it.
+fn check(folder: &Path) -> Result<(), PathError> {
+    let failed = |cause| PathError::Folder {
+        folder: folder.to_owned(),
+        cause,
+    };
+    let metadata = fs::symlink_metadata(folder).map_err(failed)?;
+    let ours = metadata.is_dir() && metadata.uid() == geteuid().as_raw();
+    if ours && metadata.mode() & 0o022 == 0 {
+        Ok(())
+    } else {
+        Err(PathError::Shared {
+            folder: folder.to_owned(),
+        })
+    }
+}
+
+/// Why there is no path.
+#[derive(Debug)]
+pub(crate) enum PathError {
+    /// Several nodes run.
+    Ambiguous { folder: PathBuf, count: usize },
+    /// The folder can't be made or read.
+    Folder { folder: PathBuf, cause: io::Error },
+    /// No node runs.
+    NoNode { folder: PathBuf },
+    /// Others may write to the folder.
+    Shared { folder: PathBuf },
+}
+
+impl fmt::Display for PathError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ambiguous { folder, count } => write!(
+                f,
+                "{count} nodes have a control socket in {}; name one with --control PATH",
+                folder.display()
+            ),
+            Self::Folder { folder, cause } => write!(
+                f,
+                "folder {} of control sockets: {cause}; name a socket with --control PATH",
+                folder.display()
+            ),
+            Self::NoNode { folder } => write!(
+                f,
+                "no node runs: no control socket in {}; start one with `relevo run`, or name \
+                 its socket with --control PATH",
+                folder.display()
+            ),
+            Self::Shared { folder } => write!(
+                f,
+                "folder {} of control sockets: not this user's alone; remove it, or name a socket \
+                 elsewhere with --control PATH",
+                folder.display()
+            ),
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Why a call failed. Each says what was wrong, where, and what to do.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+/// Why a node could not be opened. Nothing of it is left behind.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The address is no single host's, so others could not answer to it.
+    Address {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// No socket could be bound.
+    Bind {
+        /// The first address tried.
+        address: SocketAddr,
+        /// The last port tried.
+        last_port: u16,
+        /// What the system said of the last one.
+        cause: io::Error,
+    },
+    /// A setting that the core can't use.
+    Config(relevo_core::ConfigError),
+    /// The system gave no random bytes.
+    Entropy(io::Error),
+    /// The group of discovery is no multicast address with a port.
+    Group {
+        /// The group asked for.
+        group: SocketAddrV4,
+    },
+    /// There is not so much memory.
+    Memory {
+        /// Bytes that could not be had in one piece.
+        bytes: usize,
+    },
+    /// The group of discovery could not be joined.
+    Multicast {
+        /// The group asked for.
+        group: SocketAddrV4,
+        /// The address of the interface.
+        interface: Ipv4Addr,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// Discovery is by IPv4 multicast and the node's address is IPv6.
+    MulticastV6 {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+    /// The thread or its wake-up could not be made.
+    Thread(io::Error),
+    /// Without a key anybody who reaches the address could read and write sessions.
+    Unsealed {
+        /// The address asked for.
+        address: SocketAddr,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { address } => write!(
+                f,
+                "address {address}: others can't answer to it; name the address of one interface"
+            ),
+            Self::Bind {
+                address,
+                last_port,
+                cause,
+            } => bind_failed(f, *address, *last_port, cause),
+            Self::Config(cause) => cause.fmt(f),
+            Self::Entropy(cause) => write!(f, "no random bytes for the boot id: {cause}"),
+            Self::Group { group } => write!(
+                f,
+                "multicast group {group}: not a group; name one of 224.0.0.0 to \
+                 239.255.255.255 and a port, or turn multicast off and give seeds"
+            ),
+            Self::Memory { bytes } => write!(
+                f,
+                "memory: {bytes} bytes in one piece can't be had; lower `memory` or `sessions`"
+            ),
+            Self::Multicast {
+                group,
+                interface,
+                cause,
+            } => write!(
+                f,
+                "multicast group {group}: can't be joined on {interface}: {cause}; name the \
+                 interface's address with `bind`, or turn multicast off and give seeds"
+            ),
+            Self::MulticastV6 { address } => write!(
+                f,
+                "address {address}: multicast discovery needs an IPv4 address; turn multicast \
+                 off and give seeds"
+            ),
+            Self::Thread(cause) => write!(f, "the I/O thread can't be started: {cause}"),
+            Self::Unsealed { address } => write!(
+                f,
+                "address {address}: not loopback, and there is no cluster key; write one with \
+                 `relevo keygen FILE`, give the same file to every node, or allow `insecure`"
+            ),
+        }
+    }
+}
+
+fn bind_failed(
+    f: &mut fmt::Formatter<'_>,
+    address: SocketAddr,
+    last_port: u16,
+    cause: &io::Error,
+) -> fmt::Result {
+    let cure = match cause.kind() {
+        io::ErrorKind::AddrInUse => "choose another port or raise autoBind",
+        io::ErrorKind::AddrNotAvailable => "name an address that this machine has",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023",
+        _ => "choose another address",
+    };
+    write!(f, "address {address}")?;
+    if last_port != address.port() {
+        write!(f, " to port {last_port}")?;
+    }
+    write!(f, ": can't be bound: {cause}; {cure}")
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Bind { cause, .. }
+            | Self::Entropy(cause)
+            | Self::Multicast { cause, .. }
+            | Self::Thread(cause) => Some(cause),
+            Self::Config(cause) => Some(cause),
+            Self::Address { .. }
+            | Self::Group { .. }
+            | Self::Memory { .. }
+            | Self::MulticastV6 { .. }
+            | Self::Unsealed { .. } => None,
+        }
+    }
+}
+
+/// Why a call on a node failed: the core's refusal `E`, or that the node is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// The node was closed, or has left its cluster. Nothing is known of what was asked.
+    Closed,
+    /// The core refused; nothing changed.
+    Refused(E),
+}
+
+/// Why a commit was not made.
+pub type CommitError = CallError<relevo_core::CommitError>;
+
+/// Why a session could not be asked for.
+pub type FetchError = CallError<relevo_core::FetchError>;
+
+/// Why a session was not ended.
+pub type InvalidateError = CallError<relevo_core::BuryError>;
+
+/// Why a session kept its id.
+pub type RenameError = CallError<relevo_core::BuryError>;
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the node is closed: open another one"),
+            Self::Refused(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl<E: Error> Error for CallError<E> {}

@@ -1,0 +1,130 @@
+//! The I/O thread: sleeps until a datagram, a deadline or a wake-up, and lets the core answer.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use relevo_core::{Duration, Instant};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::io::clock;
+use crate::io::inbox::Inbox;
+use crate::io::seeds::Seeds;
+use crate::shared::Shared;
+
+/// Full batches of input handled before deadlines are looked at all the same.
+const PATIENCE: u32 = 16;
+
+/// What the I/O thread owns.
+pub(crate) struct Driver {
+    shared: Arc<Shared>,
+    unicast: Arc<UdpSocket>,
+    multicast: Option<UdpSocket>,
+    seeds: Seeds,
+    inbox: Inbox,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        unicast: Arc<UdpSocket>,
+        multicast: Option<UdpSocket>,
+        seeds: Seeds,
+    ) -> Self {
+        Self {
+            shared,
+            unicast,
+            multicast,
+            seeds,
+            inbox: Inbox::new(),
+        }
+    }
+
+    /// Serves the sockets until the node is closed.
+    pub(crate) fn run(mut self) {
+        let mut batches = 0;
+        loop {
+            let more = self.receive();
+            batches = if more { batches + 1 } else { 0 };
+            // A peer whose answer waits in the socket must not be judged as silent.
+            let judge = !more || batches >= PATIENCE;
+            if judge {
+                batches = 0;
+            }
+            let Some(deadline) = self.serve(judge) else {
+                return;
+            };
+            if !more {
+                self.sleep(deadline);
+            }
+        }
+    }
+
+    /// Takes a batch of datagrams; whether there may be more.
+    fn receive(&mut self) -> bool {
+        match &self.multicast {
+            Some(multicast) => self.inbox.fill(&[multicast, &self.unicast]),
+            None => self.inbox.fill(&[&self.unicast]),
+        }
+    }
+
+    /// Lets the core handle the batch and, if told to `judge`, its deadlines. Gives the moment
+    /// until which the thread may sleep; `None` once the node is closed.
+    fn serve(&mut self, judge: bool) -> Option<Option<Instant>> {
+        let mut state = self.shared.lock();
+        if state.is_closed() {
+            return None;
+        }
+        state.wake_up();
+        let now = clock::now();
+        let mut received = 0;
+        let seeds = &mut self.seeds;
+        let inbox = &mut self.inbox;
+        state.core(|core| {
+            for (from, datagram) in inbox.datagrams() {
+                received += 1;
+                core.handle_datagram(now, from, datagram);
+            }
+            if judge {
+                core.handle_timeout(now);
+                seeds.contact(now, core);
+            }
+        });
+        self.shared
+            .counters
+            .received
+            .fetch_add(received, Ordering::Relaxed);
+        self.shared.flush(state, now);
+        Some(self.shared.lock().plan_sleep(self.seeds.next()))
+    }
+
+    fn sleep(&self, deadline: Option<Instant>) {
+        let timeout = deadline.map(|deadline| to_timespec(deadline.since(clock::now())));
+        // Without a group the unicast socket is polled twice, which does no harm.
+        let multicast = self.multicast.as_ref().unwrap_or(&self.unicast);
+        let mut descriptors = [
+            PollFd::new(&self.shared.waker, PollFlags::IN),
+            PollFd::new(&*self.unicast, PollFlags::IN),
+            PollFd::new(multicast, PollFlags::IN),
+        ];
+        // It fails when a signal ends the sleep, and then there is only more to do earlier.
+        let _ = poll(&mut descriptors, timeout.as_ref());
+        self.shared.waker.drain();
+    }
+}
+
+/// Whatever ended the thread, nobody is to wait for it.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+/// Rounded up to the next microsecond, so that the deadline has passed after the sleep.
+fn to_timespec(span: Duration) -> Timespec {
+    let micros = span.as_micros().saturating_add(1);
+    Timespec {
+        tv_sec: i64::try_from(micros / 1_000_000).unwrap_or(i64::MAX),
+        tv_nsec: i64::try_from(micros % 1_000_000 * 1_000).unwrap_or(0),
+    }
+}

@@ -1,0 +1,9 @@
+//! Everything that touches the system: sockets, the thread that serves them, the clock.
+
+pub(crate) mod clock;
+pub(crate) mod driver;
+mod inbox;
+pub(crate) mod seeds;
+pub(crate) mod sockets;
+pub(crate) mod waker;
+pub(crate) mod wire;

@@ -1,0 +1,398 @@
+//! The calls that an application makes.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use relevo_core::storage::PAGE_BYTES;
+use relevo_core::{Commit, Config, Entropy, Instant, Key, Outcome, Role, Ticket};
+use self_cell::MutBorrow;
+
+use crate::core_cell::CoreCell;
+use crate::error::{CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError};
+use crate::event::Event;
+use crate::io::clock;
+use crate::io::driver::Driver;
+use crate::io::seeds::Seeds;
+use crate::io::sockets::Sockets;
+use crate::io::waker::Waker;
+use crate::io::wire::{Counters, Wire};
+use crate::memory::Memory;
+use crate::options::Options;
+use crate::session::{Ack, Change, Confirmed, Session};
+use crate::shared::{Shared, lock};
+use crate::status::{Member, MemberState, Status};
+
+/// A node. Cheap to clone; all clones are the same node. Every call is bounded in time.
+///
+/// Dropping the last clone closes it without a good-bye, as a crash would; see
+/// [`leave`](Self::leave).
+#[derive(Clone)]
+pub struct Node {
+    handle: Arc<Handle>,
+}
+
+/// What the clones have in common. Ends the I/O thread when it is dropped.
+struct Handle {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    identity: Identity,
+}
+
+/// What doesn't change while a node runs.
+struct Identity {
+    name: String,
+    cluster: String,
+    address: SocketAddr,
+    role: Role,
+    sealed: bool,
+    backups: u8,
+    opened: Instant,
+    /// How long a caller waits for a session.
+    fetch_bound: Duration,
+    /// How long a caller waits for copies.
+    ack_bound: Duration,
+}
+
+/// How much longer than the core a caller waits before it gives up on the I/O thread.
+const MARGIN: Duration = Duration::from_millis(500);
+
+impl Node {
+    /// Binds the sockets, starts the thread and begins discovery. Never waits for peers.
+    ///
+    /// # Errors
+    /// A setting can't be used, or the system refuses a socket, memory or a thread.
+    pub fn open(options: Options) -> Result<Self, OpenError> {
+        let sockets = Sockets::open(&options)?;
+        let identity = Identity::new(&options, sockets.address);
+        let core = new_core(&options, &identity)?;
+        let unicast = Arc::new(sockets.unicast);
+        let counters = Arc::new(Counters::default());
+        let group = options.multicast.as_ref().map(|multicast| multicast.group);
+        let wire = Wire::new(
+            Arc::clone(&unicast),
+            group,
+            options.datagram,
+            Arc::clone(&counters),
+        );
+        let waker = Waker::new().map_err(OpenError::Thread)?;
+        let shared = Arc::new(Shared::new(core, wire, waker, counters));
+        let seeds = Seeds::new(options.seeds, identity.address, identity.opened);
+        let driver = Driver::new(Arc::clone(&shared), unicast, sockets.multicast, seeds);
+        let thread = thread::Builder::new()
+            .name("relevo-io".to_owned())
+            .spawn(|| driver.run())
+            .map_err(OpenError::Thread)?;
+        log::debug!(
+            "node {} of {} at {}",
+            identity.name,
+            identity.cluster,
+            identity.address
+        );
+        let handle = Handle {
+            shared,
+            thread: Mutex::new(Some(thread)),
+            identity,
+        };
+        Ok(Self {
+            handle: Arc::new(handle),
+        })
+    }
+
+    /// Applies `changes` together, sends them, and waits as `ack` says, at most
+    /// [`Options::ack_timeout`]. An empty list writes the header only (a takeover or a new
+    /// session). Creates the session if it doesn't exist. `max_inactive` is in seconds; 0: never.
+    ///
+    /// # Errors
+    /// The node is closed, or the core refused the commit; nothing changed.
+    pub fn commit(
+        &self,
+        key: Key<'_>,
+        changes: &[Change<'_>],
+        max_inactive: u32,
+        ack: Ack,
+    ) -> Result<Confirmed, CommitError> {
+        let commit = Commit {
+            changes,
+            max_inactive,
+            ack,
+        };
+        let bound = self.handle.identity.ack_bound;
+        self.ask(
+            bound,
+            |core, now| core.commit(now, key, &commit),
+            |_, outcome| outcome.into(),
+        )
+    }
+
+    /// Makes this node the session's home and returns the newest contents that its live holders
+    /// know, within [`Options::fetch_timeout`]. `hint`: the route suffix of the id. `None`: no
+    /// such session.
+    ///
+    /// # Errors
+    /// The node is closed, or the core refused to ask.
+    pub fn fetch(&self, key: Key<'_>, hint: Option<&str>) -> Result<Option<Session>, FetchError> {
+        let bound = self.handle.identity.fetch_bound;
+        let take = |core: &relevo_core::Node<'_>, outcome: Outcome| {
+            let mut session = Session::copy(&core.read(key)?, clock::now());
+            session.maybe_stale = outcome.maybe_stale;
+            Some(session)
+        };
+        self.ask(bound, |core, now| core.fetch(now, key, hint), take)
+    }
+
+    /// Ends the session everywhere; waits for all live holders, at most
+    /// [`Options::ack_timeout`], and goes on in the background.
+    ///
+    /// # Errors
+    /// The node is closed, or has no room to note the end of a session it doesn't hold.
+    pub fn invalidate(&self, key: Key<'_>) -> Result<Confirmed, InvalidateError> {
+        let bound = self.handle.identity.ack_bound;
+        self.ask(
+            bound,
+            |core, now| core.invalidate(now, key),
+            |_, outcome| outcome.into(),
+        )
+    }
+
+    /// Gives the session the new id `id` as one unit; the old id is dead.
+    ///
+    /// # Errors
+    /// The node is closed, or the core refused; the session keeps its id.
+    pub fn rename(&self, key: Key<'_>, id: &[u8]) -> Result<Confirmed, RenameError> {
+        let bound = self.handle.identity.ack_bound;
+        self.ask(
+            bound,
+            |core, now| core.rename(now, key, id, Ack::All),
+            |_, outcome| outcome.into(),
+        )
+    }
+
+    /// Notes a use of the session without a change.
+    pub fn touch(&self, key: Key<'_>) {
+        let mut state = self.handle.shared.lock();
+        let now = clock::now();
+        state.core(|core| core.touch(now, key));
+        self.handle.shared.flush(state, now);
+    }
+
+    /// Whether this node is the session's owner and may serve it without asking.
+    #[must_use]
+    pub fn owns(&self, key: Key<'_>) -> bool {
+        self.handle
+            .shared
+            .lock()
+            .core(|core| core.owns(clock::now(), key))
+    }
+
+    /// The session as this node holds it, without asking anyone.
+    #[must_use]
+    pub fn get(&self, key: Key<'_>) -> Option<Session> {
+        let mut state = self.handle.shared.lock();
+        state.core(|core| {
+            core.read(key)
+                .map(|record| Session::copy(&record, clock::now()))
+        })
+    }
+
+    /// The next event, waited for at most `timeout`; zero only looks. Each event is given to one
+    /// caller. `None` without waiting once the node is closed and all events are taken.
+    #[must_use]
+    pub fn next_event(&self, timeout: Duration) -> Option<Event> {
+        self.handle.shared.events.next(timeout)
+    }
+
+    /// All nodes that this one knows, itself included.
+    #[must_use]
+    pub fn members(&self) -> Vec<Member> {
+        let now = clock::now();
+        let mut state = self.handle.shared.lock();
+        state.core(|core| {
+            core.members()
+                .map(|member| Member::copy(&member, now))
+                .collect()
+        })
+    }
+
+    /// How this node is.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let identity = &self.handle.identity;
+        let alive = |member: &relevo_core::Member<'_>| member.state == MemberState::Alive;
+        let (members, usage, mut counters) = self.handle.shared.lock().core(|core| {
+            let counters: Vec<_> = core.stats().iter().collect();
+            (core.members().filter(alive).count(), core.usage(), counters)
+        });
+        counters.extend(self.handle.shared.counters.iter());
+        Status {
+            name: identity.name.clone(),
+            cluster: identity.cluster.clone(),
+            address: identity.address,
+            role: identity.role,
+            sealed: identity.sealed,
+            uptime: clock::from_core(clock::now().since(identity.opened)),
+            members,
+            backups: identity.backups,
+            sessions_held: usage.sessions,
+            sessions_ended: usage.tombstones,
+            sessions_limit: usage.session_capacity,
+            pages_used: usage.pages,
+            pages_limit: usage.page_capacity,
+            page_size: PAGE_BYTES,
+            counters,
+        }
+    }
+
+    /// This node's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.handle.identity.name
+    }
+
+    /// The bound address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.handle.identity.address
+    }
+
+    /// Whether the node was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.handle.shared.lock().is_closed()
+    }
+
+    /// Says good-bye, waits at most `timeout` for the others to know, and closes the node: its
+    /// thread has ended and its port is free afterwards. Calls on a closed node fail. Whether the
+    /// others knew in time.
+    pub fn leave(&self, timeout: Duration) -> bool {
+        let mut state = self.handle.shared.lock();
+        if state.is_closed() {
+            return false;
+        }
+        let now = clock::now();
+        let ticket = state.core(|core| core.leave(now));
+        self.handle.shared.flush(state, now);
+        let met = self
+            .handle
+            .shared
+            .wait(ticket, timeout, |_, outcome| outcome.met);
+        self.handle.close();
+        met.unwrap_or(false)
+    }
+
+    /// Starts something in the core, sends what it made, and waits for the outcome, of which
+    /// `take` makes the answer.
+    fn ask<T, E>(
+        &self,
+        bound: Duration,
+        start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket, E>,
+        take: impl FnOnce(&relevo_core::Node<'_>, Outcome) -> T,
+    ) -> Result<T, CallError<E>> {
+        let shared = &self.handle.shared;
+        let mut state = shared.lock();
+        if state.is_closed() {
+            return Err(CallError::Closed);
+        }
+        let now = clock::now();
+        let ticket = state
+            .core(|core| start(core, now))
+            .map_err(CallError::Refused)?;
+        if let Some(outcome) = state.outcome(ticket) {
+            let answer = state.core(|core| take(core, outcome));
+            shared.flush(state, now);
+            return Ok(answer);
+        }
+        shared.flush(state, now);
+        shared.wait(ticket, bound, take).ok_or(CallError::Closed)
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("name", &self.name())
+            .field("address", &self.address())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handle {
+    /// Ends the waiting and the I/O thread; afterwards the sockets are closed.
+    fn close(&self) {
+        self.shared.close();
+        if let Some(thread) = lock(&self.thread).take() {
+            // It fails if the thread panicked, and then it has ended too.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Identity {
+    fn new(options: &Options, address: SocketAddr) -> Self {
+        let name = if options.name.is_empty() {
+            address.to_string()
+        } else {
+            options.name.clone()
+        };
+        Self {
+            name,
+            cluster: options.cluster.clone(),
+            address,
+            role: options.role,
+            sealed: options.key.is_some(),
+            backups: options.backups,
+            opened: clock::now(),
+            fetch_bound: options.fetch_timeout.saturating_add(MARGIN),
+            ack_bound: options.ack_timeout.saturating_add(MARGIN),
+        }
+    }
+}
+
+/// The core of a node in memory of its own.
+fn new_core(options: &Options, identity: &Identity) -> Result<CoreCell, OpenError> {
+    let config = Config {
+        role: options.role,
+        capacity: options.capacity,
+        frequency: clock::to_core(options.frequency),
+        drop_time: clock::to_core(options.drop_time),
+        backups: options.backups,
+        datagram: options.datagram,
+        fetch_timeout: clock::to_core(options.fetch_timeout),
+        ack_timeout: clock::to_core(options.ack_timeout),
+        beacon: options.multicast.is_some(),
+        ..Config::new(&identity.cluster, &identity.name, identity.address)
+    };
+    config.check().map_err(OpenError::Config)?;
+    let entropy = new_entropy()?;
+    let memory = Memory::allocate(options, config.max_value)?;
+    CoreCell::try_new(MutBorrow::new(memory), |memory| {
+        let storage = memory.borrow_mut().lend();
+        relevo_core::Node::new(
+            identity.opened,
+            &config,
+            &entropy,
+            options.key.as_ref(),
+            storage,
+        )
+    })
+    .map_err(OpenError::Config)
+}
+
+fn new_entropy() -> Result<Entropy, OpenError> {
+    let mut entropy = Entropy {
+        boot: [0; 16],
+        seed: [0; 16],
+    };
+    getrandom::fill(&mut entropy.boot)
+        .and_then(|()| getrandom::fill(&mut entropy.seed))
+        .map_err(|cause| OpenError::Entropy(cause.into()))?;
+    Ok(entropy)
+}

@@ -1,0 +1,141 @@
+//! What a node is told at its start.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::time::Duration;
+
+use relevo_core::Role;
+
+/// What a node needs to start. Times follow Tomcat's names and defaults.
+///
+/// Cluster, `frequency`, `drop_time`, `backups`, `datagram`, the key and the multicast group must
+/// be the same on every node.
+#[derive(Clone)]
+pub struct Options {
+    /// Cluster name; nodes of other names are refused. Default `relevo`.
+    pub cluster: String,
+    /// This node's name, unique in the cluster, at most 64 bytes; of a Tomcat its jvmRoute.
+    /// Empty, the default: `host:port` of the bound address.
+    pub name: String,
+    /// Address to bind and announce. Port 0 takes any free one. Default 127.0.0.1:4000.
+    pub address: SocketAddr,
+    /// How many ports above `address.port()` to try if it is taken (Tomcat's autoBind).
+    /// Default 100.
+    pub auto_bind: u16,
+    /// Multicast discovery, the default, or `None` for seeds alone.
+    pub multicast: Option<Multicast>,
+    /// Addresses to contact until a member answers there. Default none.
+    pub seeds: Vec<SocketAddr>,
+    /// Probe period. Default 500 ms.
+    pub frequency: Duration,
+    /// Time from a crash to the member's removal. Default 3 s.
+    pub drop_time: Duration,
+    /// Whether an application runs here, the default, or the node only keeps copies.
+    pub role: Role,
+    /// Copies beside the home's own, at most 7. Default 1.
+    pub backups: u8,
+    /// Capacity class: weight in placement, 1 to 255. Default 16.
+    pub capacity: u8,
+    /// Bytes for sessions' contents: names, values and what finds them. Default 64 MiB. The
+    /// sessions themselves and the node's tables come on top.
+    pub memory: usize,
+    /// Sessions this node may hold, ended ones that it must remember included. Default 65,536.
+    pub sessions: usize,
+    /// The cluster key of 32 bytes; `None`, the default, runs unsealed, on loopback only.
+    pub key: Option<[u8; 32]>,
+    /// Allow an address other than loopback without a key. Default no.
+    pub insecure: bool,
+    /// UDP payload a datagram may have, in bytes. Default 1,232.
+    pub datagram: usize,
+    /// Bound on asking others for a session. Default 250 ms.
+    pub fetch_timeout: Duration,
+    /// Bound on waiting for copies, of a commit or an invalidation. Default 3 s.
+    pub ack_timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            cluster: "relevo".to_owned(),
+            name: String::new(),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 4_000)),
+            auto_bind: 100,
+            multicast: Some(Multicast::default()),
+            seeds: Vec::new(),
+            frequency: Duration::from_millis(500),
+            drop_time: Duration::from_secs(3),
+            role: Role::Application,
+            backups: 1,
+            capacity: 16,
+            memory: 64 << 20,
+            sessions: 65_536,
+            key: None,
+            insecure: false,
+            datagram: 1_232,
+            fetch_timeout: Duration::from_millis(250),
+            ack_timeout: Duration::from_secs(3),
+        }
+    }
+}
+
+/// Shows whether there is a key, never the key.
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("cluster", &self.cluster)
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .field("auto_bind", &self.auto_bind)
+            .field("multicast", &self.multicast)
+            .field("seeds", &self.seeds)
+            .field("frequency", &self.frequency)
+            .field("drop_time", &self.drop_time)
+            .field("role", &self.role)
+            .field("backups", &self.backups)
+            .field("capacity", &self.capacity)
+            .field("memory", &self.memory)
+            .field("sessions", &self.sessions)
+            .field("key", &self.key.map(|_| "…"))
+            .field("insecure", &self.insecure)
+            .field("datagram", &self.datagram)
+            .field("fetch_timeout", &self.fetch_timeout)
+            .field("ack_timeout", &self.ack_timeout)
+            .finish()
+    }
+}
+
+/// Multicast discovery (Tomcat's McastService).
+#[derive(Clone, Debug)]
+pub struct Multicast {
+    /// Group and port. Default 228.0.0.4:45564.
+    pub group: SocketAddrV4,
+    /// Address of the interface to use; `None`, the default: that of [`Options::address`].
+    pub bind: Option<Ipv4Addr>,
+    /// Time to live, in hops; `None`, the default: the system's.
+    pub ttl: Option<u8>,
+}
+
+impl Default for Multicast {
+    fn default() -> Self {
+        Self {
+            group: SocketAddrV4::new(Ipv4Addr::new(228, 0, 0, 4), 45_564),
+            bind: None,
+            ttl: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_never_shown() {
+        let options = Options {
+            key: Some([7; 32]),
+            ..Options::default()
+        };
+        let shown = format!("{options:?}");
+        assert!(shown.contains("key: Some(\"…\")"), "{shown}");
+        assert!(!shown.contains("7, 7"), "{shown}");
+    }
+}

@@ -1,0 +1,70 @@
+//! Sessions as an application gives and gets them.
+
+use std::time::Duration;
+
+pub use relevo_core::{Ack, Change};
+use relevo_core::{Instant, Outcome, Record};
+
+use crate::io::clock;
+
+/// A session's contents as they are on this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Session {
+    /// Names and values.
+    pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Seconds after which an idle session ends; 0: never.
+    pub max_inactive: u32,
+    /// How long ago the session was last used, as far as this node knows.
+    pub idle: Duration,
+    /// A holder or the former home didn't answer in time: newer changes may exist.
+    pub maybe_stale: bool,
+}
+
+impl Session {
+    pub(crate) fn copy(record: &Record<'_>, now: Instant) -> Self {
+        let attributes = record
+            .attributes()
+            .map(|attribute| {
+                let mut value = vec![0; attribute.len()];
+                attribute.copy_value(&mut value);
+                (
+                    attribute
+                        .name(&mut [0; relevo_core::key::MAX_ATTRIBUTE_NAME])
+                        .to_vec(),
+                    value,
+                )
+            })
+            .collect();
+        Self {
+            attributes,
+            max_inactive: record.max_inactive(),
+            idle: clock::from_core(record.idle(now)),
+            maybe_stale: false,
+        }
+    }
+
+    /// The value of the attribute `name`.
+    #[must_use]
+    pub fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
+        let (_, value) = self.attributes.iter().find(|(other, _)| other == name)?;
+        Some(value)
+    }
+}
+
+/// How far a commit, an invalidation or a rename got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    /// Copies known to exist, this node's included (of an invalidation: nodes that know of it).
+    pub copies: u8,
+    /// Whether what was asked for was met in time.
+    pub met: bool,
+}
+
+impl From<Outcome> for Confirmed {
+    fn from(outcome: Outcome) -> Self {
+        Self {
+            copies: outcome.copies,
+            met: outcome.met,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The core behind a lock: how threads get in, what leaves with them, and how they wait.
+//!
+//! Locks are taken in the order state, wire, events.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use relevo_core::{Instant, Node, Outcome, Progress, Ticket};
+
+use crate::core_cell::CoreCell;
+use crate::event::EventQueue;
+use crate::io::clock;
+use crate::io::waker::Waker;
+use crate::io::wire::{Counters, Wire};
+
+/// What the application's threads and the I/O thread have in common.
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    /// `None` once the node is closed.
+    wire: Mutex<Option<Wire>>,
+    pub(crate) events: EventQueue,
+    pub(crate) waker: Waker,
+    pub(crate) counters: Arc<Counters>,
+}
+
+/// What the lock protects.
+pub(crate) struct State {
+    core: CoreCell,
+    waiters: Vec<Waiter>,
+    /// Until when the I/O thread sleeps if nothing wakes it; `None`: for ever. A moment that has
+    /// passed: it is awake.
+    sleeps_until: Option<Instant>,
+    closed: bool,
+}
+
+/// A thread parked until its ticket is done.
+struct Waiter {
+    ticket: Ticket,
+    thread: Thread,
+}
+
+impl Shared {
+    pub(crate) fn new(core: CoreCell, wire: Wire, waker: Waker, counters: Arc<Counters>) -> Self {
+        let state = State {
+            core,
+            waiters: Vec::new(),
+            sleeps_until: AWAKE,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            wire: Mutex::new(Some(wire)),
+            events: EventQueue::default(),
+            waker,
+            counters,
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// Sends, tells and wakes all that the core has become ready for, from this thread.
+    ///
+    /// The wire is locked before the core is let go, so that datagrams leave in the order in
+    /// which they were made while others already work with the core.
+    pub(crate) fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, now: Instant) {
+        loop {
+            state.core(|core| self.events.take_from(core, now));
+            state.wake_waiters();
+            let mut slot = lock(&self.wire);
+            let Some(wire) = slot.as_mut() else { return };
+            let more = state.core(|core| wire.fill(now, core));
+            let wake = !more && state.wants_earlier_wake_up();
+            drop(state);
+            wire.send();
+            drop(slot);
+            if wake {
+                self.waker.wake();
+            }
+            if !more {
+                return;
+            }
+            state = self.lock();
+        }
+    }
+
+    /// Waits until `ticket` is done, at most `bound`. What `take` makes of the outcome and the
+    /// core is made under the same lock; `None`: the node was closed.
+    pub(crate) fn wait<T>(
+        &self,
+        ticket: Ticket,
+        bound: Duration,
+        take: impl FnOnce(&Node<'_>, Outcome) -> T,
+    ) -> Option<T> {
+        let deadline = clock::now() + clock::to_core(bound);
+        let mut state = self.lock();
+        loop {
+            if let Some(outcome) = state.outcome(ticket) {
+                return Some(state.core(|core| take(core, outcome)));
+            }
+            if state.closed {
+                return None;
+            }
+            let left = clock::from_core(deadline.since(clock::now()));
+            if left.is_zero() {
+                return Some(state.core(|core| {
+                    core.finish(ticket);
+                    take(core, UNKNOWN)
+                }));
+            }
+            state.waiters.push(Waiter {
+                ticket,
+                thread: thread::current(),
+            });
+            drop(state);
+            thread::park_timeout(left);
+            state = self.lock();
+            state.waiters.retain(|waiter| waiter.ticket != ticket);
+        }
+    }
+
+    /// Ends all waiting and closes the sending socket. The I/O thread ends by itself.
+    pub(crate) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        for waiter in state.waiters.drain(..) {
+            waiter.thread.unpark();
+        }
+        drop(state);
+        *lock(&self.wire) = None;
+        self.events.close();
+        self.waker.wake();
+    }
+}
+
+/// What a caller is told that waited longer than the core allows.
+const UNKNOWN: Outcome = Outcome {
+    copies: 1,
+    met: false,
+    found: false,
+    maybe_stale: true,
+};
+
+/// [`State::sleeps_until`] of a thread that nobody needs to wake.
+const AWAKE: Option<Instant> = Some(Instant::from_micros(0));
+
+impl State {
+    /// Works with the core.
+    pub(crate) fn core<T>(&mut self, work: impl FnOnce(&mut Node<'_>) -> T) -> T {
+        self.core.with_dependent_mut(|_, core| work(core))
+    }
+
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The outcome of `ticket` if it is done, which gives the ticket back.
+    pub(crate) fn outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
+        self.core(|core| match core.progress(ticket) {
+            Progress::Done(outcome) => {
+                core.finish(ticket);
+                Some(outcome)
+            }
+            Progress::Waiting => None,
+        })
+    }
+
+    /// Notes that the I/O thread is awake, and will look at the deadline before it sleeps.
+    pub(crate) const fn wake_up(&mut self) {
+        self.sleeps_until = AWAKE;
+    }
+
+    /// Notes and gives the moment until which the I/O thread may sleep: the core's deadline or
+    /// `other`, whichever is earlier.
+    pub(crate) fn plan_sleep(&mut self, other: Option<Instant>) -> Option<Instant> {
+        let core = self.core(|core| core.poll_timeout());
+        self.sleeps_until = core.into_iter().chain(other).min();
+        self.sleeps_until
+    }
+
+    /// Whether the core's deadline has moved before the end of the I/O thread's sleep. True once
+    /// for each such move.
+    fn wants_earlier_wake_up(&mut self) -> bool {
+        let Some(deadline) = self.core(|core| core.poll_timeout()) else {
+            return false;
+        };
+        if self.sleeps_until.is_some_and(|until| until <= deadline) {
+            return false;
+        }
+        self.sleeps_until = Some(deadline);
+        true
+    }
+
+    fn wake_waiters(&mut self) {
+        let Self { core, waiters, .. } = self;
+        core.with_dependent(|_, core| {
+            waiters.retain(|waiter| {
+                let waits = matches!(core.progress(waiter.ticket), Progress::Waiting);
+                if !waits {
+                    waiter.thread.unpark();
+                }
+                waits
+            });
+        });
+    }
+}
+
+/// Locks even if another thread panicked with the lock: the data is whole after every call.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,90 @@
+//! What a node says about itself and its cluster.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use relevo_core::MemberState;
+use relevo_core::{Instant, Role};
+
+use crate::io::clock;
+
+/// A node of the cluster as this node sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its name, unique in the cluster.
+    pub name: String,
+    /// Where it is reached.
+    pub address: SocketAddr,
+    /// Whether it answers.
+    pub state: MemberState,
+    /// What it is for.
+    pub role: Role,
+    /// How often it started or refuted its death.
+    pub incarnation: u32,
+    /// How long ago it was last heard; zero of this node itself.
+    pub heard: Duration,
+    /// Whether it is this node.
+    pub is_self: bool,
+}
+
+impl Member {
+    pub(crate) fn copy(member: &relevo_core::Member<'_>, now: Instant) -> Self {
+        let heard = if member.is_self {
+            Duration::ZERO
+        } else {
+            clock::from_core(now.since(member.heard))
+        };
+        Self {
+            name: member.name.to_owned(),
+            address: member.address,
+            state: member.state,
+            role: member.role,
+            incarnation: member.incarnation,
+            heard,
+            is_self: member.is_self,
+        }
+    }
+}
+
+/// How a node is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// This node's name.
+    pub name: String,
+    /// Its cluster's name.
+    pub cluster: String,
+    /// The bound address.
+    pub address: SocketAddr,
+    /// What it is for.
+    pub role: Role,
+    /// Whether datagrams are sealed with a cluster key.
+    pub sealed: bool,
+    /// How long ago it was opened.
+    pub uptime: Duration,
+    /// Members that answer, this node included.
+    pub members: usize,
+    /// Copies beside the home's own that each session is to have.
+    pub backups: u8,
+    /// Live sessions of which this node has a copy, as home or as backup.
+    pub sessions_held: u32,
+    /// Ended sessions that are remembered so that they stay dead.
+    pub sessions_ended: u32,
+    /// Slots for both.
+    pub sessions_limit: u32,
+    /// Pages with names, values and deltas.
+    pub pages_used: u32,
+    /// Pages there are.
+    pub pages_limit: u32,
+    /// Bytes of contents in a page.
+    pub page_size: usize,
+    /// Counts since the node was opened, by name.
+    pub counters: Vec<(&'static str, u64)>,
+}
+
+impl Status {
+    /// Whether every session can have all its backups: there are enough other members.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.members > usize::from(self.backups)
+    }
+}

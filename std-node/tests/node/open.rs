@@ -1,0 +1,271 @@
+//! What can't be opened says so in one line with the cure.
+
+use std::fs::{self, Permissions};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use relevo_node::{KeyFileError, Multicast, Node, OpenError, Options};
+
+/// The error of `options`, whose text has no line break and contains all `parts`.
+fn refused(options: Options, parts: &[&str]) -> OpenError {
+    let error = Node::open(options).unwrap_err();
+    let text = error.to_string();
+    assert!(!text.contains('\n'), "{text}");
+    for part in parts {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    error
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_cure() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let options = Options {
+        address,
+        auto_bind: 0,
+        ..crate::common::options("a")
+    };
+    let error = refused(options, &[&address.to_string(), "in use", "another port"]);
+    assert!(matches!(error, OpenError::Bind { last_port, .. } if last_port == address.port()));
+}
+
+#[test]
+fn the_next_free_port_is_taken() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let node = Node::open(Options {
+        address,
+        auto_bind: 50,
+        ..crate::common::options("a")
+    })
+    .unwrap();
+    let above = node.address().port() - address.port();
+    assert!((1..=50).contains(&above), "{above}");
+}
+
+#[test]
+fn a_port_range_that_is_all_taken_is_named() {
+    // Two neighbouring ports; other programs of the machine may have one, so try a few times.
+    let (first, _second) = (0..100)
+        .find_map(|_| {
+            let first = UdpSocket::bind("127.0.0.1:0").unwrap();
+            let port = first.local_addr().unwrap().port().checked_add(1)?;
+            let second = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+            Some((first, second))
+        })
+        .unwrap();
+    let address = first.local_addr().unwrap();
+    let last = format!("to port {}", address.port() + 1);
+    refused(
+        Options {
+            address,
+            auto_bind: 1,
+            ..crate::common::options("a")
+        },
+        &[&last, "autoBind"],
+    );
+}
+
+#[test]
+fn an_address_of_another_machine_is_named() {
+    let address = SocketAddr::from(([203, 0, 113, 7], 4_000));
+    let options = Options {
+        address,
+        insecure: true,
+        ..crate::common::options("a")
+    };
+    refused(
+        options,
+        &["203.0.113.7:4000", "an address that this machine has"],
+    );
+}
+
+#[test]
+fn without_a_key_only_loopback_is_served() {
+    let address = SocketAddr::from(([203, 0, 113, 7], 4_000));
+    let options = Options {
+        address,
+        ..crate::common::options("a")
+    };
+    let error = refused(options, &["203.0.113.7:4000", "relevo keygen", "insecure"]);
+    assert!(matches!(error, OpenError::Unsealed { .. }));
+}
+
+#[test]
+fn an_address_nobody_can_answer_to_is_refused() {
+    for address in ["0.0.0.0:4000", "[::]:4000", "224.0.0.1:4000"] {
+        let options = Options {
+            address: address.parse().unwrap(),
+            insecure: true,
+            ..crate::common::options("a")
+        };
+        assert!(matches!(
+            refused(options, &[address, "name"]),
+            OpenError::Address { .. }
+        ));
+    }
+}
+
+#[test]
+fn a_group_that_is_none_is_refused() {
+    let group = SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), 45_564);
+    let multicast = Some(Multicast {
+        group,
+        ..Multicast::default()
+    });
+    refused(
+        Options {
+            multicast,
+            ..crate::common::options("a")
+        },
+        &["10.0.0.1:45564", "239.255.255.255"],
+    );
+}
+
+#[test]
+fn a_group_on_an_interface_that_is_not_there_is_refused() {
+    let bind = Some(Ipv4Addr::new(203, 0, 113, 7));
+    let multicast = Some(Multicast {
+        bind,
+        ..Multicast::default()
+    });
+    refused(
+        Options {
+            multicast,
+            ..crate::common::options("a")
+        },
+        &["203.0.113.7", "`bind`", "seeds"],
+    );
+}
+
+#[test]
+fn multicast_needs_an_ipv4_address() {
+    let address = "[::1]:0".parse().unwrap();
+    let multicast = Some(Multicast::default());
+    refused(
+        Options {
+            address,
+            multicast,
+            ..crate::common::options("a")
+        },
+        &["[::1]", "seeds"],
+    );
+}
+
+#[test]
+fn settings_of_the_core_are_named() {
+    refused(
+        Options {
+            backups: 8,
+            ..crate::common::options("a")
+        },
+        &["backups", "7"],
+    );
+    refused(
+        Options {
+            capacity: 0,
+            ..crate::common::options("a")
+        },
+        &["capacity"],
+    );
+    refused(
+        Options {
+            datagram: 100,
+            ..crate::common::options("a")
+        },
+        &["datagram", "512"],
+    );
+    let drop_time = Duration::from_millis(100);
+    refused(
+        Options {
+            drop_time,
+            ..crate::common::options("a")
+        },
+        &["dropTime", "frequency"],
+    );
+    refused(crate::common::options(&"x".repeat(65)), &["name", "64"]);
+}
+
+#[test]
+fn memory_that_is_not_there_is_an_error() {
+    let options = Options {
+        memory: usize::MAX,
+        ..crate::common::options("a")
+    };
+    assert!(matches!(
+        refused(options, &["memory", "lower"]),
+        OpenError::Memory { .. }
+    ));
+}
+
+#[test]
+fn a_refused_node_leaves_no_socket_behind() {
+    let probe = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = probe.local_addr().unwrap();
+    drop(probe);
+    let bad = Options {
+        address,
+        auto_bind: 0,
+        backups: 8,
+        ..crate::common::options("a")
+    };
+    refused(bad, &["backups"]);
+    let good = Options {
+        address,
+        auto_bind: 0,
+        ..crate::common::options("a")
+    };
+    assert_eq!(Node::open(good).unwrap().address(), address);
+}
+
+#[test]
+fn key_files_are_read_back_and_refused_with_the_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let key = relevo_node::new_key().unwrap();
+    relevo_node::create_key_file(&path, &key).unwrap();
+    assert_eq!(relevo_node::read_key_file(&path).unwrap(), key);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    assert!(matches!(
+        relevo_node::create_key_file(&path, &key).unwrap_err(),
+        KeyFileError::Exists { .. }
+    ));
+
+    fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(relevo_node::read_key_file(&path).unwrap(), key);
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+    let text = relevo_node::read_key_file(&path).unwrap_err().to_string();
+    assert!(
+        text.contains("0644") && text.contains("chmod 600"),
+        "{text}"
+    );
+}
+
+#[test]
+fn key_files_of_the_wrong_length_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    fs::write(&path, "abc\n").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let text = relevo_node::read_key_file(&path).unwrap_err().to_string();
+    for part in [
+        "exactly 64",
+        "has 3 bytes",
+        "relevo keygen",
+        &*path.to_string_lossy(),
+    ] {
+        assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    let text = relevo_node::read_key_file(&folder.path().join("none"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        text.contains("none") && text.contains("can't be read"),
+        "{text}"
+    );
+}

@@ -1,0 +1,461 @@
+//! The program `relevo`, as an administrator uses it.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Lines};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use crate::common::{await_event, await_members, key, set};
+use relevo_node::{Ack, Event, Node, Options, Role};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// The program, without what the tester's environment may tell it.
+fn relevo(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_relevo"));
+    command
+        .env_remove("RELEVO_KEY_FILE")
+        .env_remove("RELEVO_CONTROL")
+        .env_remove("RELEVO_LOG")
+        .env("XDG_RUNTIME_DIR", folder)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs the program to its end.
+fn call(folder: &Path, arguments: &[&str]) -> Output {
+    relevo(folder).args(arguments).output().unwrap()
+}
+
+/// The exit code and both outputs of a call.
+fn outcome(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+/// A daemon that is killed with the test.
+struct Daemon {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    ready: String,
+}
+
+impl Daemon {
+    /// Starts a daemon on a free port and waits until it is ready.
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let mut child = relevo(folder)
+            .args([
+                "run",
+                "--bind",
+                "127.0.0.1:0",
+                "--no-multicast",
+                "--memory",
+                "4M",
+            ])
+            .args([
+                "--frequency",
+                "100ms",
+                "--drop-time",
+                "2s",
+                "--sessions",
+                "1000",
+            ])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.next().unwrap().unwrap();
+        assert!(ready.starts_with("relevo: ready: "), "{ready}");
+        Self {
+            child,
+            lines,
+            ready,
+        }
+    }
+
+    /// The address that the ready line tells.
+    fn address(&self) -> std::net::SocketAddr {
+        let (_, rest) = self.ready.split_once(" at ").unwrap();
+        rest.split(',').next().unwrap().parse().unwrap()
+    }
+
+    /// Reads lines until one starts with `wanted`.
+    fn await_line(&mut self, wanted: &str) -> String {
+        self.lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find(|line| line.starts_with(wanted))
+            .unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn folder() -> TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// An application's node that knows `daemon`.
+fn application(daemon: &Daemon) -> Node {
+    Node::open(Options {
+        seeds: vec![daemon.address()],
+        ..crate::common::options("app")
+    })
+    .unwrap()
+}
+
+#[test]
+fn help_and_version_are_told() {
+    let folder = folder();
+    let (code, out, _) = outcome(&call(folder.path(), &["--help"]));
+    assert_eq!(code, Some(0));
+    for word in ["run", "members", "status", "leave", "keygen", "Exit codes"] {
+        assert!(out.contains(word), "{word} is not in: {out}");
+    }
+    let (code, out, _) = outcome(&call(folder.path(), &["--version"]));
+    assert_eq!(
+        (code, out),
+        (Some(0), format!("relevo {}\n", env!("CARGO_PKG_VERSION")))
+    );
+    let (code, out, _) = outcome(&call(folder.path(), &["run", "--help"]));
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("--key-file") && out.contains("RELEVO_KEY_FILE"),
+        "{out}"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_64() {
+    let folder = folder();
+    for arguments in [
+        &[][..],
+        &["fly"],
+        &["run", "--memory", "lots"],
+        &["members", "--xml"],
+    ] {
+        let (code, out, err) = outcome(&call(folder.path(), arguments));
+        assert_eq!((code, out.as_str()), (Some(64), ""), "{arguments:?}: {err}");
+        assert!(!err.is_empty());
+    }
+}
+
+#[test]
+fn keygen_writes_a_key_once() {
+    let folder = folder();
+    let path = folder.path().join("relevo.key");
+    let argument = path.to_str().unwrap();
+    assert_eq!(
+        outcome(&call(folder.path(), &["keygen", argument])).0,
+        Some(0)
+    );
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+    let first = fs::read_to_string(&path).unwrap();
+    assert_eq!(first.len(), 65);
+    relevo_node::read_key_file(&path).unwrap();
+
+    let (code, _, err) = outcome(&call(folder.path(), &["keygen", argument]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("exists and is not overwritten"), "{err}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), first);
+
+    let (code, out, _) = outcome(&call(folder.path(), &["keygen"]));
+    assert_eq!((code, out.trim_end().len()), (Some(0), 64));
+    assert_ne!(out, first);
+}
+
+#[test]
+fn errors_are_one_line_and_1() {
+    let folder = folder();
+    let path = folder.path().join("short.key");
+    fs::write(&path, "abc").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let taken = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let cases: [(&[&str], &str); 5] = [
+        (&["--bind", "203.0.113.7"], "relevo keygen"),
+        (&["--key-file", path.to_str().unwrap()], "exactly 64"),
+        (&["--key-file", "/nowhere/relevo.key"], "can't be read"),
+        (&["--bind", &taken, "--auto-bind", "0"], "in use"),
+        (
+            &["--bind", "127.0.0.1:0", "--seed", "pi:99999"],
+            "seed pi:99999",
+        ),
+    ];
+    for (arguments, wanted) in cases {
+        let arguments = [&["run", "--no-multicast"], arguments].concat();
+        let (code, out, err) = outcome(&call(folder.path(), &arguments));
+        assert_eq!(
+            (code, out.as_str(), err.lines().count()),
+            (Some(1), "", 1),
+            "{err}"
+        );
+        assert!(
+            err.starts_with("relevo: ") && err.contains(wanted),
+            "{wanted} not in: {err}"
+        );
+    }
+}
+
+#[test]
+fn the_key_file_may_come_from_the_environment() {
+    let folder = folder();
+    let output = relevo(folder.path())
+        .env("RELEVO_KEY_FILE", "/nowhere/relevo.key")
+        .args(["run", "--no-multicast"])
+        .output()
+        .unwrap();
+    let (code, _, err) = outcome(&output);
+    assert_eq!(code, Some(1));
+    assert!(err.contains("/nowhere/relevo.key"), "{err}");
+}
+
+#[test]
+fn without_a_daemon_it_is_3() {
+    let folder = folder();
+    for verb in ["members", "status", "leave"] {
+        let (code, out, err) = outcome(&call(folder.path(), &[verb]));
+        assert_eq!((code, out.as_str()), (Some(3), ""), "{err}");
+        assert!(err.contains("relevo run"), "{err}");
+    }
+    let (code, _, err) = outcome(&call(
+        folder.path(),
+        &["status", "--control", "/nowhere.sock"],
+    ));
+    assert_eq!(code, Some(3));
+    assert!(err.contains("/nowhere.sock"), "{err}");
+}
+
+#[test]
+fn a_daemon_tells_its_members_and_status() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    assert!(
+        daemon.ready.contains("node pi (replica) at 127.0.0.1:"),
+        "{}",
+        daemon.ready
+    );
+
+    let (code, out, _) = outcome(&call(folder.path(), &["status", "--json"]));
+    let status: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (code, &status["ready"], &status["members"]),
+        (Some(2), &false.into(), &1.into())
+    );
+
+    let app = application(&daemon);
+    let joined = daemon.await_line("relevo: joined");
+    assert_eq!(
+        joined,
+        format!("relevo: joined: app (application) at {}", app.address())
+    );
+    await_members(&app, 2);
+    assert!(
+        app.commit(key("s"), &[set("n", b"1")], 60, Ack::All)
+            .unwrap()
+            .met
+    );
+
+    let (code, out, _) = outcome(&call(folder.path(), &["status"]));
+    assert_eq!(code, Some(0), "{out}");
+    assert!(
+        out.contains("ready     yes") && out.contains("sessions  1 held"),
+        "{out}"
+    );
+    let (code, out, _) = outcome(&call(folder.path(), &["members"]));
+    assert_eq!((code, out.lines().count()), (Some(0), 3), "{out}");
+    assert!(out.contains("this node"), "{out}");
+    let (_, out, _) = outcome(&call(folder.path(), &["members", "--json"]));
+    let members: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let names: Vec<_> = members
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| &member["name"])
+        .collect();
+    assert_eq!(names, ["app", "pi"]);
+    assert_eq!(members[0]["state"], "alive");
+    assert_eq!(members[1]["is_self"], true);
+    assert_eq!(members[1]["role"], "replica");
+}
+
+#[test]
+fn signals_are_a_good_bye() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let folder = folder();
+        let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+        let app = application(&daemon);
+        await_members(&app, 2);
+        daemon.signal(signal);
+        await_event(
+            &app,
+            "pi leaves",
+            |event| matches!(event, Event::MemberLeft(member) if member.name == "pi"),
+        );
+        assert_eq!(daemon.await_line("relevo: left"), "relevo: left");
+        assert_eq!(daemon.exit_code(), Some(0));
+        assert!(!folder.path().join("relevo/pi.sock").exists());
+    }
+}
+
+#[test]
+fn leave_ends_the_daemon() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &[]);
+    let (code, out, err) = outcome(&call(folder.path(), &["leave"]));
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn a_killed_daemon_is_found_dead_and_starts_again() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let app = application(&daemon);
+    await_members(&app, 2);
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.exit_code(), None);
+    await_event(
+        &app,
+        "pi is down",
+        |event| matches!(event, Event::MemberDown(member) if member.name == "pi"),
+    );
+    // Its socket file is still there and nobody answers.
+    assert_eq!(outcome(&call(folder.path(), &["status"])).0, Some(3));
+    let seed = app.address().to_string();
+    let mut again = Daemon::start(folder.path(), &["--name", "pi", "--seed", &seed]);
+    again.await_line("relevo: joined: app");
+    await_members(&app, 2);
+}
+
+#[test]
+fn a_second_daemon_of_the_name_does_not_take_the_socket() {
+    let folder = folder();
+    let _daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let arguments = [
+        "run",
+        "--name",
+        "pi",
+        "--bind",
+        "127.0.0.1:0",
+        "--no-multicast",
+    ];
+    let (code, _, err) = outcome(&call(folder.path(), &arguments));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("another node answers there"), "{err}");
+    assert_eq!(outcome(&call(folder.path(), &["members"])).0, Some(0));
+}
+
+#[test]
+fn several_daemons_must_be_told_apart() {
+    let folder = folder();
+    let _one = Daemon::start(folder.path(), &["--name", "one"]);
+    let _two = Daemon::start(folder.path(), &["--name", "two"]);
+    let (code, _, err) = outcome(&call(folder.path(), &["members"]));
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("2 nodes") && err.contains("--control"),
+        "{err}"
+    );
+    let socket = folder.path().join("relevo/two.sock");
+    let (code, out, _) = outcome(&call(
+        folder.path(),
+        &["members", "--control", socket.to_str().unwrap()],
+    ));
+    assert_eq!(code, Some(0));
+    assert!(out.contains("two"), "{out}");
+}
+
+#[test]
+fn a_folder_of_sockets_that_others_may_write_is_refused() {
+    let folder = folder();
+    let shared = folder.path().join("relevo");
+    fs::create_dir(&shared).unwrap();
+    fs::set_permissions(&shared, fs::Permissions::from_mode(0o777)).unwrap();
+    let _listener = UnixListener::bind(shared.join("trap.sock")).unwrap();
+    let (code, _, err) = outcome(&call(folder.path(), &["status"]));
+    assert_eq!(code, Some(1));
+    assert!(err.contains("not this user's alone"), "{err}");
+}
+
+/// Set in the process that [`a_killed_home_loses_nothing`] starts: the survivor's address.
+const HOME_OF: &str = "RELEVO_TEST_HOME_OF";
+
+/// Not a test by itself: commits, tells so, and waits to be killed.
+#[test]
+fn home() {
+    let Ok(seed) = std::env::var(HOME_OF) else {
+        return;
+    };
+    let seeds = vec![seed.parse().unwrap()];
+    let node = Node::open(Options {
+        seeds,
+        ..crate::common::options("home")
+    })
+    .unwrap();
+    await_members(&node, 2);
+    for number in 0..100_u8 {
+        let id = format!("session-{number}");
+        let done = node
+            .commit(key(&id), &[set("n", &[number])], 1_800, Ack::All)
+            .unwrap();
+        assert!(done.met, "{done:?}");
+    }
+    println!("\ncommitted");
+    std::thread::park();
+}
+
+#[test]
+fn a_killed_home_loses_nothing() {
+    let survivor = Node::open(Options {
+        role: Role::Application,
+        ..crate::common::options("b")
+    })
+    .unwrap();
+    let mut home = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "process::home", "--nocapture"])
+        .env(HOME_OF, survivor.address().to_string())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(home.stdout.take().unwrap()).lines();
+    assert!(
+        lines.map(Result::unwrap).any(|line| line == "committed"),
+        "the home failed"
+    );
+    home.kill().unwrap();
+    home.wait().unwrap();
+    for number in 0..100_u8 {
+        let session = survivor
+            .fetch(key(&format!("session-{number}")), Some("home"))
+            .unwrap();
+        assert_eq!(
+            session.unwrap().attribute(b"n"),
+            Some(&[number][..]),
+            "{number}"
+        );
+    }
+}
