@@ -65,7 +65,7 @@ pub struct EventSlot {
 /// What [`EventSlot`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
-    Session(SessionEvent, u32, u32),
+    Session(SessionEvent, u32, u16),
     Joined(u16),
     Left(u16),
     Down(u16),

@@ -181,7 +181,7 @@ impl<'m> Node<'m> {
         })
     }
 
-    fn session_of(&self, record: u32, generation: u32) -> Option<SessionId> {
+    fn session_of(&self, record: u32, generation: u16) -> Option<SessionId> {
         let slot = self.records.get(record);
         if slot.generation != generation {
             return None;

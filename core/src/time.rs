@@ -14,6 +14,9 @@ pub struct Instant(u64);
 pub struct Duration(u64);
 
 impl Instant {
+    /// After every other moment.
+    pub const LAST: Self = Self(u64::MAX);
+
     /// The moment `micros` microseconds after the clock's start.
     #[must_use]
     pub const fn from_micros(micros: u64) -> Self {

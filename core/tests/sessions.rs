@@ -188,3 +188,21 @@ fn a_wait_that_cannot_be_met_ends_and_says_how_many_there_are() {
     assert!(!outcome.met);
     assert_eq!(outcome.copies, 1);
 }
+
+#[test]
+fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
+    let now = cluster.now;
+    let ticket = cluster.node("t1").leave(now);
+    assert!(cluster.wait("t1", ticket).met);
+    cluster.kill("t1");
+    cluster.run(Duration::from_millis(300));
+    for name in ["t2", "t3"] {
+        let events = &cluster.hosts[name].events;
+        assert!(events.iter().any(|event| matches!(event, Event::MemberLeft(_))), "{events:?}");
+        assert_eq!(cluster.value(name, "s", "n").unwrap(), b"1", "copies are restored");
+    }
+    let outcome = cluster.fetch("t2", "s", Some("t1"));
+    assert!(outcome.found && !outcome.maybe_stale);
+}

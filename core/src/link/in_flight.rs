@@ -12,7 +12,7 @@ pub struct InFlightSlot {
     pub(crate) sent: Instant,
     /// The record, or [`NIL`] when the packet is done with.
     pub(crate) record: u32,
-    pub(crate) generation: u32,
+    pub(crate) generation: u16,
     pub(crate) peer: u16,
 }
 

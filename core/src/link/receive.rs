@@ -7,7 +7,7 @@ use heapless::Vec;
 use crate::identity;
 use crate::key::Key;
 use crate::link::in_flight::InFlightSlot;
-use crate::link::transfer::{CREDIT, Direction, TransferSlot};
+use crate::link::transfer::{CREDIT, Direction, MAX_PIECES, TransferSlot};
 use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::place::FULL_FOR;
@@ -271,12 +271,24 @@ impl Node<'_> {
         self.refused_record(now, member, record, cause);
     }
 
+    /// A member started anew: what was on its way from or to its former boot is void.
+    pub(crate) fn stop_transfers(&mut self, member: u16) {
+        for slot in self.transfers.iter_mut().filter(|slot| slot.peer == member) {
+            slot.free(&mut self.records.pages);
+        }
+        while let Some(carried) = self.in_flight.take_lost(Instant::LAST, |c| c.peer == member) {
+            self.owe_carried_again(member, carried.record, carried.generation);
+        }
+    }
+
     fn stop_transfer(&mut self, member: u16, record: u32) {
         let is_it = |slot: &&mut TransferSlot| {
             slot.direction == Direction::Outgoing && slot.peer == member && slot.record == record
         };
         if let Some(slot) = self.transfers.iter_mut().find(is_it) {
+            let generation = slot.generation;
             slot.free(&mut self.records.pages);
+            self.owe_carried_again(member, record, generation);
         }
     }
 
@@ -320,7 +332,7 @@ impl Node<'_> {
     }
 
     /// What a lost or half refused packet carried is owed again, in its newest form.
-    pub(crate) fn owe_carried_again(&mut self, member: u16, record: u32, generation: u32) {
+    pub(crate) fn owe_carried_again(&mut self, member: u16, record: u32, generation: u16) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
         if slot.generation == generation && slot.owed & bit != 0 {
@@ -334,30 +346,37 @@ impl Node<'_> {
                 && slot.peer == member
                 && slot.id == piece.id
         });
-        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece)) else {
+        if known.is_none() && piece.offset != 0 {
+            self.reply(member, Answer::Restart { transfer: piece.id });
+            return;
+        }
+        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len())) else {
             return;
         };
         let Some(slot) = self.transfers.get_mut(at) else { return };
         slot.grant_due = true;
-        if slot.direction == Direction::Complete || slot.offset != piece.offset {
+        if slot.direction == Direction::Complete {
             return;
         }
-        let end = slot.offset.saturating_add(bytes.len() as u32);
-        if end > slot.total || slot.chain.put(&mut self.records.pages, bytes).is_err() {
-            slot.free(&mut self.records.pages);
-            return;
-        }
-        slot.offset = end;
         slot.moved = now;
-        if end == slot.total {
-            self.transfer_arrived(now, at);
+        match slot.put(&mut self.records.pages, piece.offset, bytes) {
+            Some(true) => self.transfer_arrived(now, at),
+            Some(false) => {}
+            None => slot.free(&mut self.records.pages),
         }
     }
 
     /// A slot for a unit that begins to arrive, if there's room for all of it.
-    fn accept_transfer(&mut self, now: Instant, member: u16, piece: Piece) -> Option<usize> {
-        let room = self.records.pages.has_room_for(piece.total as usize);
-        if piece.offset != 0 || !room || piece.total as usize > self.scratch.len() {
+    fn accept_transfer(
+        &mut self,
+        now: Instant,
+        member: u16,
+        piece: Piece,
+        len: usize,
+    ) -> Option<usize> {
+        let total = piece.total as usize;
+        let fits = total <= self.scratch.len() && total <= len.saturating_mul(MAX_PIECES);
+        if !fits || !self.records.pages.has_room_for(total) {
             count(&mut self.stats.declined);
             return None;
         }
@@ -371,11 +390,11 @@ impl Node<'_> {
         let at = free.or_else(|| slots().take(most).position(is(Direction::Complete)))?;
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
-        slot.direction = Direction::Incoming;
+        let chain = self.records.pages.reserve(total).ok()?;
+        slot.receive(chain, u32::try_from(len).ok()?);
         slot.peer = member;
         slot.id = piece.id;
         slot.request = piece.request;
-        slot.total = piece.total;
         slot.moved = now;
         Some(at)
     }
@@ -414,7 +433,11 @@ impl Node<'_> {
             slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id
         });
         let Some(at) = found else { return };
+        let first = self.piece_len();
         let Some(slot) = self.transfers.get_mut(at) else { return };
+        if credit == 0 {
+            return slot.restart(first);
+        }
         if offset > slot.offset || offset < slot.granted {
             return;
         }
@@ -431,8 +454,9 @@ impl Node<'_> {
         slot.free(&mut self.records.pages);
         if !answered && self.records.get(record).generation == generation {
             self.holder_confirmed(now, member, record, number);
-            self.owe_carried_again(member, record, generation);
         }
+        // What changed while it was on its way follows now.
+        self.owe_carried_again(member, record, generation);
         self.members.get_mut(member).link.behind = true;
     }
 
@@ -479,9 +503,9 @@ impl Node<'_> {
                         self.owe_carried_again(peer, record, generation);
                         continue;
                     }
-                    if still >= member.link.timeout() {
+                    if now.since(slot.sent.max(slot.moved)) >= member.link.timeout() {
                         slot.rewind(&self.records.pages);
-                        slot.moved = now;
+                        slot.sent = now;
                         count(&mut self.stats.lost);
                     }
                 }

@@ -1,10 +1,16 @@
-//! Units too large for a datagram: a chain of pages, sent in order as the receiver grants it.
+//! Units too large for a datagram: a chain of pages, sent in pieces as the receiver grants it.
+//!
+//! The receiver takes pieces in any order and says up to where it has all; the sender goes back
+//! to there when nothing moves for a while.
 
 use crate::storage::pages::{ChainWriter, Cursor, NIL, Pages};
 use crate::time::Instant;
 
 /// Bytes that a receiver lets be on their way at once.
 pub(crate) const CREDIT: u32 = 48 * 1_024;
+
+/// Pieces that a transfer has at most.
+pub(crate) const MAX_PIECES: usize = 1_024;
 
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,20 +37,25 @@ pub struct TransferSlot {
     /// The `Fetch` that it answers, or 0.
     pub(crate) request: u32,
     pub(crate) record: u32,
-    pub(crate) generation: u32,
+    pub(crate) generation: u16,
     /// The record's `changed` when the unit was copied.
     pub(crate) number: u64,
     pub(crate) total: u32,
-    /// Bytes sent, or received in order.
+    /// Bytes sent, or received without a gap.
     pub(crate) offset: u32,
+    /// Of an incoming one: the length of all pieces but the last, and which have arrived.
+    piece: u32,
+    arrived: [u64; MAX_PIECES / 64],
     /// Bytes that the receiver has.
     pub(crate) granted: u32,
     /// Bytes that may be sent.
     pub(crate) limit: u32,
     /// An incoming one: a grant is due.
     pub(crate) grant_due: bool,
-    /// When it last moved on.
+    /// When the receiver last had more of it than before.
     pub(crate) moved: Instant,
+    /// When a piece was last sent.
+    pub(crate) sent: Instant,
     pub(crate) chain: ChainWriter,
     cursor: Cursor,
 }
@@ -61,10 +72,13 @@ impl Default for TransferSlot {
             number: 0,
             total: 0,
             offset: 0,
+            piece: 0,
+            arrived: [0; MAX_PIECES / 64],
             granted: 0,
             limit: 0,
             grant_due: false,
             moved: Instant::default(),
+            sent: Instant::default(),
             chain: ChainWriter::default(),
             cursor: Cursor::start(NIL),
         }
@@ -81,6 +95,45 @@ impl TransferSlot {
         self.offset = 0;
         self.granted = 0;
         self.limit = first;
+    }
+
+    /// Starts to receive into a reserved chain, in pieces of this length.
+    pub(crate) fn receive(&mut self, chain: ChainWriter, piece: u32) {
+        self.direction = Direction::Incoming;
+        self.total = chain.len;
+        self.chain = chain;
+        self.piece = piece.max(1);
+    }
+
+    /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer.
+    pub(crate) fn put(
+        &mut self,
+        pages: &mut Pages<'_>,
+        offset: u32,
+        bytes: &[u8],
+    ) -> Option<bool> {
+        let index = offset / self.piece;
+        let expected = self.piece.min(self.total.checked_sub(offset)?);
+        if !offset.is_multiple_of(self.piece) || bytes.len() != expected as usize {
+            return None;
+        }
+        let word = self.arrived.get_mut((index / 64) as usize)?;
+        let bit = 1_u64 << (index % 64);
+        if *word & bit == 0 {
+            *word |= bit;
+            let mut cursor = Cursor::start(self.chain.head);
+            cursor.skip(pages, offset as usize);
+            pages.write(&mut cursor, bytes);
+        }
+        while self.offset < self.total && self.has_piece(self.offset / self.piece) {
+            self.offset = self.offset.saturating_add(self.piece).min(self.total);
+        }
+        Some(self.offset == self.total)
+    }
+
+    fn has_piece(&self, index: u32) -> bool {
+        let word = self.arrived.get((index / 64) as usize).copied().unwrap_or(0);
+        word & (1 << (index % 64)) != 0
     }
 
     /// Bytes that may be sent now.
@@ -103,6 +156,11 @@ impl TransferSlot {
         self.cursor = Cursor::start(self.chain.head);
         self.cursor.skip(pages, self.granted as usize);
         self.offset = self.granted;
+    }
+
+    /// Starts over: the receiver has nothing of it any more.
+    pub(crate) fn restart(&mut self, first: u32) {
+        self.send(self.chain, first);
     }
 
     /// Gives the pages back and the slot free.

@@ -3,7 +3,7 @@
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
 use crate::link::in_flight::InFlightSlot;
-use crate::link::transfer::{CREDIT, Direction};
+use crate::link::transfer::{CREDIT, Direction, TransferSlot};
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::unit::Extent;
@@ -147,12 +147,15 @@ impl Node<'_> {
                 body.push(&Message::Refused { counter, hash, cause })
             }
             Answer::Absent { request } => body.push(&Message::Absent { request }),
+            Answer::Restart { transfer } => {
+                body.push(&Message::Grant { transfer, offset: 0, credit: 0 })
+            }
             Answer::Record { record, generation, request } => {
                 if self.records.get(record).generation != generation {
                     return body.push(&Message::Absent { request });
                 }
                 let written =
-                    self.write_update(now, body, record, Extent::Everything, request);
+                    self.write_update(now, body, reply.to, record, Extent::Everything, request);
                 match written {
                     Err(Full) if body.len() < CROWDED => {
                         // Without a free transfer the peer asks again.
@@ -169,12 +172,14 @@ impl Node<'_> {
         &mut self,
         now: Instant,
         body: &mut Body<'_>,
+        peer: u16,
         record: u32,
         extent: Extent,
         request: u32,
     ) -> Result<(), Full> {
         let start = body.len();
-        let written = self.write_unit(now, record, extent, request != 0, body);
+        let reader = (request != 0).then_some(peer);
+        let written = self.write_unit(now, record, extent, reader, body);
         let len = u32::try_from(body.len().saturating_sub(start)).map_err(|_| Full)?;
         let framed = written.and_then(|()| body.prepend(start, &Message::Update { request, len }));
         if framed.is_err() {
@@ -193,17 +198,21 @@ impl Node<'_> {
         extent: Extent,
         request: u32,
     ) -> bool {
-        let same = |slot: &crate::link::transfer::TransferSlot| {
+        let same = |slot: &TransferSlot| {
             slot.direction == Direction::Outgoing && slot.peer == peer && slot.record == record
         };
         if self.transfers.iter().any(same) {
             return true;
         }
         // The first slot is for receiving.
-        let free = self.transfers.iter().skip(1).rposition(|slot| slot.direction == Direction::Free);
-        let Some(at) = free.map(|at| at.saturating_add(1)) else { return false };
+        let of = |direction: Direction| {
+            self.transfers.iter().skip(1).rposition(|slot| slot.direction == direction)
+        };
+        let place = of(Direction::Free).or_else(|| of(Direction::Complete));
+        let Some(at) = place.map(|at| at.saturating_add(1)) else { return false };
         let mut chain = ChainWriter::default();
-        if self.write_unit(now, record, extent, request != 0, &mut chain).is_err() {
+        let reader = (request != 0).then_some(peer);
+        if self.write_unit(now, record, extent, reader, &mut chain).is_err() {
             self.records.pages.free(chain.head);
             return false;
         }
@@ -221,12 +230,13 @@ impl Node<'_> {
         transfer.generation = generation;
         transfer.number = number;
         transfer.moved = now;
+        transfer.sent = now;
         self.stats.transfers = self.stats.transfers.saturating_add(1);
         self.wake_at(now + self.members.get(peer).link.timeout());
         true
     }
 
-    fn piece_len(&self) -> u32 {
+    pub(crate) fn piece_len(&self) -> u32 {
         let room = self.rules.datagram.saturating_sub(HEADER + TAG + CHUNK_HEAD);
         u32::try_from(room).unwrap_or(u32::MAX)
     }
@@ -288,7 +298,7 @@ impl Node<'_> {
         if sending {
             return true; // what changed meanwhile follows when it has arrived
         }
-        if self.write_update(now, body, record, extent, 0).is_err() {
+        if self.write_update(now, body, peer, record, extent, 0).is_err() {
             return body.len() < CROWDED && self.begin_transfer(now, peer, record, extent, 0);
         }
         self.in_flight.push(InFlightSlot { counter, number, sent: now, record, generation, peer });
@@ -315,17 +325,13 @@ impl Node<'_> {
 
     /// Adds a piece of a transfer to a packet that has room for it.
     fn write_piece(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
-        let Some(slot) = self
-            .transfers
-            .iter_mut()
-            .find(|slot| slot.peer == peer && slot.sendable() > 0)
-        else {
-            return;
-        };
-        let room = body.room().saturating_sub(CHUNK_HEAD);
-        let len = room.min(slot.sendable() as usize);
-        if len < 64 && len < slot.sendable() as usize {
-            return; // a packet of its own is better
+        let piece = self.piece_len();
+        let next = |slot: &&mut TransferSlot| slot.peer == peer && slot.sendable() > 0;
+        let Some(slot) = self.transfers.iter_mut().find(next) else { return };
+        // All pieces but the last have the same length: the receiver takes them in any order.
+        let len = piece.min(slot.total.saturating_sub(slot.offset)) as usize;
+        if body.room() < len.saturating_add(CHUNK_HEAD) {
+            return; // the next packet is its own
         }
         let head = (slot.id, slot.request, slot.total, slot.offset);
         let start = body.len();
@@ -333,7 +339,7 @@ impl Node<'_> {
             Some(piece) => slot.next_piece(&self.records.pages, piece),
             None => false,
         };
-        slot.moved = now;
+        slot.sent = now;
         if !read {
             return slot.free(&mut self.records.pages);
         }

@@ -110,7 +110,8 @@ impl Node<'_> {
     /// Refutes what isn't so by a higher incarnation.
     fn told_about_self(&mut self, update: &MemberUpdate<'_>) {
         let me = self.members.me();
-        let wrong = update.state != me.state || update.boot != me.boot.tag();
+        let left = me.state == MemberState::Left;
+        let wrong = (update.state != me.state && !left) || update.boot != me.boot.tag();
         if wrong && update.incarnation >= me.incarnation {
             self.members.get_mut(SELF).incarnation = update.incarnation.saturating_add(1);
             self.stats.refutations = self.stats.refutations.saturating_add(1);
@@ -136,7 +137,7 @@ impl Node<'_> {
             state => state,
         };
         self.members.get_mut(member).incarnation = update.incarnation;
-        if slot_state_changes(self.members.get(member).state, state) {
+        if self.members.get(member).state != state {
             self.set_state(now, member, state);
         }
     }
@@ -167,10 +168,6 @@ impl Node<'_> {
             self.members_changed(now);
         }
     }
-}
-
-fn slot_state_changes(old: MemberState, new: MemberState) -> bool {
-    old != new
 }
 
 /// SWIM's order: a higher incarnation wins; of the same, the worse news.

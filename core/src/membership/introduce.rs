@@ -213,6 +213,7 @@ impl Node<'_> {
             return;
         };
         if self.members.get(member).session.is_some() {
+            self.stop_transfers(member);
             self.forget_copies_of(now, member);
         }
         let least = self.least_incarnation(update.name, boot);

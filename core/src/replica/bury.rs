@@ -146,7 +146,7 @@ impl Node<'_> {
         let generation = self.records.get(new).generation;
         let tombstone = self.records.get_mut(old);
         tombstone.attributes = new;
-        tombstone.max_inactive = generation;
+        tombstone.max_inactive = u32::from(generation);
         Ok(self.wait_for_copies(now, old, ack))
     }
 
@@ -175,7 +175,7 @@ impl Node<'_> {
             return None;
         }
         let successor = self.records.get(slot.attributes);
-        (successor.generation == slot.max_inactive && successor.state != State::Free)
+        (u32::from(successor.generation) == slot.max_inactive && successor.state != State::Free)
             .then_some(slot.attributes)
     }
 

@@ -161,7 +161,9 @@ impl Node<'_> {
         };
         if self.records.get(record).is_served_here() {
             // From here on the peer may write: serving on would read what is no longer the newest.
-            self.records.get_mut(record).set(LENT, true);
+            let slot = self.records.get_mut(record);
+            slot.set(LENT, true);
+            slot.lent_to = peer;
             self.tell(SessionEvent::Moved, record);
         }
         self.answer_with_record(peer, record, request);
@@ -249,6 +251,7 @@ impl Node<'_> {
         match self.waits.get(number).goal {
             Goal::Free | Goal::Done(_) => {}
             Goal::Copies(copies) => self.review_copies(now, number, copies),
+            Goal::Leave => self.review_leave(now, number),
             Goal::Fetch => {
                 let wait = self.waits.get(number);
                 let waits_for = |member: u16| self.members.get(member).is_reachable();

@@ -15,7 +15,7 @@ use crate::storage::records::{
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -92,16 +92,17 @@ fn put_chain(
 }
 
 impl Node<'_> {
-    /// Writes a unit of the record. On `Full` a part of it was written: take it back.
+    /// Writes a unit of the record. `reader`: the member whose fetch it answers. On `Full` a part
+    /// of it was written: take it back.
     pub(crate) fn write_unit(
         &mut self,
         now: Instant,
         record: u32,
         extent: Extent,
-        answers: bool,
+        reader: Option<u16>,
         out: &mut impl Out,
     ) -> Result<(), Full> {
-        self.write_unit_head(now, record, extent, answers, out)?;
+        self.write_unit_head(now, record, extent, reader, out)?;
         if !self.records.get(record).is_live() {
             return Ok(());
         }
@@ -121,7 +122,7 @@ impl Node<'_> {
         now: Instant,
         record: u32,
         extent: Extent,
-        answers: bool,
+        reader: Option<u16>,
         out: &mut impl Out,
     ) -> Result<(), Full> {
         let mut buffer = [0; MAX_ID];
@@ -131,15 +132,17 @@ impl Node<'_> {
             namespace: self.namespaces.name(slot.namespace),
             id: self.records.id(record, &mut buffer),
         });
+        let attributes = self.count_attributes(record, extent);
+        let complete = attributes == self.count_attributes(record, Extent::Everything);
         let head = UnitHead {
             hash: slot.hash,
-            flags: unit_flags(slot),
-            digest: answers.then_some(slot.digest),
+            flags: unit_flags(slot, reader) | if complete { COMPLETE } else { 0 },
+            digest: reader.map(|_| slot.digest),
             key,
             header: if with_header { self.wire_header(record) } else { None },
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
-            attributes: self.count_attributes(record, extent),
+            attributes,
         };
         let mut bytes = [0; MAX_HEAD];
         let bytes = postcard::to_slice(&head, &mut bytes).map_err(|_| Full)?;
@@ -271,7 +274,9 @@ impl Node<'_> {
         if origin.counter < self.members.get(origin.peer).link.released {
             return Err(Cause::Unknown);
         }
-        let (Some(key), Some(_)) = (head.key, &head.header) else { return Err(Cause::Unknown) };
+        let (Some(key), Some(_), true) = (head.key, &head.header, head.is(COMPLETE)) else {
+            return Err(Cause::Unknown);
+        };
         self.insert_record(now, &head.hash, key).map(|record| (record, true))
     }
 
@@ -546,9 +551,9 @@ impl Node<'_> {
     }
 }
 
-fn unit_flags(slot: &RecordSlot) -> u8 {
+fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
     let flags = [
-        (OWNER, slot.is(OWNED)),
+        (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
         (HOME, slot.home() == Some(SELF)),
         (DEAD, !slot.is_live()),
     ];

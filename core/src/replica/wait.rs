@@ -54,6 +54,8 @@ pub(crate) enum Goal {
     Copies(Option<u8>),
     /// Answers of the members asked.
     Fetch,
+    /// Everything confirmed, and the others told that this node leaves.
+    Leave,
     /// Nothing any more.
     Done(Outcome),
 }
@@ -65,7 +67,7 @@ pub struct WaitSlot {
     pub(crate) generation: u16,
     pub(crate) deadline: Instant,
     pub(crate) record: u32,
-    pub(crate) record_generation: u32,
+    pub(crate) record_generation: u16,
     /// A copy counts from this number of the record on.
     pub(crate) number: u64,
     /// Members that confirmed, or of a fetch those that answered.
@@ -107,7 +109,7 @@ impl Default for WaitSlot {
 
 impl WaitSlot {
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.goal, Goal::Copies(_) | Goal::Fetch)
+        matches!(self.goal, Goal::Copies(_) | Goal::Fetch | Goal::Leave)
     }
 
     /// Members that were asked and have not answered.
@@ -175,7 +177,7 @@ impl<'m> Waits<'m> {
             return Progress::Done(Outcome { copies: 1, met: true, ..Outcome::default() });
         }
         match self.of(ticket).map(|slot| slot.goal) {
-            Some(Goal::Copies(_) | Goal::Fetch) => Progress::Waiting,
+            Some(Goal::Copies(_) | Goal::Fetch | Goal::Leave) => Progress::Waiting,
             Some(Goal::Done(outcome)) => Progress::Done(outcome),
             Some(Goal::Free) | None => Progress::Done(Outcome::default()),
         }

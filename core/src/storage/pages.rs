@@ -101,6 +101,36 @@ impl<'m> Pages<'m> {
         }
     }
 
+    /// A chain for `len` bytes, to be [written](Self::write) in any order.
+    pub(crate) fn reserve(&mut self, len: usize) -> Result<ChainWriter, Full> {
+        let mut chain = ChainWriter::default();
+        for _ in 0..len.div_ceil(PAGE_BYTES) {
+            if chain.grow(self).is_err() {
+                self.free(chain.head);
+                return Err(Full);
+            }
+        }
+        chain.len = u32::try_from(len).map_err(|_| Full)?;
+        Ok(chain)
+    }
+
+    /// Overwrites what stands at `cursor` and moves it on.
+    pub(crate) fn write(&mut self, cursor: &mut Cursor, mut bytes: &[u8]) {
+        while let Some(page) = self.pages.get_mut(cursor.page as usize) {
+            let space = page.bytes.get_mut(cursor.offset as usize..).unwrap_or(&mut []);
+            let count = space.len().min(bytes.len());
+            let (here, rest) = bytes.split_at(count);
+            for (to, from) in space.iter_mut().zip(here) {
+                *to = *from;
+            }
+            cursor.skip(self, count);
+            bytes = rest;
+            if bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
     /// Whether the chain goes on with exactly `bytes`; moves `cursor` past them if so.
     pub(crate) fn starts_with(&self, cursor: &mut Cursor, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {

@@ -69,7 +69,9 @@ pub struct RecordSlot {
     pub(crate) namespace: u8,
     pub(crate) state: State,
     /// Changes whenever the slot gets another session.
-    pub(crate) generation: u32,
+    pub(crate) generation: u16,
+    /// With [`LENT`]: the member that takes the session over.
+    pub(crate) lent_to: u16,
 }
 
 impl RecordSlot {
@@ -95,6 +97,7 @@ impl RecordSlot {
         namespace: 0,
         state: State::Free,
         generation: 0,
+        lent_to: 0,
     };
 
     /// The members named in the header, the home first.
@@ -137,6 +140,11 @@ impl RecordSlot {
 
     pub(crate) fn is_live(&self) -> bool {
         self.state == State::Live
+    }
+
+    /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
+    pub(crate) fn is_newest_for(&self, peer: u16) -> bool {
+        self.is(OWNED) && (!self.is(LENT) || self.lent_to == peer)
     }
 
     /// Whether this node may serve the session without asking.
@@ -607,6 +615,10 @@ impl RecordSlot {
         u32::from_le_bytes([a, b, c, d])
     }
 }
+
+// What a session costs beside its bytes (the design's limits).
+const _: () = assert!(size_of::<RecordSlot>() <= 128, "a record's overhead is 128 bytes");
+const _: () = assert!(size_of::<AttributeSlot>() <= 32, "an attribute's overhead is 32 bytes");
 
 /// A moment in whole seconds of the host's clock.
 pub(crate) const fn seconds(now: Instant) -> u32 {

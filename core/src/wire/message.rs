@@ -39,7 +39,8 @@ pub(crate) enum Message<'a> {
     Update { request: u32, len: u32 },
     /// A piece of a unit that is too large for a datagram.
     Chunk { transfer: u32, request: u32, total: u32, offset: u32, bytes: &'a [u8] },
-    /// Bytes of a transfer that arrived in order; `credit` more bytes may be sent.
+    /// Bytes of a transfer that arrived in order; `credit` more bytes may be sent. Credit 0: start
+    /// over, the receiver has nothing of it.
     Grant { transfer: u32, offset: u32, credit: u32 },
     /// The introduction of one boot to another.
     Introduction(Introduction<'a>),
@@ -115,7 +116,7 @@ impl From<Address> for SocketAddr {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnitHead<'a> {
     pub(crate) hash: [u8; 16],
-    /// [`OWNER`], [`HOME`], [`DEAD`].
+    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`].
     pub(crate) flags: u8,
     /// In an answer: the digest of the sender's copy.
     pub(crate) digest: Option<u64>,
@@ -136,6 +137,8 @@ pub(crate) const OWNER: u8 = 1;
 pub(crate) const HOME: u8 = 2;
 /// [`UnitHead::flags`]: the session ended; no attributes follow.
 pub(crate) const DEAD: u8 = 4;
+/// [`UnitHead::flags`]: all attributes follow, so that the unit may make a record.
+pub(crate) const COMPLETE: u8 = 8;
 
 impl UnitHead<'_> {
     pub(crate) const fn is(&self, flag: u8) -> bool {

@@ -229,6 +229,22 @@ impl Cluster {
         self.contents(name, id).remove(attribute)
     }
 
+    /// What each node believes, for a failed assertion.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for (name, host) in &self.hosts {
+            text += &format!("{name}: {:?}\n", host.node.usage());
+            for member in host.node.members() {
+                let heard = self.now.since(member.heard).as_millis();
+                text += &format!("  {} {:?}, heard {heard} ms ago\n", member.name, member.state);
+            }
+            for (counter, value) in host.node.stats().iter().filter(|(_, value)| *value > 0) {
+                text += &format!("  {counter} {value}\n");
+            }
+        }
+        text
+    }
+
     pub fn holders(&mut self, id: &str) -> Vec<&'static str> {
         let names: Vec<_> = self.hosts.keys().copied().collect();
         names.into_iter().filter(|name| self.node(name).read(key(id)).is_some()).collect()
