@@ -93,7 +93,9 @@ fn check(cluster: &mut Cluster, seed: u64) {
         let last = NAMES[NAMES.len() - 1];
         if let Some(Some(contents)) = first {
             let outcome = cluster.commit(last, &id, &[("a0", b"last")], Ack::All);
-            assert!(outcome.met && outcome.copies > 1, "seed {seed}, {id}: {outcome:?}");
+            let records = cluster.describe_session(&id);
+            let state = cluster.describe();
+            assert!(outcome.met && outcome.copies > 1, "seed {seed}, {id}\n{records}{state}");
             cluster.kill(last);
             let survivor = cluster.fetch("t1", &id, Some(last));
             assert!(survivor.found, "seed {seed}, {id}");
@@ -111,6 +113,7 @@ fn after_any_schedule_all_answers_agree() {
     let seeds = std::env::var("SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(30);
     let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     for seed in first..first + seeds {
+        let started = std::time::Instant::now();
         let mut random = Random(seed * 77 + 1);
         let mut cluster = Cluster::with(&NAMES, 1 + (seed % 2) as u8);
         cluster.loss = [0, 50, 200][(seed % 3) as usize];
@@ -120,5 +123,6 @@ fn after_any_schedule_all_answers_agree() {
         }
         heal(&mut cluster);
         check(&mut cluster, seed);
+        println!("seed {seed}: {:?} sent {}", started.elapsed(), cluster.sent);
     }
 }

@@ -39,6 +39,10 @@ impl PendingIntroduction {
     const fn hello(to: Destination) -> Self {
         Self { to, challenge: None, echo: None, least_incarnation: 0, name_taken: false }
     }
+
+    const fn is_hello(&self) -> bool {
+        self.challenge.is_none() && self.echo.is_none() && !self.name_taken
+    }
 }
 
 impl Node<'_> {
@@ -81,6 +85,7 @@ impl Node<'_> {
         }
         let message = Message::Introduction(Introduction {
             member: self.members.me().update(),
+            asks: pending.is_hello() && pending.to != Destination::Beacon,
             challenge: pending.challenge,
             echo: pending.echo,
             least_incarnation: pending.least_incarnation,
@@ -123,7 +128,8 @@ impl Node<'_> {
             self.supersede_former(introduction.least_incarnation);
             self.install(now, from, boot, introduction);
         }
-        let challenge = (!self.knows(boot)).then(|| self.challenge(now, from, boot));
+        let asks = introduction.asks || !self.knows(boot);
+        let challenge = asks.then(|| self.challenge(now, from, boot));
         if introduction.challenge.is_some() || challenge.is_some() {
             self.answer(PendingIntroduction {
                 challenge,

@@ -55,6 +55,9 @@ impl Node<'_> {
             None => self.record_of_unknown(now, key)?,
         };
         if self.records.get(record).is_live() {
+            if !self.records.get(record).is_served_here() {
+                self.name_all_as_holders(record);
+            }
             self.bury(now, record);
         }
         Ok(self.wait_for_copies(now, record, Ack::All))
@@ -70,6 +73,21 @@ impl Node<'_> {
         let record = record.map_err(|_| BuryError::Full)?;
         self.choose_holders(now, record);
         Ok(record)
+    }
+
+    /// Who ends a session that it doesn't own can't know its holders: as many as the list can
+    /// name are told.
+    fn name_all_as_holders(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let mut holders: Vec<u16, MAX_HOLDERS> = slot.holders().iter().copied().collect();
+        for member in self.members.numbers() {
+            let there = member == SELF || self.members.get(member).session.is_some();
+            if there && !holders.contains(&member) && holders.push(member).is_err() {
+                break;
+            }
+        }
+        let wanted = slot.wanted;
+        self.set_holders(record, &holders, wanted);
     }
 
     /// Turns the record into a tombstone and owes it to all that may hold a copy.

@@ -1,8 +1,8 @@
 //! A session moves to the node that is asked for it.
 //!
 //! Only an owner reads without asking. Another node asks the former home and whoever else may hold
-//! a copy, takes the greatest of the answers and of its own copy, and becomes the home. The owner's
-//! answer alone is enough: nobody has anything newer.
+//! a copy, takes the greatest of the answers and of its own copy, and becomes the home. An owner's
+//! answer alone isn't enough: after a split there may be two. But with it nobody waits for suspects.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use heapless::Vec;
 
 use crate::event::SessionEvent;
 use crate::key::Key;
-use crate::membership::member::{MemberSlot, SELF};
+use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::UnitSummary;
@@ -188,9 +188,11 @@ impl Node<'_> {
         if self.waits.get(number).hash != unit.hash {
             return;
         }
-        note_answer(self.waits.get_mut(number), peer, unit.digest);
+        let wait = self.waits.get_mut(number);
+        note_answer(wait, peer, unit.digest);
+        wait.owner_answered |= unit.owner;
         let dead = self.records.find(&unit.hash).is_some_and(|r| !self.records.get(r).is_live());
-        if unit.owner || dead {
+        if dead {
             self.conclude_fetch(now, number, false);
         } else {
             self.review(now, number);
@@ -254,7 +256,11 @@ impl Node<'_> {
             Goal::Leave => self.review_leave(now, number),
             Goal::Fetch => {
                 let wait = self.waits.get(number);
-                let waits_for = |member: u16| self.members.get(member).is_reachable();
+                let waits_for = |member: u16| {
+                    let slot = self.members.get(member);
+                    let suspect = slot.state == MemberState::Suspect;
+                    slot.is_reachable() && !(suspect && wait.owner_answered)
+                };
                 let waiting = wait.silent().any(waits_for);
                 let late = wait.deadline <= now;
                 if !waiting || late {

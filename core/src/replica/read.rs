@@ -1,5 +1,7 @@
 //! Reading what this node holds.
 
+use core::fmt;
+
 use crate::key::Key;
 use crate::node::Node;
 use crate::replica::value::value_cursor;
@@ -82,6 +84,33 @@ impl<'a> Record<'a> {
     #[must_use]
     pub const fn wanted_copies(&self) -> u8 {
         self.slot.wanted
+    }
+}
+
+/// Everything but the contents: who is to hold it, and who lacks what.
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slot = self.slot;
+        writeln!(
+            f,
+            "{:?} holders {:?} wanted {} owed {:b} header_owed {:b} flags {:b} changed {} lent to {}",
+            slot.stamp,
+            slot.holders(),
+            slot.wanted,
+            slot.owed,
+            slot.header_owed,
+            slot.flags,
+            slot.changed,
+            slot.lent_to
+        )?;
+        let mut next = slot.attributes;
+        while next != NIL {
+            let attribute = self.records.attribute(next);
+            let stamp = attribute.stamp;
+            writeln!(f, "  {stamp:?} owed {:b} whole {:b}", attribute.owed, attribute.whole)?;
+            next = attribute.next;
+        }
+        Ok(())
     }
 }
 

@@ -78,6 +78,8 @@ pub struct WaitSlot {
     pub(crate) asked: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
     pub(crate) ask: u8,
+    /// Of a fetch: one of those that answered owns the session.
+    pub(crate) owner_answered: bool,
     pub(crate) repeat_at: Instant,
     pub(crate) request: u32,
     pub(crate) hash: [u8; 16],
@@ -98,6 +100,7 @@ impl Default for WaitSlot {
             digests: Vec::new(),
             asked: Vec::new(),
             ask: 0,
+            owner_answered: false,
             repeat_at: Instant::default(),
             request: 0,
             hash: [0; 16],

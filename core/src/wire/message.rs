@@ -77,6 +77,8 @@ pub(crate) struct MemberUpdate<'a> {
 pub(crate) struct Introduction<'a> {
     #[serde(borrow)]
     pub(crate) member: MemberUpdate<'a>,
+    /// The sender doesn't know the receiver: answer, even if you know the sender.
+    pub(crate) asks: bool,
     /// To be echoed: only whoever reads this now can.
     pub(crate) challenge: Option<[u8; 8]>,
     /// The other's challenge, echoed.

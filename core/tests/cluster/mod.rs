@@ -245,6 +245,12 @@ impl Cluster {
         text
     }
 
+    /// What each node holds of a session.
+    pub fn describe_session(&self, id: &str) -> String {
+        let of = |(name, host): (&&str, &Host)| format!("{name}: {:?}\n", host.node.read(key(id)));
+        self.hosts.iter().map(of).collect()
+    }
+
     pub fn holders(&mut self, id: &str) -> Vec<&'static str> {
         let names: Vec<_> = self.hosts.keys().copied().collect();
         names.into_iter().filter(|name| self.node(name).read(key(id)).is_some()).collect()
