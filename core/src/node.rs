@@ -269,7 +269,7 @@ impl<'m> Node<'m> {
             Some(_) => out.get_mut(..self.rules.datagram)?,
             None => return None,
         };
-        let transmit = match self.transmit_introduction(now, out) {
+        let transmit = match self.transmit_introduction(out) {
             Some(transmit) => transmit,
             None => self.transmit_packet(now, out)?,
         };

@@ -7,7 +7,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, MemberUpdate, Message};
 
 /// Pause between gossip packets while something is to be told.
-const GOSSIP_PERIOD: Duration = Duration::from_millis(100);
+pub(crate) const GOSSIP_PERIOD: Duration = Duration::from_millis(100);
 
 /// Members told in each pause.
 const FANOUT: usize = 3;
@@ -112,11 +112,15 @@ impl Node<'_> {
         let me = self.members.me();
         let left = me.state == MemberState::Left;
         let wrong = (update.state != me.state && !left) || update.boot != me.boot.tag();
-        if wrong && update.incarnation >= me.incarnation {
+        if !wrong {
+            return;
+        }
+        if update.incarnation >= me.incarnation {
             self.members.get_mut(SELF).incarnation = update.incarnation.saturating_add(1);
             self.stats.refutations = self.stats.refutations.saturating_add(1);
-            self.tell_all_about(SELF);
         }
+        // Also if it was refuted already: that didn't reach whoever told this.
+        self.tell_all_about(SELF);
     }
 
     fn told_about(&mut self, now: Instant, member: u16, update: &MemberUpdate<'_>) {

@@ -72,17 +72,8 @@ impl Node<'_> {
     }
 
     /// Writes the next introduction that is to be sent.
-    pub(crate) fn transmit_introduction(
-        &mut self,
-        now: Instant,
-        out: &mut [u8],
-    ) -> Option<Transmit> {
+    pub(crate) fn transmit_introduction(&mut self, out: &mut [u8]) -> Option<Transmit> {
         let pending = self.introductions.pop_front()?;
-        if let Destination::Address(to) = pending.to
-            && let Some(member) = self.members.by_address(to)
-        {
-            self.members.get_mut(member).introduced = now;
-        }
         let message = Message::Introduction(Introduction {
             member: self.members.me().update(),
             asks: pending.is_hello() && pending.to != Destination::Beacon,

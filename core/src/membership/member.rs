@@ -59,8 +59,8 @@ pub struct MemberSlot {
     pub(crate) session: Option<Session>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
-    /// When this node last introduced itself to the member.
-    pub(crate) introduced: Instant,
+    /// When the member was last told that it is thought suspect or gone.
+    pub(crate) accused: Instant,
     /// The member declined copies; it isn't asked again before this moment.
     pub(crate) full_until: Instant,
 }
@@ -104,7 +104,7 @@ impl Default for MemberSlot {
             session: None,
             outbox: Outbox::default(),
             link: PeerLink::new(),
-            introduced: Instant::default(),
+            accused: Instant::default(),
             full_until: Instant::default(),
         }
     }

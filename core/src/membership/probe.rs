@@ -6,6 +6,7 @@
 //! only the process itself can make one.
 
 use crate::event::Destination;
+use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::membership::member::{MemberState, SELF};
 use crate::node::Node;
 use crate::time::Instant;
@@ -191,12 +192,10 @@ impl Node<'_> {
     pub(crate) fn heard(&mut self, now: Instant, member: u16) {
         let slot = self.members.get_mut(member);
         slot.heard = now;
-        match slot.state {
-            MemberState::Alive => {}
-            // Hearing it ourselves clears our own suspicion; the others are told by its refutation.
-            MemberState::Suspect | MemberState::Dead | MemberState::Left => {
-                slot.outbox.gossip = true;
-            }
+        // Hearing it isn't enough, the others don't: it is told, and refutes by a higher incarnation.
+        if slot.state != MemberState::Alive && now.since(slot.accused) >= GOSSIP_PERIOD {
+            slot.accused = now;
+            slot.outbox.gossip = true;
         }
     }
 

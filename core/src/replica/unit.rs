@@ -503,6 +503,9 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let bit = slot.bit_of(SELF);
         let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        if self.waits.fetches(&slot.hash) {
+            return; // about to take it over
+        }
         if slot.is(SETTLED) && bit & kept == 0 && slot.home() != Some(SELF) && slot.owed == 0 {
             self.remove_record(record);
             let link = &mut self.members.get_mut(origin.peer).link;

@@ -197,6 +197,14 @@ impl<'m> Waits<'m> {
         ticket.slot
     }
 
+    /// Whether a session of this hash is being fetched.
+    pub(crate) fn fetches(&self, hash: &[u8; 16]) -> bool {
+        self.numbers().any(|slot| {
+            let wait = self.get(slot);
+            wait.goal == Goal::Fetch && wait.hash == *hash
+        })
+    }
+
     /// The open fetch with this request number.
     pub(crate) fn by_request(&self, request: u32) -> Option<u16> {
         self.numbers().find(|slot| {
