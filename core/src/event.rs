@@ -106,11 +106,20 @@ pub(crate) struct Events<'m> {
 
 impl<'m> Events<'m> {
     pub(crate) fn new(slots: &'m mut [EventSlot]) -> Self {
-        Self { slots, first: 0, len: 0, overflowed: false }
+        Self {
+            slots,
+            first: 0,
+            len: 0,
+            overflowed: false,
+        }
     }
 
     pub(crate) fn push(&mut self, pending: Pending) {
-        let end = self.first.wrapping_add(self.len).checked_rem(self.slots.len()).unwrap_or(0);
+        let end = self
+            .first
+            .wrapping_add(self.len)
+            .checked_rem(self.slots.len())
+            .unwrap_or(0);
         match self.slots.get_mut(end) {
             Some(slot) if slot.pending.is_none() => {
                 slot.pending = Some(pending);
@@ -126,7 +135,11 @@ impl<'m> Events<'m> {
             return Some(Err(Overflow));
         }
         let pending = self.slots.get_mut(self.first)?.pending.take()?;
-        self.first = self.first.wrapping_add(1).checked_rem(self.slots.len()).unwrap_or(0);
+        self.first = self
+            .first
+            .wrapping_add(1)
+            .checked_rem(self.slots.len())
+            .unwrap_or(0);
         self.len = self.len.saturating_sub(1);
         Some(Ok(pending))
     }

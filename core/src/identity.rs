@@ -1,21 +1,58 @@
 //! Sealing and opening of datagrams: header, body in place, tag.
 
-use crate::seal::{self, BootId, Key, Secret, Subkey};
+use crate::seal::{self, BootId, Key, Keyring, Secret, Subkey};
 use crate::wire::packet::{Header, TAG};
 
-/// What this node seals with.
+/// What this node seals and opens with.
 pub(crate) struct Identity {
     pub(crate) boot: BootId,
-    pub(crate) key: Option<Key>,
-    pub(crate) subkey: Option<Subkey>,
-    pub(crate) hint: u8,
+    pub(crate) keys: Keyring,
+    /// The sending key's hint, and this boot's subkey of it.
+    sending: Option<(u8, Subkey)>,
     /// Counter of the last packet made.
-    pub(crate) counter: u64,
+    counter: u64,
     /// What challenges are made with.
     pub(crate) secret: Secret,
 }
 
 impl Identity {
+    pub(crate) fn new(boot: BootId, secret: Secret, key: Option<Key>) -> Self {
+        let mut keys = Keyring::new();
+        if let Some(key) = key {
+            // The first key of an empty ring is always taken.
+            let _ = keys.add(key);
+        }
+        let mut identity = Self {
+            boot,
+            keys,
+            sending: None,
+            counter: 0,
+            secret,
+        };
+        identity.keys_changed();
+        identity
+    }
+
+    /// The ring changed: derive anew what this boot sends with.
+    pub(crate) fn keys_changed(&mut self) {
+        let sending = self.keys.sending();
+        self.sending = sending.map(|(hint, key)| (hint, Subkey::derive(key, &self.boot)));
+    }
+
+    pub(crate) const fn is_sealed(&self) -> bool {
+        self.sending.is_some()
+    }
+
+    /// The hint that this node's packets carry.
+    pub(crate) fn hint(&self) -> u8 {
+        self.sending.as_ref().map_or(0, |(hint, _)| *hint)
+    }
+
+    /// The subkey of another boot's packets with this hint; `None` if no key has it.
+    pub(crate) fn subkey_of(&self, boot: &BootId, hint: u8) -> Option<Subkey> {
+        self.keys.get(hint).map(|key| Subkey::derive(key, boot))
+    }
+
     /// The counter that the next packet will have.
     pub(crate) const fn peek_counter(&self) -> u64 {
         self.counter.wrapping_add(1)
@@ -41,8 +78,8 @@ impl Identity {
         header.emit(head);
         let (body, tail) = rest.split_at_mut_checked(len)?;
         let bound = Bound::new(head, cluster, receiver);
-        let tag = match &self.subkey {
-            Some(subkey) => seal::seal(subkey, header.counter, &bound.pieces(), body),
+        let tag = match &self.sending {
+            Some((_, subkey)) => seal::seal(subkey, header.counter, &bound.pieces(), body),
             None => unsealed_tag(&bound, body),
         };
         tail.get_mut(..TAG)?.copy_from_slice(&tag);
@@ -50,26 +87,30 @@ impl Identity {
     }
 }
 
-/// Opens a datagram in place and returns its body, if this cluster's key and, unless `receiver` is
-/// `None`, this boot are meant.
-pub(crate) fn open<'a>(
-    cluster: u64,
-    header: &Header,
-    subkey: Option<&Subkey>,
-    receiver: Option<&BootId>,
-    datagram: &'a mut [u8],
-) -> Option<&'a [u8]> {
-    let (head, rest) = datagram.split_at_mut_checked(header.len())?;
-    let (body, tag) = rest.split_last_chunk_mut::<TAG>()?;
-    let bound = Bound::new(head, cluster, receiver);
-    match subkey {
-        Some(subkey) => {
-            seal::open(subkey, header.counter, &bound.pieces(), body, tag).ok()?;
+/// Whose datagram is to be opened, and for whom it must be sealed.
+pub(crate) struct Opener<'a> {
+    pub(crate) cluster: u64,
+    /// The sender's subkey; without one, in a cluster without a key, the tag is a mere hash.
+    pub(crate) subkey: Option<&'a Subkey>,
+    /// The boot that must be meant; `None` of an introduction, which is meant for any.
+    pub(crate) receiver: Option<&'a BootId>,
+}
+
+impl Opener<'_> {
+    /// Opens a datagram in place and returns its body; `None` if its tag isn't right.
+    pub(crate) fn open<'a>(&self, header: &Header, datagram: &'a mut [u8]) -> Option<&'a [u8]> {
+        let (head, rest) = datagram.split_at_mut_checked(header.len())?;
+        let (body, tag) = rest.split_last_chunk_mut::<TAG>()?;
+        let bound = Bound::new(head, self.cluster, self.receiver);
+        match self.subkey {
+            Some(subkey) => {
+                seal::open(subkey, header.counter, &bound.pieces(), body, tag).ok()?;
+            }
+            None if unsealed_tag(&bound, body) == *tag => {}
+            None => return None,
         }
-        None if unsealed_tag(&bound, body) == *tag => {}
-        None => return None,
+        Some(body)
     }
-    Some(body)
 }
 
 /// What a tag vouches for beside the body: header, cluster, receiver.

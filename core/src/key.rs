@@ -53,7 +53,10 @@ impl SessionId {
     /// The key with borrowed parts.
     #[must_use]
     pub fn key(&self) -> Key<'_> {
-        Key { namespace: &self.namespace, id: &self.id }
+        Key {
+            namespace: &self.namespace,
+            id: &self.id,
+        }
     }
 }
 
@@ -65,7 +68,14 @@ impl fmt::Debug for SessionId {
         }
         f.write_str("/")?;
         for byte in self.id.iter().take(6) {
-            fmt::Write::write_char(f, if byte.is_ascii_graphic() { char::from(*byte) } else { '?' })?;
+            fmt::Write::write_char(
+                f,
+                if byte.is_ascii_graphic() {
+                    char::from(*byte)
+                } else {
+                    '?'
+                },
+            )?;
         }
         f.write_str("…")
     }
@@ -110,7 +120,10 @@ impl<'m> Namespaces<'m> {
     /// The number of a namespace that is known already.
     pub(crate) fn find(&self, name: &[u8]) -> Option<u8> {
         let known = self.slots.iter().take(self.count);
-        known.enumerate().find(|(_, slot)| slot.name == name).and_then(|(i, _)| u8::try_from(i).ok())
+        known
+            .enumerate()
+            .find(|(_, slot)| slot.name == name)
+            .and_then(|(i, _)| u8::try_from(i).ok())
     }
 
     /// The number of a namespace; a new one if there's room.
@@ -118,13 +131,17 @@ impl<'m> Namespaces<'m> {
         if let Some(number) = self.find(name) {
             return Some(number);
         }
-        let number = u8::try_from(self.count).ok().filter(|number| *number < u8::MAX)?;
+        let number = u8::try_from(self.count)
+            .ok()
+            .filter(|number| *number < u8::MAX)?;
         self.slots.get_mut(self.count)?.name = Vec::from_slice(name).ok()?;
         self.count = self.count.saturating_add(1);
         Some(number)
     }
 
     pub(crate) fn name(&self, number: u8) -> &[u8] {
-        self.slots.get(usize::from(number)).map_or(&[], |slot| &slot.name)
+        self.slots
+            .get(usize::from(number))
+            .map_or(&[], |slot| &slot.name)
     }
 }

@@ -14,9 +14,9 @@
 //! ```
 //!
 //! Folders, from the outside in:
-//! - [`wire`]: what a datagram looks like, byte by byte (`SPEC.md`);
+//! - `wire`: what a datagram looks like, byte by byte (`SPEC.md`);
 //! - `seal`: who may send one;
-//! - [`membership`]: who is there, who is dead (SWIM);
+//! - `membership`: who is there, who is dead (SWIM);
 //! - `link`: what each peer still lacks, what is in flight;
 //! - `replica`: commits, hand-over, fetch, tombstones;
 //! - `storage`: records, attributes and pages in memory that the host lends.
@@ -31,13 +31,13 @@ mod seal;
 pub mod config;
 pub mod event;
 pub mod key;
-pub mod membership;
+mod membership;
 mod node;
 mod replica;
 pub mod stats;
 pub mod storage;
 pub mod time;
-pub mod wire;
+mod wire;
 
 pub use config::{Config, ConfigError, Entropy, Role};
 pub use event::{Destination, Event, MemberId, Transmit};
@@ -49,6 +49,7 @@ pub use replica::commit::{Ack, Change, Commit, CommitError};
 pub use replica::fetch::FetchError;
 pub use replica::read::{Attribute, Record};
 pub use replica::wait::{Outcome, Progress, Ticket};
+pub use seal::KeyringError;
 pub use stats::Stats;
 pub use storage::Storage;
 pub use time::{Duration, Instant};

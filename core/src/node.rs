@@ -6,8 +6,8 @@ use heapless::{Deque, String};
 
 use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
-use crate::key::{self, Key, Namespaces, SessionId};
 use crate::identity::Identity;
+use crate::key::{self, Key, Namespaces, SessionId};
 use crate::link::in_flight::InFlight;
 use crate::link::transfer::TransferSlot;
 use crate::membership::introduce::PendingIntroduction;
@@ -17,7 +17,7 @@ use crate::replica::place::Sweep;
 use crate::replica::reply::Reply;
 use crate::replica::stamp::{Writer, Writers};
 use crate::replica::wait::{Progress, Ticket, Waits};
-use crate::seal::{BootId, Secret, Subkey};
+use crate::seal::{BootId, KeyringError, Secret};
 use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::storage::pages::Pages;
@@ -97,20 +97,18 @@ impl<'m> Node<'m> {
         let boot = BootId::new(entropy.boot);
         let key = key.map(|bytes| crate::seal::Key::new(*bytes));
         let mut members = Members::new(storage.members);
-        let me = members.add(config.name).ok_or(ConfigError::Storage("members"))?;
+        let me = members
+            .add(config.name)
+            .ok_or(ConfigError::Storage("members"))?;
         describe_self(&mut members, me, now, config, boot);
-        let own = Writer { node: members.me().hash, boot: boot.tag() };
+        let own = Writer {
+            node: members.me().hash,
+            boot: boot.tag(),
+        };
         let pages = Pages::new(storage.pages);
         Ok(Self {
             rules: rules(config),
-            identity: Identity {
-                boot,
-                subkey: key.as_ref().map(|key| Subkey::derive(key, &boot)),
-                hint: key.as_ref().map_or(0, crate::seal::Key::hint),
-                key,
-                counter: 0,
-                secret: Secret::new(entropy.seed),
-            },
+            identity: Identity::new(boot, Secret::new(entropy.seed), key),
             members,
             writers: Writers::new(storage.writers, own),
             namespaces: Namespaces::new(storage.namespaces),
@@ -169,9 +167,9 @@ impl<'m> Node<'m> {
             Err(Overflow) => return Some(Event::Resync),
         };
         Some(match pending {
-            Pending::Session(kind, record, generation) => {
-                self.session_of(record, generation).map_or(Event::Resync, |id| kind.of(id))
-            }
+            Pending::Session(kind, record, generation) => self
+                .session_of(record, generation)
+                .map_or(Event::Resync, |id| kind.of(id)),
             Pending::Joined(member) => Event::MemberJoined(MemberId(member)),
             Pending::Left(member) => Event::MemberLeft(MemberId(member)),
             Pending::Down(member) => Event::MemberDown(MemberId(member)),
@@ -188,7 +186,10 @@ impl<'m> Node<'m> {
         }
         let mut buffer = [0; key::MAX_ID];
         let id = self.records.id(record, &mut buffer);
-        SessionId::new(Key { namespace: self.namespaces.name(slot.namespace), id })
+        SessionId::new(Key {
+            namespace: self.namespaces.name(slot.namespace),
+            id,
+        })
     }
 
     /// How far a wait is.
@@ -204,13 +205,18 @@ impl<'m> Node<'m> {
 
     /// All members known, this node first, former ones too.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
-        self.members.numbers().map(|member| self.members.view(member))
+        self.members
+            .numbers()
+            .map(|member| self.members.view(member))
     }
 
     /// The member that an event names.
     #[must_use]
     pub fn member(&self, id: MemberId) -> Option<Member<'_>> {
-        self.members.numbers().contains(&id.0).then(|| self.members.view(id.0))
+        self.members
+            .numbers()
+            .contains(&id.0)
+            .then(|| self.members.view(id.0))
     }
 
     /// Counters since the start.
@@ -223,7 +229,10 @@ impl<'m> Node<'m> {
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage {
-            sessions: self.records.count().saturating_sub(self.records.tombstones()),
+            sessions: self
+                .records
+                .count()
+                .saturating_sub(self.records.tombstones()),
             tombstones: self.records.tombstones(),
             session_capacity: self.records.capacity(),
             pages: self.records.pages.used(),
@@ -234,7 +243,45 @@ impl<'m> Node<'m> {
     /// Whether packets are sealed with a key.
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
-        self.identity.key.is_some()
+        self.identity.is_sealed()
+    }
+
+    /// Adds a key to open packets with, and returns its hint, which names it from then on.
+    ///
+    /// To change a cluster's key: add the new one on every node, [send with it](Self::use_key) on
+    /// every node, then [remove](Self::remove_key) the old one everywhere.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; nothing was changed then. A node that started without a key stays so:
+    /// its members would not understand it any more.
+    pub fn add_key(&mut self, key: &[u8; 32]) -> Result<u8, KeyringError> {
+        if !self.is_sealed() {
+            return Err(KeyringError::Unknown(0));
+        }
+        self.identity.keys.add(crate::seal::Key::new(*key))
+    }
+
+    /// Seals with the key of this hint from now on.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unknown`].
+    pub fn use_key(&mut self, hint: u8) -> Result<(), KeyringError> {
+        self.identity.keys.use_for_sending(hint)?;
+        self.identity.keys_changed();
+        Ok(())
+    }
+
+    /// Forgets the key of this hint: what is sealed with it is refused from now on.
+    ///
+    /// # Errors
+    /// [`KeyringError::Unknown`], or [`KeyringError::InUse`] for the one that is sent with.
+    pub fn remove_key(&mut self, hint: u8) -> Result<(), KeyringError> {
+        self.identity.keys.remove(hint)
+    }
+
+    /// The hints of all keys.
+    pub fn keys(&self) -> impl Iterator<Item = u8> + '_ {
+        self.identity.keys.hints()
     }
 
     pub(crate) fn hash_of(&self, key: Key<'_>) -> [u8; 16] {
@@ -245,7 +292,9 @@ impl<'m> Node<'m> {
     pub(crate) fn find(&self, key: Key<'_>) -> Option<u32> {
         let record = self.records.find(&self.hash_of(key))?;
         let namespace = self.namespaces.find(key.namespace)?;
-        self.records.has_id(record, namespace, key.id).then_some(record)
+        self.records
+            .has_id(record, namespace, key.id)
+            .then_some(record)
     }
 
     /// The next number of a local change.
@@ -343,7 +392,10 @@ fn check_storage(config: &Config<'_>, storage: &Storage<'_>) -> Result<(), Confi
         ("waits", !storage.waits.is_empty()),
         ("transfers", storage.transfers.len() >= 2),
         ("events", !storage.events.is_empty()),
-        ("scratch bytes", storage.scratch.len() / 2 >= config.max_value),
+        (
+            "scratch bytes",
+            storage.scratch.len() / 2 >= config.max_value,
+        ),
     ];
     match parts.iter().find(|(_, enough)| !enough) {
         Some((part, _)) => Err(ConfigError::Storage(part)),

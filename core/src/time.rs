@@ -79,7 +79,11 @@ impl Duration {
     /// `numerator / denominator` of this span; the whole span if `denominator` is zero.
     #[must_use]
     pub const fn fraction(self, numerator: u32, denominator: u32) -> Self {
-        match self.0.saturating_mul(numerator as u64).checked_div(denominator as u64) {
+        match self
+            .0
+            .saturating_mul(numerator as u64)
+            .checked_div(denominator as u64)
+        {
             Some(micros) => Self(micros),
             None => self,
         }
@@ -119,12 +123,21 @@ mod tests {
         let late = Instant::from_micros(u64::MAX);
         assert_eq!(late + Duration::from_secs(u64::MAX), late);
         assert_eq!(Instant::default().since(late), Duration::ZERO);
-        assert_eq!(Duration::from_millis(1) - Duration::from_secs(1), Duration::ZERO);
+        assert_eq!(
+            Duration::from_millis(1) - Duration::from_secs(1),
+            Duration::ZERO
+        );
     }
 
     #[test]
     fn a_fraction_of_a_span_never_divides_by_zero() {
-        assert_eq!(Duration::from_millis(10).fraction(4, 5), Duration::from_millis(8));
-        assert_eq!(Duration::from_millis(10).fraction(4, 0), Duration::from_millis(10));
+        assert_eq!(
+            Duration::from_millis(10).fraction(4, 5),
+            Duration::from_millis(8)
+        );
+        assert_eq!(
+            Duration::from_millis(10).fraction(4, 0),
+            Duration::from_millis(10)
+        );
     }
 }

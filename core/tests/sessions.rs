@@ -1,5 +1,13 @@
 //! Sessions of a small cluster in memory: what must be true of them.
 
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+
 mod cluster;
 
 use cluster::{Cluster, key};
@@ -35,19 +43,35 @@ fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_home_stops_serving(
     for round in 0..20_u8 {
         let name = ["t1", "t2", "t3"][usize::from(round) % 3];
         let outcome = cluster.fetch(name, "s", None);
-        assert!(outcome.found && !outcome.maybe_stale, "round {round}: {outcome:?}");
+        assert!(
+            outcome.found && !outcome.maybe_stale,
+            "round {round}: {outcome:?}"
+        );
         let now = cluster.now;
         assert!(cluster.node(name).owns(now, key("s")));
         let previous = cluster.value(name, "s", "n").unwrap();
-        assert_eq!(previous, if round == 0 { b"1".to_vec() } else { vec![round - 1] });
+        assert_eq!(
+            previous,
+            if round == 0 {
+                b"1".to_vec()
+            } else {
+                vec![round - 1]
+            }
+        );
         cluster.commit(name, "s", &[("n", &[round])], Ack::All);
         cluster.run(Duration::from_millis(300));
         let now = cluster.now;
         let owners = ["t1", "t2", "t3"].into_iter();
-        let owners: Vec<_> = owners.filter(|n| cluster.node(n).owns(now, key("s"))).collect();
+        let owners: Vec<_> = owners
+            .filter(|n| cluster.node(n).owns(now, key("s")))
+            .collect();
         assert_eq!(owners, [name]);
         let holders = cluster.holders("s");
-        assert_eq!(holders.len(), 2, "round {round}: the home and one backup: {holders:?}");
+        assert_eq!(
+            holders.len(),
+            2,
+            "round {round}: the home and one backup: {holders:?}"
+        );
     }
 }
 
@@ -55,12 +79,19 @@ fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_home_stops_serving(
 fn a_small_change_of_a_large_value_travels_as_a_delta() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     let mut value: Vec<u8> = (0..16_000_u32).map(|i| (i * 7 % 251) as u8).collect();
-    assert!(cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met, "a transfer");
+    assert!(
+        cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met,
+        "a transfer"
+    );
     assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
     let before = cluster.bytes;
     value[8_000..8_100].fill(1);
     assert!(cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met);
-    assert!(cluster.bytes - before < 400, "{} bytes", cluster.bytes - before);
+    assert!(
+        cluster.bytes - before < 400,
+        "{} bytes",
+        cluster.bytes - before
+    );
     assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
     assert_eq!(cluster.node("t1").stats().deltas, 1);
 }
@@ -82,7 +113,10 @@ fn what_is_lost_is_sent_again_in_its_newest_form() {
     cluster.run(Duration::from_secs(10));
     let stats = cluster.node("t1").stats().clone();
     assert!(stats.lost > 0, "{stats:?}");
-    assert_eq!(cluster.value("t2", "s", "n").unwrap(), 199_u32.to_le_bytes());
+    assert_eq!(
+        cluster.value("t2", "s", "n").unwrap(),
+        199_u32.to_le_bytes()
+    );
     assert_eq!(cluster.value("t2", "s", "blob").unwrap(), value);
 }
 
@@ -99,9 +133,18 @@ fn an_invalidated_session_is_dead_everywhere() {
         assert!(!cluster.fetch(name, "s", Some("t1")).found);
         assert!(cluster.holders("s").is_empty());
     }
-    assert!(cluster.hosts["t2"].events.iter().any(|e| matches!(e, Event::Invalidated(_))));
+    assert!(
+        cluster.hosts["t2"]
+            .events
+            .iter()
+            .any(|e| matches!(e, Event::Invalidated(_)))
+    );
     cluster.run(Duration::from_secs(120));
-    assert_eq!(cluster.node("t2").usage().tombstones, 0, "all confirmed, a minute passed");
+    assert_eq!(
+        cluster.node("t2").usage().tombstones,
+        0,
+        "all confirmed, a minute passed"
+    );
 }
 
 #[test]
@@ -109,7 +152,10 @@ fn a_renamed_session_lives_under_its_new_id_alone() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "old", &[("user", b"eva")], Ack::All);
     let now = cluster.now;
-    let ticket = cluster.node("t1").rename(now, key("old"), b"new", Ack::All).unwrap();
+    let ticket = cluster
+        .node("t1")
+        .rename(now, key("old"), b"new", Ack::All)
+        .unwrap();
     assert!(cluster.wait("t1", ticket).met);
     assert_eq!(cluster.value("t2", "new", "user").unwrap(), b"eva");
     assert!(cluster.holders("old").is_empty());
@@ -130,8 +176,15 @@ fn a_dead_home_is_guarded_and_its_copies_restored() {
         assert_eq!(cluster.holders(&id), ["t2", "t3"], "{id}");
         assert_eq!(cluster.value("t3", &id, "n").unwrap(), [n]);
     }
-    let members: Vec<_> = cluster.node("t2").members().map(|m| (m.name.to_owned(), m.state)).collect();
-    assert!(members.contains(&("t1".to_owned(), MemberState::Dead)), "{members:?}");
+    let members: Vec<_> = cluster
+        .node("t2")
+        .members()
+        .map(|m| (m.name.to_owned(), m.state))
+        .collect();
+    assert!(
+        members.contains(&("t1".to_owned(), MemberState::Dead)),
+        "{members:?}"
+    );
 }
 
 #[test]
@@ -143,7 +196,11 @@ fn a_restarted_node_takes_its_sessions_back_with_what_others_wrote() {
     cluster.commit("t2", "s", &[("n", b"2")], Ack::None);
     cluster.start("t1");
     cluster.run(Duration::from_secs(1));
-    assert_eq!(cluster.value("t1", "s", "n").unwrap(), b"2", "the backup was filled again");
+    assert_eq!(
+        cluster.value("t1", "s", "n").unwrap(),
+        b"2",
+        "the backup was filled again"
+    );
     cluster.kill("t2");
     assert!(cluster.fetch("t1", "s", Some("t2")).found);
     assert_eq!(cluster.value("t1", "s", "n").unwrap(), b"2");
@@ -200,8 +257,17 @@ fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
     cluster.run(Duration::from_millis(300));
     for name in ["t2", "t3"] {
         let events = &cluster.hosts[name].events;
-        assert!(events.iter().any(|event| matches!(event, Event::MemberLeft(_))), "{events:?}");
-        assert_eq!(cluster.value(name, "s", "n").unwrap(), b"1", "copies are restored");
+        assert!(
+            events
+                .iter()
+                .any(|event| matches!(event, Event::MemberLeft(_))),
+            "{events:?}"
+        );
+        assert_eq!(
+            cluster.value(name, "s", "n").unwrap(),
+            b"1",
+            "copies are restored"
+        );
     }
     let outcome = cluster.fetch("t2", "s", Some("t1"));
     assert!(outcome.found && !outcome.maybe_stale);

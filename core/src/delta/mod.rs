@@ -61,7 +61,9 @@ mod writer;
 pub(crate) use apply::{ApplyError, apply};
 pub(crate) use checksum::Checksum;
 pub(crate) use encode::encode;
-pub(crate) use ops::{Full, MAX_VALUE, Malformed, Sink, SliceSink, Source};
+pub(crate) use ops::{Full, Malformed, Sink};
+#[cfg(test)]
+pub(crate) use ops::{MAX_VALUE, SliceSink};
 
 #[cfg(test)]
 mod tests;

@@ -38,7 +38,11 @@ pub(crate) struct InFlight<'m> {
 
 impl<'m> InFlight<'m> {
     pub(crate) fn new(slots: &'m mut [InFlightSlot]) -> Self {
-        Self { slots, first: 0, len: 0 }
+        Self {
+            slots,
+            first: 0,
+            len: 0,
+        }
     }
 
     pub(crate) const fn is_full(&self) -> bool {
@@ -46,11 +50,17 @@ impl<'m> InFlight<'m> {
     }
 
     fn position(&self, index: usize) -> usize {
-        self.first.wrapping_add(index).checked_rem(self.slots.len()).unwrap_or(0)
+        self.first
+            .wrapping_add(index)
+            .checked_rem(self.slots.len())
+            .unwrap_or(0)
     }
 
     fn at(&self, index: usize) -> InFlightSlot {
-        self.slots.get(self.position(index)).copied().unwrap_or_default()
+        self.slots
+            .get(self.position(index))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Notes what a packet carries; the ring is not full, the counter is the highest yet.
@@ -136,7 +146,12 @@ mod tests {
     use super::*;
 
     fn carried(peer: u16, counter: u64, record: u32) -> InFlightSlot {
-        InFlightSlot { peer, counter, record, ..InFlightSlot::default() }
+        InFlightSlot {
+            peer,
+            counter,
+            record,
+            ..InFlightSlot::default()
+        }
     }
 
     #[test]

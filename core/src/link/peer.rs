@@ -68,7 +68,9 @@ impl PeerLink {
         }
         let estimate = self.smoothed + self.variance.fraction(4, 1);
         let floor = estimate.max(SHORTEST_TIMEOUT);
-        floor.fraction(1 << self.backoff.min(6), 1).min(LONGEST_TIMEOUT)
+        floor
+            .fraction(1 << self.backoff.min(6), 1)
+            .min(LONGEST_TIMEOUT)
     }
 
     /// A packet sent at `sent` was acknowledged.

@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 
 use heapless::Vec;
 
-use crate::identity;
+use crate::identity::Opener;
 use crate::key::Key;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::transfer::{CREDIT, Direction, MAX_PIECES, TransferSlot};
@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::replica::place::FULL_FOR;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
-use crate::seal::{BootId, Subkey};
+use crate::seal::BootId;
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL};
 use crate::storage::records::{OWNED, RecordSlot};
 use crate::time::Instant;
@@ -45,7 +45,9 @@ impl Node<'_> {
                 }
             },
             Sender::Introduction(boot) if boot == self.identity.boot => {}
-            Sender::Introduction(boot) => self.receive_introduction(now, from, boot, &header, datagram),
+            Sender::Introduction(boot) => {
+                self.receive_introduction(now, from, boot, &header, datagram)
+            }
         }
         self.wake_at(now);
     }
@@ -58,9 +60,17 @@ impl Node<'_> {
         header: &Header,
         datagram: &mut [u8],
     ) {
-        let subkey = self.identity.key.as_ref().map(|key| Subkey::derive(key, &boot));
+        let subkey = self.identity.subkey_of(&boot, header.hint);
+        if subkey.is_none() && self.is_sealed() {
+            return count(&mut self.stats.refused_forged);
+        }
         let cluster = self.rules.cluster;
-        let Some(body) = identity::open(cluster, header, subkey.as_ref(), None, datagram) else {
+        let opener = Opener {
+            cluster,
+            subkey: subkey.as_ref(),
+            receiver: None,
+        };
+        let Some(body) = opener.open(header, datagram) else {
             return count(&mut self.stats.refused_forged);
         };
         count(&mut self.stats.received);
@@ -72,21 +82,33 @@ impl Node<'_> {
         }
     }
 
-    fn receive_from(
-        &mut self,
-        now: Instant,
-        member: u16,
-        header: &Header,
-        datagram: &mut [u8],
-    ) {
-        let Some(session) = &mut self.members.get_mut(member).session else { return };
+    fn receive_from(&mut self, now: Instant, member: u16, header: &Header, datagram: &mut [u8]) {
+        let slot = self.members.get_mut(member);
+        let Some(session) = &mut slot.session else {
+            return;
+        };
         if !session.window.check(header.counter) {
             return count(&mut self.stats.refused_replayed);
         }
-        let own = Some(&self.identity.boot);
-        let cluster = self.rules.cluster;
-        let opened = identity::open(cluster, header, session.subkey.as_ref(), own, datagram);
-        let Some(body) = opened else { return count(&mut self.stats.refused_forged) };
+        if session
+            .subkey
+            .as_ref()
+            .is_none_or(|(hint, _)| *hint != header.hint)
+        {
+            let subkey = self.identity.subkey_of(&slot.boot, header.hint);
+            if subkey.is_none() && self.identity.is_sealed() {
+                return count(&mut self.stats.refused_forged);
+            }
+            session.subkey = subkey.map(|subkey| (header.hint, subkey));
+        }
+        let opener = Opener {
+            cluster: self.rules.cluster,
+            subkey: session.subkey.as_ref().map(|(_, subkey)| subkey),
+            receiver: Some(&self.identity.boot),
+        };
+        let Some(body) = opener.open(header, datagram) else {
+            return count(&mut self.stats.refused_forged);
+        };
         session.window.accept(header.counter);
         count(&mut self.stats.received);
         self.heard(now, member);
@@ -96,13 +118,7 @@ impl Node<'_> {
         }
     }
 
-    fn handle_body(
-        &mut self,
-        now: Instant,
-        member: u16,
-        counter: u64,
-        mut body: &[u8],
-    ) -> Verdict {
+    fn handle_body(&mut self, now: Instant, member: u16, counter: u64, mut body: &[u8]) -> Verdict {
         let mut verdict = Verdict::default();
         while !body.is_empty() {
             let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) else {
@@ -136,18 +152,41 @@ impl Node<'_> {
             }
             Message::Member(update) => self.told(now, &update),
             Message::Received { newest, before } => self.received(now, member, newest, &before),
-            Message::Refused { counter, hash, cause } => {
+            Message::Refused {
+                counter,
+                hash,
+                cause,
+            } => {
                 self.refused(now, member, counter, &hash, cause);
             }
-            Message::Fetch { request, namespace, id } => {
+            Message::Fetch {
+                request,
+                namespace,
+                id,
+            } => {
                 self.asked_for(member, request, Key { namespace, id });
             }
             Message::Absent { request } => self.answered_absent(now, member, request),
-            Message::Chunk { transfer, request, total, offset, bytes } => {
-                let piece = Piece { id: transfer, request, total, offset };
+            Message::Chunk {
+                transfer,
+                request,
+                total,
+                offset,
+                bytes,
+            } => {
+                let piece = Piece {
+                    id: transfer,
+                    request,
+                    total,
+                    offset,
+                };
                 self.piece_arrived(now, member, piece, bytes);
             }
-            Message::Grant { transfer, offset, credit } => {
+            Message::Grant {
+                transfer,
+                offset,
+                credit,
+            } => {
                 self.granted(now, member, transfer, offset, credit);
             }
             // Updates are taken apart by the caller; introductions come in packets of their own.
@@ -165,7 +204,11 @@ impl Node<'_> {
         unit: &[u8],
     ) -> bool {
         let hash = unit_hash(unit);
-        let origin = Origin { peer: member, counter, answers: request != 0 };
+        let origin = Origin {
+            peer: member,
+            counter,
+            answers: request != 0,
+        };
         match self.apply_unit(now, origin, Input::Slice(unit)) {
             Ok(summary) => {
                 if request != 0 {
@@ -178,7 +221,14 @@ impl Node<'_> {
                     count(&mut self.stats.declined);
                 }
                 if let Some(hash) = hash.filter(|_| request == 0) {
-                    self.reply(member, Answer::Refused { counter, hash, cause });
+                    self.reply(
+                        member,
+                        Answer::Refused {
+                            counter,
+                            hash,
+                            cause,
+                        },
+                    );
                 }
                 false
             }
@@ -193,13 +243,7 @@ impl Node<'_> {
     }
 
     /// The peer took these packets.
-    fn received(
-        &mut self,
-        now: Instant,
-        member: u16,
-        newest: u64,
-        before: &Vec<u32, MAX_ACKS>,
-    ) {
+    fn received(&mut self, now: Instant, member: u16, newest: u64, before: &Vec<u32, MAX_ACKS>) {
         self.packet_received(now, member, newest);
         for distance in before {
             self.packet_received(now, member, newest.saturating_sub(u64::from(*distance)));
@@ -208,7 +252,10 @@ impl Node<'_> {
 
     fn packet_received(&mut self, now: Instant, member: u16, counter: u64) {
         while let Some(carried) = self.in_flight.take(member, counter) {
-            self.members.get_mut(member).link.acknowledged(now, carried.sent);
+            self.members
+                .get_mut(member)
+                .link
+                .acknowledged(now, carried.sent);
             if self.records.get(carried.record).generation == carried.generation {
                 self.holder_confirmed(now, member, carried.record, carried.number);
             }
@@ -216,13 +263,7 @@ impl Node<'_> {
     }
 
     /// A holder has the record as it was at `number`.
-    pub(crate) fn holder_confirmed(
-        &mut self,
-        now: Instant,
-        member: u16,
-        record: u32,
-        number: u64,
-    ) {
+    pub(crate) fn holder_confirmed(&mut self, now: Instant, member: u16, record: u32, number: u64) {
         let slot = self.records.get_mut(record);
         let bit = slot.bit_of(member);
         let unchanged = slot.changed <= number;
@@ -251,15 +292,10 @@ impl Node<'_> {
     }
 
     /// The peer didn't take what a packet carried of a record: it stays owed.
-    fn refused(
-        &mut self,
-        now: Instant,
-        member: u16,
-        counter: u64,
-        hash: &[u8; 16],
-        cause: Cause,
-    ) {
-        let Some(record) = self.records.find(hash) else { return };
+    fn refused(&mut self, now: Instant, member: u16, counter: u64, hash: &[u8; 16], cause: Cause) {
+        let Some(record) = self.records.find(hash) else {
+            return;
+        };
         self.stop_transfer(member, record);
         while let Some(carried) = self.in_flight.take(member, counter) {
             let link = &mut self.members.get_mut(member).link;
@@ -276,7 +312,10 @@ impl Node<'_> {
         for slot in self.transfers.iter_mut().filter(|slot| slot.peer == member) {
             slot.free(&mut self.records.pages);
         }
-        while let Some(carried) = self.in_flight.take_lost(Instant::LAST, |c| c.peer == member) {
+        while let Some(carried) = self
+            .in_flight
+            .take_lost(Instant::LAST, |c| c.peer == member)
+        {
             self.owe_carried_again(member, carried.record, carried.generation);
         }
     }
@@ -293,23 +332,13 @@ impl Node<'_> {
     }
 
     /// The peer refused a record: send what it lacks, or choose another holder.
-    pub(crate) fn refused_record(
-        &mut self,
-        now: Instant,
-        member: u16,
-        record: u32,
-        cause: Cause,
-    ) {
+    pub(crate) fn refused_record(&mut self, now: Instant, member: u16, record: u32, cause: Cause) {
         let slot = self.records.get_mut(record);
         let bit = slot.bit_of(member);
         match cause {
             Cause::Base | Cause::Unknown => {
                 slot.header_owed |= bit;
-                let mut attribute = if slot.is_live() {
-                    slot.attributes
-                } else {
-                    NIL
-                };
+                let mut attribute = if slot.is_live() { slot.attributes } else { NIL };
                 while attribute != NIL {
                     let slot = self.records.attribute_mut(attribute);
                     slot.owed |= bit;
@@ -350,10 +379,13 @@ impl Node<'_> {
             self.reply(member, Answer::Restart { transfer: piece.id });
             return;
         }
-        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len())) else {
+        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
+        else {
             return;
         };
-        let Some(slot) = self.transfers.get_mut(at) else { return };
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
         slot.grant_due = true;
         if slot.direction == Direction::Complete {
             return;
@@ -380,9 +412,7 @@ impl Node<'_> {
             count(&mut self.stats.declined);
             return None;
         }
-        let is = |direction: Direction| {
-            move |slot: &TransferSlot| slot.direction == direction
-        };
+        let is = |direction: Direction| move |slot: &TransferSlot| slot.direction == direction;
         let slots = || self.transfers.iter();
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
         let most = self.transfers.len().saturating_sub(1);
@@ -401,15 +431,26 @@ impl Node<'_> {
 
     /// All pieces are here: take the unit.
     fn transfer_arrived(&mut self, now: Instant, at: usize) {
-        let Some(slot) = self.transfers.get(at) else { return };
+        let Some(slot) = self.transfers.get(at) else {
+            return;
+        };
         let (peer, request, chain) = (slot.peer, slot.request, slot.chain);
-        let unit = Input::Chain { cursor: Cursor::start(chain.head), left: chain.len };
+        let unit = Input::Chain {
+            cursor: Cursor::start(chain.head),
+            left: chain.len,
+        };
         let mut hash = [0; 16];
         unit.peek(&self.records.pages, &mut hash);
-        let origin = Origin { peer, counter: u64::MAX, answers: request != 0 };
+        let origin = Origin {
+            peer,
+            counter: u64::MAX,
+            answers: request != 0,
+        };
         let applied = self.apply_unit(now, origin, unit);
         self.records.pages.free(chain.head);
-        let Some(slot) = self.transfers.get_mut(at) else { return };
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
         slot.chain = ChainWriter::default();
         match applied {
             Ok(summary) => {
@@ -423,7 +464,14 @@ impl Node<'_> {
                 if cause == Cause::Full {
                     count(&mut self.stats.declined);
                 }
-                self.reply(peer, Answer::Refused { counter: 0, hash, cause });
+                self.reply(
+                    peer,
+                    Answer::Refused {
+                        counter: 0,
+                        hash,
+                        cause,
+                    },
+                );
             }
         }
     }
@@ -434,7 +482,9 @@ impl Node<'_> {
         });
         let Some(at) = found else { return };
         let first = self.piece_len();
-        let Some(slot) = self.transfers.get_mut(at) else { return };
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
         if credit == 0 {
             return slot.restart(first);
         }
@@ -484,7 +534,9 @@ impl Node<'_> {
     /// Transfers that stand still go back to what the receiver has; dead ones are dropped.
     pub(crate) fn repeat_transfers(&mut self, now: Instant) {
         for at in 0..self.transfers.len() {
-            let Some(slot) = self.transfers.get_mut(at) else { return };
+            let Some(slot) = self.transfers.get_mut(at) else {
+                return;
+            };
             let member = self.members.get(slot.peer);
             let still = now.since(slot.moved);
             match slot.direction {
@@ -510,7 +562,9 @@ impl Node<'_> {
                     }
                 }
             }
-            let check = self.members.get(self.transfers.get(at).map_or(0, |slot| slot.peer));
+            let check = self
+                .members
+                .get(self.transfers.get(at).map_or(0, |slot| slot.peer));
             let at = now + check.link.timeout();
             self.wake_at(at);
         }

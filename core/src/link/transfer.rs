@@ -106,12 +106,7 @@ impl TransferSlot {
     }
 
     /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer.
-    pub(crate) fn put(
-        &mut self,
-        pages: &mut Pages<'_>,
-        offset: u32,
-        bytes: &[u8],
-    ) -> Option<bool> {
+    pub(crate) fn put(&mut self, pages: &mut Pages<'_>, offset: u32, bytes: &[u8]) -> Option<bool> {
         let index = offset / self.piece;
         let expected = self.piece.min(self.total.checked_sub(offset)?);
         if !offset.is_multiple_of(self.piece) || bytes.len() != expected as usize {
@@ -132,7 +127,11 @@ impl TransferSlot {
     }
 
     fn has_piece(&self, index: u32) -> bool {
-        let word = self.arrived.get((index / 64) as usize).copied().unwrap_or(0);
+        let word = self
+            .arrived
+            .get((index / 64) as usize)
+            .copied()
+            .unwrap_or(0);
         word & (1 << (index % 64)) != 0
     }
 

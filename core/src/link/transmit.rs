@@ -28,7 +28,11 @@ impl Node<'_> {
         let others = self.members.others();
         let count = u16::try_from(others.len()).unwrap_or(0);
         for step in 0..count {
-            let place = self.next_peer.wrapping_add(step).checked_rem(count).unwrap_or(0);
+            let place = self
+                .next_peer
+                .wrapping_add(step)
+                .checked_rem(count)
+                .unwrap_or(0);
             let peer = place.saturating_add(1);
             if !self.has_something_for(peer) {
                 continue;
@@ -86,12 +90,13 @@ impl Node<'_> {
             return None;
         }
         let header = Header {
-            hint: self.identity.hint,
+            hint: self.identity.hint(),
             sender: Sender::Known(self.identity.boot.tag()),
             counter: self.identity.next_counter(),
         };
         let receiver = self.members.get(peer).boot;
-        self.identity.seal(self.rules.cluster, &header, Some(&receiver), len, out)
+        self.identity
+            .seal(self.rules.cluster, &header, Some(&receiver), len, out)
     }
 
     fn write_probes(&mut self, body: &mut Body<'_>, peer: u16) {
@@ -113,7 +118,9 @@ impl Node<'_> {
     fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
         let link = &mut self.members.get_mut(peer).link;
         link.ack_now = false;
-        let Some(newest) = link.acks.iter().copied().max() else { return };
+        let Some(newest) = link.acks.iter().copied().max() else {
+            return;
+        };
         let mut before = heapless::Vec::<u32, MAX_ACKS>::new();
         for counter in &link.acks {
             if let Ok(distance @ 1..) = u32::try_from(newest.saturating_sub(*counter)) {
@@ -128,7 +135,9 @@ impl Node<'_> {
 
     fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
         for _ in 0..self.replies.len() {
-            let Some(reply) = self.replies.pop_front() else { return };
+            let Some(reply) = self.replies.pop_front() else {
+                return;
+            };
             if reply.to != peer || self.write_reply(now, body, reply).is_err() {
                 // Of another peer, or without room here: it keeps its place in the round.
                 let _ = self.replies.push_back(reply);
@@ -136,21 +145,28 @@ impl Node<'_> {
         }
     }
 
-    fn write_reply(
-        &mut self,
-        now: Instant,
-        body: &mut Body<'_>,
-        reply: Reply,
-    ) -> Result<(), Full> {
+    fn write_reply(&mut self, now: Instant, body: &mut Body<'_>, reply: Reply) -> Result<(), Full> {
         match reply.answer {
-            Answer::Refused { counter, hash, cause } => {
-                body.push(&Message::Refused { counter, hash, cause })
-            }
+            Answer::Refused {
+                counter,
+                hash,
+                cause,
+            } => body.push(&Message::Refused {
+                counter,
+                hash,
+                cause,
+            }),
             Answer::Absent { request } => body.push(&Message::Absent { request }),
-            Answer::Restart { transfer } => {
-                body.push(&Message::Grant { transfer, offset: 0, credit: 0 })
-            }
-            Answer::Record { record, generation, request } => {
+            Answer::Restart { transfer } => body.push(&Message::Grant {
+                transfer,
+                offset: 0,
+                credit: 0,
+            }),
+            Answer::Record {
+                record,
+                generation,
+                request,
+            } => {
                 if self.records.get(record).generation != generation {
                     return body.push(&Message::Absent { request });
                 }
@@ -206,13 +222,21 @@ impl Node<'_> {
         }
         // The first slot is for receiving.
         let of = |direction: Direction| {
-            self.transfers.iter().skip(1).rposition(|slot| slot.direction == direction)
+            self.transfers
+                .iter()
+                .skip(1)
+                .rposition(|slot| slot.direction == direction)
         };
         let place = of(Direction::Free).or_else(|| of(Direction::Complete));
-        let Some(at) = place.map(|at| at.saturating_add(1)) else { return false };
+        let Some(at) = place.map(|at| at.saturating_add(1)) else {
+            return false;
+        };
         let mut chain = ChainWriter::default();
         let reader = (request != 0).then_some(peer);
-        if self.write_unit(now, record, extent, reader, &mut chain).is_err() {
+        if self
+            .write_unit(now, record, extent, reader, &mut chain)
+            .is_err()
+        {
             self.records.pages.free(chain.head);
             return false;
         }
@@ -221,7 +245,9 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let (generation, number) = (slot.generation, slot.changed);
         let id = self.next_transfer;
-        let Some(transfer) = self.transfers.get_mut(at) else { return false };
+        let Some(transfer) = self.transfers.get_mut(at) else {
+            return false;
+        };
         transfer.send(chain, first);
         transfer.peer = peer;
         transfer.id = id;
@@ -237,7 +263,10 @@ impl Node<'_> {
     }
 
     pub(crate) fn piece_len(&self) -> u32 {
-        let room = self.rules.datagram.saturating_sub(HEADER + TAG + CHUNK_HEAD);
+        let room = self
+            .rules
+            .datagram
+            .saturating_sub(HEADER + TAG + CHUNK_HEAD);
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
@@ -298,10 +327,20 @@ impl Node<'_> {
         if sending {
             return true; // what changed meanwhile follows when it has arrived
         }
-        if self.write_update(now, body, peer, record, extent, 0).is_err() {
+        if self
+            .write_update(now, body, peer, record, extent, 0)
+            .is_err()
+        {
             return body.len() < CROWDED && self.begin_transfer(now, peer, record, extent, 0);
         }
-        self.in_flight.push(InFlightSlot { counter, number, sent: now, record, generation, peer });
+        self.in_flight.push(InFlightSlot {
+            counter,
+            number,
+            sent: now,
+            record,
+            generation,
+            peer,
+        });
         let link = &mut self.members.get_mut(peer).link;
         link.in_flight = link.in_flight.saturating_add(1);
         let timeout = link.timeout();
@@ -314,8 +353,11 @@ impl Node<'_> {
             if !slot.grant_due || slot.peer != peer {
                 continue;
             }
-            let grant =
-                Message::Grant { transfer: slot.id, offset: slot.offset, credit: CREDIT };
+            let grant = Message::Grant {
+                transfer: slot.id,
+                offset: slot.offset,
+                credit: CREDIT,
+            };
             if body.push(&grant).is_err() {
                 return;
             }
@@ -327,7 +369,9 @@ impl Node<'_> {
     fn write_piece(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
         let piece = self.piece_len();
         let next = |slot: &&mut TransferSlot| slot.peer == peer && slot.sendable() > 0;
-        let Some(slot) = self.transfers.iter_mut().find(next) else { return };
+        let Some(slot) = self.transfers.iter_mut().find(next) else {
+            return;
+        };
         // All pieces but the last have the same length: the receiver takes them in any order.
         let len = piece.min(slot.total.saturating_sub(slot.offset)) as usize;
         if body.room() < len.saturating_add(CHUNK_HEAD) {
@@ -345,7 +389,14 @@ impl Node<'_> {
         }
         body.advance(len);
         let (transfer, request, total, offset) = head;
-        let chunk = ChunkHead { kind: CHUNK_KIND, transfer, request, total, offset, len: len as u32 };
+        let chunk = ChunkHead {
+            kind: CHUNK_KIND,
+            transfer,
+            request,
+            total,
+            offset,
+            len: len as u32,
+        };
         if body.prepend(start, &chunk).is_err() {
             body.truncate(start);
             slot.rewind(&self.records.pages);
@@ -374,4 +425,3 @@ struct ChunkHead {
     offset: u32,
     len: u32,
 }
-

@@ -22,15 +22,18 @@ impl Node<'_> {
         let doublings = self.members.live().saturating_add(1).ilog2();
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
         self.members.get_mut(member).gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
-        self.prober.gossip_at = self.prober.gossip_at.or(Some(Instant::default()));
+        self.prober.gossip_at.get_or_insert_default();
     }
 
     /// While there's news, gives some members a packet with it, in turn.
     pub(crate) fn spread_gossip(&mut self, now: Instant) {
-        if !self.prober.gossip_at.is_some_and(|at| at <= now) {
+        if self.prober.gossip_at.is_none_or(|at| at > now) {
             return;
         }
-        let news = self.members.numbers().any(|member| self.members.get(member).gossip > 0);
+        let news = self
+            .members
+            .numbers()
+            .any(|member| self.members.get(member).gossip > 0);
         if !news {
             self.prober.gossip_at = None;
             return;
@@ -41,7 +44,9 @@ impl Node<'_> {
         let mut told = 0;
         for step in 0..count {
             let at = start.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            let Some(member) = self.members.others().nth(at) else { return };
+            let Some(member) = self.members.others().nth(at) else {
+                return;
+            };
             let slot = self.members.get_mut(member);
             if told < FANOUT && slot.is_reachable() {
                 slot.outbox.gossip = true;
@@ -59,7 +64,10 @@ impl Node<'_> {
                 .filter(|member| self.members.get(*member).gossip > 0 && *member != peer)
                 .max_by_key(|member| self.members.get(*member).gossip);
             let Some(member) = next else { break };
-            if body.push(&Message::Member(self.members.get(member).update())).is_err() {
+            if body
+                .push(&Message::Member(self.members.get(member).update()))
+                .is_err()
+            {
                 break;
             }
             let slot = self.members.get_mut(member);
@@ -79,7 +87,9 @@ impl Node<'_> {
 
     /// Adds the members from `outbox.exchange` on to a packet.
     pub(crate) fn write_exchange(&mut self, body: &mut Body<'_>, peer: u16) {
-        let Some(mut next) = self.members.get(peer).outbox.exchange else { return };
+        let Some(mut next) = self.members.get(peer).outbox.exchange else {
+            return;
+        };
         while self.members.numbers().contains(&next) {
             let slot = self.members.get(next);
             if next != peer && body.push(&Message::Member(slot.update())).is_err() {

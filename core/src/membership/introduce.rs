@@ -16,7 +16,7 @@ use crate::event::{Destination, Pending, Transmit};
 use crate::link::peer::PeerLink;
 use crate::membership::member::{MemberState, SELF, Session};
 use crate::node::Node;
-use crate::seal::{BootId, Cookie, Subkey, Window};
+use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Address, Introduction, Message};
 use crate::wire::packet::{Header, INTRODUCTION_HEADER, Sender, TAG};
@@ -37,7 +37,13 @@ pub(crate) struct PendingIntroduction {
 impl PendingIntroduction {
     /// Says who this node is and asks nothing.
     const fn hello(to: Destination) -> Self {
-        Self { to, challenge: None, echo: None, least_incarnation: 0, name_taken: false }
+        Self {
+            to,
+            challenge: None,
+            echo: None,
+            least_incarnation: 0,
+            name_taken: false,
+        }
     }
 
     const fn is_hello(&self) -> bool {
@@ -86,12 +92,17 @@ impl Node<'_> {
         let body = out.get_mut(INTRODUCTION_HEADER..end)?;
         let len = postcard::to_slice(&message, body).ok()?.len();
         let header = Header {
-            hint: self.identity.hint,
+            hint: self.identity.hint(),
             sender: Sender::Introduction(self.identity.boot),
             counter: self.identity.next_counter(),
         };
-        let len = self.identity.seal(self.rules.cluster, &header, None, len, out)?;
-        Some(Transmit { to: pending.to, len })
+        let len = self
+            .identity
+            .seal(self.rules.cluster, &header, None, len, out)?;
+        Some(Transmit {
+            to: pending.to,
+            len,
+        })
     }
 
     /// An introduction arrived and was opened: its sender holds the key, but may be a recording.
@@ -107,7 +118,9 @@ impl Node<'_> {
             return;
         }
         let least = self.least_incarnation(introduction.member.name, boot);
-        let echoed = introduction.echo.is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
+        let echoed = introduction
+            .echo
+            .is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
         if echoed && !self.knows(boot) {
             if self.name_is_taken(now, from, boot, introduction) {
                 self.answer(PendingIntroduction {
@@ -138,7 +151,11 @@ impl Node<'_> {
 
     /// The incarnation that the boot must have to supersede its former one.
     fn least_incarnation(&self, name: &str, boot: BootId) -> u32 {
-        match self.members.by_name(name).map(|member| self.members.get(member)) {
+        match self
+            .members
+            .by_name(name)
+            .map(|member| self.members.get(member))
+        {
             Some(slot) if slot.boot == boot => slot.incarnation,
             Some(slot) => slot.incarnation.saturating_add(1),
             None => 0,
@@ -182,7 +199,10 @@ impl Node<'_> {
     }
 
     fn challenge(&self, now: Instant, from: SocketAddr, boot: BootId) -> [u8; 8] {
-        self.identity.secret.make(&boot, &address_bytes(from), bucket(now)).0
+        self.identity
+            .secret
+            .make(&boot, &address_bytes(from), bucket(now))
+            .0
     }
 
     fn is_own_challenge(
@@ -193,7 +213,9 @@ impl Node<'_> {
         echo: [u8; 8],
     ) -> bool {
         let address = address_bytes(from);
-        self.identity.secret.verify(&Cookie(echo), &boot, &address, bucket(now))
+        self.identity
+            .secret
+            .verify(&Cookie(echo), &boot, &address, bucket(now))
     }
 
     /// Makes the boot a member: it is live and holds the key.
@@ -227,7 +249,7 @@ impl Node<'_> {
         slot.link.behind = true;
         slot.outbox.exchange = Some(0);
         slot.session = Some(Session {
-            subkey: self.identity.key.as_ref().map(|key| Subkey::derive(key, &boot)),
+            subkey: None,
             window: Window::new(),
         });
         self.events.push(Pending::Joined(member));

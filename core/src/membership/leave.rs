@@ -37,10 +37,16 @@ impl Node<'_> {
             }
         }
         let told = left && self.members.me().gossip == 0;
-        let alone = self.members.others().all(|member| !self.members.get(member).is_reachable());
+        let alone = self
+            .members
+            .others()
+            .all(|member| !self.members.get(member).is_reachable());
         if told || alone || deadline <= now {
             let met = !self.owes_anything();
-            let outcome = Outcome { met, ..Outcome::default() };
+            let outcome = Outcome {
+                met,
+                ..Outcome::default()
+            };
             self.waits.get_mut(number).goal = Goal::Done(outcome);
         } else {
             self.wake_at(now + PERIOD);
@@ -49,7 +55,10 @@ impl Node<'_> {
 
     fn owes_anything(&self) -> bool {
         self.in_flight.oldest().is_some()
-            || self.transfers.iter().any(|transfer| transfer.sendable() > 0)
+            || self
+                .transfers
+                .iter()
+                .any(|transfer| transfer.sendable() > 0)
             || self.members.others().any(|member| {
                 let slot = self.members.get(member);
                 slot.is_reachable() && slot.link.behind

@@ -67,7 +67,8 @@ pub struct MemberSlot {
 
 /// The keys and the replay window of a boot that proved to be live.
 pub(crate) struct Session {
-    pub(crate) subkey: Option<Subkey>,
+    /// The hint and the subkey of its last packet: a packet with another hint derives another.
+    pub(crate) subkey: Option<(u8, Subkey)>,
     pub(crate) window: Window,
 }
 
@@ -167,7 +168,11 @@ pub(crate) const SELF: u16 = 0;
 
 impl<'m> Members<'m> {
     pub(crate) fn new(slots: &'m mut [MemberSlot]) -> Self {
-        Self { slots, count: 0, nobody: MemberSlot::default() }
+        Self {
+            slots,
+            count: 0,
+            nobody: MemberSlot::default(),
+        }
     }
 
     /// Numbers given so far.
@@ -221,7 +226,9 @@ impl<'m> Members<'m> {
 
     /// Live members, this node included.
     pub(crate) fn live(&self) -> usize {
-        self.numbers().filter(|member| self.get(*member).is_live()).count()
+        self.numbers()
+            .filter(|member| self.get(*member).is_live())
+            .count()
     }
 
     /// A slot for a member of this name; `None` if the table is full.
@@ -229,7 +236,9 @@ impl<'m> Members<'m> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
         }
-        let number = u16::try_from(self.count).ok().filter(|number| *number < u16::MAX)?;
+        let number = u16::try_from(self.count)
+            .ok()
+            .filter(|number| *number < u16::MAX)?;
         let slot = self.slots.get_mut(self.count)?;
         *slot = MemberSlot::default();
         slot.name = String::try_from(name).ok()?;
@@ -303,7 +312,9 @@ fn distance(draw: u64, weight: u8) -> u64 {
     // The logarithm's fraction, linear between powers of two: good to 9 %, the same everywhere.
     let fraction = (draw << zeros.min(63) << 1) >> 40;
     let logarithm = (u64::from(zeros) << 24).saturating_add((1 << 24) - 1 - (fraction & 0xFF_FFFF));
-    (logarithm << 16).checked_div(u64::from(weight)).unwrap_or(u64::MAX)
+    (logarithm << 16)
+        .checked_div(u64::from(weight))
+        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -329,7 +340,10 @@ mod tests {
             members.rendezvous(&key, &mut rest, |m, _| m != all[0] && m != 3);
             assert_eq!(rest[0], all[1], "the second takes over from the first");
         }
-        assert!((800..1_200).contains(&won[0]) && (1_800..2_200).contains(&won[2]), "{won:?}");
+        assert!(
+            (800..1_200).contains(&won[0]) && (1_800..2_200).contains(&won[2]),
+            "{won:?}"
+        );
         assert_eq!(won[3], 0);
     }
 }

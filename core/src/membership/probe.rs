@@ -91,18 +91,28 @@ impl Node<'_> {
     }
 
     fn begin_probe(&mut self, now: Instant) {
-        let others = self.members.others().filter(|m| self.members.get(*m).is_reachable());
+        let others = self
+            .members
+            .others()
+            .filter(|m| self.members.get(*m).is_reachable());
         let Some(target) = others.min_by_key(|member| self.members.get(*member).heard) else {
             return;
         };
         let sequence = self.prober.next_sequence();
         self.members.get_mut(target).outbox.ping = Some(sequence);
-        self.prober.probe = Some(Probe { target, sequence, started: now, asked_others: false });
+        self.prober.probe = Some(Probe {
+            target,
+            sequence,
+            started: now,
+            asked_others: false,
+        });
         self.check_at(now + self.rules.frequency.fraction(2, 5));
     }
 
     fn go_on_probing(&mut self, now: Instant) {
-        let Some(probe) = self.prober.probe else { return };
+        let Some(probe) = self.prober.probe else {
+            return;
+        };
         if self.members.get(probe.target).heard >= probe.started {
             self.prober.probe = None;
             return;
@@ -115,7 +125,10 @@ impl Node<'_> {
             self.check_at(patience);
             return;
         }
-        self.prober.probe = Some(Probe { asked_others: true, ..probe });
+        self.prober.probe = Some(Probe {
+            asked_others: true,
+            ..probe
+        });
         self.members.get_mut(probe.target).outbox.ping = Some(probe.sequence);
         self.ask_others(probe);
     }
@@ -127,7 +140,9 @@ impl Node<'_> {
         let mut asked = 0;
         for step in 0..count {
             let at = start.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            let Some(member) = self.members.others().nth(at) else { return };
+            let Some(member) = self.members.others().nth(at) else {
+                return;
+            };
             let slot = self.members.get_mut(member);
             if member != probe.target && slot.is_reachable() && asked < HELPERS {
                 slot.outbox.ping_request = Some((probe.sequence, target));
@@ -138,7 +153,9 @@ impl Node<'_> {
 
     /// The period is over: whoever didn't answer is suspected.
     fn end_probe(&mut self, now: Instant) {
-        let Some(probe) = self.prober.probe.take() else { return };
+        let Some(probe) = self.prober.probe.take() else {
+            return;
+        };
         let slot = self.members.get(probe.target);
         if slot.heard < probe.started && slot.state == MemberState::Alive {
             self.set_state(now, probe.target, MemberState::Suspect);
@@ -176,9 +193,20 @@ impl Node<'_> {
             let slot = node.members.get(*member);
             matches!(slot.state, MemberState::Dead) && !slot.name.is_empty()
         };
-        let count = self.members.others().filter(|member| former(self, member)).count();
-        let Some(chosen) = (self.next_random() as usize).checked_rem(count) else { return };
-        let Some(member) = self.members.others().filter(|m| former(self, m)).nth(chosen) else {
+        let count = self
+            .members
+            .others()
+            .filter(|member| former(self, member))
+            .count();
+        let Some(chosen) = (self.next_random() as usize).checked_rem(count) else {
+            return;
+        };
+        let Some(member) = self
+            .members
+            .others()
+            .filter(|m| former(self, m))
+            .nth(chosen)
+        else {
             return;
         };
         let sequence = self.prober.next_sequence();

@@ -67,7 +67,10 @@ impl Node<'_> {
         if !key.is_valid() {
             return Err(BuryError::Invalid);
         }
-        let namespace = self.namespaces.intern(key.namespace).ok_or(BuryError::Full)?;
+        let namespace = self
+            .namespaces
+            .intern(key.namespace)
+            .ok_or(BuryError::Full)?;
         let hash = self.hash_of(key);
         let record = self.records.insert(hash, namespace, key.id, now);
         let record = record.map_err(|_| BuryError::Full)?;
@@ -118,7 +121,9 @@ impl Node<'_> {
         let was_used = !self.records.get(record).stamp.is_none();
         self.records.bury(record, now);
         let told = |hash: u32| {
-            head.header.as_ref().is_some_and(|header| header.holders.contains(&hash))
+            head.header
+                .as_ref()
+                .is_some_and(|header| header.holders.contains(&hash))
         };
         let slot = self.records.get(record);
         let mut bits = self.backup_bits(record) & !slot.bit_of(peer);
@@ -149,15 +154,23 @@ impl Node<'_> {
         id: &[u8],
         ack: Ack,
     ) -> Result<Ticket, BuryError> {
-        let new_key = Key { namespace: key.namespace, id };
-        let old = self.find(key).filter(|record| self.records.get(*record).is_live());
+        let new_key = Key {
+            namespace: key.namespace,
+            id,
+        };
+        let old = self
+            .find(key)
+            .filter(|record| self.records.get(*record).is_live());
         let old = old.ok_or(BuryError::Unknown)?;
         let hash = self.hash_of(new_key);
         if !new_key.is_valid() || self.records.find(&hash).is_some() {
             return Err(BuryError::Invalid);
         }
         let namespace = self.records.get(old).namespace;
-        let new = self.records.insert(hash, namespace, id, now).map_err(|_| BuryError::Full)?;
+        let new = self
+            .records
+            .insert(hash, namespace, id, now)
+            .map_err(|_| BuryError::Full)?;
         self.move_contents(now, old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
         self.bury(now, old);
@@ -172,8 +185,7 @@ impl Node<'_> {
         let former = self.records.get_mut(old);
         let attributes = core::mem::replace(&mut former.attributes, NIL);
         let (stamp, digest) = (former.stamp, former.digest);
-        let (max_inactive, touches, wanted) =
-            (former.max_inactive, former.touches, former.wanted);
+        let (max_inactive, touches, wanted) = (former.max_inactive, former.touches, former.wanted);
         let holders: Vec<u16, MAX_HOLDERS> = former.holders().iter().copied().collect();
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
@@ -183,7 +195,10 @@ impl Node<'_> {
         slot.touches = touches;
         self.set_holders(new, &holders, wanted);
         self.take_over(now, new, &[], true);
-        debug_assert!(self.records.get(new).is(OWNED), "a renamed session is served here");
+        debug_assert!(
+            self.records.get(new).is(OWNED),
+            "a renamed session is served here"
+        );
     }
 
     /// Of a tombstone that a rename left: the record that a peer must have first.

@@ -124,7 +124,9 @@ impl Node<'_> {
         let fits = |change: &Change<'_>| {
             !change.name.is_empty()
                 && change.name.len() <= MAX_ATTRIBUTE_NAME
-                && change.value.is_none_or(|value| value.len() <= self.rules.max_value)
+                && change
+                    .value
+                    .is_none_or(|value| value.len() <= self.rules.max_value)
         };
         if !key.is_valid() || !commit.changes.iter().all(fits) {
             return Err(CommitError::Invalid);
@@ -142,7 +144,10 @@ impl Node<'_> {
     /// The session's record, with this node as its owner.
     fn record_to_write(&mut self, now: Instant, key: Key<'_>) -> Result<u32, CommitError> {
         let Some(record) = self.find(key) else {
-            let namespace = self.namespaces.intern(key.namespace).ok_or(CommitError::Full)?;
+            let namespace = self
+                .namespaces
+                .intern(key.namespace)
+                .ok_or(CommitError::Full)?;
             let hash = self.hash_of(key);
             if self.records.find(&hash).is_some() {
                 return Err(CommitError::Invalid); // two ids with one 128-bit hash
@@ -238,11 +243,7 @@ impl Node<'_> {
         self.records.remove(record);
     }
 
-    fn stage_changes(
-        &mut self,
-        record: u32,
-        changes: &[Change<'_>],
-    ) -> Result<u32, CommitError> {
+    fn stage_changes(&mut self, record: u32, changes: &[Change<'_>]) -> Result<u32, CommitError> {
         let mut staged = NIL;
         for change in changes {
             match self.stage_change(record, change) {
@@ -276,7 +277,10 @@ impl Node<'_> {
         }
         let delta = match (&old, change.value) {
             (Some(old), Some(new)) => {
-                let base = self.writers.wire(old.stamp).map_or(0, |stamp| stamp.short());
+                let base = self
+                    .writers
+                    .wire(old.stamp)
+                    .map_or(0, |stamp| stamp.short());
                 value::store_delta(pages, old, base, new, self.scratch, self.table)
             }
             _ => NIL,
@@ -335,12 +339,21 @@ impl Node<'_> {
     fn install_one(&mut self, record: u32, staged: u32, bits: u8) {
         let mut buffer = [0; MAX_ATTRIBUTE_NAME];
         let slot = self.records.attribute(staged).clone();
-        let Some(name) = buffer.get_mut(..usize::from(slot.name_len)) else { return };
-        if self.records.pages.read(&mut Cursor::start(slot.head), name).is_err() {
+        let Some(name) = buffer.get_mut(..usize::from(slot.name_len)) else {
+            return;
+        };
+        if self
+            .records
+            .pages
+            .read(&mut Cursor::start(slot.head), name)
+            .is_err()
+        {
             return;
         }
         let old = self.records.find_attribute(record, name);
-        let old_slot = old.map(|old| self.records.attribute(old).clone()).unwrap_or_default();
+        let old_slot = old
+            .map(|old| self.records.attribute(old).clone())
+            .unwrap_or_default();
         if old_slot.stamp.is_own() && !slot.stamp.is_own() && old_slot.owed != 0 {
             self.stats.conflicts = self.stats.conflicts.saturating_add(1);
             self.tell(SessionEvent::Conflict, record);
@@ -357,7 +370,8 @@ impl Node<'_> {
     /// An event about the session of `record`.
     pub(crate) fn tell(&mut self, event: SessionEvent, record: u32) {
         let generation = self.records.get(record).generation;
-        self.events.push(Pending::Session(event, record, generation));
+        self.events
+            .push(Pending::Session(event, record, generation));
     }
 
     /// Opens a wait for copies of the record as it is now; one that is met at once if none are

@@ -60,14 +60,20 @@ impl Node<'_> {
         if !key.is_valid() {
             return Err(FetchError::Invalid);
         }
-        let namespace = self.namespaces.intern(key.namespace).ok_or(FetchError::Full)?;
+        let namespace = self
+            .namespaces
+            .intern(key.namespace)
+            .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
         let asked = self.whom_to_ask(&hash, hint);
         let wait = WaitSlot {
             goal: Goal::Fetch,
             deadline: now + self.rules.fetch_timeout,
             repeat_at: now + REPEAT,
-            ask: 1_u8.checked_shl(asked.len() as u32).unwrap_or(0).wrapping_sub(1),
+            ask: 1_u8
+                .checked_shl(asked.len() as u32)
+                .unwrap_or(0)
+                .wrapping_sub(1),
             asked,
             hash,
             namespace,
@@ -171,7 +177,9 @@ impl Node<'_> {
 
     /// `peer` has nothing of what was asked for.
     pub(crate) fn answered_absent(&mut self, now: Instant, peer: u16, request: u32) {
-        let Some(number) = self.waits.by_request(request) else { return };
+        let Some(number) = self.waits.by_request(request) else {
+            return;
+        };
         note_answer(self.waits.get_mut(number), peer, 0);
         self.review(now, number);
     }
@@ -184,14 +192,19 @@ impl Node<'_> {
         request: u32,
         unit: &UnitSummary,
     ) {
-        let Some(number) = self.waits.by_request(request) else { return };
+        let Some(number) = self.waits.by_request(request) else {
+            return;
+        };
         if self.waits.get(number).hash != unit.hash {
             return;
         }
         let wait = self.waits.get_mut(number);
         note_answer(wait, peer, unit.digest);
         wait.owner_answered |= unit.owner;
-        let dead = self.records.find(&unit.hash).is_some_and(|r| !self.records.get(r).is_live());
+        let dead = self
+            .records
+            .find(&unit.hash)
+            .is_some_and(|r| !self.records.get(r).is_live());
         if dead {
             self.conclude_fetch(now, number, false);
         } else {
@@ -224,16 +237,26 @@ impl Node<'_> {
     pub(crate) fn conclude_fetch(&mut self, now: Instant, number: u16, maybe_stale: bool) {
         let wait = self.waits.get(number);
         let (hash, any_asked) = (wait.hash, !wait.asked.is_empty());
-        let answers = wait.answered.iter().copied().zip(wait.digests.iter().copied());
+        let answers = wait
+            .answered
+            .iter()
+            .copied()
+            .zip(wait.digests.iter().copied());
         let answers: Vec<(u16, u64), MAX_HOLDERS> = answers.collect();
         if any_asked {
             self.stats.fetches = self.stats.fetches.saturating_add(1);
         }
-        let record = self.records.find(&hash).filter(|r| self.records.get(*r).is_live());
+        let record = self
+            .records
+            .find(&hash)
+            .filter(|r| self.records.get(*r).is_live());
         let found = record.is_some();
         if let Some(record) = record {
             let digest = self.records.get(record).digest;
-            let clean = answers.iter().filter(|(_, other)| *other == digest).map(|(m, _)| *m);
+            let clean = answers
+                .iter()
+                .filter(|(_, other)| *other == digest)
+                .map(|(m, _)| *m);
             let clean: Vec<u16, MAX_HOLDERS> = clean.collect();
             if !self.records.get(record).is_served_here() {
                 self.take_over(now, record, &clean, true);
@@ -242,9 +265,17 @@ impl Node<'_> {
                 self.stats.maybe_stale = self.stats.maybe_stale.saturating_add(1);
                 self.tell(SessionEvent::MaybeStale, record);
             }
-            debug_assert!(self.records.get(record).is(OWNED), "a fetched session is served here");
+            debug_assert!(
+                self.records.get(record).is(OWNED),
+                "a fetched session is served here"
+            );
         }
-        let outcome = Outcome { copies: u8::from(found), met: !maybe_stale, found, maybe_stale };
+        let outcome = Outcome {
+            copies: u8::from(found),
+            met: !maybe_stale,
+            found,
+            maybe_stale,
+        };
         self.waits.get_mut(number).goal = Goal::Done(outcome);
     }
 
@@ -274,7 +305,11 @@ impl Node<'_> {
         let wait = self.waits.get(number);
         let slot = self.records.get(wait.record);
         let gone = slot.generation != wait.record_generation;
-        let kept = if slot.is_live() { slot.wanted } else { slot.holder_count };
+        let kept = if slot.is_live() {
+            slot.wanted
+        } else {
+            slot.holder_count
+        };
         let mut confirmed = 1_u8;
         let mut missing = 0_u8;
         for holder in slot.holders().iter().take(usize::from(kept)) {
@@ -292,7 +327,11 @@ impl Node<'_> {
             None => missing == 0,
         };
         if met || gone || wait.deadline <= now {
-            let outcome = Outcome { copies: confirmed, met: met && !gone, ..Outcome::default() };
+            let outcome = Outcome {
+                copies: confirmed,
+                met: met && !gone,
+                ..Outcome::default()
+            };
             self.waits.get_mut(number).goal = Goal::Done(outcome);
         }
     }

@@ -1,6 +1,6 @@
 //! Sessions: how they are written, moved, found, repeated and ended.
 //!
-//! [`stamp`]: which write wins. [`commit`]: local writes. [`unit`]: a record's changes as they
+//! [`stamp`]: which write wins. [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
 //! travel. [`fetch`]: a session moves to the node that is asked for it. [`bury`]: invalidation and
 //! rename. [`place`]: who keeps copies. [`wait`]: what an application waits for.
 

@@ -52,7 +52,9 @@ impl Node<'_> {
         let mut holders = Vec::<u16, MAX_HOLDERS>::new();
         let former = slot.holders().iter().copied();
         let former = former.filter(|holder| self.members.get(*holder).session.is_some());
-        for member in core::iter::once(SELF).chain(wanted.iter().take(found).copied()).chain(former)
+        for member in core::iter::once(SELF)
+            .chain(wanted.iter().take(found).copied())
+            .chain(former)
         {
             if !holders.contains(&member) && holders.push(member).is_err() {
                 break;
@@ -71,11 +73,17 @@ impl Node<'_> {
                 let bit = (bits >> from) & 1;
                 bit.checked_shl(position as u32)
             };
-            holders.iter().enumerate().filter_map(place).fold(0, |all, bit| all | bit)
+            holders
+                .iter()
+                .enumerate()
+                .filter_map(place)
+                .fold(0, |all, bit| all | bit)
         };
         let is_new = |(_, holder): &(usize, &u16)| !old.contains(holder);
         let new = holders.iter().enumerate().filter(is_new);
-        let new = new.fold(0_u8, |all, (at, _)| all | 1_u8.checked_shl(at as u32).unwrap_or(0));
+        let new = new.fold(0_u8, |all, (at, _)| {
+            all | 1_u8.checked_shl(at as u32).unwrap_or(0)
+        });
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
         let live = slot.is_live();
         let mut attribute = slot.attributes;
@@ -98,8 +106,13 @@ impl Node<'_> {
     /// All holders but `clean` ones lack everything, as far as is known.
     pub(crate) fn owe_everything(&mut self, record: u32, clean: &[u16]) {
         let slot = self.records.get(record);
-        let clean = clean.iter().fold(0, |all, member| all | slot.bit_of(*member));
-        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let clean = clean
+            .iter()
+            .fold(0, |all, member| all | slot.bit_of(*member));
+        let kept = 1_u8
+            .checked_shl(u32::from(slot.wanted))
+            .unwrap_or(0)
+            .wrapping_sub(1);
         let bits = self.backup_bits(record) & kept & !clean;
         let slot = self.records.get_mut(record);
         slot.owed |= bits;
@@ -123,7 +136,11 @@ impl Node<'_> {
         if self.sweep.next > now {
             return;
         }
-        let end = self.sweep.at.saturating_add(STEP).min(self.records.used_range());
+        let end = self
+            .sweep
+            .at
+            .saturating_add(STEP)
+            .min(self.records.used_range());
         for record in self.sweep.at..end {
             match self.records.get(record).state {
                 State::Free => {}
@@ -132,7 +149,10 @@ impl Node<'_> {
             }
         }
         if end >= self.records.used_range() {
-            self.sweep = Sweep { next: now + PERIOD, at: 0 };
+            self.sweep = Sweep {
+                next: now + PERIOD,
+                at: 0,
+            };
         } else {
             self.sweep.at = end;
         }
@@ -142,7 +162,10 @@ impl Node<'_> {
         let slot = self.records.get(record);
         if slot.home() == Some(SELF) {
             self.restore_copies(now, record);
-        } else if slot.home().is_none_or(|home| !self.members.get(home).is_live()) {
+        } else if slot
+            .home()
+            .is_none_or(|home| !self.members.get(home).is_live())
+        {
             self.guard(now, record);
         }
         self.expire(now, record);
@@ -152,7 +175,10 @@ impl Node<'_> {
     fn restore_copies(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
         let wanted = slot.holders().iter().take(usize::from(slot.wanted)).skip(1);
-        let live = wanted.clone().filter(|holder| self.members.get(**holder).is_live()).count();
+        let live = wanted
+            .clone()
+            .filter(|holder| self.members.get(**holder).is_live())
+            .count();
         let all_live = live == wanted.count();
         let candidates = self.members.others().filter(|member| {
             let slot = self.members.get(*member);
@@ -173,7 +199,10 @@ impl Node<'_> {
     /// What new holders lack is owed to them, whole.
     fn owe_missing(&mut self, record: u32) {
         let slot = self.records.get(record);
-        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let kept = 1_u8
+            .checked_shl(u32::from(slot.wanted))
+            .unwrap_or(0)
+            .wrapping_sub(1);
         let bits = self.backup_bits(record) & kept;
         let mut attribute = slot.attributes;
         while attribute != NIL {
@@ -226,7 +255,11 @@ impl Node<'_> {
             if slot.home() == Some(SELF) {
                 self.owe_again(record, bit);
             } else if slot.home() == Some(member) {
-                let mut rest = slot.holders().iter().copied().filter(|other| *other != member);
+                let mut rest = slot
+                    .holders()
+                    .iter()
+                    .copied()
+                    .filter(|other| *other != member);
                 if rest.find(|other| self.members.get(*other).is_live()) == Some(SELF) {
                     self.take_over(now, record, &[], false);
                 }
@@ -253,7 +286,10 @@ impl Node<'_> {
         if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count <= slot.wanted {
             return;
         }
-        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let kept = 1_u8
+            .checked_shl(u32::from(slot.wanted))
+            .unwrap_or(0)
+            .wrapping_sub(1);
         if slot.owed & kept & !slot.bit_of(SELF) != 0 {
             return;
         }

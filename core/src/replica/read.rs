@@ -29,13 +29,17 @@ impl Node<'_> {
     pub fn read<'a>(&'a self, key: Key<'_>) -> Option<Record<'a>> {
         let record = self.find(key)?;
         let slot = self.records.get(record);
-        slot.is_live().then_some(Record { records: &self.records, slot })
+        slot.is_live().then_some(Record {
+            records: &self.records,
+            slot,
+        })
     }
 
     /// Whether this node may serve the session without asking.
     #[must_use]
     pub fn owns(&self, _now: Instant, key: Key<'_>) -> bool {
-        self.find(key).is_some_and(|record| self.records.get(record).is_served_here())
+        self.find(key)
+            .is_some_and(|record| self.records.get(record).is_served_here())
     }
 }
 
@@ -65,7 +69,9 @@ impl<'a> Record<'a> {
     /// How long it has not been used, as far as is known here.
     #[must_use]
     pub fn idle(&self, now: Instant) -> Duration {
-        now.since(Instant::from_micros(u64::from(self.slot.touched).saturating_mul(1_000_000)))
+        now.since(Instant::from_micros(
+            u64::from(self.slot.touched).saturating_mul(1_000_000),
+        ))
     }
 
     /// Whether this node may serve it without asking.
@@ -107,7 +113,11 @@ impl fmt::Debug for Record<'_> {
         while next != NIL {
             let attribute = self.records.attribute(next);
             let stamp = attribute.stamp;
-            writeln!(f, "  {stamp:?} owed {:b} whole {:b}", attribute.owed, attribute.whole)?;
+            writeln!(
+                f,
+                "  {stamp:?} owed {:b} whole {:b}",
+                attribute.owed, attribute.whole
+            )?;
             next = attribute.next;
         }
         Ok(())
@@ -117,15 +127,24 @@ impl fmt::Debug for Record<'_> {
 impl Attribute<'_> {
     /// Bytes of its value.
     #[must_use]
-    #[expect(clippy::len_without_is_empty, reason = "an empty value is an ordinary value")]
+    #[expect(
+        clippy::len_without_is_empty,
+        reason = "an empty value is an ordinary value"
+    )]
     pub const fn len(&self) -> usize {
         self.slot.len as usize
     }
 
     /// Copies its name to `buffer`, which has room for 255 bytes.
     pub fn name<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
-        let Some(out) = buffer.get_mut(..usize::from(self.slot.name_len)) else { return &[] };
-        match self.records.pages.read(&mut Cursor::start(self.slot.head), out) {
+        let Some(out) = buffer.get_mut(..usize::from(self.slot.name_len)) else {
+            return &[];
+        };
+        match self
+            .records
+            .pages
+            .read(&mut Cursor::start(self.slot.head), out)
+        {
             Ok(()) => out,
             Err(_) => &[],
         }

@@ -13,11 +13,19 @@ pub(crate) struct Reply {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     /// What packet `counter` carried of this record wasn't taken.
-    Refused { counter: u64, hash: [u8; 16], cause: Cause },
+    Refused {
+        counter: u64,
+        hash: [u8; 16],
+        cause: Cause,
+    },
     /// Nothing is known of the session of this request.
     Absent { request: u32 },
     /// Nothing is known of this transfer: it is to start over.
     Restart { transfer: u32 },
     /// The whole record, or its tombstone. `request` 0: the peer's header is out of date.
-    Record { record: u32, generation: u16, request: u32 },
+    Record {
+        record: u32,
+        generation: u16,
+        request: u32,
+    },
 }

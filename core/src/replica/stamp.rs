@@ -43,9 +43,7 @@ pub(crate) const fn scramble(word: u64) -> u64 {
 }
 
 /// Who wrote: 32 bits of the node's name and 32 bits of its boot.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Writer {
     pub(crate) node: u32,
     pub(crate) boot: u32,
@@ -62,7 +60,12 @@ pub(crate) struct Stamp {
 
 impl Stamp {
     /// Below every stamp that was ever issued.
-    pub(crate) const NONE: Self = Self { epoch: 0, seq_low: 0, seq_high: 0, writer: u16::MAX };
+    pub(crate) const NONE: Self = Self {
+        epoch: 0,
+        seq_low: 0,
+        seq_high: 0,
+        writer: u16::MAX,
+    };
 
     pub(crate) const fn is_none(self) -> bool {
         self.writer == u16::MAX
@@ -102,14 +105,11 @@ impl<'m> Writers<'m> {
         writers
     }
 
-    /// This node's writer.
-    pub(crate) fn own(&self) -> Writer {
-        self.slots.first().map_or_else(Writer::default, |slot| slot.writer)
-    }
-
     fn intern(&mut self, writer: Writer) -> Result<u16, Full> {
         let taken = self.slots.iter().take(self.count);
-        let known = taken.clone().position(|slot| slot.writer == writer && !slot.vacant);
+        let known = taken
+            .clone()
+            .position(|slot| slot.writer == writer && !slot.vacant);
         let number = match known.or_else(|| taken.clone().position(|slot| slot.vacant)) {
             Some(number) => number,
             None if self.count < self.slots.len() => {
@@ -119,7 +119,11 @@ impl<'m> Writers<'m> {
             None => return Err(Full),
         };
         if let Some(slot) = self.slots.get_mut(number) {
-            *slot = WriterSlot { writer, marked: true, vacant: false };
+            *slot = WriterSlot {
+                writer,
+                marked: true,
+                vacant: false,
+            };
         }
         u16::try_from(number).map_err(|_| Full)
     }
@@ -140,13 +144,20 @@ impl<'m> Writers<'m> {
             return Err(Full);
         }
         let writer = self.intern(stamp.writer)?;
-        Ok(Stamp { writer, ..Self::issue(stamp.epoch, stamp.seq) })
+        Ok(Stamp {
+            writer,
+            ..Self::issue(stamp.epoch, stamp.seq)
+        })
     }
 
     /// The stamp as it travels; `None` of [`Stamp::NONE`].
     pub(crate) fn wire(&self, stamp: Stamp) -> Option<WireStamp> {
         let slot = self.slots.get(usize::from(stamp.writer))?;
-        Some(WireStamp { epoch: stamp.epoch, writer: slot.writer, seq: stamp.seq() })
+        Some(WireStamp {
+            epoch: stamp.epoch,
+            writer: slot.writer,
+            seq: stamp.seq(),
+        })
     }
 
     /// Begins to find out which writers are still needed: all but this node are not.
@@ -176,7 +187,11 @@ mod tests {
     use super::*;
 
     fn stamp(epoch: u32, node: u32, boot: u32, seq: u64) -> WireStamp {
-        WireStamp { epoch, writer: Writer { node, boot }, seq }
+        WireStamp {
+            epoch,
+            writer: Writer { node, boot },
+            seq,
+        }
     }
 
     #[test]

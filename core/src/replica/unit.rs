@@ -15,7 +15,8 @@ use crate::storage::records::{
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader,
+    WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -64,11 +65,7 @@ impl Extent {
     }
 }
 
-fn put_head(
-    pages: &mut Pages<'_>,
-    out: &mut impl Out,
-    head: &impl Serialize,
-) -> Result<(), Full> {
+fn put_head(pages: &mut Pages<'_>, out: &mut impl Out, head: &impl Serialize) -> Result<(), Full> {
     let mut bytes = [0; MAX_HEAD];
     let bytes = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
     out.put(pages, bytes)
@@ -83,7 +80,9 @@ fn put_chain(
     let mut left = len as usize;
     let mut buffer = [0; PAGE_BYTES];
     while left > 0 {
-        let Some(part) = buffer.get_mut(..left.min(PAGE_BYTES)) else { return Err(Full) };
+        let Some(part) = buffer.get_mut(..left.min(PAGE_BYTES)) else {
+            return Err(Full);
+        };
         pages.read(cursor, part).map_err(|_| Full)?;
         out.put(pages, part)?;
         left = left.saturating_sub(part.len());
@@ -139,7 +138,11 @@ impl Node<'_> {
             flags: unit_flags(slot, reader) | if complete { COMPLETE } else { 0 },
             digest: reader.map(|_| slot.digest),
             key,
-            header: if with_header { self.wire_header(record) } else { None },
+            header: if with_header {
+                self.wire_header(record)
+            } else {
+                None
+            },
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
             attributes,
@@ -151,7 +154,10 @@ impl Node<'_> {
 
     fn wire_header(&self, record: u32) -> Option<WireHeader> {
         let slot = self.records.get(record);
-        let holders = slot.holders().iter().map(|member| self.members.get(*member).hash);
+        let holders = slot
+            .holders()
+            .iter()
+            .map(|member| self.members.get(*member).hash);
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
             holders: holders.collect(),
@@ -200,7 +206,11 @@ impl Node<'_> {
             let head = DeltaHead::read(pages, &mut cursor).ok_or(Full)?;
             self.stats.deltas = self.stats.deltas.saturating_add(1);
             len = head.len;
-            ValueHead::Delta { len, base: head.base, checksum: head.checksum }
+            ValueHead::Delta {
+                len,
+                base: head.base,
+                checksum: head.checksum,
+            }
         };
         let stamp = self.writers.wire(slot.stamp).ok_or(Full)?;
         put_head(pages, out, &AttributeHead { name, stamp, value })?;
@@ -220,9 +230,11 @@ impl Node<'_> {
         let Origin { peer, answers, .. } = origin;
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
-        let (head, rest) = postcard::take_from_bytes::<UnitHead<'_>>(bytes).map_err(|_| Cause::Base)?;
+        let (head, rest) =
+            postcard::take_from_bytes::<UnitHead<'_>>(bytes).map_err(|_| Cause::Base)?;
         let used = bytes.len().saturating_sub(rest.len());
-        unit.split(&self.records.pages, used).map_err(|_| Cause::Base)?;
+        unit.split(&self.records.pages, used)
+            .map_err(|_| Cause::Base)?;
         let summary = UnitSummary {
             hash: head.hash,
             owner: head.is(OWNER),
@@ -277,7 +289,8 @@ impl Node<'_> {
         let (Some(key), Some(_), true) = (head.key, &head.header, head.is(COMPLETE)) else {
             return Err(Cause::Unknown);
         };
-        self.insert_record(now, &head.hash, key).map(|record| (record, true))
+        self.insert_record(now, &head.hash, key)
+            .map(|record| (record, true))
     }
 
     /// A new record for a key that arrived; its hash must be that of the key.
@@ -287,12 +300,17 @@ impl Node<'_> {
         hash: &[u8; 16],
         key: WireKey<'_>,
     ) -> Result<u32, Cause> {
-        let own = Key { namespace: key.namespace, id: key.id };
+        let own = Key {
+            namespace: key.namespace,
+            id: key.id,
+        };
         if !own.is_valid() || self.hash_of(own) != *hash {
             return Err(Cause::Unknown);
         }
         let namespace = self.namespaces.intern(key.namespace).ok_or(Cause::Full)?;
-        self.records.insert(*hash, namespace, key.id, now).map_err(|_| Cause::Full)
+        self.records
+            .insert(*hash, namespace, key.id, now)
+            .map_err(|_| Cause::Full)
     }
 
     /// Stores the unit's attributes that are newer than those here, beside them.
@@ -319,23 +337,21 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    fn stage_attribute(
-        &mut self,
-        record: u32,
-        unit: &mut Input<'_>,
-    ) -> Result<Option<u32>, Cause> {
+    fn stage_attribute(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) =
             postcard::take_from_bytes::<AttributeHead<'_>>(bytes).map_err(|_| Cause::Base)?;
         let used = bytes.len().saturating_sub(rest.len());
-        unit.split(&self.records.pages, used).map_err(|_| Cause::Base)?;
+        unit.split(&self.records.pages, used)
+            .map_err(|_| Cause::Base)?;
         let len = match head.value {
             ValueHead::Removed => 0,
             ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len,
         };
-        let content =
-            unit.split(&self.records.pages, len as usize).map_err(|_| Cause::Base)?;
+        let content = unit
+            .split(&self.records.pages, len as usize)
+            .map_err(|_| Cause::Base)?;
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
             return Err(Cause::Base);
         }
@@ -372,14 +388,18 @@ impl Node<'_> {
     ) -> Result<(u32, u32), Cause> {
         let pages = &mut self.records.pages;
         match head.value {
-            ValueHead::Removed => {
-                pages.store(&[head.name]).map(|chain| (chain, 0)).map_err(|_| Cause::Full)
-            }
+            ValueHead::Removed => pages
+                .store(&[head.name])
+                .map(|chain| (chain, 0))
+                .map_err(|_| Cause::Full),
             ValueHead::Whole { len } => {
                 if len as usize > self.rules.max_value {
                     return Err(Cause::Full);
                 }
-                content.store(pages, head.name).map(|chain| (chain, len)).map_err(|_| Cause::Full)
+                content
+                    .store(pages, head.name)
+                    .map(|chain| (chain, len))
+                    .map_err(|_| Cause::Full)
             }
             ValueHead::Delta { base, checksum, .. } => {
                 let here = old.and_then(|old| self.writers.wire(old.stamp));
@@ -388,20 +408,18 @@ impl Node<'_> {
                     self.stats.base_mismatches = self.stats.base_mismatches.saturating_add(1);
                     return Err(Cause::Base);
                 };
-                let patch = Patch { base: old, name: head.name, checksum };
+                let patch = Patch {
+                    base: old,
+                    name: head.name,
+                    checksum,
+                };
                 value::apply_delta(pages, &patch, content, self.scratch)
             }
         }
     }
 
     /// Takes the unit's header if it is newer. Returns whether the sender's is out of date.
-    fn apply_header(
-        &mut self,
-        _now: Instant,
-        record: u32,
-        peer: u16,
-        head: &UnitHead<'_>,
-    ) -> bool {
+    fn apply_header(&mut self, _now: Instant, record: u32, peer: u16, head: &UnitHead<'_>) -> bool {
         let here = self.writers.wire(self.records.get(record).stamp);
         // A sender that thinks it is the home, and isn't by a newer header here, must be told.
         let claims = head.is(HOME);
@@ -413,7 +431,9 @@ impl Node<'_> {
             Some(here) if here > header.stamp => return claims,
             _ => {}
         }
-        let Some(stamp) = self.store_stamp(header.stamp) else { return false };
+        let Some(stamp) = self.store_stamp(header.stamp) else {
+            return false;
+        };
         let was_owned = self.records.get(record).is(OWNED);
         let mut holders = heapless::Vec::<u16, MAX_HOLDERS>::new();
         let mut wanted = 0_u8;
@@ -502,7 +522,10 @@ impl Node<'_> {
     fn release_if_told(&mut self, record: u32, origin: Origin) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(SELF);
-        let kept = 1_u8.checked_shl(u32::from(slot.wanted)).unwrap_or(0).wrapping_sub(1);
+        let kept = 1_u8
+            .checked_shl(u32::from(slot.wanted))
+            .unwrap_or(0)
+            .wrapping_sub(1);
         if self.waits.fetches(&slot.hash) {
             return; // about to take it over
         }
@@ -518,7 +541,11 @@ impl Node<'_> {
     /// Sends the record, whole, with the next packet to `peer`.
     pub(crate) fn answer_with_record(&mut self, peer: u16, record: u32, request: u32) {
         let generation = self.records.get(record).generation;
-        let answer = Answer::Record { record, generation, request };
+        let answer = Answer::Record {
+            record,
+            generation,
+            request,
+        };
         self.reply(peer, answer);
     }
 
@@ -560,7 +587,10 @@ fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
         (HOME, slot.home() == Some(SELF)),
         (DEAD, !slot.is_live()),
     ];
-    flags.iter().filter(|(_, on)| *on).fold(0, |all, (flag, _)| all | flag)
+    flags
+        .iter()
+        .filter(|(_, on)| *on)
+        .fold(0, |all, (flag, _)| all | flag)
 }
 
 /// Where a unit came from.

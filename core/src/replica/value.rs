@@ -67,11 +67,20 @@ pub(crate) fn store_delta(
     scratch: &mut [u8],
     table: &mut [u32],
 ) -> u32 {
-    let Some(base_value) = scratch.get_mut(..old.len as usize) else { return NIL };
-    if old.removed || pages.read(&mut value_cursor(pages, old), base_value).is_err() {
+    let Some(base_value) = scratch.get_mut(..old.len as usize) else {
+        return NIL;
+    };
+    if old.removed
+        || pages
+            .read(&mut value_cursor(pages, old), base_value)
+            .is_err()
+    {
         return NIL;
     }
-    let mut sink = ChainSink { pages, chain: ChainWriter::default() };
+    let mut sink = ChainSink {
+        pages,
+        chain: ChainWriter::default(),
+    };
     let limit = new.len() / 4 * 3;
     let encoded = match sink.put(&[0; DELTA_HEAD]) {
         Ok(()) => delta::encode(base_value, new, limit, table, &mut sink),
@@ -81,7 +90,11 @@ pub(crate) fn store_delta(
     match encoded {
         Ok(Some(len)) => {
             let checksum = Checksum::new().update(new).finish();
-            let head = DeltaHead { len: len as u32, base, checksum };
+            let head = DeltaHead {
+                len: len as u32,
+                base,
+                checksum,
+            };
             pages.patch(chain.head, &head.bytes());
             chain.head
         }
@@ -111,8 +124,12 @@ pub(crate) fn apply_delta(
 ) -> Result<(u32, u32), Cause> {
     let max_value = scratch.len() / 2;
     let (base_space, ops_space) = scratch.split_at_mut_checked(max_value).ok_or(Cause::Full)?;
-    let base = base_space.get_mut(..patch.base.len as usize).ok_or(Cause::Base)?;
-    pages.read(&mut value_cursor(pages, patch.base), base).map_err(|_| Cause::Base)?;
+    let base = base_space
+        .get_mut(..patch.base.len as usize)
+        .ok_or(Cause::Base)?;
+    pages
+        .read(&mut value_cursor(pages, patch.base), base)
+        .map_err(|_| Cause::Base)?;
     let mut ops = match ops {
         Input::Slice(bytes) => bytes,
         Input::Chain { .. } => {
@@ -121,8 +138,14 @@ pub(crate) fn apply_delta(
             &*space
         }
     };
-    let chain = ChainSink { pages, chain: ChainWriter::default() };
-    let mut sink = Summed { chain, checksum: Some(Checksum::new()) };
+    let chain = ChainSink {
+        pages,
+        chain: ChainWriter::default(),
+    };
+    let mut sink = Summed {
+        chain,
+        checksum: Some(Checksum::new()),
+    };
     let applied = match sink.chain.put(patch.name) {
         Ok(()) => delta::apply(base, &mut ops, max_value, &mut sink).map_err(|error| match error {
             delta::ApplyError::Full => Cause::Full,

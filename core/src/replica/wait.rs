@@ -16,9 +16,15 @@ pub struct Ticket {
 
 impl Ticket {
     /// Of a commit that waits for nothing.
-    pub(crate) const IMMEDIATE: Self = Self { slot: u16::MAX, generation: 0 };
+    pub(crate) const IMMEDIATE: Self = Self {
+        slot: u16::MAX,
+        generation: 0,
+    };
     /// Of what can't be waited for, since too many wait already.
-    pub(crate) const TOO_MANY: Self = Self { slot: u16::MAX, generation: 1 };
+    pub(crate) const TOO_MANY: Self = Self {
+        slot: u16::MAX,
+        generation: 1,
+    };
 }
 
 /// How far it is.
@@ -117,7 +123,10 @@ impl WaitSlot {
 
     /// Members that were asked and have not answered.
     pub(crate) fn silent(&self) -> impl Iterator<Item = u16> + '_ {
-        self.asked.iter().copied().filter(|member| !self.answered.contains(member))
+        self.asked
+            .iter()
+            .copied()
+            .filter(|member| !self.answered.contains(member))
     }
 }
 
@@ -133,7 +142,13 @@ pub(crate) struct Waits<'m> {
 
 impl<'m> Waits<'m> {
     pub(crate) fn new(slots: &'m mut [WaitSlot]) -> Self {
-        Self { slots, fresh: 0, free: None, requests: 0, nowhere: WaitSlot::default() }
+        Self {
+            slots,
+            fresh: 0,
+            free: None,
+            requests: 0,
+            nowhere: WaitSlot::default(),
+        }
     }
 
     /// Numbers of all slots that may be in use.
@@ -154,7 +169,9 @@ impl<'m> Waits<'m> {
 
     /// Opens a wait; `None` if too many are open.
     pub(crate) fn open(&mut self, wait: WaitSlot) -> Option<Ticket> {
-        let reused = self.numbers().find(|slot| self.get(*slot).goal == Goal::Free);
+        let reused = self
+            .numbers()
+            .find(|slot| self.get(*slot).goal == Goal::Free);
         let slot = match self.free.take().or(reused) {
             Some(slot) => slot,
             None if usize::from(self.fresh) < self.slots.len() && self.fresh < u16::MAX => {
@@ -166,7 +183,11 @@ impl<'m> Waits<'m> {
         self.requests = self.requests.wrapping_add(1).max(1);
         let (request, place) = (self.requests, self.get_mut(slot));
         let generation = place.generation.wrapping_add(1);
-        *place = WaitSlot { generation, request, ..wait };
+        *place = WaitSlot {
+            generation,
+            request,
+            ..wait
+        };
         Some(Ticket { slot, generation })
     }
 
@@ -177,7 +198,11 @@ impl<'m> Waits<'m> {
 
     pub(crate) fn progress(&self, ticket: Ticket) -> Progress {
         if ticket == Ticket::IMMEDIATE {
-            return Progress::Done(Outcome { copies: 1, met: true, ..Outcome::default() });
+            return Progress::Done(Outcome {
+                copies: 1,
+                met: true,
+                ..Outcome::default()
+            });
         }
         match self.of(ticket).map(|slot| slot.goal) {
             Some(Goal::Copies(_) | Goal::Fetch | Goal::Leave) => Progress::Waiting,

@@ -1,5 +1,7 @@
 //! Several keys at once, so that a cluster changes its key without downtime.
 
+use core::fmt;
+
 use super::key::Key;
 
 /// How many keys a node holds at most.
@@ -7,7 +9,7 @@ pub(crate) const KEYS_MAX: usize = 4;
 
 /// Why a keyring was not changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyringError {
+pub enum KeyringError {
     /// All places are taken: remove a key first.
     Full,
     /// The hint belongs to a key already held: this one again, or (1 in 256) another one. A key
@@ -18,6 +20,29 @@ pub(crate) enum KeyringError {
     /// The key is used for sending: choose another for that first.
     InUse(u8),
 }
+
+impl fmt::Display for KeyringError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => write!(f, "a node holds {KEYS_MAX} keys at most: remove one first"),
+            Self::HintTaken(hint) => {
+                write!(
+                    f,
+                    "a key with the hint {hint:02x} is here already: draw another key"
+                )
+            }
+            Self::Unknown(hint) => write!(f, "no key has the hint {hint:02x}"),
+            Self::InUse(hint) => {
+                write!(
+                    f,
+                    "the key {hint:02x} is sent with: choose another one for that first"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for KeyringError {}
 
 /// Up to four keys: one to send with, each of them to open with.
 ///
@@ -111,11 +136,6 @@ impl Keyring {
     pub(crate) fn hints(&self) -> impl Iterator<Item = u8> + '_ {
         self.slots.iter().flatten().map(|slot| slot.hint)
     }
-
-    /// Whether there is no key, and so nothing is sealed.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.sending.is_none()
-    }
 }
 
 #[cfg(test)]
@@ -130,7 +150,7 @@ mod tests {
     #[test]
     fn a_key_is_changed_without_a_gap() {
         let mut keyring = Keyring::new();
-        assert!(keyring.is_empty() && keyring.sending().is_none());
+        assert!(keyring.sending().is_none());
         let old = keyring.add(key(0)).unwrap();
         assert_eq!(keyring.sending().map(|(hint, _)| hint), Some(old));
         let new = keyring.add(key(1)).unwrap();

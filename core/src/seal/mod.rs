@@ -16,8 +16,9 @@ mod key;
 mod keyring;
 mod window;
 
-pub(crate) use aead::{Forged, TAG_LENGTH, open, seal};
-pub(crate) use cookie::{COOKIE_LENGTH, Cookie, Secret};
-pub(crate) use key::{BootId, KEY_LENGTH, Key, Subkey};
-pub(crate) use keyring::{KEYS_MAX, Keyring, KeyringError};
+pub(crate) use aead::{open, seal};
+pub(crate) use cookie::{Cookie, Secret};
+pub(crate) use key::{BootId, Key, Subkey};
+pub(crate) use keyring::Keyring;
+pub use keyring::KeyringError;
 pub(crate) use window::Window;

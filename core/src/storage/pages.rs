@@ -17,7 +17,10 @@ pub struct Page {
 
 impl Default for Page {
     fn default() -> Self {
-        Self { next: NIL, bytes: [0; PAGE_BYTES] }
+        Self {
+            next: NIL,
+            bytes: [0; PAGE_BYTES],
+        }
     }
 }
 
@@ -33,7 +36,12 @@ pub(crate) struct Pages<'m> {
 
 impl<'m> Pages<'m> {
     pub(crate) fn new(pages: &'m mut [Page]) -> Self {
-        Self { pages, free: NIL, fresh: 0, used: 0 }
+        Self {
+            pages,
+            free: NIL,
+            fresh: 0,
+            used: 0,
+        }
     }
 
     pub(crate) const fn used(&self) -> u32 {
@@ -117,7 +125,10 @@ impl<'m> Pages<'m> {
     /// Overwrites what stands at `cursor` and moves it on.
     pub(crate) fn write(&mut self, cursor: &mut Cursor, mut bytes: &[u8]) {
         while let Some(page) = self.pages.get_mut(cursor.page as usize) {
-            let space = page.bytes.get_mut(cursor.offset as usize..).unwrap_or(&mut []);
+            let space = page
+                .bytes
+                .get_mut(cursor.offset as usize..)
+                .unwrap_or(&mut []);
             let count = space.len().min(bytes.len());
             let (here, rest) = bytes.split_at(count);
             for (to, from) in space.iter_mut().zip(here) {
@@ -172,7 +183,10 @@ pub(crate) struct Cursor {
 
 impl Cursor {
     pub(crate) const fn start(head: u32) -> Self {
-        Self { page: head, offset: 0 }
+        Self {
+            page: head,
+            offset: 0,
+        }
     }
 
     /// The content from here to the end of this page; empty behind the chain's last page.
@@ -210,7 +224,12 @@ pub(crate) struct ChainWriter {
 
 impl Default for ChainWriter {
     fn default() -> Self {
-        Self { head: NIL, tail: NIL, filled: 0, len: 0 }
+        Self {
+            head: NIL,
+            tail: NIL,
+            filled: 0,
+            len: 0,
+        }
     }
 }
 
@@ -287,7 +306,9 @@ impl Input<'_> {
     /// Copies what comes next, as much as there is, without moving on.
     pub(crate) fn peek<'b>(&self, pages: &Pages<'_>, buffer: &'b mut [u8]) -> &'b [u8] {
         let count = buffer.len().min(self.len());
-        let Some(out) = buffer.get_mut(..count) else { return &[] };
+        let Some(out) = buffer.get_mut(..count) else {
+            return &[];
+        };
         let mut ahead = *self;
         match ahead.take(pages, out) {
             Ok(()) => out,
@@ -322,7 +343,10 @@ impl Input<'_> {
             Self::Chain { cursor, left } => {
                 let taken = u32::try_from(count).map_err(|_| Malformed)?;
                 *left = left.checked_sub(taken).ok_or(Malformed)?;
-                let here = Input::Chain { cursor: *cursor, left: taken };
+                let here = Input::Chain {
+                    cursor: *cursor,
+                    left: taken,
+                };
                 cursor.skip(pages, count);
                 Ok(here)
             }
@@ -336,7 +360,9 @@ impl Input<'_> {
         let mut result = chain.put(pages, prefix);
         while result.is_ok() && self.len() > 0 {
             let count = buffer.len().min(self.len());
-            let Some(part) = buffer.get_mut(..count) else { break };
+            let Some(part) = buffer.get_mut(..count) else {
+                break;
+            };
             result = self.take(pages, part).map_err(|Malformed| Full);
             if result.is_ok() {
                 result = chain.put(pages, part);

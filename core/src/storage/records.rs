@@ -102,7 +102,9 @@ impl RecordSlot {
 
     /// The members named in the header, the home first.
     pub(crate) fn holders(&self) -> &[u16] {
-        self.holders.get(..usize::from(self.holder_count)).unwrap_or(&[])
+        self.holders
+            .get(..usize::from(self.holder_count))
+            .unwrap_or(&[])
     }
 
     /// The session's home, if it has one.
@@ -165,7 +167,7 @@ pub struct AttributeSlot {
     pub(crate) stamp: Stamp,
     /// The name's bytes, then the value's.
     pub(crate) head: u32,
-    /// The value's length; with [`REMOVED`], nothing.
+    /// The value's length.
     pub(crate) len: u32,
     pub(crate) next: u32,
     /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
@@ -245,7 +247,9 @@ impl<'m> Records<'m> {
     }
 
     pub(crate) fn get(&self, record: u32) -> &RecordSlot {
-        self.slots.get(record as usize).unwrap_or(&RecordSlot::EMPTY)
+        self.slots
+            .get(record as usize)
+            .unwrap_or(&RecordSlot::EMPTY)
     }
 
     pub(crate) fn get_mut(&mut self, record: u32) -> &mut RecordSlot {
@@ -256,7 +260,9 @@ impl<'m> Records<'m> {
     }
 
     pub(crate) fn attribute(&self, attribute: u32) -> &AttributeSlot {
-        self.attributes.get(attribute as usize).unwrap_or(&AttributeSlot::EMPTY)
+        self.attributes
+            .get(attribute as usize)
+            .unwrap_or(&AttributeSlot::EMPTY)
     }
 
     pub(crate) fn attribute_mut(&mut self, attribute: u32) -> &mut AttributeSlot {
@@ -325,14 +331,12 @@ impl<'m> Records<'m> {
     }
 
     /// Copies the record's id into `buffer`.
-    pub(crate) fn id<'b>(
-        &self,
-        record: u32,
-        buffer: &'b mut [u8; crate::key::MAX_ID],
-    ) -> &'b [u8] {
+    pub(crate) fn id<'b>(&self, record: u32, buffer: &'b mut [u8; crate::key::MAX_ID]) -> &'b [u8] {
         let slot = self.get(record);
         let len = usize::from(slot.id_len);
-        let Some(out) = buffer.get_mut(..len) else { return &[] };
+        let Some(out) = buffer.get_mut(..len) else {
+            return &[];
+        };
         if len <= ID_INLINE {
             for (to, from) in out.iter_mut().zip(&slot.id) {
                 *to = *from;
@@ -382,7 +386,11 @@ impl<'m> Records<'m> {
     }
 
     fn set_id(&mut self, slot: &mut RecordSlot, id: &[u8]) -> Result<(), Full> {
-        let inline = if id.len() <= ID_INLINE { id.len() } else { ID_HEAD };
+        let inline = if id.len() <= ID_INLINE {
+            id.len()
+        } else {
+            ID_HEAD
+        };
         for (to, from) in slot.id.iter_mut().zip(id.iter().take(inline)) {
             *to = *from;
         }
@@ -423,7 +431,9 @@ impl<'m> Records<'m> {
 
     /// Takes the entry at `position` out and closes the gap, so that no search ends early.
     fn index_remove(&mut self, hash: &[u8; 16]) {
-        let Some(mut gap) = self.position_of(hash) else { return };
+        let Some(mut gap) = self.position_of(hash) else {
+            return;
+        };
         let mut position = gap;
         for _ in 0..self.index.len() {
             position = self.following(position);
@@ -465,7 +475,11 @@ impl<'m> Records<'m> {
         self.index_remove(&hash);
         let free = self.free;
         let slot = self.get_mut(record);
-        *slot = RecordSlot { generation: slot.generation, next: free, ..RecordSlot::EMPTY };
+        *slot = RecordSlot {
+            generation: slot.generation,
+            next: free,
+            ..RecordSlot::EMPTY
+        };
         self.free = record;
         self.count = self.count.saturating_sub(1);
     }
@@ -519,7 +533,10 @@ impl<'m> Records<'m> {
         self.pages.free(head);
         self.pages.free(delta);
         let next = self.free_attribute;
-        *self.attribute_mut(attribute) = AttributeSlot { next, ..AttributeSlot::EMPTY };
+        *self.attribute_mut(attribute) = AttributeSlot {
+            next,
+            ..AttributeSlot::EMPTY
+        };
         self.free_attribute = attribute;
     }
 
@@ -617,8 +634,14 @@ impl RecordSlot {
 }
 
 // What a session costs beside its bytes (the design's limits).
-const _: () = assert!(size_of::<RecordSlot>() <= 128, "a record's overhead is 128 bytes");
-const _: () = assert!(size_of::<AttributeSlot>() <= 32, "an attribute's overhead is 32 bytes");
+const _: () = assert!(
+    size_of::<RecordSlot>() <= 128,
+    "a record's overhead is 128 bytes"
+);
+const _: () = assert!(
+    size_of::<AttributeSlot>() <= 32,
+    "an attribute's overhead is 32 bytes"
+);
 
 /// A moment in whole seconds of the host's clock.
 pub(crate) const fn seconds(now: Instant) -> u32 {

@@ -27,21 +27,42 @@ pub(crate) enum Message<'a> {
     #[serde(borrow)]
     Member(MemberUpdate<'a>),
     /// These packets arrived and what they carried was taken.
-    Received { newest: u64, before: Vec<u32, MAX_ACKS> },
+    Received {
+        newest: u64,
+        before: Vec<u32, MAX_ACKS>,
+    },
     /// What packet `counter` carried of this record wasn't taken. It stays owed.
-    Refused { counter: u64, hash: [u8; 16], cause: Cause },
+    Refused {
+        counter: u64,
+        hash: [u8; 16],
+        cause: Cause,
+    },
     /// I take the session over: send what you have of it.
-    Fetch { request: u32, namespace: &'a [u8], id: &'a [u8] },
+    Fetch {
+        request: u32,
+        namespace: &'a [u8],
+        id: &'a [u8],
+    },
     /// I have nothing of the session of your `request`.
     Absent { request: u32 },
     /// A record's header and attributes, as one unit; `request` 0 unless it answers a `Fetch`.
     /// `len` bytes of unit follow.
     Update { request: u32, len: u32 },
     /// A piece of a unit that is too large for a datagram.
-    Chunk { transfer: u32, request: u32, total: u32, offset: u32, bytes: &'a [u8] },
+    Chunk {
+        transfer: u32,
+        request: u32,
+        total: u32,
+        offset: u32,
+        bytes: &'a [u8],
+    },
     /// Bytes of a transfer that arrived in order; `credit` more bytes may be sent. Credit 0: start
     /// over, the receiver has nothing of it.
-    Grant { transfer: u32, offset: u32, credit: u32 },
+    Grant {
+        transfer: u32,
+        offset: u32,
+        credit: u32,
+    },
     /// The introduction of one boot to another.
     Introduction(Introduction<'a>),
 }
@@ -179,9 +200,15 @@ pub(crate) struct AttributeHead<'a> {
 pub(crate) enum ValueHead {
     Removed,
     /// `len` bytes of value follow.
-    Whole { len: u32 },
+    Whole {
+        len: u32,
+    },
     /// `len` bytes of ops follow, from the value stamped `base` to one with this checksum.
-    Delta { len: u32, base: u32, checksum: u32 },
+    Delta {
+        len: u32,
+        base: u32,
+        checksum: u32,
+    },
 }
 
 /// The part of a packet that is still free, filled from the front.
@@ -232,7 +259,9 @@ impl<'a> Body<'a> {
         let end = self.len.saturating_add(head.len());
         let part = self.buffer.get_mut(from..end).ok_or(Full)?;
         part.rotate_right(head.len());
-        part.get_mut(..head.len()).ok_or(Full)?.copy_from_slice(head);
+        part.get_mut(..head.len())
+            .ok_or(Full)?
+            .copy_from_slice(head);
         self.len = end;
         Ok(())
     }
@@ -240,7 +269,10 @@ impl<'a> Body<'a> {
 
 impl crate::delta::Sink for Body<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
-        let free = self.buffer.get_mut(self.len..).and_then(|free| free.get_mut(..bytes.len()));
+        let free = self
+            .buffer
+            .get_mut(self.len..)
+            .and_then(|free| free.get_mut(..bytes.len()));
         free.ok_or(Full)?.copy_from_slice(bytes);
         self.len = self.len.saturating_add(bytes.len());
         Ok(())

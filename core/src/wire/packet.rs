@@ -3,7 +3,7 @@
 use crate::seal::BootId;
 
 /// This build's protocol version, and the only one yet.
-pub const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Bytes of a sealed packet's header.
 pub(crate) const HEADER: usize = 12;
@@ -77,12 +77,23 @@ impl Header {
             0 => {
                 let (tag, rest) = rest.split_first_chunk().ok_or(Refusal::Truncated)?;
                 let sender = Sender::Known(u32::from_le_bytes(*tag));
-                Ok(Self { hint, sender, counter: counter(rest)? })
+                Ok(Self {
+                    hint,
+                    sender,
+                    counter: counter(rest)?,
+                })
             }
             1 => {
-                let boot = rest.get(6..).and_then(<[u8]>::first_chunk).ok_or(Refusal::Truncated)?;
+                let boot = rest
+                    .get(6..)
+                    .and_then(<[u8]>::first_chunk)
+                    .ok_or(Refusal::Truncated)?;
                 let sender = Sender::Introduction(BootId::new(*boot));
-                Ok(Self { hint, sender, counter: counter(rest)? })
+                Ok(Self {
+                    hint,
+                    sender,
+                    counter: counter(rest)?,
+                })
             }
             _ => Err(Refusal::Version),
         }
@@ -108,13 +119,21 @@ mod tests {
     #[test]
     fn headers_have_the_bytes_of_the_specification() {
         let mut out = [0; 24];
-        let known = Header { hint: 0xA5, sender: Sender::Known(0x0403_0201), counter: 0x0605 };
+        let known = Header {
+            hint: 0xA5,
+            sender: Sender::Known(0x0403_0201),
+            counter: 0x0605,
+        };
         known.emit(&mut out);
         assert_eq!(out[..12], [0x10, 0xA5, 1, 2, 3, 4, 5, 6, 0, 0, 0, 0]);
         assert_eq!(Header::parse(&out), Ok(known));
 
         let boot = BootId::new([7; 16]);
-        let hello = Header { hint: 1, sender: Sender::Introduction(boot), counter: 2 };
+        let hello = Header {
+            hint: 1,
+            sender: Sender::Introduction(boot),
+            counter: 2,
+        };
         hello.emit(&mut out);
         assert_eq!(out[..8], [0x11, 1, 2, 0, 0, 0, 0, 0]);
         assert_eq!(out[8..], [7; 16]);

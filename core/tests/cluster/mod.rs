@@ -1,6 +1,16 @@
 //! Nodes in memory, a virtual clock, and a network that loses what it is told to lose.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+#![allow(
+    clippy::allow_attributes,
+    reason = "which of them are met differs by test file"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -95,10 +105,17 @@ impl Cluster {
         let mut config = Config::new("test", name, address);
         config.max_value = MAX_VALUE;
         config.backups = self.backups;
-        let entropy = Entropy { boot: [self.boots; 16], seed: [self.boots; 16] };
+        let entropy = Entropy {
+            boot: [self.boots; 16],
+            seed: [self.boots; 16],
+        };
         let storage = storage(256, 8_192, MAX_VALUE);
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
-        let mut host = Host { node, address, events: Vec::new() };
+        let mut host = Host {
+            node,
+            address,
+            events: Vec::new(),
+        };
         for other in self.hosts.values() {
             host.node.contact(self.now, other.address);
         }
@@ -116,7 +133,10 @@ impl Cluster {
     }
 
     fn chance(&mut self) -> u64 {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        self.random = self
+            .random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
         (self.random >> 33) % 1_000
     }
 
@@ -131,9 +151,13 @@ impl Cluster {
                 while let Some(event) = host.node.poll_event() {
                     host.events.push(event);
                 }
-                let Some(transmit) = host.node.poll_transmit(now, &mut out) else { break };
+                let Some(transmit) = host.node.poll_transmit(now, &mut out) else {
+                    break;
+                };
                 let from = host.address;
-                let Destination::Address(to) = transmit.to else { continue };
+                let Destination::Address(to) = transmit.to else {
+                    continue;
+                };
                 self.sent += 1;
                 self.bytes += transmit.len;
                 let target = self.hosts.iter().find(|(_, host)| host.address == to);
@@ -142,14 +166,18 @@ impl Cluster {
                 });
                 if !cut && self.chance() >= self.loss {
                     let delay = Duration::from_micros(100 + self.chance());
-                    self.wire.push((self.now + delay, to, from, out[..transmit.len].to_vec()));
+                    self.wire
+                        .push((self.now + delay, to, from, out[..transmit.len].to_vec()));
                 }
             }
         }
     }
 
     fn next_moment(&self) -> Option<Instant> {
-        let timers = self.hosts.values().filter_map(|host| host.node.poll_timeout());
+        let timers = self
+            .hosts
+            .values()
+            .filter_map(|host| host.node.poll_timeout());
         timers.chain(self.wire.iter().map(|(at, ..)| *at)).min()
     }
 
@@ -159,7 +187,9 @@ impl Cluster {
         let Some(at) = self.next_moment() else { return };
         self.now = self.now.max(at);
         let now = self.now;
-        let (due, later) = std::mem::take(&mut self.wire).into_iter().partition(|d| d.0 <= now);
+        let (due, later) = std::mem::take(&mut self.wire)
+            .into_iter()
+            .partition(|d| d.0 <= now);
         self.wire = later;
         for (_, to, from, mut datagram) in due {
             if let Some(host) = self.hosts.values_mut().find(|host| host.address == to) {
@@ -197,10 +227,17 @@ impl Cluster {
     pub fn commit(&mut self, name: &str, id: &str, changes: &[(&str, &[u8])], ack: Ack) -> Outcome {
         let changes: Vec<_> = changes
             .iter()
-            .map(|(name, value)| Change { name: name.as_bytes(), value: Some(value) })
+            .map(|(name, value)| Change {
+                name: name.as_bytes(),
+                value: Some(value),
+            })
             .collect();
         let now = self.now;
-        let commit = Commit { changes: &changes, max_inactive: 1_800, ack };
+        let commit = Commit {
+            changes: &changes,
+            max_inactive: 1_800,
+            ack,
+        };
         let ticket = self.node(name).commit(now, key(id), &commit).unwrap();
         self.wait(name, ticket)
     }
@@ -214,7 +251,9 @@ impl Cluster {
     /// The session's attributes as `name` holds them; empty if it holds none.
     pub fn contents(&mut self, name: &str, id: &str) -> BTreeMap<String, Vec<u8>> {
         let mut contents = BTreeMap::new();
-        let Some(record) = self.node(name).read(key(id)) else { return contents };
+        let Some(record) = self.node(name).read(key(id)) else {
+            return contents;
+        };
         for attribute in record.attributes() {
             let mut buffer = [0; 255];
             let name = String::from_utf8(attribute.name(&mut buffer).to_vec()).unwrap();
@@ -236,7 +275,10 @@ impl Cluster {
             text += &format!("{name}: {:?}\n", host.node.usage());
             for member in host.node.members() {
                 let heard = self.now.since(member.heard).as_millis();
-                text += &format!("  {} {:?}, heard {heard} ms ago\n", member.name, member.state);
+                text += &format!(
+                    "  {} {:?}, heard {heard} ms ago\n",
+                    member.name, member.state
+                );
             }
             for (counter, value) in host.node.stats().iter().filter(|(_, value)| *value > 0) {
                 text += &format!("  {counter} {value}\n");
@@ -253,10 +295,16 @@ impl Cluster {
 
     pub fn holders(&mut self, id: &str) -> Vec<&'static str> {
         let names: Vec<_> = self.hosts.keys().copied().collect();
-        names.into_iter().filter(|name| self.node(name).read(key(id)).is_some()).collect()
+        names
+            .into_iter()
+            .filter(|name| self.node(name).read(key(id)).is_some())
+            .collect()
     }
 }
 
 pub fn key(id: &str) -> Key<'_> {
-    Key { namespace: b"localhost#", id: id.as_bytes() }
+    Key {
+        namespace: b"localhost#",
+        id: id.as_bytes(),
+    }
 }
