@@ -17,6 +17,7 @@
 //! - `shared`: the core behind a lock, and how callers wait;
 //! - `io`: sockets, the thread that serves them, the clock;
 //! - `memory`, `core_cell`: the storage lent to the core, and both in one value.
+#![forbid(unsafe_code)]
 
 mod core_cell;
 mod error;
@@ -35,6 +36,6 @@ pub use event::Event;
 pub use key_file::{KeyFileError, create_key_file, key_to_hex, new_key, read_key_file};
 pub use node::Node;
 pub use options::{Multicast, Options};
-pub use relevo_core::{Key, Role, SessionId};
+pub use relevo_core::{self, Key, Role, SessionId};
 pub use session::{Ack, Change, Confirmed, Session};
 pub use status::{Member, MemberState, Status};

@@ -138,7 +138,9 @@ fn a_session_wanders_and_loses_nothing() {
 #[test]
 fn a_value_larger_than_a_datagram_arrives_whole() {
     let [a, b] = cluster(["a", "b"]);
-    let value: Vec<u8> = (0..300_000_u32).map(|at| (at.wrapping_mul(at) >> 7) as u8).collect();
+    let value: Vec<u8> = (0..300_000_u32)
+        .map(|at| (at.wrapping_mul(at) >> 7) as u8)
+        .collect();
     let done = a
         .commit(key("large"), &[set("blob", &value)], 60, Ack::All)
         .unwrap();
@@ -177,6 +179,44 @@ fn the_survivor_has_what_a_dead_node_committed() {
         .commit(key("three"), &[set("id", b"3")], 1_800, Ack::All)
         .unwrap();
     assert_eq!((done.copies, done.met), (1, true));
+}
+
+/// Rounds of kill and restart.
+const ROUNDS: u32 = 12;
+
+#[test]
+fn a_count_survives_the_death_of_each_of_its_homes() {
+    let [mut serving, mut other, _replica] = cluster(["tomcat1", "tomcat2", "pi"]);
+    let mut count = 0_u32;
+    for round in 0..ROUNDS {
+        for _ in 0..20 {
+            let session = serving.fetch(key("count"), Some(other.name())).unwrap();
+            let last = session.map(|session| session.attribute(b"n").unwrap().to_vec());
+            let expected = (count > 0).then(|| count.to_le_bytes().to_vec());
+            assert_eq!(last, expected, "round {round} on {}", serving.name());
+            count += 1;
+            let value = count.to_le_bytes();
+            let done = serving
+                .commit(key("count"), &[set("n", &value)], 60, Ack::All)
+                .unwrap();
+            assert!(done.met && done.copies >= 2, "round {round}: {done:?}");
+        }
+        // A node that has met nobody yet has nobody to ask.
+        await_members(&other, 3);
+        let (name, address) = (serving.name().to_owned(), serving.address());
+        drop(serving);
+        serving = other;
+        // It comes back while the next requests are served, and the others may not have noticed
+        // that it was gone.
+        let seeds = vec![serving.address()];
+        let options = Options {
+            address,
+            auto_bind: 0,
+            seeds,
+            ..crate::common::options(&name)
+        };
+        other = Node::open(options).unwrap();
+    }
 }
 
 #[test]
@@ -218,6 +258,14 @@ fn an_invalidated_session_is_dead_everywhere() {
             node.name()
         );
     }
+}
+
+#[test]
+fn the_other_holder_is_told_of_the_end() {
+    let [a, b] = cluster(["a", "b"]);
+    a.commit(key("ends"), &[set("n", b"1")], 1_800, Ack::All)
+        .unwrap();
+    b.invalidate(key("ends")).unwrap();
     await_event(
         &a,
         "the end is told",

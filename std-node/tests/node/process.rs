@@ -352,6 +352,56 @@ fn a_killed_daemon_is_found_dead_and_starts_again() {
 }
 
 #[test]
+fn a_frozen_daemon_is_found_dead_and_comes_back() {
+    let folder = folder();
+    let daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let app = application(&daemon);
+    await_members(&app, 2);
+    daemon.signal(Signal::STOP);
+    await_event(
+        &app,
+        "pi is down",
+        |event| matches!(event, Event::MemberDown(member) if member.name == "pi"),
+    );
+    daemon.signal(Signal::CONT);
+    await_members(&app, 2);
+    assert!(
+        app.commit(key("s"), &[set("n", b"1")], 60, Ack::All)
+            .unwrap()
+            .met
+    );
+}
+
+#[test]
+fn a_name_that_another_node_has_ends_the_daemon() {
+    let folder = folder();
+    let owner = Daemon::start(folder.path(), &["--name", "pi"]);
+    let seed = owner.address().to_string();
+    let other = folder.path().join("other.sock");
+    let arguments = [
+        "run",
+        "--name",
+        "pi",
+        "--bind",
+        "127.0.0.1:0",
+        "--no-multicast",
+        "--seed",
+    ];
+    let output = relevo(folder.path())
+        .args(arguments)
+        .args([&seed, "--control", other.to_str().unwrap()])
+        .output()
+        .unwrap();
+    let (code, _, err) = outcome(&output);
+    assert_eq!(code, Some(1));
+    assert!(
+        err.contains("name pi: another node") && err.contains("--name"),
+        "{err}"
+    );
+    assert_eq!(outcome(&call(folder.path(), &["members"])).0, Some(0));
+}
+
+#[test]
 fn a_second_daemon_of_the_name_does_not_take_the_socket() {
     let folder = folder();
     let _daemon = Daemon::start(folder.path(), &["--name", "pi"]);

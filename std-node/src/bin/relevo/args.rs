@@ -52,7 +52,7 @@ pub(crate) struct Query {
 /// Where a node's control socket is.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
-    /// Control socket of the node; by default the only one in the user's runtime folder
+    /// Control socket of the node [default: NAME.sock in the user's runtime folder]
     #[arg(long, value_name = "PATH", env = "RELEVO_CONTROL")]
     pub(crate) control: Option<PathBuf>,
 }

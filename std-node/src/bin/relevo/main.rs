@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 all is well; 1 an error, said on standard error; 2 the node is not ready; 3 no
 //! node answers on the control socket; 64 the command line is wrong.
+#![forbid(unsafe_code)]
 
 mod args;
 mod client;
