@@ -215,7 +215,10 @@ impl Node<'_> {
         request: u32,
     ) -> bool {
         let same = |slot: &TransferSlot| {
-            slot.direction == Direction::Outgoing && slot.peer == peer && slot.record == record
+            slot.direction == Direction::Outgoing
+                && slot.peer == peer
+                && slot.record == record
+                && slot.request == request
         };
         if self.transfers.iter().any(same) {
             return true;

@@ -233,7 +233,7 @@ impl Node<'_> {
         };
         if self.members.get(member).session.is_some() {
             self.stop_transfers(member);
-            self.forget_copies_of(now, member);
+            self.forget_copies_of(member);
         }
         let least = self.least_incarnation(update.name, boot);
         let slot = self.members.get_mut(member);

@@ -305,6 +305,9 @@ impl Node<'_> {
         let wait = self.waits.get(number);
         let slot = self.records.get(wait.record);
         let gone = slot.generation != wait.record_generation;
+        if slot.home() != Some(SELF) && slot.is_live() && !gone {
+            return self.review_handed_over(now, number);
+        }
         let kept = if slot.is_live() {
             slot.wanted
         } else {
@@ -330,6 +333,23 @@ impl Node<'_> {
             let outcome = Outcome {
                 copies: confirmed,
                 met: met && !gone,
+                ..Outcome::default()
+            };
+            self.waits.get_mut(number).goal = Goal::Done(outcome);
+        }
+    }
+
+    /// Another node became the home meanwhile: what was committed here went there, and it tells
+    /// its backups.
+    fn review_handed_over(&mut self, now: Instant, number: u16) {
+        let wait = self.waits.get(number);
+        let home = self.records.get(wait.record).home();
+        let met = home.is_some_and(|home| wait.answered.contains(&home));
+        if met || wait.deadline <= now {
+            let copies = 1_u8.saturating_add(wait.answered.len() as u8);
+            let outcome = Outcome {
+                copies,
+                met,
                 ..Outcome::default()
             };
             self.waits.get_mut(number).goal = Goal::Done(outcome);

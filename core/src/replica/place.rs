@@ -125,9 +125,13 @@ impl Node<'_> {
         }
     }
 
-    /// Members came or went: look at all records soon, and at all waits.
+    /// Members came or went: look at all waits, and at all records a period later. A client's
+    /// next request may move a session meanwhile; that is better than a guard.
     pub(crate) fn members_changed(&mut self, now: Instant) {
-        self.sweep = Sweep { next: now, at: 0 };
+        self.sweep = Sweep {
+            next: now + self.rules.frequency,
+            at: 0,
+        };
         self.review_waits(now);
     }
 
@@ -212,13 +216,24 @@ impl Node<'_> {
         }
     }
 
+    /// Whether the home is dead, or started anew and so has nothing of the record.
+    fn home_is_lost(&self, record: u32) -> bool {
+        let slot = self.records.get(record);
+        let Some(home) = slot.home() else { return true };
+        let home = self.members.get(home);
+        let restarted = self.writers.wire(slot.stamp).is_some_and(|stamp| {
+            stamp.writer.node == home.hash && stamp.writer.boot != home.boot.tag()
+        });
+        !home.is_live() || restarted
+    }
+
     /// The home is gone: the first live holder takes its place, and restores the copies. It
     /// doesn't serve the session before it asked.
     fn guard(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        let mut holders = slot.holders().iter().copied();
-        let first = holders.find(|holder| self.members.get(*holder).is_live());
-        if first == Some(SELF) {
+        let mut others = slot.holders().iter().copied().skip(1);
+        let first = others.find(|holder| self.members.get(*holder).is_live());
+        if first == Some(SELF) && !self.waits.fetches(&slot.hash) {
             self.take_over(now, record, &[], false);
         }
     }
@@ -244,8 +259,8 @@ impl Node<'_> {
         }
     }
 
-    /// A member started anew: its copies are gone, also those it was the home of.
-    pub(crate) fn forget_copies_of(&mut self, now: Instant, member: u16) {
+    /// A member started anew: its copies are gone.
+    pub(crate) fn forget_copies_of(&mut self, member: u16) {
         for record in 0..self.records.used_range() {
             let slot = self.records.get(record);
             let bit = slot.bit_of(member);
@@ -254,15 +269,6 @@ impl Node<'_> {
             }
             if slot.home() == Some(SELF) {
                 self.owe_again(record, bit);
-            } else if slot.home() == Some(member) {
-                let mut rest = slot
-                    .holders()
-                    .iter()
-                    .copied()
-                    .filter(|other| *other != member);
-                if rest.find(|other| self.members.get(*other).is_live()) == Some(SELF) {
-                    self.take_over(now, record, &[], false);
-                }
             }
         }
     }
