@@ -116,6 +116,11 @@ fn check(cluster: &mut Cluster, seed: u64) {
             let first = first.get_or_insert_with(|| contents.clone());
             assert_eq!(*first, contents, "seed {seed}, {id} at {name}");
         }
+        for name in NAMES {
+            if let Some(record) = cluster.node(name).read(key(&id)) {
+                assert!(record.digest_is_right(), "seed {seed}, {id} at {name}");
+            }
+        }
         let last = NAMES[NAMES.len() - 1];
         if let Some(Some(contents)) = first {
             let outcome = cluster.commit(last, &id, &[("a0", b"last")], Ack::All);

@@ -163,8 +163,9 @@ impl Node<'_> {
                 request,
                 namespace,
                 id,
+                digest,
             } => {
-                self.asked_for(member, request, Key { namespace, id });
+                self.asked_for(member, request, Key { namespace, id }, digest);
             }
             Message::Absent { request } => self.answered_absent(now, member, request),
             Message::Chunk {

@@ -166,16 +166,16 @@ impl Node<'_> {
                 record,
                 generation,
                 request,
+                extent,
             } => {
                 if self.records.get(record).generation != generation {
                     return body.push(&Message::Absent { request });
                 }
-                let written =
-                    self.write_update(now, body, reply.to, record, Extent::Everything, request);
+                let written = self.write_update(now, body, reply.to, record, extent, request);
                 match written {
                     Err(Full) if body.len() < CROWDED => {
                         // Without a free transfer the peer asks again.
-                        self.begin_transfer(now, reply.to, record, Extent::Everything, request);
+                        self.begin_transfer(now, reply.to, record, extent, request);
                         Ok(())
                     }
                     result => result,

@@ -181,10 +181,10 @@ impl Node<'_> {
         self.choose_holders(now, record);
         self.owe_everything(record, clean);
         let slot = self.records.get_mut(record);
-        slot.stamp.epoch = slot.stamp.epoch.saturating_add(1);
+        let epoch = slot.stamp.epoch.saturating_add(1);
         slot.set(OWNED, serve);
         slot.set(LENT | EXPIRING | SETTLED, false);
-        self.write_header(record);
+        self.write_header_in(record, epoch);
         self.stats.takeovers = self.stats.takeovers.saturating_add(1);
     }
 
@@ -196,8 +196,11 @@ impl Node<'_> {
 
     /// Gives the header as it is now a new stamp and owes it to all holders.
     pub(crate) fn write_header(&mut self, record: u32) {
+        self.write_header_in(record, self.records.get(record).stamp.epoch.max(1));
+    }
+
+    fn write_header_in(&mut self, record: u32, epoch: u32) {
         let number = self.next_number();
-        let epoch = self.records.get(record).stamp.epoch.max(1);
         self.set_header_stamp(record, Writers::issue(epoch, number));
         let bits = self.backup_bits(record);
         self.records.get_mut(record).header_owed = bits;

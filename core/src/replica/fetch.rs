@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::UnitSummary;
+use crate::replica::unit::{Extent, UnitSummary};
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
 use crate::storage::records::{LENT, MAX_HOLDERS, OWNED};
 use crate::time::{Duration, Instant};
@@ -138,12 +138,19 @@ impl Node<'_> {
                 request: wait.request,
                 namespace: self.namespaces.name(wait.namespace),
                 id: &wait.id,
+                digest: self.digest_of(&wait.hash),
             };
             if body.push(&question).is_err() {
                 return;
             }
             self.waits.get_mut(number).ask &= !bit;
         }
+    }
+
+    /// The digest of the copy here, 0 without one.
+    fn digest_of(&self, hash: &[u8; 16]) -> u64 {
+        let record = self.records.find(hash);
+        record.map_or(0, |record| self.records.get(record).digest)
     }
 
     /// Whether a question to `peer` waits to be sent.
@@ -160,7 +167,7 @@ impl Node<'_> {
     }
 
     /// `peer` takes a session over.
-    pub(crate) fn asked_for(&mut self, peer: u16, request: u32, key: Key<'_>) {
+    pub(crate) fn asked_for(&mut self, peer: u16, request: u32, key: Key<'_>, digest: u64) {
         let Some(record) = self.find(key) else {
             self.reply(peer, Answer::Absent { request });
             return;
@@ -172,7 +179,19 @@ impl Node<'_> {
             slot.lent_to = peer;
             self.tell(SessionEvent::Moved, record);
         }
-        self.answer_with_record(peer, record, request);
+        let slot = self.records.get(record);
+        let same = slot.is_live() && slot.digest == digest;
+        let answer = Answer::Record {
+            record,
+            generation: slot.generation,
+            request,
+            extent: if same {
+                Extent::Header
+            } else {
+                Extent::Everything
+            },
+        };
+        self.reply(peer, answer);
     }
 
     /// `peer` has nothing of what was asked for.

@@ -2,8 +2,9 @@
 
 use core::fmt;
 
-use crate::key::Key;
+use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
 use crate::node::Node;
+use crate::replica::stamp::{Stamp, Writers};
 use crate::replica::value::value_cursor;
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{AttributeSlot, RecordSlot, Records};
@@ -13,6 +14,7 @@ use crate::time::{Duration, Instant};
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
     records: &'a Records<'a>,
+    writers: &'a Writers<'a>,
     slot: &'a RecordSlot,
 }
 
@@ -31,6 +33,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         slot.is_live().then_some(Record {
             records: &self.records,
+            writers: &self.writers,
             slot,
         })
     }
@@ -84,6 +87,29 @@ impl<'a> Record<'a> {
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.slot.digest
+    }
+
+    /// Whether the digest kept up to date equals one computed afresh: a check for simulations.
+    #[must_use]
+    pub fn digest_is_right(&self) -> bool {
+        let mut digest = self.mix(self.slot.stamp, 0);
+        let mut next = self.slot.attributes;
+        while next != NIL {
+            let attribute = self.records.attribute(next);
+            let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+            let name = Attribute {
+                records: self.records,
+                slot: attribute,
+            }
+            .name(&mut buffer);
+            digest = digest.wrapping_add(self.mix(attribute.stamp, name_hash(name)));
+            next = attribute.next;
+        }
+        digest == self.slot.digest
+    }
+
+    fn mix(&self, stamp: Stamp, salt: u64) -> u64 {
+        self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
     }
 
     /// How many nodes are to hold it, the home included.

@@ -1,5 +1,6 @@
 //! Answers to a peer that wait for the next packet to it.
 
+use crate::replica::unit::Extent;
 use crate::wire::message::Cause;
 
 /// One answer.
@@ -22,10 +23,11 @@ pub(crate) enum Answer {
     Absent { request: u32 },
     /// Nothing is known of this transfer: it is to start over.
     Restart { transfer: u32 },
-    /// The whole record, or its tombstone. `request` 0: the peer's header is out of date.
+    /// The record or its tombstone. `request` 0: the peer's header is out of date.
     Record {
         record: u32,
         generation: u16,
         request: u32,
+        extent: Extent,
     },
 }

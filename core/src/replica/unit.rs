@@ -44,24 +44,33 @@ impl Out for ChainWriter {
 pub(crate) enum Extent {
     /// All of it, whole: the receiver may have nothing.
     Everything,
+    /// The header alone: the receiver has the rest.
+    Header,
     /// What the holder of this bit lacks.
     Owed(u8),
 }
 
 impl Extent {
-    const fn header(self, owed: u8) -> bool {
+    const fn has_header(self, record: &RecordSlot) -> bool {
         match self {
-            Self::Everything => true,
-            Self::Owed(bit) => owed & bit != 0,
+            Self::Everything | Self::Header => true,
+            Self::Owed(bit) => record.header_owed & bit != 0,
         }
     }
 
     const fn includes(self, attribute: &AttributeSlot) -> bool {
-        self.header(attribute.owed)
+        match self {
+            Self::Everything => true,
+            Self::Header => false,
+            Self::Owed(bit) => attribute.owed & bit != 0,
+        }
     }
 
     const fn is_whole(self, attribute: &AttributeSlot) -> bool {
-        self.header(attribute.whole) || attribute.delta == NIL
+        match self {
+            Self::Everything | Self::Header => true,
+            Self::Owed(bit) => attribute.whole & bit != 0 || attribute.delta == NIL,
+        }
     }
 }
 
@@ -108,7 +117,7 @@ impl Node<'_> {
         let mut attribute = self.records.get(record).attributes;
         while attribute != NIL {
             let slot = self.records.attribute(attribute).clone();
-            if extent == Extent::Everything || extent.includes(&slot) {
+            if extent.includes(&slot) {
                 self.write_attribute(&slot, extent, out)?;
             }
             attribute = slot.next;
@@ -126,7 +135,7 @@ impl Node<'_> {
     ) -> Result<(), Full> {
         let mut buffer = [0; MAX_ID];
         let slot = self.records.get(record);
-        let with_header = extent.header(slot.header_owed) || !slot.is_live();
+        let with_header = extent.has_header(slot) || !slot.is_live();
         let key = with_header.then(|| WireKey {
             namespace: self.namespaces.name(slot.namespace),
             id: self.records.id(record, &mut buffer),
@@ -175,7 +184,7 @@ impl Node<'_> {
         let mut attribute = self.records.get(record).attributes;
         while attribute != NIL {
             let slot = self.records.attribute(attribute);
-            if extent == Extent::Everything || extent.includes(slot) {
+            if extent.includes(slot) {
                 count = count.saturating_add(1);
             }
             attribute = slot.next;
@@ -263,7 +272,7 @@ impl Node<'_> {
             self.release_if_told(record, origin);
         }
         if outdated && !answers {
-            self.answer_with_record(peer, record, 0);
+            self.correct(peer, record);
             return Err(Cause::NotHome);
         }
         Ok(summary)
@@ -278,7 +287,7 @@ impl Node<'_> {
     ) -> Result<(u32, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
             if self.records.get(record).state == State::Tombstone {
-                self.answer_with_record(origin.peer, record, 0);
+                self.correct(origin.peer, record);
                 return Err(Cause::NotHome);
             }
             return Ok((record, false));
@@ -538,13 +547,14 @@ impl Node<'_> {
         }
     }
 
-    /// Sends the record, whole, with the next packet to `peer`.
-    pub(crate) fn answer_with_record(&mut self, peer: u16, record: u32, request: u32) {
+    /// Sends the record's header with the next packet to `peer`: its own is out of date.
+    fn correct(&mut self, peer: u16, record: u32) {
         let generation = self.records.get(record).generation;
         let answer = Answer::Record {
             record,
             generation,
-            request,
+            request: 0,
+            extent: Extent::Header,
         };
         self.reply(peer, answer);
     }

@@ -37,11 +37,13 @@ pub(crate) enum Message<'a> {
         hash: [u8; 16],
         cause: Cause,
     },
-    /// I take the session over: send what you have of it.
+    /// I take the session over: send what you have of it, or only its header if your copy has
+    /// this digest, as mine does.
     Fetch {
         request: u32,
         namespace: &'a [u8],
         id: &'a [u8],
+        digest: u64,
     },
     /// I have nothing of the session of your `request`.
     Absent { request: u32 },
