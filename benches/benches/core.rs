@@ -3,8 +3,11 @@
 //! Two nodes in memory, no sockets, time that the benchmark moves. Only the call named is timed;
 //! the datagrams of each round are delivered before the next one.
 
-#![expect(missing_docs, reason = "criterion's macro makes a public function without one")]
-#![expect(clippy::unwrap_used, reason = "a benchmark may stop at what must not happen")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a benchmark may stop at what must not happen"
+)]
 
 use std::hint::black_box;
 use std::net::SocketAddr;
@@ -16,13 +19,16 @@ use relevo_core::storage::{
     TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Duration, Entropy, Instant, Key, Node, Progress,
-    Storage, Ticket,
+    Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
+    Ticket,
 };
 
 const SIZES: [usize; 3] = [100, 1_024, 16 * 1_024];
 
-const KEY: Key<'_> = Key { namespace: b"localhost#/shop", id: b"6B94D0F2A7C34E1F9B0D5C6E7F8A9B0C" };
+const KEY: Key<'_> = Key {
+    namespace: b"localhost#/shop",
+    id: b"6B94D0F2A7C34E1F9B0D5C6E7F8A9B0C",
+};
 
 const NAME: &[u8] = b"cart";
 
@@ -93,15 +99,19 @@ fn acknowledged(c: &mut Criterion) {
 }
 
 /// Runs `round`, which gives the time of the part that counts, for each size of value.
-fn each_size(c: &mut Criterion, name: &str, mut round: impl FnMut(&mut Pair, &mut Value) -> Elapsed) {
+fn each_size(
+    c: &mut Criterion,
+    name: &str,
+    mut round: impl FnMut(&mut Pair, &mut Value) -> Elapsed,
+) {
     let mut group = c.benchmark_group(name);
     for size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
         group.bench_function(BenchmarkId::from_parameter(size), |bencher| {
             let mut value = Value::new(size);
             let mut pair = Pair::new();
-            pair.commit(&value.bytes, Ack::None);
-            pair.settle();
+            let first = pair.commit(&value.bytes, Ack::All);
+            pair.finish(first);
             bencher.iter_custom(|rounds| (0..rounds).map(|_| round(&mut pair, &mut value)).sum());
         });
     }
@@ -135,8 +145,15 @@ impl Pair {
     }
 
     fn commit(&mut self, value: &[u8], ack: Ack) -> Ticket {
-        let changes = &[Change { name: NAME, value: Some(value) }];
-        let commit = Commit { changes, max_inactive: 1_800, ack };
+        let changes = &[Change {
+            name: NAME,
+            value: Some(value),
+        }];
+        let commit = Commit {
+            changes,
+            max_inactive: 1_800,
+            ack,
+        };
         let ticket = self.nodes[0].commit(self.now, KEY, &commit).unwrap();
         if ack == Ack::None {
             self.nodes[0].finish(ticket);
@@ -155,7 +172,10 @@ impl Pair {
     fn finish(&mut self, ticket: Ticket) {
         loop {
             if let Progress::Done(outcome) = self.nodes[0].progress(ticket) {
-                assert!(outcome.met, "the backup confirms");
+                assert!(
+                    outcome.met && outcome.copies == 2,
+                    "the backup must confirm: {outcome:?}"
+                );
                 self.nodes[0].finish(ticket);
                 return;
             }
@@ -165,12 +185,21 @@ impl Pair {
         }
     }
 
-    /// Delivers until nobody has anything to say at this moment.
+    /// Delivers until both have the same contents and nobody has anything to say.
     fn settle(&mut self) {
-        while self.deliver() {}
-        // Acknowledgements may wait for company.
-        self.sleep();
-        while self.deliver() {}
+        loop {
+            while self.deliver() {}
+            // Acknowledgements and the rest of a large value may wait for their time.
+            self.sleep();
+            while self.deliver() {}
+            let digests = self
+                .nodes
+                .each_ref()
+                .map(|node| Some(node.read(KEY)?.digest()));
+            if digests[0] == digests[1] {
+                return;
+            }
+        }
     }
 
     /// Hands over the next datagram of each node; whether there was one.
@@ -200,7 +229,12 @@ impl Pair {
 
     /// Moves time to the next moment at which a node has something to do.
     fn sleep(&mut self) {
-        let next = self.nodes.iter().filter_map(Node::poll_timeout).min().unwrap();
+        let next = self
+            .nodes
+            .iter()
+            .filter_map(Node::poll_timeout)
+            .min()
+            .unwrap();
         self.now = self.now.max(next);
         for node in &mut self.nodes {
             node.handle_timeout(self.now);
@@ -216,7 +250,10 @@ struct Value {
 
 impl Value {
     fn new(size: usize) -> Self {
-        let mut value = Self { bytes: vec![0; size], random: 1 };
+        let mut value = Self {
+            bytes: vec![0; size],
+            random: 1,
+        };
         value.replace();
         value
     }
@@ -248,7 +285,10 @@ impl Value {
 fn new_node(number: u8, now: Instant) -> Node<'static> {
     let name = ["first", "second"][usize::from(number)];
     let config = Config::new("bench", name, address(usize::from(number)));
-    let entropy = Entropy { boot: [number + 1; 16], seed: [number + 11; 16] };
+    let entropy = Entropy {
+        boot: [number + 1; 16],
+        seed: [number + 11; 16],
+    };
     Node::new(now, &config, &entropy, Some(&[7; 32]), storage()).unwrap()
 }
 

@@ -24,11 +24,12 @@ public class Client {
     private static final AtomicLong LONGEST = new AtomicLong();
     private static volatile boolean running = true;
 
-    /** What the client knows of one session: its cookie, without the route its id, and the last count. */
+    /** What the client knows of one session: its cookie, its id without the route, the last count and when that came. */
     private static final class Session {
         String cookie;
         String id;
         long count;
+        long answered;
     }
 
     public static void main(String[] args) throws Exception {
@@ -86,15 +87,22 @@ public class Client {
 
     private static void check(Session session, HttpResponse<String> response) {
         response.headers().firstValue("set-cookie").ifPresent(cookie -> session.cookie = cookie.split(";")[0]);
-        String[] words = response.body().trim().split(" ");
+        String[] words = response.body().trim().split("\\s+");
+        if (words.length != 3) { // mod_jk tries again after half an answer, and then may pass on both
+            error("not one answer but " + response.body().trim(), session);
+            return;
+        }
         String id = words[1].split("\\.")[0];
         long count = Long.parseLong(words[2]);
         if (session.id != null && (!id.equals(session.id) || count <= session.count)) {
             LOST.incrementAndGet();
-            tell("lost: " + session.id + " was at " + session.count + ", got " + response.body().trim());
+            long before = (System.nanoTime() - session.answered) / 1_000_000;
+            tell("lost: " + session.id + " was at " + session.count + " " + before + " ms before, got "
+                    + response.body().trim());
         }
         session.id = id;
         session.count = count;
+        session.answered = System.nanoTime();
     }
 
     private static void error(String what, Session session) {

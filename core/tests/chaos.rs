@@ -106,6 +106,7 @@ fn check(cluster: &mut Cluster, seed: u64) {
         let id = format!("session-{number}");
         let mut first = None;
         for name in NAMES {
+            let before = cluster.describe_session(&id);
             let outcome = cluster.fetch(name, &id, None);
             assert!(
                 !outcome.maybe_stale,
@@ -114,7 +115,12 @@ fn check(cluster: &mut Cluster, seed: u64) {
             );
             let contents = outcome.found.then(|| cluster.contents(name, &id));
             let first = first.get_or_insert_with(|| contents.clone());
-            assert_eq!(*first, contents, "seed {seed}, {id} at {name}");
+            assert_eq!(
+                *first,
+                contents,
+                "seed {seed}, {id} at {name}\nbefore:\n{before}after:\n{}",
+                cluster.describe_session(&id)
+            );
         }
         for name in NAMES {
             if let Some(record) = cluster.node(name).read(key(&id)) {

@@ -95,17 +95,13 @@ enum relevo_result
     RELEVO_RESULT_NOT_CONFIRMED = 7301,
     // Fewer live nodes than the commit demands could hold a copy. Nothing was written.
     RELEVO_RESULT_TOO_FEW_NODES = 7302,
-    // The application, the id, an attribute's name or its value is too long, or an id is empty.
-    // Nothing was written.
-    RELEVO_RESULT_TOO_LONG = 7303,
+    // The application, the id, an attribute's name or its value is too long, or an id or a name is
+    // empty. Nothing was written.
+    RELEVO_RESULT_BAD_LENGTH = 7303,
     // This node's memory is full. Nothing was written.
     RELEVO_RESULT_FULL = 7304,
     // The session was invalidated and can't come back. Nothing was written.
     RELEVO_RESULT_ENDED = 7305,
-    // Another session has the new id. Nothing was written.
-    RELEVO_RESULT_EXISTS = 7306,
-    // This node keeps copies and serves no sessions.
-    RELEVO_RESULT_NOT_SERVING = 7307,
     // No event within the time given.
     RELEVO_RESULT_NO_EVENT = 7400,
 };
@@ -453,7 +449,9 @@ relevo_result relevo_node_invalidate(const relevo_node *node,
                                      uint32_t *copies);
 
 // Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
-// which may be NULL, gets the number of copies known to exist.
+// which may be NULL, gets the number of copies known to exist. RELEVO_RESULT_NOT_FOUND: this node
+// doesn't have the session; fetch it first. RELEVO_RESULT_BAD_LENGTH: the new id has a length
+// that can't be kept, or is in use.
 relevo_result relevo_node_rename(const relevo_node *node,
                                  const relevo_key *key,
                                  relevo_bytes new_id,
@@ -518,11 +516,11 @@ const char *relevo_status_address(const relevo_status *status);
 // Whether there are enough other members for all copies that each session is to have.
 bool relevo_status_is_ready(const relevo_status *status);
 
-// Sessions of which the node has a copy.
-size_t relevo_status_sessions_held(const relevo_status *status);
+// Live sessions of which the node has a copy, its own and those of others.
+uint32_t relevo_status_sessions(const relevo_status *status);
 
-// Sessions whose home the node is.
-size_t relevo_status_sessions_owned(const relevo_status *status);
+// Live sessions, and ended ones that are still remembered, of which the node can have a copy.
+uint32_t relevo_status_session_limit(const relevo_status *status);
 
 // The version of the library at run time, such as "0.1.0". Never freed.
 const char *relevo_version(void);

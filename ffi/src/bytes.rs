@@ -68,9 +68,15 @@ impl Bytes {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
             // Rust's pointer to nothing is no address that C may hand to memcpy.
-            return Self { data: c"".as_ptr().cast(), len: 0 };
+            return Self {
+                data: c"".as_ptr().cast(),
+                len: 0,
+            };
         }
-        Self { data: bytes.as_ptr().cast(), len: bytes.len() }
+        Self {
+            data: bytes.as_ptr().cast(),
+            len: bytes.len(),
+        }
     }
 
     /// The bytes, or a failure that names them: NULL with a length.
@@ -85,12 +91,18 @@ impl Bytes {
 impl Key {
     /// Lends a key to C, as [`Bytes::of`] does.
     pub(crate) fn of(key: node::Key<'_>) -> Self {
-        Self { application: Bytes::of(key.namespace), id: Bytes::of(key.id) }
+        Self {
+            application: Bytes::of(key.namespace),
+            id: Bytes::of(key.id),
+        }
     }
 
     pub(crate) fn read(&self) -> Result<node::Key<'_>, Failure> {
         let namespace = self.application.read("key.application")?;
-        Ok(node::Key { namespace, id: self.id.read("key.id")? })
+        Ok(node::Key {
+            namespace,
+            id: self.id.read("key.id")?,
+        })
     }
 }
 

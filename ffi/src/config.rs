@@ -32,7 +32,11 @@ pub enum Role {
 /// New settings with all defaults. Freed with relevo_config_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_new() -> Option<Box<Config>> {
-    reader(None, || Some(Some(Box::new(Config { options: Options::default() }))))
+    reader(None, || {
+        Some(Some(Box::new(Config {
+            options: Options::default(),
+        })))
+    })
 }
 
 /// Frees settings. Nodes opened with them go on. NULL is allowed.
@@ -255,12 +259,18 @@ fn set(config: Option<&mut Config>, change: impl FnOnce(&mut Options)) -> Code {
 fn socket_address(text: &str, name: &str) -> Result<SocketAddr, Failure> {
     text.parse().map_err(|_| {
         let wanted = "an IP address and a port, such as 127.0.0.1:4000 or [::1]:4000";
-        Failure::new(Code::BadAddress, format!("{name}: {text:?} is not {wanted}"))
+        Failure::new(
+            Code::BadAddress,
+            format!("{name}: {text:?} is not {wanted}"),
+        )
     })
 }
 
 fn multicast_group(text: &str) -> Result<SocketAddrV4, Failure> {
-    let group = text.parse::<SocketAddrV4>().ok().filter(|group| group.ip().is_multicast());
+    let group = text
+        .parse::<SocketAddrV4>()
+        .ok()
+        .filter(|group| group.ip().is_multicast());
     group.ok_or_else(|| {
         let wanted = "an IPv4 group and a port, such as 228.0.0.4:45564";
         Failure::new(Code::BadAddress, format!("group: {text:?} is not {wanted}"))

@@ -91,7 +91,10 @@ pub extern "C" fn relevo_event_session(
         let event = event.required("event")?;
         let out = key.required("key")?;
         let Subject::Session(session) = &event.subject else {
-            return Err(Failure::new(Code::NotFound, "event: it is not about a session"));
+            return Err(Failure::new(
+                Code::NotFound,
+                "event: it is not about a session",
+            ));
         };
         out.write(Key::of(session.key()));
         Ok(())
@@ -119,14 +122,23 @@ impl Event {
     }
 
     const fn of_node(kind: EventKind) -> Self {
-        Self { kind, subject: Subject::Node }
+        Self {
+            kind,
+            subject: Subject::Node,
+        }
     }
 
     fn of_member(kind: EventKind, member: node::Member) -> Self {
-        Self { kind, subject: Subject::Member(bytes::c_string(member.name)) }
+        Self {
+            kind,
+            subject: Subject::Member(bytes::c_string(member.name)),
+        }
     }
 
     const fn of_session(kind: EventKind, session: SessionId) -> Self {
-        Self { kind, subject: Subject::Session(session) }
+        Self {
+            kind,
+            subject: Subject::Session(session),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! What a call answers when it didn't do what was asked.
 
-use std::io;
+use std::{fmt, io};
 
-use relevo_node::{CommitError, FetchError, InvalidateError, KeyFileError, OpenError, RenameError};
+use relevo_node::relevo_core::{BuryError, CommitError, FetchError};
+use relevo_node::{CallError, KeyFileError, OpenError};
 
 use crate::last_error;
 use crate::result::Code;
@@ -16,12 +17,18 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into() }
+        Self {
+            code,
+            detail: detail.into(),
+        }
     }
 
     /// The parameter called `name` was NULL.
     pub(crate) fn null(name: &str) -> Self {
-        Self::new(Code::NullPointer, format!("{name}: NULL, but a pointer is required"))
+        Self::new(
+            Code::NullPointer,
+            format!("{name}: NULL, but a pointer is required"),
+        )
     }
 
     /// Leaves the sentence to `relevo_last_error` of this thread.
@@ -55,46 +62,48 @@ impl From<KeyFileError> for Failure {
     }
 }
 
-impl From<CommitError> for Failure {
-    fn from(cause: CommitError) -> Self {
-        use relevo_core::CommitError as Core;
-        let code = match cause {
-            CommitError::Refused(Core::Ended) => Code::Ended,
-            CommitError::Refused(Core::Full) => Code::Full,
-            CommitError::Refused(Core::Invalid) => Code::BadLength,
-            CommitError::Refused(Core::TooFewNodes { .. }) => Code::TooFewNodes,
+impl<E: Refusal> From<CallError<E>> for Failure {
+    fn from(cause: CallError<E>) -> Self {
+        let code = match &cause {
+            CallError::Refused(refusal) => refusal.code(),
+            // `Closed`, and what a later version may add.
             _ => Code::Closed,
         };
         Self::new(code, cause.to_string())
     }
 }
 
-impl From<FetchError> for Failure {
-    fn from(cause: FetchError) -> Self {
-        let code = match cause {
-            FetchError::Refused(relevo_core::FetchError::Full) => Code::Full,
-            _ => Code::Closed,
-        };
-        Self::new(code, cause.to_string())
+/// What the core refuses, with the code that C gets for it.
+pub(crate) trait Refusal: fmt::Display {
+    fn code(&self) -> Code;
+}
+
+impl Refusal for CommitError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Ended => Code::Ended,
+            Self::Full => Code::Full,
+            Self::Invalid => Code::BadLength,
+            Self::TooFewNodes { .. } => Code::TooFewNodes,
+        }
     }
 }
 
-impl From<InvalidateError> for Failure {
-    fn from(cause: InvalidateError) -> Self {
-        let code = match cause {
-            InvalidateError::Refused(relevo_core::Full) => Code::Full,
-            _ => Code::Closed,
-        };
-        Self::new(code, cause.to_string())
+impl Refusal for FetchError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Full => Code::Full,
+            Self::Invalid => Code::BadLength,
+        }
     }
 }
 
-impl From<RenameError> for Failure {
-    fn from(cause: RenameError) -> Self {
-        let code = match cause {
-            RenameError::Refused(relevo_core::RenameError::Full) => Code::Full,
-            _ => Code::Closed,
-        };
-        Self::new(code, cause.to_string())
+impl Refusal for BuryError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Full => Code::Full,
+            Self::Invalid => Code::BadLength,
+            Self::Unknown => Code::NotFound,
+        }
     }
 }

@@ -14,7 +14,8 @@ use crate::bytes;
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_last_error() -> *const c_char {
     const NONE: &CStr = c"";
-    LAST.try_with(|last| last.borrow().as_ptr()).unwrap_or(NONE.as_ptr())
+    LAST.try_with(|last| last.borrow().as_ptr())
+        .unwrap_or(NONE.as_ptr())
 }
 
 /// Keeps `text` until the next failure on this thread.

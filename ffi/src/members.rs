@@ -52,19 +52,25 @@ pub extern "C" fn relevo_members_count(members: Option<&Members>) -> usize {
 /// The name of the member at `index`, counted from 0, or NULL behind the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_name(members: Option<&Members>, index: usize) -> *const c_char {
-    reader(ptr::null(), || Some(members?.members.get(index)?.name.as_ptr()))
+    reader(ptr::null(), || {
+        Some(members?.members.get(index)?.name.as_ptr())
+    })
 }
 
 /// The address of the member at `index`, such as "192.168.1.7:4000", or NULL behind the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_address(members: Option<&Members>, index: usize) -> *const c_char {
-    reader(ptr::null(), || Some(members?.members.get(index)?.address.as_ptr()))
+    reader(ptr::null(), || {
+        Some(members?.members.get(index)?.address.as_ptr())
+    })
 }
 
 /// Whether the member at `index` lives.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_state(members: Option<&Members>, index: usize) -> MemberState {
-    reader(MemberState::None, || Some(members?.members.get(index)?.state))
+    reader(MemberState::None, || {
+        Some(members?.members.get(index)?.state)
+    })
 }
 
 /// Whether the member at `index` is the node that was asked.
@@ -75,7 +81,9 @@ pub extern "C" fn relevo_members_is_self(members: Option<&Members>, index: usize
 
 impl Members {
     pub(crate) fn new(members: Vec<node::Member>) -> Self {
-        Self { members: members.into_iter().map(Entry::new).collect() }
+        Self {
+            members: members.into_iter().map(Entry::new).collect(),
+        }
     }
 }
 

@@ -110,7 +110,10 @@ pub unsafe extern "C" fn relevo_node_commit(
         let key = key.required("key")?.read()?;
         // SAFETY: the caller promises NULL or `count` changes.
         let changes = unsafe { bytes::array(changes, count, "changes") }?;
-        let changes = changes.iter().map(Change::read).collect::<Result<Vec<_>, _>>()?;
+        let changes = changes
+            .iter()
+            .map(Change::read)
+            .collect::<Result<Vec<_>, _>>()?;
         let confirmed = node.commit(key, &changes, max_inactive, read_ack(ack)?)?;
         report(confirmed, copies)
     })
@@ -180,7 +183,9 @@ pub extern "C" fn relevo_node_invalidate(
 }
 
 /// Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
-/// which may be NULL, gets the number of copies known to exist.
+/// which may be NULL, gets the number of copies known to exist. RELEVO_RESULT_NOT_FOUND: this node
+/// doesn't have the session; fetch it first. RELEVO_RESULT_BAD_LENGTH: the new id has a length
+/// that can't be kept, or is in use.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_rename(
     node: *const Handle,
@@ -269,7 +274,10 @@ struct Nodes {
     open: BTreeMap<usize, Node>,
 }
 
-static NODES: Mutex<Nodes> = Mutex::new(Nodes { last: 0, open: BTreeMap::new() });
+static NODES: Mutex<Nodes> = Mutex::new(Nodes {
+    last: 0,
+    open: BTreeMap::new(),
+});
 
 impl Nodes {
     fn insert(&mut self, node: Node) -> *mut Handle {
@@ -285,7 +293,10 @@ fn nodes() -> MutexGuard<'static, Nodes> {
 }
 
 fn closed() -> Failure {
-    Failure::new(Code::Closed, "node: it is closed or has left, or relevo_node_open didn't give it")
+    Failure::new(
+        Code::Closed,
+        "node: it is closed or has left, or relevo_node_open didn't give it",
+    )
 }
 
 fn read_ack(ack: u32) -> Result<Ack, Failure> {
@@ -297,7 +308,10 @@ fn read_ack(ack: u32) -> Result<Ack, Failure> {
         RELEVO_ACK_AT_LEAST if copies > 0 => Ok(Ack::AtLeast(copies)),
         _ => {
             let wanted = "RELEVO_ACK_NONE, _ALL, a number, or _AT_LEAST with a number";
-            Err(Failure::new(Code::OutOfRange, format!("ack: {ack:#x} is not {wanted}")))
+            Err(Failure::new(
+                Code::OutOfRange,
+                format!("ack: {ack:#x} is not {wanted}"),
+            ))
         }
     }
 }
@@ -347,13 +361,22 @@ mod tests {
     #[test]
     fn a_pointer_that_is_no_node_is_refused() {
         assert_eq!(find(ptr::null()).err().unwrap().code, Code::NullPointer);
-        assert_eq!(find(ptr::without_provenance(usize::MAX)).err().unwrap().code, Code::Closed);
+        assert_eq!(
+            find(ptr::without_provenance(usize::MAX))
+                .err()
+                .unwrap()
+                .code,
+            Code::Closed
+        );
     }
 
     #[test]
     fn a_wait_that_was_not_met_says_how_many_confirmed() {
         let mut copies = MaybeUninit::new(0);
-        let confirmed = Confirmed { copies: 2, met: false };
+        let confirmed = Confirmed {
+            copies: 2,
+            met: false,
+        };
         let failure = report(confirmed, Some(&mut copies)).unwrap_err();
         assert_eq!(failure.code, Code::NotConfirmed);
         assert!(failure.detail.contains('2'), "{}", failure.detail);

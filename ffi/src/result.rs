@@ -52,11 +52,7 @@ pub enum Code {
     Full = 7304,
     /// The session was invalidated and can't come back. Nothing was written.
     Ended = 7305,
-    /// Another session has the new id. Nothing was written.
-    Exists = 7306,
-    /// This node keeps copies and serves no sessions.
-    NotServing = 7307,
-    // 7308 to 7399 are reserved for sessions.
+    // 7306 to 7399 are reserved for sessions.
     /// No event within the time given.
     NoEvent = 7400,
     // 7401 to 7499 are reserved for members and events.
@@ -75,7 +71,7 @@ fn message(result: u32) -> &'static CStr {
     known.map_or(c"not a result of Relevo", |(_, text)| text)
 }
 
-const MESSAGES: [(Code, &CStr); 22] = [
+const MESSAGES: [(Code, &CStr); 20] = [
     (Code::Ok, c"done"),
     (Code::NullPointer, c"a required pointer is NULL"),
     (Code::Panic, c"a bug in Relevo"),
@@ -90,13 +86,17 @@ const MESSAGES: [(Code, &CStr); 22] = [
     (Code::KeyNeeded, c"a cluster key is needed"),
     (Code::System, c"the system refused a resource"),
     (Code::NotFound, c"no such session or attribute"),
-    (Code::NotConfirmed, c"done here, but not confirmed by enough nodes in time"),
+    (
+        Code::NotConfirmed,
+        c"done here, but not confirmed by enough nodes in time",
+    ),
     (Code::TooFewNodes, c"too few live nodes"),
-    (Code::BadLength, c"a key, a name or a value has a length that can't be kept"),
+    (
+        Code::BadLength,
+        c"a key, a name or a value has a length that can't be kept",
+    ),
     (Code::Full, c"the node's memory is full"),
     (Code::Ended, c"the session has ended"),
-    (Code::Exists, c"a session of that id exists"),
-    (Code::NotServing, c"this node serves no sessions"),
     (Code::NoEvent, c"no event in time"),
 ];
 
@@ -108,7 +108,10 @@ mod tests {
     fn every_code_has_a_message_and_the_order_of_the_numbers() {
         let numbers: Vec<u32> = MESSAGES.iter().map(|(code, _)| *code as u32).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b));
-        let declared = include_str!("result.rs").lines().filter(|line| is_code(line)).count();
+        let declared = include_str!("result.rs")
+            .lines()
+            .filter(|line| is_code(line))
+            .count();
         assert_eq!(declared, numbers.len());
     }
 
@@ -120,7 +123,9 @@ mod tests {
 
     /// Whether a line of this file is `    Name = 7123,`.
     fn is_code(line: &str) -> bool {
-        let number = line.split_once(" = 7").and_then(|(_, rest)| rest.strip_suffix(','));
+        let number = line
+            .split_once(" = 7")
+            .and_then(|(_, rest)| rest.strip_suffix(','));
         number.is_some_and(|digits| digits.len() == 3 && digits.parse::<u32>().is_ok())
     }
 }

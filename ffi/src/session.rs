@@ -38,7 +38,10 @@ pub extern "C" fn relevo_session_attribute(
         let (name_out, value_out) = (name.required("name")?, value.required("value")?);
         let (name, value) = attributes.get(index).ok_or_else(|| {
             let count = attributes.len();
-            Failure::new(Code::OutOfRange, format!("index: {index}, but there are {count}"))
+            Failure::new(
+                Code::OutOfRange,
+                format!("index: {index}, but there are {count}"),
+            )
         })?;
         name_out.write(Bytes::of(name));
         value_out.write(Bytes::of(value));
@@ -57,10 +60,13 @@ pub extern "C" fn relevo_session_find(
         let attributes = &session.required("session")?.contents.attributes;
         let out = value.required("value")?;
         let wanted = name.read("name")?;
-        let (_, value) = attributes.iter().find(|(name, _)| name == wanted).ok_or_else(|| {
-            let shown = String::from_utf8_lossy(wanted);
-            Failure::new(Code::NotFound, format!("name: no attribute {shown:?}"))
-        })?;
+        let (_, value) = attributes
+            .iter()
+            .find(|(name, _)| name == wanted)
+            .ok_or_else(|| {
+                let shown = String::from_utf8_lossy(wanted);
+                Failure::new(Code::NotFound, format!("name: no attribute {shown:?}"))
+            })?;
         out.write(Bytes::of(value));
         Ok(())
     })

@@ -41,22 +41,26 @@ pub extern "C" fn relevo_status_is_ready(status: Option<&Status>) -> bool {
     reader(false, || Some(status?.status.is_ready()))
 }
 
-/// Sessions of which the node has a copy.
+/// Live sessions of which the node has a copy, its own and those of others.
 #[unsafe(no_mangle)]
-pub extern "C" fn relevo_status_sessions_held(status: Option<&Status>) -> usize {
+pub extern "C" fn relevo_status_sessions(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_held))
 }
 
-/// Sessions whose home the node is.
+/// Live sessions, and ended ones that are still remembered, of which the node can have a copy.
 #[unsafe(no_mangle)]
-pub extern "C" fn relevo_status_sessions_owned(status: Option<&Status>) -> usize {
-    reader(0, || Some(status?.status.sessions_owned))
+pub extern "C" fn relevo_status_session_limit(status: Option<&Status>) -> u32 {
+    reader(0, || Some(status?.status.sessions_limit))
 }
 
 impl Status {
     pub(crate) fn new(status: node::Status) -> Self {
         let name = bytes::c_string(status.name.clone());
         let address = bytes::c_string(status.address.to_string());
-        Self { status, name, address }
+        Self {
+            status,
+            name,
+            address,
+        }
     }
 }

@@ -39,7 +39,11 @@ mod tests {
 
     #[test]
     fn the_header_states_the_version_of_the_package() {
-        let parts = [RELEVO_VERSION_MAJOR, RELEVO_VERSION_MINOR, RELEVO_VERSION_PATCH];
+        let parts = [
+            RELEVO_VERSION_MAJOR,
+            RELEVO_VERSION_MINOR,
+            RELEVO_VERSION_PATCH,
+        ];
         let header = parts.map(|part| part.to_string()).join(".");
         assert_eq!(header, env!("CARGO_PKG_VERSION"));
         assert_eq!(text().to_str(), Ok(env!("CARGO_PKG_VERSION")));

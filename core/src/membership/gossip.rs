@@ -166,6 +166,7 @@ impl Node<'_> {
             MemberState::Alive => {
                 slot.link.behind = true;
                 self.events.push(Pending::Joined(member));
+                self.doubt_ownership();
             }
             MemberState::Suspect => {
                 slot.suspected = now;

@@ -194,6 +194,18 @@ impl Node<'_> {
         self.reply(peer, answer);
     }
 
+    /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
+    /// have taken sessions over on its side, so this one asks before it serves any again.
+    pub(crate) fn doubt_ownership(&mut self) {
+        for record in 0..self.records.used_range() {
+            let slot = self.records.get_mut(record);
+            if slot.is_served_here() {
+                slot.set(LENT, true);
+                slot.lent_to = SELF;
+            }
+        }
+    }
+
     /// `peer` has nothing of what was asked for.
     pub(crate) fn answered_absent(&mut self, now: Instant, peer: u16, request: u32) {
         let Some(number) = self.waits.by_request(request) else {

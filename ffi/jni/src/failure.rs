@@ -124,7 +124,7 @@ pub(crate) fn called<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
 pub(crate) fn watch_panics() {
     std::panic::set_hook(Box::new(|info| {
         if CALLED.replace(false) {
-            PANIC.set(Some(info.to_string()));
+            PANIC.set(Some(info.to_string().replace('\n', " ")));
         } else {
             eprintln!("relevo: internal error, please report it: {info}");
         }

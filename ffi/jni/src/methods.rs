@@ -275,8 +275,8 @@ fn status<'local>(
     called(|| {
         let status = handles::get(handle)?.status();
         let mut lines = format!(
-            "members {}\nsessions_held {}\nsessions_owned {}\nsessions_limit {}\n",
-            status.members, status.sessions_held, status.sessions_owned, status.sessions_limit
+            "members {}\nsessions_held {}\nsessions_ended {}\nsessions_limit {}\n",
+            status.members, status.sessions_held, status.sessions_ended, status.sessions_limit
         );
         for (name, count) in status.counters {
             lines += &format!("{name} {count}\n");

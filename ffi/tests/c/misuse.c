@@ -103,7 +103,7 @@ static void null_readers(relevo_node *node) {
     CHECK(relevo_members_state(NULL, 0) == RELEVO_MEMBER_STATE_NONE);
     CHECK(!relevo_members_is_self(NULL, 0));
     CHECK(relevo_status_name(NULL) == NULL && relevo_status_address(NULL) == NULL);
-    CHECK(relevo_status_sessions_held(NULL) == 0 && relevo_status_sessions_owned(NULL) == 0);
+    CHECK(relevo_status_sessions(NULL) == 0 && relevo_status_session_limit(NULL) == 0);
     CHECK(!relevo_status_is_ready(NULL));
     CHECK(relevo_event_kind_of(NULL) == RELEVO_EVENT_KIND_NONE);
     CHECK(relevo_event_member(NULL) == NULL);

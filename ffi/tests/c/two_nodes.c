@@ -1,5 +1,5 @@
 // Two nodes in one process, on 127.0.0.1, found by seeds: a session is committed on one, taken
-// over by the other, gets a new id there, and ends everywhere.
+// over by the other, gets a new id, and ends everywhere; another one survives its node.
 
 #include "check.h"
 
@@ -7,7 +7,7 @@ static relevo_node *open_node(const char *name, const char *seed) {
     relevo_config *config = local_config(name);
     // Quick enough for a test, slow enough for valgrind.
     DO(relevo_config_set_detection(config, 200, 4000));
-    DO(relevo_config_set_timeouts(config, 2000, 10000));
+    DO(relevo_config_set_timeouts(config, 2000, 3000));
     if (seed != NULL) {
         DO(relevo_config_add_seed(config, seed));
     }
@@ -17,23 +17,24 @@ static relevo_node *open_node(const char *name, const char *seed) {
     return node;
 }
 
-// Takes events until one is of `kind`, and checks whom or what it is about.
+// Whether the event is about the member or the session called `subject`.
+static int is_about(const relevo_event *event, const char *subject) {
+    const char *member = relevo_event_member(event);
+    if (member != NULL) {
+        return strcmp(member, subject) == 0;
+    }
+    relevo_key key;
+    return relevo_event_session(event, &key) == RELEVO_RESULT_OK && same(key.id, subject);
+}
+
+// Takes events until one is of `kind` and about `subject`.
 static void wait_for(relevo_node *node, relevo_event_kind kind, const char *subject) {
-    for (;;) {
+    int found = 0;
+    while (!found) {
         relevo_event *event;
         DO(relevo_node_next_event(node, 20000, &event));
-        int found = relevo_event_kind_of(event) == kind;
-        if (found && subject != NULL) {
-            relevo_key key;
-            const char *member = relevo_event_member(event);
-            CHECK(member != NULL ? strcmp(member, subject) == 0
-                                 : relevo_event_session(event, &key) == RELEVO_RESULT_OK &&
-                                       same(key.id, subject));
-        }
+        found = relevo_event_kind_of(event) == kind && is_about(event, subject);
         relevo_event_free(event);
-        if (found) {
-            return;
-        }
     }
 }
 
@@ -120,12 +121,40 @@ static void copies_that_cannot_be(relevo_node *a) {
     CHECK(strstr(relevo_last_error(), "2") != NULL);
 }
 
+// A node that says good-bye is known to have left, not to have crashed.
+static void one_comes_and_leaves(relevo_node *a, const char *seed) {
+    relevo_node *c = open_node("c", seed);
+    wait_for(a, RELEVO_EVENT_KIND_MEMBER_JOINED, "c");
+    wait_for(c, RELEVO_EVENT_KIND_MEMBER_JOINED, "a");
+    DO(relevo_node_leave(c, 5000));
+    wait_for(a, RELEVO_EVENT_KIND_MEMBER_LEFT, "c");
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_leave(c, 5000));
+    DO(relevo_node_close(c));
+}
+
+// What Relevo is for: `a` is gone without a word, and `b` has what was committed there.
+static void session_survives(relevo_node *a, relevo_node *b) {
+    relevo_key key = shop("A4");
+    relevo_change change = set("cart", "2 figs");
+    relevo_session *session;
+    uint32_t copies = 0;
+    DO(relevo_node_commit(a, &key, &change, 1, 1800, 2, &copies));
+    CHECK(copies == 2);
+    DO(relevo_node_close(a));
+
+    DO(relevo_node_fetch(b, &key, "a", &session));
+    expect_cart(session, "2 figs");
+    relevo_session_free(session);
+    wait_for(b, RELEVO_EVENT_KIND_MEMBER_DOWN, "a");
+    CHECK(relevo_node_owns(b, &key));
+}
+
 int main(void) {
     relevo_node *a = open_node("a", NULL);
     relevo_status *status;
     DO(relevo_node_status(a, &status));
-    relevo_node *b = open_node("b", relevo_status_address(status));
-    relevo_status_free(status);
+    const char *seed = relevo_status_address(status);
+    relevo_node *b = open_node("b", seed);
     wait_for(a, RELEVO_EVENT_KIND_MEMBER_JOINED, "b");
     wait_for(b, RELEVO_EVENT_KIND_MEMBER_JOINED, "a");
     both_are_members(a);
@@ -135,11 +164,11 @@ int main(void) {
     session_gets_a_new_id(a, b);
     session_ends(a, b);
     copies_that_cannot_be(a);
+    one_comes_and_leaves(a, seed);
+    session_survives(a, b);
 
-    DO(relevo_node_leave(b, 5000));
-    wait_for(a, RELEVO_EVENT_KIND_MEMBER_LEFT, "b");
+    relevo_status_free(status);
     DO(relevo_node_close(b));
-    DO(relevo_node_close(a));
-    puts("two_nodes: a session moved, changed its id and ended on both");
+    puts("two_nodes: a session moved, changed its id, ended on both; another survived its node");
     return 0;
 }

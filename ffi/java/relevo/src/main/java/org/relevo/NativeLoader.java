@@ -105,14 +105,23 @@ public final class NativeLoader {
 
     private static boolean loadUnpacked(Path directory, String name, byte[] library, List<String> failures) {
         try {
-            System.load(NativeFile.unpack(directory, name, library).toString());
-            return true;
-        } catch (UnsatisfiedLinkError e) {
-            failures.add(e.getMessage());
+            String file = NativeFile.unpack(directory, name, library).toString();
+            return loadFile(file, failures);
         } catch (IOException | UnsupportedOperationException e) {
             failures.add(directory + ": " + e);
         }
         return false;
+    }
+
+    private static boolean loadFile(String file, List<String> failures) {
+        try {
+            System.load(file);
+            return true;
+        } catch (UnsatisfiedLinkError e) {
+            // The virtual machine and the system's loader both put the name in front.
+            failures.add(file + ": " + String.valueOf(e.getMessage()).replace(file + ": ", ""));
+            return false;
+        }
     }
 
     /** Where to unpack, best first. */

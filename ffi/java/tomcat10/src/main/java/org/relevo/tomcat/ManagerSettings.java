@@ -5,7 +5,6 @@ import java.beans.Introspector;
 import java.beans.PropertyDescriptor;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 
 import org.apache.catalina.SessionIdGenerator;
@@ -17,14 +16,14 @@ import org.apache.catalina.session.ManagerBase;
 /** Copies the settings of the {@code Manager} element, which Tomcat's digester makes a {@code DeltaManager} of. */
 final class ManagerSettings {
 
-    /** Copied below, or without meaning where copies are bytes and nothing listens to them. */
+    /** Taken here or by {@link RelevoCluster}, or without meaning where copies are bytes and nothing listens to them. */
     private static final Set<String> UNDERSTOOD = Set.of("maxActiveSessions", "processExpiresFrequency",
             "sessionAttributeNameFilter", "sessionAttributeValueClassNameFilter", "warnOnSessionAttributeFilterFailure",
             "secureRandomClass", "secureRandomProvider", "secureRandomAlgorithm", "sessionIdGenerator",
             "sessionActivityCheck", "sessionLastAccessAtStart", "notifyBindingListenerOnUnchangedValue",
             "notifyAttributeListenerOnUnchangedValue", "persistAuthentication", "expireSessionsOnShutdown",
             "notifyListenersOnReplication", "notifySessionListenersOnReplication",
-            "notifyContainerListenersOnReplication", "name", "cluster", "context");
+            "notifyContainerListenersOnReplication", "mapSendOptions", "name", "cluster", "context");
 
     private ManagerSettings() {
     }
@@ -77,7 +76,7 @@ final class ManagerSettings {
         try {
             Object stock = template.getClass().getConstructor().newInstance();
             for (PropertyDescriptor each : Introspector.getBeanInfo(template.getClass()).getPropertyDescriptors()) {
-                if (isSetting(each) && !Objects.equals(value(each, template), value(each, stock))) {
+                if (isSetting(each) && !value(each, template).equals(value(each, stock))) {
                     names.add(each.getName());
                 }
             }
@@ -92,7 +91,12 @@ final class ManagerSettings {
                 && !UNDERSTOOD.contains(property.getName());
     }
 
-    private static Object value(PropertyDescriptor property, Object bean) throws ReflectiveOperationException {
-        return property.getReadMethod().invoke(bean);
+    /** Some getters need a context, which a template doesn't have; those are no settings. */
+    private static String value(PropertyDescriptor property, Object bean) {
+        try {
+            return String.valueOf(property.getReadMethod().invoke(bean));
+        } catch (ReflectiveOperationException e) {
+            return "";
+        }
     }
 }

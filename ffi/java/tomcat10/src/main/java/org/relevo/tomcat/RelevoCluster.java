@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 import org.apache.catalina.Container;
 import org.apache.catalina.Engine;
@@ -15,6 +16,8 @@ import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Manager;
 import org.apache.catalina.Valve;
 import org.apache.catalina.ha.ClusterManager;
+import org.apache.catalina.ha.authenticator.ClusterSingleSignOn;
+import org.apache.catalina.ha.session.BackupManager;
 import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardManager;
 import org.apache.catalina.tribes.Channel;
@@ -147,9 +150,19 @@ public class RelevoCluster extends ClusterElement {
             events = Container.getService(getContainer()).getServer().getUtilityExecutor().scheduleWithFixedDelay(
                     this::takeEvents, EVENTS_MILLIS, EVENTS_MILLIS, TimeUnit.MILLISECONDS);
         }
-        ManagerSettings.notServed(getManagerTemplate()).forEach(each -> addNotServed("Manager " + each));
-        notServed().forEach(each -> log.warn("Relevo: not served: " + each));
+        sayWhatIsNotServed();
         setState(LifecycleState.STARTING);
+    }
+
+    private void sayWhatIsNotServed() {
+        ManagerSettings.notServed(getManagerTemplate()).forEach(each -> addNotServed("Manager " + each));
+        Stream.concat(Stream.of(getContainer()), Stream.of(getContainer().findChildren()))
+                .flatMap(container -> Stream.of(container.getPipeline().getValves()))
+                .filter(ClusterSingleSignOn.class::isInstance)
+                .forEach(valve -> addNotServed("Valve ClusterSingleSignOn: it signs on to this Tomcat alone"));
+        for (String each : notServed()) {
+            log.warn("Relevo: not served: " + each);
+        }
     }
 
     /** The node, or null and one line in the log that says what was wrong and what to do. */
@@ -213,7 +226,9 @@ public class RelevoCluster extends ClusterElement {
 
     /** Tomcat's asynchronous sending returns at once, whatever else is asked for. */
     private Ack ack() {
-        int options = getChannelSendOptions();
+        ClusterManager template = getManagerTemplate();
+        int options = template instanceof BackupManager ? ((BackupManager) template).getMapSendOptions()
+                : getChannelSendOptions();
         boolean waits = (options & (Channel.SEND_OPTIONS_USE_ACK | Channel.SEND_OPTIONS_SYNCHRONIZED_ACK)) != 0;
         return waits && (options & Channel.SEND_OPTIONS_ASYNCHRONOUS) == 0 ? Ack.ALL : Ack.NONE;
     }

@@ -45,7 +45,11 @@ public class RelevoManager extends ManagerBase {
     /** A session idle for so long has no request, so that what is pending came from elsewhere (a WebSocket, say). */
     private static final long QUIET_MILLIS = 10_000;
 
+    /** Different lines about attributes that can't be replicated. */
+    private static final int SAID_MOST = 100;
+
     private final ConcurrentHashMap<String, FutureTask<RelevoSession>> arriving = new ConcurrentHashMap<>();
+    private final Set<String> said = ConcurrentHashMap.newKeySet();
     private final AtomicLong arrived = new AtomicLong();
     private final AtomicLong dropped = new AtomicLong();
 
@@ -310,8 +314,17 @@ public class RelevoManager extends ManagerBase {
         }
         if (replicator.commit(session.key(), changes, session.getMaxInactiveInterval(), wait)) {
             session.setStored(true);
+            outdateOthers(session);
         } else {
             session.restoreChanges(names);
+        }
+    }
+
+    /** A request may hold an object from before its session moved away and came back as another one. */
+    private void outdateOthers(RelevoSession session) {
+        RelevoSession found = (RelevoSession) sessions.get(session.getIdInternal());
+        if (found != null && found != session) {
+            found.setOutdated();
         }
     }
 
@@ -329,8 +342,14 @@ public class RelevoManager extends ManagerBase {
         }
     }
 
-    private static byte[] lost(RelevoSession session, String full, String why) {
-        log.warn("Relevo: session " + session.key() + ": " + SessionState.describe(full) + " is not replicated: " + why);
+    /** Says once what would be said after every request. */
+    private byte[] lost(RelevoSession session, String full, String why) {
+        String line = SessionState.describe(full) + " is not replicated: " + why;
+        if (said.size() < SAID_MOST && said.add(line)) {
+            log.warn("Relevo: session " + session.key() + ": " + line);
+        } else {
+            log.debug("session " + session.key() + ": " + line);
+        }
         return null;
     }
 

@@ -185,7 +185,7 @@ public class RelevoSession extends StandardSession {
 
     /** The value of which these are the bytes; the same object for everybody. */
     private Object resolve(String name, StoredAttribute stored) {
-        Object value = relevo.read(this, name, stored.bytes());
+        Object value = relevo.read(this, SessionState.ATTRIBUTE + name, stored.bytes());
         if (value == null || exclude(name, value)) {
             // Only here: another node may have the class, and still has the bytes.
             attributes.remove(name, stored);

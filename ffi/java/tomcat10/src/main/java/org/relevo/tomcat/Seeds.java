@@ -4,11 +4,15 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 
 import org.apache.catalina.tribes.Member;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
 import org.relevo.NodeOptions;
 import org.relevo.RelevoException;
 
 /** Other nodes named by the administrator: {@code host:port,host:port}. */
 final class Seeds {
+
+    private static final Log log = LogFactory.getLog(Seeds.class);
 
     private Seeds() {
     }
@@ -22,7 +26,17 @@ final class Seeds {
             if (colon < 1) {
                 throw malformed(seed);
             }
-            options.seed(resolve(seed, seed.substring(0, colon)), port(seed, seed.substring(colon + 1)));
+            add(seed, seed.substring(0, colon), port(seed, seed.substring(colon + 1)), options);
+        }
+    }
+
+    /** A name that nobody knows now is no reason to go without the others. */
+    private static void add(String seed, String host, int port, NodeOptions options) {
+        try {
+            options.seed(InetAddress.getByName(host), port);
+        } catch (UnknownHostException e) {
+            log.warn("Relevo: seed " + seed + ": unknown host, not asked; correct seeds on the Cluster, or start again "
+                    + "when the name is known");
         }
     }
 
@@ -32,14 +46,6 @@ final class Seeds {
             options.seed(InetAddress.getByAddress(member.getHost()), member.getPort());
         } catch (UnknownHostException e) {
             throw new RelevoException("static member " + member.getName() + ": has no address", e);
-        }
-    }
-
-    private static InetAddress resolve(String seed, String host) throws RelevoException {
-        try {
-            return InetAddress.getByName(host);
-        } catch (UnknownHostException e) {
-            throw new RelevoException("seed " + seed + ": unknown host; correct seeds on the Cluster", e);
         }
     }
 

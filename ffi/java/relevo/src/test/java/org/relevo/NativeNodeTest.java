@@ -1,0 +1,117 @@
+package org.relevo;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** The native library on loopback, under -Xcheck:jni; skipped where it isn't built (see ffi/java/build). */
+class NativeNodeTest {
+
+    private static final SessionKey KEY = new SessionKey("localhost#/shop", "6B94D0F2");
+
+    @BeforeAll
+    static void needsTheLibrary() {
+        String name = "META-INF/native/librelevo_jni_linux_x86_64.so";
+        Assumptions.assumeTrue(NativeNodeTest.class.getClassLoader().getResource(name) != null, name);
+    }
+
+    private static NodeOptions options(String name) {
+        return new NodeOptions().cluster("test").name(name).memory(1 << 20).sessions(256).noMulticast()
+                .address(InetAddress.getLoopbackAddress(), 0, 0);
+    }
+
+    private static byte[] bytes(String text) {
+        return text.getBytes(StandardCharsets.UTF_8);
+    }
+
+    @Test
+    void aSessionsLife() throws Exception {
+        try (NativeNode node = NativeNode.open(options("one"))) {
+            assertFalse(node.owns(KEY));
+            assertNull(node.get(KEY));
+            assertNull(node.fetch(KEY, "tomcat9"));
+
+            Confirmed confirmed = node.commit(KEY, new Changes().put("a:n", bytes("1")), 1800, Ack.ALL);
+            assertTrue(confirmed.met());
+            assertEquals(1, confirmed.copies());
+            assertTrue(node.owns(KEY));
+            node.touch(KEY);
+            node.commit(KEY, new Changes().put("a:m", new byte[100_000]).remove("a:n"), -1, Ack.NONE);
+            Contents contents = node.fetch(KEY, null);
+            assertEquals(0, contents.maxInactive());
+            assertNull(contents.attributes().get("a:n"));
+            assertArrayEquals(new byte[100_000], contents.attributes().get("a:m"));
+
+            SessionKey renamed = new SessionKey("localhost#/shop", "new");
+            node.rename(KEY, "new");
+            assertFalse(node.owns(KEY));
+            assertTrue(node.owns(renamed));
+            node.invalidate(renamed);
+            assertNull(node.fetch(renamed, null));
+            String message = assertThrows(RelevoException.class,
+                    () -> node.commit(renamed, new Changes(), 1, Ack.NONE)).getMessage();
+            assertTrue(message.contains("invalidated"), message);
+        }
+    }
+
+    @Test
+    void twoNodesHandOver() throws Exception {
+        try (NativeNode one = NativeNode.open(options("one"))) {
+            int port = Integer.parseInt(one.address().substring(one.address().indexOf(':') + 1));
+            try (NativeNode two = NativeNode.open(options("two").seed(InetAddress.getLoopbackAddress(), port))) {
+                awaitMembers(one);
+                one.commit(KEY, new Changes().put("a:n", bytes("1")), 60, Ack.ALL);
+                assertArrayEquals(bytes("1"), two.fetch(KEY, "one").attributes().get("a:n"));
+                assertTrue(two.owns(KEY));
+                assertFalse(one.owns(KEY));
+                assertTrue(one.events().stream().anyMatch(event -> event.kind() == Event.Kind.MEMBERS
+                        && event.text().startsWith("two at 127.0.0.1:")), "told in words");
+                assertTrue(two.leave(5_000));
+            }
+        }
+    }
+
+    private static void awaitMembers(Node node) throws Exception {
+        for (int i = 0; i < 100 && node.members().stream().filter(line -> line.contains("Alive")).count() < 2; i++) {
+            Thread.sleep(50);
+        }
+    }
+
+    @Test
+    void aClosedNodeIsAnException() throws Exception {
+        NativeNode node = NativeNode.open(options("one"));
+        assertTrue(node.members().get(0).startsWith("one 127.0.0.1:"));
+        assertFalse(node.status().isEmpty());
+        node.close();
+        node.close();
+        assertEquals("the node is closed", assertThrows(RelevoException.class, () -> node.owns(KEY)).getMessage());
+        assertThrows(RelevoException.class, () -> node.touch(KEY));
+        assertThrows(RelevoException.class, node::events);
+    }
+
+    @Test
+    void whatIsWrongIsSaid() throws Exception {
+        assertEquals("cluster key: 3 bytes instead of 32", failure(options("one").key(new byte[3])));
+        String address = failure(options("one").address(InetAddress.getByName("203.0.113.1"), 4000, 2));
+        assertTrue(address.contains("203.0.113.1:4000") && address.contains("no cluster key"), address);
+        try (NativeNode first = NativeNode.open(options("one"))) {
+            int port = Integer.parseInt(first.address().substring(first.address().indexOf(':') + 1));
+            String inUse = failure(options("two").address(InetAddress.getLoopbackAddress(), port, 0));
+            assertTrue(inUse.contains("127.0.0.1:" + port) && inUse.contains("autoBind"), inUse);
+        }
+    }
+
+    private static String failure(NodeOptions options) {
+        return assertThrows(RelevoException.class, () -> NativeNode.open(options).close()).getMessage();
+    }
+}

@@ -1,0 +1,71 @@
+package org.relevo;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+
+import org.junit.jupiter.api.Test;
+
+/** The layouts; the bytes are those of the tests in ffi/jni/src/pack.rs. */
+class PackingTest {
+
+    private static byte[] bytes(String latin1) {
+        return latin1.getBytes(StandardCharsets.ISO_8859_1);
+    }
+
+    @Test
+    void key() {
+        SessionKey key = new SessionKey("h#/", "6B94");
+        assertArrayEquals(bytes("\3h#/6B94"), key.packed());
+        assertEquals("h#/", key.namespace());
+        assertEquals("6B94", key.id());
+        assertEquals("h#/6B9401…".replace("h#/", "h#//"), new SessionKey("h#/", "6B9401AB").toString());
+        assertThrows(IllegalArgumentException.class, () -> new SessionKey("h", ""));
+        assertThrows(IllegalArgumentException.class, () -> new SessionKey("h".repeat(65), "x"));
+        assertTrue(SessionKey.isId("x".repeat(128)));
+        assertFalse(SessionKey.isId("x".repeat(129)));
+    }
+
+    @Test
+    void changes() {
+        Changes changes = new Changes().put("a", bytes("xy")).remove("b").put("c", new byte[0]);
+        assertEquals(3, changes.count());
+        assertArrayEquals(bytes("\1a\0\0\0\2xy\1b\377\377\377\377\1c\0\0\0\0"), changes.packed());
+        assertThrows(IllegalArgumentException.class, () -> new Changes().remove("n".repeat(256)));
+    }
+
+    @Test
+    void contents() {
+        Contents contents = Packing.contents(bytes("\0\0\7\10\0\0\0\0\0\0\1\2\1\1a\0\0\0\2xy"));
+        assertEquals(1800, contents.maxInactive());
+        assertEquals(258, contents.idleMillis());
+        assertTrue(contents.maybeStale());
+        assertArrayEquals(bytes("xy"), contents.attributes().get("a"));
+    }
+
+    @Test
+    void events() {
+        List<Event> events = Packing.events(bytes("\1\0\10\3h#/6B94\6\0\5hello\5\0\0"));
+        assertEquals(Event.Kind.INVALIDATED, events.get(0).kind());
+        assertEquals(new SessionKey("h#/", "6B94"), events.get(0).session());
+        assertEquals("hello", events.get(1).text());
+        assertEquals(Event.Kind.RESYNC, events.get(2).kind());
+        assertEquals(List.of(), Packing.events(new byte[0]));
+    }
+
+    @Test
+    void acknowledgements() {
+        assertEquals(-1, Ack.ALL.code());
+        assertEquals(0, Ack.NONE.code());
+        assertEquals(2, Ack.copies(2).code());
+        assertEquals(259, Ack.atLeast(3).code());
+        assertTrue(Confirmed.of(258).met());
+        assertEquals(2, Confirmed.of(258).copies());
+        assertFalse(Confirmed.of(1).met());
+    }
+}
