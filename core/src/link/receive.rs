@@ -350,7 +350,7 @@ impl Node<'_> {
             }
             Cause::Full => {
                 let until = now + FULL_FOR;
-                self.members.get_mut(member).full_until = until;
+                self.members.get_mut(member).avoid_until = until;
                 if slot.home() == Some(SELF) && slot.is_live() {
                     let served = slot.is(OWNED);
                     self.take_over(now, record, &[], served);

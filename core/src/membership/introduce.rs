@@ -244,7 +244,7 @@ impl Node<'_> {
         slot.role = update.role;
         slot.capacity = update.capacity;
         slot.heard = now;
-        slot.full_until = now;
+        slot.avoid_until = now;
         slot.link = PeerLink::new();
         slot.link.behind = true;
         slot.outbox.exchange = Some(0);

@@ -61,8 +61,8 @@ pub struct MemberSlot {
     pub(crate) link: PeerLink,
     /// When the member was last told that it is thought suspect or gone.
     pub(crate) accused: Instant,
-    /// The member declined copies; it isn't asked again before this moment.
-    pub(crate) full_until: Instant,
+    /// The member declined a copy, or was silent when asked for one: it gets none before this.
+    pub(crate) avoid_until: Instant,
 }
 
 /// The keys and the replay window of a boot that proved to be live.
@@ -106,7 +106,7 @@ impl Default for MemberSlot {
             outbox: Outbox::default(),
             link: PeerLink::new(),
             accused: Instant::default(),
-            full_until: Instant::default(),
+            avoid_until: Instant::default(),
         }
     }
 }

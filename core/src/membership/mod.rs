@@ -8,5 +8,5 @@
 pub(crate) mod gossip;
 pub(crate) mod introduce;
 pub(crate) mod leave;
-pub mod member;
+pub(crate) mod member;
 pub(crate) mod probe;

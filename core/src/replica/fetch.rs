@@ -12,6 +12,7 @@ use crate::event::SessionEvent;
 use crate::key::Key;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::node::Node;
+use crate::replica::place::SILENT_FOR;
 use crate::replica::reply::Answer;
 use crate::replica::unit::{Extent, UnitSummary};
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
@@ -277,6 +278,9 @@ impl Node<'_> {
         if any_asked {
             self.stats.fetches = self.stats.fetches.saturating_add(1);
         }
+        if maybe_stale {
+            self.avoid_silent(now, number);
+        }
         let record = self
             .records
             .find(&hash)
@@ -308,6 +312,14 @@ impl Node<'_> {
             maybe_stale,
         };
         self.waits.get_mut(number).goal = Goal::Done(outcome);
+    }
+
+    /// Those that didn't answer a fetch get no copies for a while.
+    fn avoid_silent(&mut self, now: Instant, number: u16) {
+        let silent: Vec<u16, MAX_HOLDERS> = self.waits.get(number).silent().collect();
+        for member in silent {
+            self.members.get_mut(member).avoid_until = now + SILENT_FOR;
+        }
     }
 
     /// Looks whether a wait is decided.

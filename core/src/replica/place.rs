@@ -15,8 +15,12 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// Records looked at in one step.
 const STEP: u32 = 1_024;
 
-/// A member that declined a copy isn't asked again for so long.
+/// A member that declined a copy gets no other one for so long.
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(10);
+
+/// A member that was silent when asked for a session gets no copies for so long: it may be dead,
+/// and whoever waits for its confirmation would wait until that is certain.
+pub(crate) const SILENT_FOR: Duration = Duration::from_secs(1);
 
 /// The walk over all records, in steps.
 pub(crate) struct Sweep {
@@ -43,7 +47,7 @@ impl Node<'_> {
         let mut wanted = [0; MAX_HOLDERS];
         let backups = usize::from(self.rules.backups).min(MAX_HOLDERS - 1);
         let accepts = |member: u16, slot: &MemberSlot| {
-            member != SELF && slot.is_reachable() && slot.full_until <= now
+            member != SELF && slot.is_reachable() && slot.avoid_until <= now
         };
         let found = match wanted.get_mut(..backups) {
             Some(space) => self.members.rendezvous(&slot.hash, space, accepts),
@@ -166,10 +170,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         if slot.home() == Some(SELF) {
             self.restore_copies(now, record);
-        } else if slot
-            .home()
-            .is_none_or(|home| !self.members.get(home).is_live())
-        {
+        } else if self.home_is_lost(record) {
             self.guard(now, record);
         }
         self.expire(now, record);
@@ -186,7 +187,7 @@ impl Node<'_> {
         let all_live = live == wanted.count();
         let candidates = self.members.others().filter(|member| {
             let slot = self.members.get(*member);
-            slot.is_reachable() && slot.full_until <= now
+            slot.is_reachable() && slot.avoid_until <= now
         });
         let possible = candidates.count().min(usize::from(self.rules.backups));
         if all_live && live >= possible {
