@@ -6,14 +6,14 @@ use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
 use crate::wire::message::MAX_ACKS;
 
-/// Packets in flight before the first round trip is known.
-const FIRST_WINDOW: u32 = 32;
+/// Records in flight at least and at most, and at first. A peer that is starved of processor time
+/// for some tens of milliseconds must not stop what its kernel would take meanwhile.
+const WINDOW: core::ops::RangeInclusive<u32> = 64..=4_096;
+const FIRST_WINDOW: u32 = 128;
 
-/// Packets in flight at least and at most.
-const WINDOW: core::ops::RangeInclusive<u32> = 4..=1_024;
-
-/// Shortest and longest time until a packet without acknowledgement is taken for lost.
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(30);
+/// Shortest and longest time until a packet without acknowledgement is taken for lost. The shortest
+/// is above the pauses of a busy process; what is really lost shows earlier, by later packets.
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Round-trip estimate, window and acknowledgements of one peer.
@@ -38,6 +38,8 @@ pub(crate) struct PeerLink {
     variance: Duration,
     backoff: u32,
     last_loss: Instant,
+    /// When the packet was sent that was sent last of all acknowledged ones.
+    newest_acked: Instant,
 }
 
 impl PeerLink {
@@ -54,6 +56,7 @@ impl PeerLink {
             variance: Duration::ZERO,
             backoff: 0,
             last_loss: Instant::from_micros(0),
+            newest_acked: Instant::from_micros(0),
         }
     }
 
@@ -73,6 +76,14 @@ impl PeerLink {
             .min(LONGEST_TIMEOUT)
     }
 
+    /// Whether a packet sent at `sent` is lost: nothing came back in time, or a packet that was
+    /// sent clearly later is acknowledged already (RACK, RFC 8985).
+    pub(crate) fn is_lost(&self, now: Instant, sent: Instant) -> bool {
+        let reordering = self.smoothed.fraction(1, 4) + Duration::from_millis(2);
+        let overtaken = sent + reordering < self.newest_acked;
+        overtaken || now.since(sent) >= self.timeout()
+    }
+
     /// A packet sent at `sent` was acknowledged.
     pub(crate) fn acknowledged(&mut self, now: Instant, sent: Instant) {
         let sample = now.since(sent);
@@ -89,6 +100,7 @@ impl PeerLink {
             self.smoothed = self.smoothed.fraction(7, 8) + sample.fraction(1, 8);
         }
         self.backoff = 0;
+        self.newest_acked = self.newest_acked.max(sent);
         self.in_flight = self.in_flight.saturating_sub(1);
         self.window = self.window.saturating_add(1).min(*WINDOW.end());
     }

@@ -7,7 +7,7 @@ use heapless::Vec;
 use crate::identity::Opener;
 use crate::key::Key;
 use crate::link::in_flight::InFlightSlot;
-use crate::link::transfer::{CREDIT, Direction, MAX_PIECES, TransferSlot};
+use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot};
 use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::place::FULL_FOR;
@@ -492,11 +492,7 @@ impl Node<'_> {
         if offset > slot.offset || offset < slot.granted {
             return;
         }
-        if offset > slot.granted || slot.limit < slot.total {
-            slot.moved = now;
-        }
-        slot.granted = offset;
-        slot.limit = slot.limit.max(offset.saturating_add(credit.min(CREDIT)));
+        slot.grant(now, &self.records.pages, offset, credit);
         if offset < slot.total {
             return;
         }
@@ -528,7 +524,7 @@ impl Node<'_> {
         let members = &self.members;
         self.in_flight.take_lost(now, |slot| {
             let member = members.get(slot.peer);
-            !member.is_live() || now.since(slot.sent) >= member.link.timeout()
+            !member.is_live() || member.link.is_lost(now, slot.sent)
         })
     }
 

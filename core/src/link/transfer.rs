@@ -48,6 +48,8 @@ pub struct TransferSlot {
     arrived: [u64; MAX_PIECES / 64],
     /// Bytes that the receiver has.
     pub(crate) granted: u32,
+    /// Grants that brought nothing new.
+    repeats: u8,
     /// Bytes that may be sent.
     pub(crate) limit: u32,
     /// An incoming one: a grant is due.
@@ -75,6 +77,7 @@ impl Default for TransferSlot {
             piece: 0,
             arrived: [0; MAX_PIECES / 64],
             granted: 0,
+            repeats: 0,
             limit: 0,
             grant_due: false,
             moved: Instant::default(),
@@ -148,6 +151,24 @@ impl TransferSlot {
         let read = pages.read(&mut self.cursor, out).is_ok();
         self.offset = self.offset.saturating_add(out.len() as u32);
         read
+    }
+
+    /// The receiver has everything up to `offset`. Three grants without progress say, long before
+    /// the timeout, that a piece was lost.
+    pub(crate) fn grant(&mut self, now: Instant, pages: &Pages<'_>, offset: u32, credit: u32) {
+        if offset > self.granted || self.limit < self.total {
+            self.moved = now;
+        }
+        self.repeats = if offset > self.granted {
+            0
+        } else {
+            self.repeats.saturating_add(1)
+        };
+        self.granted = offset;
+        self.limit = self.limit.max(offset.saturating_add(credit.min(CREDIT)));
+        if self.repeats == 3 {
+            self.rewind(pages);
+        }
     }
 
     /// Goes back to what the receiver has: a piece was lost.
