@@ -8,6 +8,7 @@ use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
 use crate::identity::Identity;
 use crate::key::{self, Key, Namespaces, SessionId};
+use crate::link::count;
 use crate::link::in_flight::InFlight;
 use crate::link::transfer::TransferSlot;
 use crate::membership::introduce::PendingIntroduction;
@@ -322,7 +323,7 @@ impl<'m> Node<'m> {
             Some(transmit) => transmit,
             None => self.transmit_packet(now, out)?,
         };
-        self.stats.sent = self.stats.sent.saturating_add(1);
+        count(&mut self.stats.sent);
         Some(transmit)
     }
 

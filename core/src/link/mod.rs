@@ -4,8 +4,15 @@
 //! that moment. Every local change moves its record to the end of one list; each peer has a place
 //! in that list. What was lost is made anew from what the record is by then.
 
+mod acks;
 pub(crate) mod in_flight;
 pub(crate) mod peer;
+mod pieces;
 mod receive;
 pub(crate) mod transfer;
 mod transmit;
+
+/// One more of what a counter counts.
+pub(crate) fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}

@@ -2,6 +2,7 @@
 
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
+use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::transfer::{CREDIT, Direction, TransferSlot};
 use crate::node::Node;
@@ -260,7 +261,7 @@ impl Node<'_> {
         transfer.number = number;
         transfer.moved = now;
         transfer.sent = now;
-        self.stats.transfers = self.stats.transfers.saturating_add(1);
+        count(&mut self.stats.transfers);
         self.wake_at(now + self.members.get(peer).link.timeout());
         true
     }

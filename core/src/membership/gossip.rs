@@ -1,6 +1,7 @@
 //! Telling the members what is known of members: piggy-backed, and repeated until settled.
 
 use crate::event::{Destination, Pending};
+use crate::link::count;
 use crate::membership::member::{MemberState, SELF};
 use crate::node::Node;
 use crate::time::{Duration, Instant};
@@ -127,7 +128,7 @@ impl Node<'_> {
         }
         if update.incarnation >= me.incarnation {
             self.members.get_mut(SELF).incarnation = update.incarnation.saturating_add(1);
-            self.stats.refutations = self.stats.refutations.saturating_add(1);
+            count(&mut self.stats.refutations);
         }
         // Also if it was refuted already: that didn't reach whoever told this.
         self.tell_all_about(SELF);
@@ -173,7 +174,7 @@ impl Node<'_> {
                 self.events.push(Pending::Suspected(member));
             }
             MemberState::Dead => {
-                self.stats.deaths = self.stats.deaths.saturating_add(1);
+                count(&mut self.stats.deaths);
                 self.events.push(Pending::Down(member));
             }
             MemberState::Left => self.events.push(Pending::Left(member)),

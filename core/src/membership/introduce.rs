@@ -113,18 +113,21 @@ impl Node<'_> {
         boot: BootId,
         introduction: &Introduction<'_>,
     ) {
-        if introduction.name_taken {
-            self.events.push(Pending::NameTaken);
-            return;
-        }
         let least = self.least_incarnation(introduction.member.name, boot);
         let echoed = introduction
             .echo
             .is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
+        if introduction.name_taken || self.is_former(introduction.member.name, boot) {
+            if echoed && introduction.name_taken {
+                self.events.push(Pending::NameTaken);
+            }
+            return;
+        }
         if echoed && !self.knows(boot) {
             if self.name_is_taken(now, from, boot, introduction) {
                 self.answer(PendingIntroduction {
                     name_taken: true,
+                    echo: introduction.challenge,
                     ..PendingIntroduction::hello(Destination::Address(from))
                 });
                 return;
@@ -169,6 +172,13 @@ impl Node<'_> {
             me.incarnation = least;
             self.tell_all_about(SELF);
         }
+    }
+
+    /// Whether the boot was superseded by a later one of its name: a recording of it may echo a
+    /// challenge that is still fresh.
+    fn is_former(&self, name: &str, boot: BootId) -> bool {
+        let member = self.members.by_name(name);
+        member.is_some_and(|member| self.members.get(member).former_boot == Some(boot))
     }
 
     fn knows(&self, boot: BootId) -> bool {
@@ -238,6 +248,7 @@ impl Node<'_> {
         let least = self.least_incarnation(update.name, boot);
         let slot = self.members.get_mut(member);
         slot.address = from;
+        slot.former_boot = slot.session.is_some().then_some(slot.boot);
         slot.boot = boot;
         slot.incarnation = update.incarnation.max(least);
         slot.state = MemberState::Alive;

@@ -5,6 +5,7 @@ use core::fmt;
 use crate::config::Role;
 use crate::event::{Pending, SessionEvent};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
+use crate::link::count;
 use crate::membership::member::{Members, SELF};
 use crate::node::Node;
 use crate::replica::stamp::{Stamp, Writers};
@@ -116,7 +117,7 @@ impl Node<'_> {
             self.install_staged(record, staged, bits);
             self.changed(record, bits);
         }
-        self.stats.commits = self.stats.commits.saturating_add(1);
+        count(&mut self.stats.commits);
         Ok(self.wait_for_copies(now, record, commit.ack))
     }
 
@@ -185,7 +186,7 @@ impl Node<'_> {
         slot.set(OWNED, serve);
         slot.set(LENT | EXPIRING | SETTLED, false);
         self.write_header_in(record, epoch);
-        self.stats.takeovers = self.stats.takeovers.saturating_add(1);
+        count(&mut self.stats.takeovers);
     }
 
     /// All holders but this node.
@@ -358,7 +359,7 @@ impl Node<'_> {
             .map(|old| self.records.attribute(old).clone())
             .unwrap_or_default();
         if old_slot.stamp.is_own() && !slot.stamp.is_own() && old_slot.owed != 0 {
-            self.stats.conflicts = self.stats.conflicts.saturating_add(1);
+            count(&mut self.stats.conflicts);
             self.tell(SessionEvent::Conflict, record);
         }
         let salt = name_hash(name);

@@ -10,6 +10,7 @@ use heapless::Vec;
 
 use crate::event::SessionEvent;
 use crate::key::Key;
+use crate::link::count;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
@@ -276,7 +277,7 @@ impl Node<'_> {
             .zip(wait.digests.iter().copied());
         let answers: Vec<(u16, u64), MAX_HOLDERS> = answers.collect();
         if any_asked {
-            self.stats.fetches = self.stats.fetches.saturating_add(1);
+            count(&mut self.stats.fetches);
         }
         if maybe_stale {
             self.avoid_silent(now, number);
@@ -297,7 +298,7 @@ impl Node<'_> {
                 self.take_over(now, record, &clean, true);
             }
             if maybe_stale {
-                self.stats.maybe_stale = self.stats.maybe_stale.saturating_add(1);
+                count(&mut self.stats.maybe_stale);
                 self.tell(SessionEvent::MaybeStale, record);
             }
             debug_assert!(

@@ -5,7 +5,6 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::membership::member::{MemberSlot, SELF};
 use crate::node::Node;
-use crate::storage::pages::NIL;
 use crate::storage::records::{EXPIRING, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
@@ -89,8 +88,6 @@ impl Node<'_> {
             all | 1_u8.checked_shl(at as u32).unwrap_or(0)
         });
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
-        let live = slot.is_live();
-        let mut attribute = slot.attributes;
         let slot = self.records.get_mut(record);
         slot.owed = owed;
         slot.header_owed = header_owed;
@@ -99,12 +96,10 @@ impl Node<'_> {
         }
         slot.holder_count = holders.len().min(MAX_HOLDERS) as u8;
         slot.wanted = wanted;
-        while live && attribute != NIL {
-            let slot = self.records.attribute_mut(attribute);
-            slot.owed = moved(slot.owed);
-            slot.whole = moved(slot.whole) | new;
-            attribute = slot.next;
-        }
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed = moved(attribute.owed);
+            attribute.whole = moved(attribute.whole) | new;
+        });
     }
 
     /// All holders but `clean` ones lack everything, as far as is known.
@@ -113,20 +108,13 @@ impl Node<'_> {
         let clean = clean
             .iter()
             .fold(0, |all, member| all | slot.bit_of(*member));
-        let kept = 1_u8
-            .checked_shl(u32::from(slot.wanted))
-            .unwrap_or(0)
-            .wrapping_sub(1);
-        let bits = self.backup_bits(record) & kept & !clean;
+        let bits = self.backup_bits(record) & slot.wanted_bits() & !clean;
         let slot = self.records.get_mut(record);
         slot.owed |= bits;
-        let mut attribute = slot.attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute_mut(attribute);
-            slot.owed = (slot.owed & !clean) | bits;
-            slot.whole = (slot.whole & !clean) | bits;
-            attribute = slot.next;
-        }
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed = (attribute.owed & !clean) | bits;
+            attribute.whole = (attribute.whole & !clean) | bits;
+        });
     }
 
     /// Members came or went: look at all waits, and at all records a period later. A client's
@@ -204,17 +192,10 @@ impl Node<'_> {
     /// What new holders lack is owed to them, whole.
     fn owe_missing(&mut self, record: u32) {
         let slot = self.records.get(record);
-        let kept = 1_u8
-            .checked_shl(u32::from(slot.wanted))
-            .unwrap_or(0)
-            .wrapping_sub(1);
-        let bits = self.backup_bits(record) & kept;
-        let mut attribute = slot.attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute_mut(attribute);
-            slot.owed |= slot.whole & bits;
-            attribute = slot.next;
-        }
+        let bits = self.backup_bits(record) & slot.wanted_bits();
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed |= attribute.whole & bits;
+        });
     }
 
     /// Whether the home is dead, or started anew and so has nothing of the record.
@@ -274,16 +255,13 @@ impl Node<'_> {
         }
     }
 
-    fn owe_again(&mut self, record: u32, bit: u8) {
-        let slot = self.records.get_mut(record);
-        slot.header_owed |= bit;
-        let mut attribute = slot.attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute_mut(attribute);
-            slot.owed |= bit;
-            slot.whole |= bit;
-            attribute = slot.next;
-        }
+    /// The holder of this bit lacks the whole record.
+    pub(crate) fn owe_again(&mut self, record: u32, bit: u8) {
+        self.records.get_mut(record).header_owed |= bit;
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed |= bit;
+            attribute.whole |= bit;
+        });
         self.changed(record, bit);
     }
 
@@ -293,11 +271,7 @@ impl Node<'_> {
         if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count <= slot.wanted {
             return;
         }
-        let kept = 1_u8
-            .checked_shl(u32::from(slot.wanted))
-            .unwrap_or(0)
-            .wrapping_sub(1);
-        if slot.owed & kept & !slot.bit_of(SELF) != 0 {
+        if slot.owed & slot.wanted_bits() & !slot.bit_of(SELF) != 0 {
             return;
         }
         if slot.is(SETTLED) {

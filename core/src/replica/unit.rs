@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::delta::{Full, Sink};
 use crate::event::SessionEvent;
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, MAX_ID};
+use crate::link::count;
 use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
@@ -111,10 +112,7 @@ impl Node<'_> {
         out: &mut impl Out,
     ) -> Result<(), Full> {
         self.write_unit_head(now, record, extent, reader, out)?;
-        if !self.records.get(record).is_live() {
-            return Ok(());
-        }
-        let mut attribute = self.records.get(record).attributes;
+        let mut attribute = self.records.first_attribute(record);
         while attribute != NIL {
             let slot = self.records.attribute(attribute).clone();
             if extent.includes(&slot) {
@@ -177,19 +175,9 @@ impl Node<'_> {
     }
 
     fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
-        if !self.records.get(record).is_live() {
-            return 0;
-        }
-        let mut count = 0_u16;
-        let mut attribute = self.records.get(record).attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute(attribute);
-            if extent.includes(slot) {
-                count = count.saturating_add(1);
-            }
-            attribute = slot.next;
-        }
-        count
+        let attributes = self.records.attributes_of(record);
+        let count = attributes.filter(|slot| extent.includes(slot)).count();
+        u16::try_from(count).unwrap_or(u16::MAX)
     }
 
     fn write_attribute(
@@ -208,12 +196,12 @@ impl Node<'_> {
             len = 0;
             ValueHead::Removed
         } else if extent.is_whole(slot) {
-            self.stats.whole_values = self.stats.whole_values.saturating_add(1);
+            count(&mut self.stats.whole_values);
             ValueHead::Whole { len }
         } else {
             cursor = Cursor::start(slot.delta);
             let head = DeltaHead::read(pages, &mut cursor).ok_or(Full)?;
-            self.stats.deltas = self.stats.deltas.saturating_add(1);
+            count(&mut self.stats.deltas);
             len = head.len;
             ValueHead::Delta {
                 len,
@@ -267,7 +255,7 @@ impl Node<'_> {
         let outdated = self.apply_header(now, record, peer, &head);
         self.merge_staged(record, staged);
         self.merge_idle(now, record, &head);
-        self.stats.applied = self.stats.applied.saturating_add(1);
+        count(&mut self.stats.applied);
         if !answers {
             self.release_if_told(record, origin);
         }
@@ -414,7 +402,7 @@ impl Node<'_> {
                 let here = old.and_then(|old| self.writers.wire(old.stamp));
                 let base_matches = here.is_some_and(|here| here.short() == base);
                 let Some(old) = old.filter(|old| base_matches && !old.removed) else {
-                    self.stats.base_mismatches = self.stats.base_mismatches.saturating_add(1);
+                    count(&mut self.stats.base_mismatches);
                     return Err(Cause::Base);
                 };
                 let patch = Patch {
@@ -476,28 +464,17 @@ impl Node<'_> {
 
     /// Whether this node wrote something of the record that some holder hasn't confirmed.
     fn has_unconfirmed(&self, record: u32) -> bool {
-        let mut attribute = self.records.get(record).attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute(attribute);
-            if slot.owed != 0 && slot.stamp.is_own() {
-                return true;
-            }
-            attribute = slot.next;
-        }
-        false
+        let mut attributes = self.records.attributes_of(record);
+        attributes.any(|slot| slot.owed != 0 && slot.stamp.is_own())
     }
 
     /// This node wrote, and then lost the session to a new home: what that one may not have goes
     /// there, so that changes of different attributes all survive.
     fn push_to_home(&mut self, record: u32) {
-        let mut attribute = self.records.get(record).attributes;
-        while attribute != NIL {
-            let slot = self.records.attribute_mut(attribute);
-            let unconfirmed = slot.owed != 0 && slot.stamp.is_own();
-            slot.owed = u8::from(unconfirmed);
+        self.records.update_attributes(record, |slot| {
+            slot.owed = u8::from(slot.owed != 0 && slot.stamp.is_own());
             slot.whole = u8::MAX;
-            attribute = slot.next;
-        }
+        });
         self.changed(record, 1);
     }
 
@@ -531,14 +508,14 @@ impl Node<'_> {
     fn release_if_told(&mut self, record: u32, origin: Origin) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(SELF);
-        let kept = 1_u8
-            .checked_shl(u32::from(slot.wanted))
-            .unwrap_or(0)
-            .wrapping_sub(1);
         if self.waits.fetches(&slot.hash) {
             return; // about to take it over
         }
-        if slot.is(SETTLED) && bit & kept == 0 && slot.home() != Some(SELF) && slot.owed == 0 {
+        if slot.is(SETTLED)
+            && bit & slot.wanted_bits() == 0
+            && slot.home() != Some(SELF)
+            && slot.owed == 0
+        {
             self.remove_record(record);
             let link = &mut self.members.get_mut(origin.peer).link;
             if origin.counter != u64::MAX {
@@ -574,16 +551,9 @@ impl Node<'_> {
         }
         self.writers.unmark_all();
         for record in 0..self.records.used_range() {
-            let slot = self.records.get(record);
-            self.writers.mark(slot.stamp);
-            if !slot.is_live() {
-                continue;
-            }
-            let mut attribute = slot.attributes;
-            while attribute != NIL {
-                let slot = self.records.attribute(attribute);
-                self.writers.mark(slot.stamp);
-                attribute = slot.next;
+            self.writers.mark(self.records.get(record).stamp);
+            for attribute in self.records.attributes_of(record) {
+                self.writers.mark(attribute.stamp);
             }
         }
         self.writers.sweep();

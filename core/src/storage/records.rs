@@ -128,6 +128,12 @@ impl RecordSlot {
         }
     }
 
+    /// The bits of those that are to keep their copy.
+    pub(crate) fn wanted_bits(&self) -> u8 {
+        let above = 1_u8.checked_shl(u32::from(self.wanted)).unwrap_or(0);
+        above.wrapping_sub(1)
+    }
+
     pub(crate) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -573,6 +579,35 @@ impl<'m> Records<'m> {
                 self.get_mut(record).attributes = attribute;
             }
         }
+    }
+
+    /// The record's attributes; a tombstone has none.
+    pub(crate) fn attributes_of(&self, record: u32) -> impl Iterator<Item = &AttributeSlot> {
+        let mut next = self.first_attribute(record);
+        core::iter::from_fn(move || {
+            let attribute = self.attributes.get(next as usize)?;
+            next = attribute.next;
+            Some(attribute)
+        })
+    }
+
+    /// Changes each of the record's attributes.
+    pub(crate) fn update_attributes(
+        &mut self,
+        record: u32,
+        mut update: impl FnMut(&mut AttributeSlot),
+    ) {
+        let mut next = self.first_attribute(record);
+        while let Some(attribute) = self.attributes.get_mut(next as usize) {
+            update(attribute);
+            next = attribute.next;
+        }
+    }
+
+    /// The record's first attribute; [`NIL`] of a tombstone.
+    pub(crate) fn first_attribute(&self, record: u32) -> u32 {
+        let slot = self.get(record);
+        if slot.is_live() { slot.attributes } else { NIL }
     }
 
     /// Moves the record to the end of the list of changes.

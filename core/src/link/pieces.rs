@@ -1,0 +1,221 @@
+//! Units too large for a datagram arrive in pieces, and are granted.
+
+use crate::link::count;
+use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot};
+use crate::node::Node;
+use crate::replica::reply::Answer;
+use crate::replica::unit::Origin;
+use crate::storage::pages::{ChainWriter, Cursor, Input};
+use crate::time::Instant;
+use crate::wire::message::Cause;
+
+/// What a `Chunk` says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Piece {
+    pub(crate) id: u32,
+    pub(crate) request: u32,
+    pub(crate) total: u32,
+    pub(crate) offset: u32,
+}
+
+impl Node<'_> {
+    pub(crate) fn piece_arrived(&mut self, now: Instant, member: u16, piece: Piece, bytes: &[u8]) {
+        let known = self.transfers.iter().position(|slot| {
+            matches!(slot.direction, Direction::Incoming | Direction::Complete)
+                && slot.peer == member
+                && slot.id == piece.id
+        });
+        if known.is_none() && piece.offset != 0 {
+            self.reply(member, Answer::Restart { transfer: piece.id });
+            return;
+        }
+        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
+        else {
+            return;
+        };
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
+        slot.grant_due = true;
+        if slot.direction == Direction::Complete {
+            return;
+        }
+        slot.moved = now;
+        match slot.put(&mut self.records.pages, piece.offset, bytes) {
+            Some(true) => self.transfer_arrived(now, at),
+            Some(false) => {}
+            None => slot.free(&mut self.records.pages),
+        }
+    }
+
+    /// A slot for a unit that begins to arrive, if there's room for all of it.
+    fn accept_transfer(
+        &mut self,
+        now: Instant,
+        member: u16,
+        piece: Piece,
+        len: usize,
+    ) -> Option<usize> {
+        let total = piece.total as usize;
+        let fits = total <= self.scratch.len() && total <= len.saturating_mul(MAX_PIECES);
+        if !fits || !self.records.pages.has_room_for(total) {
+            count(&mut self.stats.declined);
+            return None;
+        }
+        let is = |direction: Direction| move |slot: &TransferSlot| slot.direction == direction;
+        let slots = || self.transfers.iter();
+        // The last slot is for sending: two nodes full of each other's pieces would else stop.
+        let most = self.transfers.len().saturating_sub(1);
+        let free = slots().take(most).position(is(Direction::Free));
+        let at = free.or_else(|| slots().take(most).position(is(Direction::Complete)))?;
+        let slot = self.transfers.get_mut(at)?;
+        slot.free(&mut self.records.pages);
+        let chain = self.records.pages.reserve(total).ok()?;
+        slot.receive(chain, u32::try_from(len).ok()?);
+        slot.peer = member;
+        slot.id = piece.id;
+        slot.request = piece.request;
+        slot.moved = now;
+        Some(at)
+    }
+
+    /// All pieces are here: take the unit.
+    fn transfer_arrived(&mut self, now: Instant, at: usize) {
+        let Some(slot) = self.transfers.get(at) else {
+            return;
+        };
+        let (peer, request, chain) = (slot.peer, slot.request, slot.chain);
+        let unit = Input::Chain {
+            cursor: Cursor::start(chain.head),
+            left: chain.len,
+        };
+        let mut hash = [0; 16];
+        unit.peek(&self.records.pages, &mut hash);
+        let origin = Origin {
+            peer,
+            counter: u64::MAX,
+            answers: request != 0,
+        };
+        let applied = self.apply_unit(now, origin, unit);
+        self.records.pages.free(chain.head);
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
+        slot.chain = ChainWriter::default();
+        match applied {
+            Ok(summary) => {
+                slot.direction = Direction::Complete;
+                if request != 0 {
+                    self.answered_with(now, peer, request, &summary);
+                }
+            }
+            Err(cause) => {
+                *slot = TransferSlot::default();
+                if cause == Cause::Full {
+                    count(&mut self.stats.declined);
+                }
+                self.reply(
+                    peer,
+                    Answer::Refused {
+                        counter: 0,
+                        hash,
+                        cause,
+                    },
+                );
+            }
+        }
+    }
+
+    pub(crate) fn granted(&mut self, now: Instant, member: u16, id: u32, offset: u32, credit: u32) {
+        let found = self.transfers.iter().position(|slot| {
+            slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id
+        });
+        let Some(at) = found else { return };
+        let first = self.piece_len();
+        let Some(slot) = self.transfers.get_mut(at) else {
+            return;
+        };
+        if credit == 0 {
+            return slot.restart(first);
+        }
+        if offset > slot.offset || offset < slot.granted {
+            return;
+        }
+        slot.grant(now, &self.records.pages, offset, credit);
+        if offset < slot.total {
+            return;
+        }
+        let (record, generation, number) = (slot.record, slot.generation, slot.number);
+        let answered = slot.request != 0;
+        slot.free(&mut self.records.pages);
+        if !answered && self.records.get(record).generation == generation {
+            self.holder_confirmed(now, member, record, number);
+        }
+        // What changed while it was on its way follows now.
+        self.owe_carried_again(member, record, generation);
+        self.members.get_mut(member).link.behind = true;
+    }
+
+    /// A member started anew: what was on its way from or to its former boot is void.
+    pub(crate) fn stop_transfers(&mut self, member: u16) {
+        for slot in self.transfers.iter_mut().filter(|slot| slot.peer == member) {
+            slot.free(&mut self.records.pages);
+        }
+        while let Some(carried) = self
+            .in_flight
+            .take_lost(Instant::LAST, |c| c.peer == member)
+        {
+            self.owe_carried_again(member, carried.record, carried.generation);
+        }
+    }
+
+    pub(crate) fn stop_transfer(&mut self, member: u16, record: u32) {
+        let is_it = |slot: &&mut TransferSlot| {
+            slot.direction == Direction::Outgoing && slot.peer == member && slot.record == record
+        };
+        if let Some(slot) = self.transfers.iter_mut().find(is_it) {
+            let generation = slot.generation;
+            slot.free(&mut self.records.pages);
+            self.owe_carried_again(member, record, generation);
+        }
+    }
+
+    /// Transfers that stand still go back to what the receiver has; dead ones are dropped.
+    pub(crate) fn repeat_transfers(&mut self, now: Instant) {
+        for at in 0..self.transfers.len() {
+            let Some(slot) = self.transfers.get_mut(at) else {
+                return;
+            };
+            let member = self.members.get(slot.peer);
+            let still = now.since(slot.moved);
+            match slot.direction {
+                Direction::Free | Direction::Complete => continue,
+                Direction::Incoming => {
+                    if still > self.rules.drop_time || !member.is_live() {
+                        slot.free(&mut self.records.pages);
+                        continue;
+                    }
+                }
+                Direction::Outgoing => {
+                    let (record, generation) = (slot.record, slot.generation);
+                    let peer = slot.peer;
+                    if !member.is_live() || still > self.rules.drop_time {
+                        slot.free(&mut self.records.pages);
+                        self.owe_carried_again(peer, record, generation);
+                        continue;
+                    }
+                    if now.since(slot.sent.max(slot.moved)) >= member.link.timeout() {
+                        slot.rewind(&self.records.pages);
+                        slot.sent = now;
+                        count(&mut self.stats.lost);
+                    }
+                }
+            }
+            let check = self
+                .members
+                .get(self.transfers.get(at).map_or(0, |slot| slot.peer));
+            let at = now + check.link.timeout();
+            self.wake_at(at);
+        }
+    }
+}
