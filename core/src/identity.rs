@@ -48,6 +48,11 @@ impl Identity {
         self.sending.as_ref().map_or(0, |(hint, _)| *hint)
     }
 
+    /// Whether a key of this hint is held, now.
+    pub(crate) fn has_key(&self, hint: u8) -> bool {
+        self.keys.get(hint).is_some()
+    }
+
     /// The subkey of another boot's packets with this hint; `None` if no key has it.
     pub(crate) fn subkey_of(&self, boot: &BootId, hint: u8) -> Option<Subkey> {
         self.keys.get(hint).map(|key| Subkey::derive(key, boot))

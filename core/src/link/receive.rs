@@ -85,15 +85,15 @@ impl Node<'_> {
         if !session.window.check(header.counter) {
             return count(&mut self.stats.refused_replayed);
         }
-        if session
+        if self.identity.is_sealed() && !self.identity.has_key(header.hint) {
+            return count(&mut self.stats.refused_forged);
+        }
+        let cached = session
             .subkey
             .as_ref()
-            .is_none_or(|(hint, _)| *hint != header.hint)
-        {
+            .is_some_and(|(hint, _)| *hint == header.hint);
+        if !cached {
             let subkey = self.identity.subkey_of(&slot.boot, header.hint);
-            if subkey.is_none() && self.identity.is_sealed() {
-                return count(&mut self.stats.refused_forged);
-            }
             session.subkey = subkey.map(|subkey| (header.hint, subkey));
         }
         let opener = Opener {
