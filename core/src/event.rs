@@ -148,3 +148,59 @@ impl<'m> Events<'m> {
 /// Events were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Overflow;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_come_out_in_the_order_they_went_in() {
+        let mut slots = [EventSlot::default(); 3];
+        let mut events = Events::new(&mut slots);
+        assert_eq!(events.pop(), None);
+        for member in 0..20 {
+            events.push(Pending::Joined(member));
+            events.push(Pending::Left(member));
+            assert_eq!(events.pop(), Some(Ok(Pending::Joined(member))));
+            assert_eq!(events.pop(), Some(Ok(Pending::Left(member))));
+            assert_eq!(events.pop(), None);
+        }
+    }
+
+    #[test]
+    fn whatever_overflows_is_told_by_one_resync_and_what_fits_is_kept() {
+        let mut slots = [EventSlot::default(); 3];
+        let mut events = Events::new(&mut slots);
+        for round in 0..5 {
+            for member in 0..10 {
+                events.push(Pending::Down(member));
+            }
+            assert_eq!(events.pop(), Some(Err(Overflow)), "round {round}");
+            for member in 0..3 {
+                assert_eq!(events.pop(), Some(Ok(Pending::Down(member))));
+            }
+            assert_eq!(events.pop(), None);
+        }
+    }
+
+    #[test]
+    fn an_overflow_after_the_resync_is_told_again() {
+        let mut slots = [EventSlot::default(); 1];
+        let mut events = Events::new(&mut slots);
+        events.push(Pending::NameTaken);
+        events.push(Pending::TableFull);
+        assert_eq!(events.pop(), Some(Err(Overflow)));
+        events.push(Pending::TableFull);
+        assert_eq!(events.pop(), Some(Err(Overflow)));
+        assert_eq!(events.pop(), Some(Ok(Pending::NameTaken)));
+        assert_eq!(events.pop(), None);
+    }
+
+    #[test]
+    fn without_any_slot_each_event_is_a_resync() {
+        let mut events = Events::new(&mut []);
+        events.push(Pending::NameTaken);
+        assert_eq!(events.pop(), Some(Err(Overflow)));
+        assert_eq!(events.pop(), None);
+    }
+}

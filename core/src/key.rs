@@ -145,3 +145,85 @@ impl<'m> Namespaces<'m> {
             .map_or(&[], |slot| &slot.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_namespace_keeps_its_number_and_what_does_not_fit_is_refused() {
+        let mut slots: [NamespaceSlot; 3] = core::array::from_fn(|_| NamespaceSlot::default());
+        let mut namespaces = Namespaces::new(&mut slots);
+        assert_eq!(
+            namespaces.find(b""),
+            None,
+            "an empty slot isn't the empty name"
+        );
+        assert_eq!(namespaces.intern(b"a"), Some(0));
+        assert_eq!(namespaces.intern(b""), Some(1));
+        assert_eq!(namespaces.intern(&[7; MAX_NAMESPACE + 1]), None);
+        assert_eq!(namespaces.intern(&[7; MAX_NAMESPACE]), Some(2));
+        assert_eq!(namespaces.intern(b"b"), None, "all three are taken");
+        assert_eq!(namespaces.intern(b"a"), Some(0), "a known one still is");
+        assert_eq!(namespaces.find(b""), Some(1));
+        assert_eq!(namespaces.name(0), b"a");
+        assert_eq!(namespaces.name(2), [7; MAX_NAMESPACE]);
+        assert_eq!(namespaces.name(3), b"");
+    }
+
+    #[test]
+    fn there_are_numbers_for_255_namespaces_however_many_slots_there_are() {
+        let mut slots: [NamespaceSlot; 300] = core::array::from_fn(|_| NamespaceSlot::default());
+        let mut namespaces = Namespaces::new(&mut slots);
+        for number in 0..300_u16 {
+            let name = number.to_le_bytes();
+            let expected = u8::try_from(number).ok().filter(|number| *number < 255);
+            assert_eq!(namespaces.intern(&name), expected);
+            assert_eq!(namespaces.find(&name), expected);
+        }
+        assert_eq!(namespaces.name(254), 254_u16.to_le_bytes());
+    }
+
+    #[test]
+    fn only_keys_of_a_length_that_fits_are_valid() {
+        let key = |namespace: usize, id: usize| {
+            let bytes = &[0; 200];
+            Key {
+                namespace: &bytes[..namespace],
+                id: &bytes[..id],
+            }
+        };
+        assert!(key(0, 1).is_valid() && key(64, 128).is_valid());
+        for (namespace, id) in [(0, 0), (65, 1), (0, 129), (200, 200)] {
+            assert!(!key(namespace, id).is_valid());
+            assert_eq!(SessionId::new(key(namespace, id)), None);
+        }
+        let owned = SessionId::new(key(64, 128)).unwrap();
+        assert_eq!(owned.key(), key(64, 128));
+    }
+
+    #[test]
+    fn a_hash_tells_namespace_from_id_and_cluster_from_cluster() {
+        let of = |cluster, namespace, id| {
+            let key = Key { namespace, id };
+            hash(cluster, key)
+        };
+        let one = of(1, b"ab", b"c");
+        assert_eq!(of(1, b"ab", b"c"), one);
+        for other in [of(2, b"ab", b"c"), of(1, b"a", b"bc"), of(1, b"", b"abc")] {
+            assert_ne!(other, one);
+        }
+    }
+
+    #[test]
+    fn a_shown_id_gives_away_six_bytes_at_most() {
+        use core::fmt::Write;
+        let id = SessionId::new(Key {
+            namespace: b"host#app",
+            id: b"AB\n\xFFEFGHIJKLMNOP",
+        });
+        let mut shown = heapless::String::<64>::new();
+        write!(shown, "{:?}", id.unwrap()).unwrap();
+        assert_eq!(shown, "host#app/AB??EF…");
+    }
+}

@@ -290,3 +290,75 @@ fn a_session_that_moves_back_and_forth_is_not_sent_to_who_has_it() {
         assert!(bytes < 1_200, "round {round}: {bytes} bytes");
     }
 }
+
+#[test]
+fn the_end_of_a_session_is_not_confirmed_by_what_was_sent_before_it() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
+    cluster.drain();
+    cluster.loss = 1_000;
+    let now = cluster.now;
+    let ticket = cluster.node("t1").invalidate(now, key("s")).unwrap();
+    cluster.drain();
+    cluster.loss = 0;
+    assert!(cluster.wait("t1", ticket).met);
+    assert!(cluster.holders("s").is_empty());
+}
+
+#[test]
+fn a_large_session_is_renamed_at_its_backup_before_the_old_id_is_dead() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let value = [9; 16_000];
+    cluster.commit("t1", "old", &[("blob", &value)], Ack::All);
+    let now = cluster.now;
+    let ticket = cluster
+        .node("t1")
+        .rename(now, key("old"), b"new", Ack::All)
+        .unwrap();
+    assert!(cluster.wait("t1", ticket).met);
+    cluster.kill("t1");
+    assert!(cluster.fetch("t2", "new", Some("t1")).found);
+    assert_eq!(cluster.value("t2", "new", "blob").unwrap(), value);
+    assert!(!cluster.fetch("t2", "old", Some("t1")).found);
+}
+
+#[test]
+fn a_full_node_declines_once_and_another_one_takes_the_copies() {
+    let mut cluster = Cluster::of(&["t1"]);
+    cluster.pages.insert("t2", 2);
+    cluster.start("t2");
+    cluster.run(Duration::from_secs(1));
+    cluster.commit("t1", "s", &[("a", &[1; 900])], Ack::None);
+    let before = cluster.sent;
+    cluster.run(Duration::from_secs(5));
+    assert!(
+        cluster.sent - before < 120,
+        "{} datagrams in 5 s",
+        cluster.sent - before
+    );
+    cluster.start("t3");
+    cluster.run(Duration::from_secs(20));
+    assert_eq!(cluster.holders("s"), ["t1", "t3"]);
+    assert!(
+        cluster
+            .commit("t1", "s", &[("a", b"2")], Ack::Copies(2))
+            .met
+    );
+}
+
+#[test]
+fn a_value_without_room_to_send_it_from_does_not_hold_up_others() {
+    let mut cluster = Cluster::of(&["t2"]);
+    cluster.pages.insert("t1", 200);
+    cluster.start("t1");
+    cluster.run(Duration::from_secs(1));
+    cluster.commit("t1", "big", &[("blob", &[9; 16_000])], Ack::None);
+    assert!(cluster.commit("t1", "small", &[("n", b"1")], Ack::All).met);
+}
+
+#[test]
+fn of_two_changes_of_a_name_the_last_counts() {
+    let mut cluster = Cluster::of(&["t1"]);
+    cluster.commit("t1", "s", &[("a", b"first"), ("a", b"last")], Ack::None);
+    assert_eq!(cluster.value("t1", "s", "a").unwrap(), b"last");
+}

@@ -4,10 +4,8 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
-use crate::membership::member::SELF;
 use crate::node::Node;
-use crate::replica::place::FULL_FOR;
-use crate::storage::records::{OWNED, RecordSlot};
+use crate::storage::records::RecordSlot;
 use crate::time::Instant;
 use crate::wire::message::{Cause, MAX_ACKS};
 
@@ -50,7 +48,9 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let bit = slot.bit_of(member);
         let unchanged = slot.changed <= number;
-        if slot.header_owed & bit != 0 && (unchanged || header_is_older(slot, number)) {
+        // A burial changes the record without a new stamp: only a later packet carried it.
+        let header_carried = slot.is_live() && header_is_older(slot, number);
+        if slot.header_owed & bit != 0 && (unchanged || header_carried) {
             slot.header_owed &= !bit;
         }
         let mut left = slot.header_owed & bit;
@@ -81,15 +81,20 @@ impl Node<'_> {
         let Some(record) = self.records.find(hash) else {
             return;
         };
-        self.stop_transfer(member, record);
+        let mut carried_it = self.stop_transfer(member, record);
         while let Some(carried) = self.in_flight.take(member, counter) {
             let link = &mut self.members.get_mut(member).link;
             link.in_flight = link.in_flight.saturating_sub(1);
-            if carried.record != record {
+            if carried.record == record {
+                carried_it = true;
+            } else {
                 self.owe_carried_again(member, carried.record, carried.generation);
             }
         }
-        self.refused_record(now, member, record, cause);
+        // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
+        if carried_it {
+            self.refused_record(now, member, record, cause);
+        }
     }
 
     /// The peer refused a record: send what it lacks, or choose another holder.
@@ -98,14 +103,7 @@ impl Node<'_> {
         let bit = slot.bit_of(member);
         match cause {
             Cause::Base | Cause::Unknown => self.owe_again(record, bit),
-            Cause::Full => {
-                let until = now + FULL_FOR;
-                self.members.get_mut(member).avoid_until = until;
-                if slot.home() == Some(SELF) && slot.is_live() {
-                    let served = slot.is(OWNED);
-                    self.take_over(now, record, &[], served);
-                }
-            }
+            Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotHome => {}
         }

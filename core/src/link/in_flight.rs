@@ -111,6 +111,13 @@ impl<'m> InFlight<'m> {
         None
     }
 
+    /// Whether the packet with this counter, the newest, carries the record.
+    pub(crate) fn carries(&self, counter: u64, record: u32) -> bool {
+        let newest = (0..self.len).rev().map(|index| self.at(index));
+        let mut packet = newest.take_while(|slot| slot.counter == counter);
+        packet.any(|slot| slot.record == record)
+    }
+
     /// The oldest entry.
     pub(crate) fn oldest(&self) -> Option<InFlightSlot> {
         (self.len > 0).then(|| self.at(0))

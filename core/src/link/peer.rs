@@ -116,3 +116,110 @@ impl PeerLink {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Instant = Instant::from_micros(10_000_000);
+
+    fn after(millis: u64) -> Instant {
+        START + Duration::from_millis(millis)
+    }
+
+    /// A peer that answers after `millis`.
+    fn steady(millis: u64) -> PeerLink {
+        let mut link = PeerLink::new();
+        for round in 0..50 {
+            link.in_flight += 1;
+            let sent = after(round);
+            link.acknowledged(sent + Duration::from_millis(millis), sent);
+        }
+        link
+    }
+
+    #[test]
+    fn the_window_opens_with_acknowledgements_and_stays_within_its_bounds() {
+        let mut link = PeerLink::new();
+        link.in_flight = FIRST_WINDOW - 1;
+        assert!(link.has_window());
+        link.in_flight = FIRST_WINDOW;
+        assert!(!link.has_window());
+        for _ in 0..2 * WINDOW.end() {
+            link.acknowledged(START, START);
+        }
+        assert_eq!(link.in_flight, 0, "never below zero");
+        assert_eq!(link.window, *WINDOW.end());
+        for round in 0..100 {
+            link.lost(after(round * 10_000));
+        }
+        assert_eq!(link.window, *WINDOW.start());
+        assert!(link.has_window(), "a lossy peer is still sent to");
+    }
+
+    #[test]
+    fn losses_of_one_moment_halve_the_window_once() {
+        let mut link = steady(1);
+        let before = link.window;
+        link.in_flight = 20;
+        for _ in 0..20 {
+            link.lost(after(1_000));
+        }
+        assert_eq!(link.in_flight, 0);
+        assert_eq!(link.window, (before / 2).max(*WINDOW.start()));
+        assert_eq!(link.backoff, 1);
+    }
+
+    #[test]
+    fn the_timeout_follows_the_round_trip_between_its_bounds() {
+        assert_eq!(steady(0).timeout(), SHORTEST_TIMEOUT);
+        assert_eq!(steady(1).timeout(), SHORTEST_TIMEOUT);
+        let slow = steady(400).timeout();
+        assert!(slow >= Duration::from_millis(400), "{slow:?}");
+        assert!(slow < Duration::from_millis(600), "{slow:?}");
+        assert_eq!(steady(60_000).timeout(), LONGEST_TIMEOUT);
+    }
+
+    #[test]
+    fn each_timeout_brings_more_patience_and_an_answer_ends_it() {
+        for mut link in [PeerLink::new(), steady(1)] {
+            let mut now = after(1_000);
+            let mut last = link.timeout();
+            let first = last;
+            for _ in 0..40 {
+                now = now + LONGEST_TIMEOUT + Duration::from_secs(2);
+                link.lost(now);
+                let timeout = link.timeout();
+                assert!(timeout >= last && timeout <= Duration::from_millis(3_200));
+                last = timeout;
+            }
+            assert!(last > first.fraction(4, 1));
+            link.acknowledged(now, now);
+            assert_eq!(link.timeout(), SHORTEST_TIMEOUT);
+        }
+    }
+
+    #[test]
+    fn a_packet_is_lost_when_its_time_is_over_or_a_clearly_later_one_arrived() {
+        let mut link = steady(1);
+        let sent = after(1_000);
+        assert!(!link.is_lost(sent, sent));
+        let just = sent + (SHORTEST_TIMEOUT - Duration::from_micros(1));
+        assert!(!link.is_lost(just, sent));
+        assert!(link.is_lost(sent + SHORTEST_TIMEOUT, sent));
+        // Sent one millisecond later and there already: the network may have reordered them.
+        link.acknowledged(after(1_003), after(1_001));
+        assert!(!link.is_lost(after(1_003), sent));
+        link.acknowledged(after(1_012), after(1_010));
+        assert!(link.is_lost(after(1_012), sent));
+        assert!(!link.is_lost(after(1_012), after(1_009)));
+    }
+
+    #[test]
+    fn an_older_acknowledgement_that_comes_late_takes_nothing_back() {
+        let mut link = steady(1);
+        link.acknowledged(after(1_012), after(1_010));
+        link.acknowledged(after(1_013), after(500));
+        assert!(link.is_lost(after(1_013), after(900)));
+    }
+}

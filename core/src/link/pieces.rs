@@ -31,6 +31,18 @@ impl Node<'_> {
         }
         let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
         else {
+            // A unit begins with its record's hash.
+            if let Some(hash) = bytes.first_chunk() {
+                let (counter, cause) = (0, Cause::Full);
+                self.reply(
+                    member,
+                    Answer::Refused {
+                        counter,
+                        hash: *hash,
+                        cause,
+                    },
+                );
+            }
             return;
         };
         let Some(slot) = self.transfers.get_mut(at) else {
@@ -57,7 +69,7 @@ impl Node<'_> {
         len: usize,
     ) -> Option<usize> {
         let total = piece.total as usize;
-        let fits = total <= self.scratch.len() && total <= len.saturating_mul(MAX_PIECES);
+        let fits = total <= len.saturating_mul(MAX_PIECES);
         if !fits || !self.records.pages.has_room_for(total) {
             count(&mut self.stats.declined);
             return None;
@@ -169,15 +181,18 @@ impl Node<'_> {
         }
     }
 
-    pub(crate) fn stop_transfer(&mut self, member: u16, record: u32) {
+    /// Ends the transfer of the record to the member. Returns whether there was one.
+    pub(crate) fn stop_transfer(&mut self, member: u16, record: u32) -> bool {
         let is_it = |slot: &&mut TransferSlot| {
             slot.direction == Direction::Outgoing && slot.peer == member && slot.record == record
         };
-        if let Some(slot) = self.transfers.iter_mut().find(is_it) {
-            let generation = slot.generation;
-            slot.free(&mut self.records.pages);
-            self.owe_carried_again(member, record, generation);
-        }
+        let Some(slot) = self.transfers.iter_mut().find(is_it) else {
+            return false;
+        };
+        let generation = slot.generation;
+        slot.free(&mut self.records.pages);
+        self.owe_carried_again(member, record, generation);
+        true
     }
 
     /// Transfers that stand still go back to what the receiver has; dead ones are dropped.

@@ -6,6 +6,7 @@ use crate::identity::Opener;
 use crate::key::Key;
 use crate::link::count;
 use crate::link::pieces::Piece;
+use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
@@ -35,8 +36,12 @@ impl Node<'_> {
                 Some(member) => self.receive_from(now, member, &header, datagram),
                 None => {
                     count(&mut self.stats.refused_unknown);
-                    // Perhaps a member that we forgot, or that thinks we're our former boot.
-                    self.contact(now, from);
+                    // Perhaps a member that takes us for our former boot. Strangers could have us
+                    // answer others so, but not faster than one answer in each pause.
+                    if self.prober.stray_at <= now {
+                        self.prober.stray_at = now + GOSSIP_PERIOD;
+                        self.contact(now, from);
+                    }
                 }
             },
             Sender::Introduction(boot) if boot == self.identity.boot => {}

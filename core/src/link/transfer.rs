@@ -189,3 +189,162 @@ impl TransferSlot {
         *self = Self::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::pages::Page;
+
+    const TOTAL: usize = 700;
+
+    fn next(random: &mut u64) -> usize {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        (*random >> 33) as usize
+    }
+
+    fn unit() -> [u8; TOTAL] {
+        core::array::from_fn(|place| (place * 13 % 251) as u8)
+    }
+
+    fn piece(unit: &[u8], index: usize, len: usize) -> &[u8] {
+        let end = (index * len + len).min(unit.len());
+        &unit[index * len..end]
+    }
+
+    fn memory() -> [Page; 12] {
+        core::array::from_fn(|_| Page::default())
+    }
+
+    #[test]
+    fn pieces_in_any_order_and_twice_make_the_unit_once_all_are_there() {
+        let mut memory = memory();
+        let mut pages = Pages::new(&mut memory);
+        let unit = unit();
+        let mut random = 77;
+        for len in [1, 7, 99, 100, 124, 350, 699, 700, 1_000] {
+            for _ in 0..20 {
+                let mut slot = TransferSlot::default();
+                slot.receive(pages.reserve(TOTAL).unwrap(), len as u32);
+                let count = TOTAL.div_ceil(len);
+                let mut arrived = [false; TOTAL];
+                let mut left = count;
+                while left > 0 {
+                    // Mostly what lacks, so that small pieces don't take for ever.
+                    let mut index = next(&mut random) % count;
+                    while arrived[index] && !next(&mut random).is_multiple_of(4) {
+                        index = (index + 1) % count;
+                    }
+                    left -= usize::from(!arrived[index]);
+                    arrived[index] = true;
+                    let bytes = piece(&unit, index, len);
+                    let done = slot.put(&mut pages, (index * len) as u32, bytes);
+                    assert_eq!(done, Some(left == 0));
+                    let gap = arrived[..count].iter().position(|there| !there);
+                    let whole = gap.map_or(TOTAL, |gap| gap * len);
+                    assert_eq!(slot.offset as usize, whole, "without a gap up to here");
+                }
+                assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
+                slot.free(&mut pages);
+                assert_eq!(pages.used(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_piece_of_it_is_refused_and_changes_nothing() {
+        let mut memory = memory();
+        let mut pages = Pages::new(&mut memory);
+        let unit = unit();
+        let mut slot = TransferSlot::default();
+        slot.receive(pages.reserve(TOTAL).unwrap(), 100);
+        let other = [0xFF; 200];
+        for (offset, len) in [
+            (0, 99),
+            (0, 101),
+            (0, 0),
+            (1, 100),
+            (50, 50),
+            (600, 99),
+            (700, 1),
+            (701, 0),
+            (800, 100),
+            (u32::MAX, 0),
+            (u32::MAX - 95, 100),
+        ] {
+            let taken = slot.put(&mut pages, offset, &other[..len]);
+            assert_eq!(taken, None, "{len} bytes at {offset}");
+            assert_eq!(slot.offset, 0);
+        }
+        for index in 0..7 {
+            let done = slot.put(&mut pages, index * 100, piece(&unit, index as usize, 100));
+            assert_eq!(done, Some(index == 6));
+        }
+        // A second piece of that place is no news, whatever it says.
+        assert_eq!(slot.put(&mut pages, 0, &other[..100]), Some(true));
+        assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
+    }
+
+    #[test]
+    fn a_transfer_of_nothing_and_one_without_pieces_end_well() {
+        let mut memory = memory();
+        let mut pages = Pages::new(&mut memory);
+        let mut slot = TransferSlot::default();
+        slot.receive(pages.reserve(0).unwrap(), 0);
+        assert_eq!(slot.put(&mut pages, 0, &[1]), None);
+        assert_eq!(slot.put(&mut pages, 1, &[]), None);
+        assert_eq!(slot.put(&mut pages, 0, &[]), Some(true));
+        slot.free(&mut pages);
+        // More pieces than can be noted are refused, not forgotten.
+        slot.receive(pages.reserve(MAX_PIECES + 2).unwrap(), 1);
+        let last = MAX_PIECES as u32;
+        assert_eq!(slot.put(&mut pages, last, &[1]), None);
+        assert_eq!(slot.put(&mut pages, last - 1, &[1]), Some(false));
+        slot.free(&mut pages);
+        assert_eq!(pages.used(), 0);
+    }
+
+    fn sending(pages: &mut Pages<'_>, first: u32) -> TransferSlot {
+        let mut chain = ChainWriter::default();
+        chain.put(pages, &unit()).unwrap();
+        let mut slot = TransferSlot::default();
+        slot.send(chain, first);
+        slot
+    }
+
+    #[test]
+    fn no_more_is_sent_than_was_granted_and_a_rewind_sends_the_same_bytes_again() {
+        let now = Instant::from_micros(5);
+        let mut memory = memory();
+        let mut pages = Pages::new(&mut memory);
+        let unit = unit();
+        let mut slot = sending(&mut pages, 100);
+        let mut out = [0; 100];
+        assert_eq!(slot.sendable(), 100);
+        assert!(slot.next_piece(&pages, &mut out));
+        assert_eq!(
+            (slot.sendable(), &out),
+            (0, &piece(&unit, 0, 100).try_into().unwrap())
+        );
+        slot.grant(now, &pages, 100, 250);
+        assert_eq!(slot.sendable(), 250);
+        assert!(slot.next_piece(&pages, &mut out) && slot.next_piece(&pages, &mut out));
+        assert_eq!(out, piece(&unit, 2, 100));
+        slot.grant(now, &pages, 100, 250);
+        slot.grant(now, &pages, 100, 250);
+        assert_eq!(slot.sendable(), 50, "two grants may be reordered");
+        slot.grant(now, &pages, 100, 250);
+        assert_eq!(slot.sendable(), 250, "three without progress: a loss");
+        assert!(slot.next_piece(&pages, &mut out));
+        assert_eq!(out, piece(&unit, 1, 100));
+        slot.grant(now, &pages, 200, u32::MAX);
+        assert_eq!(slot.sendable(), 500, "never behind the end");
+        slot.restart(100);
+        assert_eq!((slot.offset, slot.sendable()), (0, 100));
+        assert!(slot.next_piece(&pages, &mut out));
+        assert_eq!(out, piece(&unit, 0, 100));
+        slot.free(&mut pages);
+        assert_eq!((pages.used(), slot.sendable()), (0, 0));
+    }
+}

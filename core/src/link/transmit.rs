@@ -206,7 +206,6 @@ impl Node<'_> {
     }
 
     /// Copies a unit that is too large for a packet to pages of its own, to be sent in pieces.
-    /// Returns whether it is on its way.
     fn begin_transfer(
         &mut self,
         now: Instant,
@@ -214,7 +213,7 @@ impl Node<'_> {
         record: u32,
         extent: Extent,
         request: u32,
-    ) -> bool {
+    ) -> Begun {
         let same = |slot: &TransferSlot| {
             slot.direction == Direction::Outgoing
                 && slot.peer == peer
@@ -222,7 +221,7 @@ impl Node<'_> {
                 && slot.request == request
         };
         if self.transfers.iter().any(same) {
-            return true;
+            return Begun::Yes;
         }
         // The first slot is for receiving.
         let of = |direction: Direction| {
@@ -233,7 +232,7 @@ impl Node<'_> {
         };
         let place = of(Direction::Free).or_else(|| of(Direction::Complete));
         let Some(at) = place.map(|at| at.saturating_add(1)) else {
-            return false;
+            return Begun::NoSlot;
         };
         let mut chain = ChainWriter::default();
         let reader = (request != 0).then_some(peer);
@@ -242,7 +241,7 @@ impl Node<'_> {
             .is_err()
         {
             self.records.pages.free(chain.head);
-            return false;
+            return Begun::NoPages;
         }
         self.next_transfer = self.next_transfer.wrapping_add(1);
         let first = self.piece_len();
@@ -250,7 +249,7 @@ impl Node<'_> {
         let (generation, number) = (slot.generation, slot.changed);
         let id = self.next_transfer;
         let Some(transfer) = self.transfers.get_mut(at) else {
-            return false;
+            return Begun::NoSlot;
         };
         transfer.send(chain, first);
         transfer.peer = peer;
@@ -263,7 +262,7 @@ impl Node<'_> {
         transfer.sent = now;
         count(&mut self.stats.transfers);
         self.wake_at(now + self.members.get(peer).link.timeout());
-        true
+        Begun::Yes
     }
 
     pub(crate) fn piece_len(&self) -> u32 {
@@ -276,7 +275,6 @@ impl Node<'_> {
 
     /// Fills the packet with what the peer lacks, in the order of changes.
     fn write_updates(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
-        let mut just_written = NIL;
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
             if !link.behind || !link.has_window() || self.in_flight.is_full() {
@@ -288,27 +286,44 @@ impl Node<'_> {
                 return;
             }
             let bit = self.records.get(record).bit_of(peer);
-            if self.records.get(record).owed & bit != 0 {
-                let first = self.successor_first(record, peer, just_written);
-                let written = match first {
-                    Some(first) => self.write_owed(now, counter, body, peer, first),
-                    None => true,
-                };
-                if !written || !self.write_owed(now, counter, body, peer, record) {
-                    return;
-                }
-                just_written = record;
+            if self.records.get(record).owed & bit != 0
+                && !(self.write_successor(now, counter, body, peer, record)
+                    && self.write_owed(now, counter, body, peer, record))
+            {
+                return;
             }
             self.members.get_mut(peer).link.cursor = record;
         }
+        self.wake_at(now);
     }
 
-    /// Of a tombstone that a rename left: the record that must stand before it in the packet.
-    fn successor_first(&self, record: u32, peer: u16, just_written: u32) -> Option<u32> {
-        let successor = self.successor(record)?;
+    /// Before a tombstone that a rename left, the new record must have arrived, or stand in the
+    /// same packet. Returns whether that is so.
+    fn write_successor(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: u16,
+        record: u32,
+    ) -> bool {
+        let Some(successor) = self.successor(record) else {
+            return true;
+        };
         let slot = self.records.get(successor);
-        let lacks = slot.owed & slot.bit_of(peer) != 0;
-        (lacks && successor != just_written).then_some(successor)
+        if slot.owed & slot.bit_of(peer) == 0 || self.in_flight.carries(counter, successor) {
+            return true;
+        }
+        self.write_owed(now, counter, body, peer, successor)
+            && self.in_flight.carries(counter, successor)
+    }
+
+    fn is_sending(&self, peer: u16, record: u32) -> bool {
+        self.transfers.iter().any(|transfer| {
+            transfer.direction == Direction::Outgoing
+                && transfer.peer == peer
+                && transfer.record == record
+        })
     }
 
     /// Writes what the peer lacks of a record. Returns whether the list can go on behind it.
@@ -320,22 +335,22 @@ impl Node<'_> {
         peer: u16,
         record: u32,
     ) -> bool {
+        if self.in_flight.is_full() {
+            return false;
+        }
+        if self.is_sending(peer, record) {
+            return true; // what changed meanwhile follows when it has arrived
+        }
         let slot = self.records.get(record);
         let (number, generation) = (slot.changed, slot.generation);
         let extent = Extent::Owed(slot.bit_of(peer));
-        let sending = self.transfers.iter().any(|transfer| {
-            transfer.direction == Direction::Outgoing
-                && transfer.peer == peer
-                && transfer.record == record
-        });
-        if sending {
-            return true; // what changed meanwhile follows when it has arrived
-        }
         if self
             .write_update(now, body, peer, record, extent, 0)
             .is_err()
         {
-            return body.len() < CROWDED && self.begin_transfer(now, peer, record, extent, 0);
+            // Without pages for a copy the record stays owed, for the walk over all records.
+            return body.len() < CROWDED
+                && self.begin_transfer(now, peer, record, extent, 0) != Begun::NoSlot;
         }
         self.in_flight.push(InFlightSlot {
             counter,
@@ -414,6 +429,16 @@ impl Node<'_> {
             self.write_gossip(body, peer);
         }
     }
+}
+
+/// Whether a transfer is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    Yes,
+    /// All slots are in use; one will be free soon.
+    NoSlot,
+    /// There are no pages for the copy.
+    NoPages,
 }
 
 /// Number of `Message::Chunk` on the wire.

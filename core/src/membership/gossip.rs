@@ -104,7 +104,12 @@ impl Node<'_> {
 
     /// Somebody told what it believes of a member.
     pub(crate) fn told(&mut self, now: Instant, update: &MemberUpdate<'_>) {
-        match self.members.by_name(update.name) {
+        let known = self.members.by_name(update.name);
+        let incarnation = known.map_or(0, |member| self.members.get(member).incarnation);
+        if !is_plausible(update.incarnation, incarnation) {
+            return count(&mut self.stats.malformed);
+        }
+        match known {
             Some(SELF) => self.told_about_self(update),
             Some(member) => self.told_about(now, member, update),
             None => self.seek(update),
@@ -186,6 +191,12 @@ impl Node<'_> {
     }
 }
 
+/// Incarnations grow by one at a time: one far above what is known is nonsense, and near the end
+/// of the numbers nobody could refute it any more.
+pub(crate) const fn is_plausible(incarnation: u32, known: u32) -> bool {
+    incarnation <= known.saturating_add(1 << 20)
+}
+
 /// SWIM's order: a higher incarnation wins; of the same, the worse news.
 fn outranks(update: &MemberUpdate<'_>, incarnation: u32, state: MemberState) -> bool {
     const fn rank(state: MemberState) -> u8 {
@@ -197,4 +208,49 @@ fn outranks(update: &MemberUpdate<'_>, incarnation: u32, state: MemberState) -> 
         }
     }
     (update.incarnation, rank(update.state)) > (incarnation, rank(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Role;
+    use crate::wire::message::Address;
+
+    const STATES: [MemberState; 4] = [
+        MemberState::Alive,
+        MemberState::Suspect,
+        MemberState::Dead,
+        MemberState::Left,
+    ];
+
+    fn update(incarnation: u32, state: MemberState) -> MemberUpdate<'static> {
+        MemberUpdate {
+            name: "t1",
+            address: Address::V4([127, 0, 0, 1], 4_000),
+            boot: 1,
+            incarnation,
+            state,
+            role: Role::Application,
+            capacity: 16,
+        }
+    }
+
+    #[test]
+    fn a_higher_incarnation_wins_whatever_it_says() {
+        for old in STATES {
+            for new in STATES {
+                assert!(outranks(&update(8, new), 7, old), "{new:?} after {old:?}");
+                assert!(!outranks(&update(6, new), 7, old), "{new:?} after {old:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_one_incarnation_the_worse_news_wins_and_the_same_is_no_news() {
+        for (rank, old) in STATES.into_iter().enumerate() {
+            for (other, new) in STATES.into_iter().enumerate() {
+                assert_eq!(outranks(&update(7, new), 7, old), other > rank);
+            }
+        }
+    }
 }

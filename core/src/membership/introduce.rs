@@ -14,6 +14,7 @@ use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
 use crate::link::peer::PeerLink;
+use crate::membership::gossip::is_plausible;
 use crate::membership::member::{MemberState, SELF, Session};
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
@@ -114,11 +115,12 @@ impl Node<'_> {
         introduction: &Introduction<'_>,
     ) {
         let least = self.least_incarnation(introduction.member.name, boot);
+        let stranger = self.stranger(from, boot, introduction.member.name);
         let echoed = introduction
             .echo
-            .is_some_and(|echo| self.is_own_challenge(now, from, boot, echo));
-        if introduction.name_taken || self.is_former(introduction.member.name, boot) {
-            if echoed && introduction.name_taken {
+            .is_some_and(|echo| self.is_own_challenge(now, &stranger, echo));
+        if introduction.name_taken {
+            if echoed {
                 self.events.push(Pending::NameTaken);
             }
             return;
@@ -136,7 +138,8 @@ impl Node<'_> {
             self.install(now, from, boot, introduction);
         }
         let asks = introduction.asks || !self.knows(boot);
-        let challenge = asks.then(|| self.challenge(now, from, boot));
+        let stranger = self.stranger(from, boot, introduction.member.name);
+        let challenge = asks.then(|| self.challenge(now, &stranger));
         if introduction.challenge.is_some() || challenge.is_some() {
             self.answer(PendingIntroduction {
                 challenge,
@@ -168,17 +171,10 @@ impl Node<'_> {
     /// A former boot of this node is still known: go on above its incarnation.
     fn supersede_former(&mut self, least: u32) {
         let me = self.members.get_mut(SELF);
-        if least > me.incarnation {
+        if least > me.incarnation && is_plausible(least, me.incarnation) {
             me.incarnation = least;
             self.tell_all_about(SELF);
         }
-    }
-
-    /// Whether the boot was superseded by a later one of its name: a recording of it may echo a
-    /// challenge that is still fresh.
-    fn is_former(&self, name: &str, boot: BootId) -> bool {
-        let member = self.members.by_name(name);
-        member.is_some_and(|member| self.members.get(member).former_boot == Some(boot))
     }
 
     fn knows(&self, boot: BootId) -> bool {
@@ -208,24 +204,36 @@ impl Node<'_> {
         })
     }
 
-    fn challenge(&self, now: Instant, from: SocketAddr, boot: BootId) -> [u8; 8] {
-        self.identity
-            .secret
-            .make(&boot, &address_bytes(from), bucket(now))
+    /// What a challenge is bound to: the boot, its address, and the boot that is installed under
+    /// its name now. So each installation voids all earlier challenges of the name, and no
+    /// recorded echo brings a former boot back.
+    fn stranger(&self, from: SocketAddr, boot: BootId, name: &str) -> Stranger {
+        let member = self.members.by_name(name);
+        let installed = member.map_or(0, |member| self.members.get(member).boot.tag());
+        let mut address = [0; 24];
+        // The kind, 16 bytes, and a port of at most 3, then the tag; the rest stays zero.
+        let _ = postcard::to_slice(
+            &(Address::from(from), installed.to_le_bytes()),
+            &mut address,
+        );
+        Stranger { boot, address }
+    }
+
+    fn challenge(&self, now: Instant, stranger: &Stranger) -> [u8; 8] {
+        let secret = &self.identity.secret;
+        secret
+            .make(&stranger.boot, &stranger.address, bucket(now))
             .0
     }
 
-    fn is_own_challenge(
-        &self,
-        now: Instant,
-        from: SocketAddr,
-        boot: BootId,
-        echo: [u8; 8],
-    ) -> bool {
-        let address = address_bytes(from);
-        self.identity
-            .secret
-            .verify(&Cookie(echo), &boot, &address, bucket(now))
+    fn is_own_challenge(&self, now: Instant, stranger: &Stranger, echo: [u8; 8]) -> bool {
+        let secret = &self.identity.secret;
+        secret.verify(
+            &Cookie(echo),
+            &stranger.boot,
+            &stranger.address,
+            bucket(now),
+        )
     }
 
     /// Makes the boot a member: it is live and holds the key.
@@ -248,7 +256,6 @@ impl Node<'_> {
         let least = self.least_incarnation(update.name, boot);
         let slot = self.members.get_mut(member);
         slot.address = from;
-        slot.former_boot = slot.session.is_some().then_some(slot.boot);
         slot.boot = boot;
         slot.incarnation = update.incarnation.max(least);
         slot.state = MemberState::Alive;
@@ -269,12 +276,10 @@ impl Node<'_> {
     }
 }
 
-/// An address as the bytes that a challenge is bound to.
-fn address_bytes(address: SocketAddr) -> [u8; 20] {
-    let mut bytes = [0; 20];
-    // The kind, 16 bytes, and a port of at most 3 fit; what is left over stays zero.
-    let _ = postcard::to_slice(&Address::from(address), &mut bytes);
-    bytes
+/// Whom a challenge is for.
+struct Stranger {
+    boot: BootId,
+    address: [u8; 24],
 }
 
 const fn bucket(now: Instant) -> u64 {

@@ -57,8 +57,6 @@ pub struct MemberSlot {
     /// The boot that introduced itself, with what is needed to open its packets.
     pub(crate) boot: BootId,
     pub(crate) session: Option<Session>,
-    /// The boot that this one superseded.
-    pub(crate) former_boot: Option<BootId>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
     /// When the member was last told that it is thought suspect or gone.
@@ -105,7 +103,6 @@ impl Default for MemberSlot {
             gossip: 0,
             boot: BootId::new([0; 16]),
             session: None,
-            former_boot: None,
             outbox: Outbox::default(),
             link: PeerLink::new(),
             accused: Instant::default(),

@@ -35,6 +35,8 @@ pub(crate) struct Prober {
     next_beacon: Instant,
     /// When news is to be told again.
     pub(crate) gossip_at: Option<Instant>,
+    /// Until then packets of unknown boots are not answered.
+    pub(crate) stray_at: Instant,
     sequence: u32,
     periods: u32,
 }
@@ -47,6 +49,7 @@ impl Prober {
             check: None,
             next_beacon: now,
             gossip_at: None,
+            stray_at: now,
             sequence: 0,
             periods: 0,
         }

@@ -161,7 +161,25 @@ impl Node<'_> {
         } else if self.home_is_lost(record) {
             self.guard(now, record);
         }
+        self.send_forgotten(record);
         self.expire(now, record);
+    }
+
+    /// What is owed although its holder's place in the list of changes is behind it: there were no
+    /// pages to send it from when its turn came.
+    fn send_forgotten(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let bits = slot.owed;
+        let waits = |holder: &u16| slot.bit_of(*holder) & bits != 0 && self.is_idle(*holder);
+        if slot.holders().iter().any(waits) {
+            self.changed(record, bits);
+        }
+    }
+
+    /// Whether nothing is on its way to the member, nor waits for its turn.
+    fn is_idle(&self, member: u16) -> bool {
+        let slot = self.members.get(member);
+        slot.is_reachable() && !slot.link.behind && slot.link.in_flight == 0
     }
 
     /// The home replaces backups that are gone, and adds missing ones.
@@ -187,6 +205,27 @@ impl Node<'_> {
             self.owe_missing(record);
             self.write_header(record);
         }
+    }
+
+    /// A holder has no room: it holds nothing of the record, and another one is chosen.
+    pub(crate) fn replace_holder(&mut self, now: Instant, member: u16, record: u32) {
+        self.members.get_mut(member).avoid_until = now + FULL_FOR;
+        let slot = self.records.get(record);
+        if !slot.is_live() || slot.home() != Some(SELF) || slot.bit_of(member) == 0 {
+            return;
+        }
+        let rest = slot
+            .holders()
+            .iter()
+            .copied()
+            .filter(|holder| *holder != member);
+        let rest: Vec<u16, MAX_HOLDERS> = rest.collect();
+        let wanted = slot.wanted.saturating_sub(1);
+        self.set_holders(record, &rest, wanted.max(1));
+        self.choose_holders(now, record);
+        self.records.get_mut(record).set(SETTLED, false);
+        self.owe_missing(record);
+        self.write_header(record);
     }
 
     /// What new holders lack is owed to them, whole.

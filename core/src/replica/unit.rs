@@ -242,8 +242,7 @@ impl Node<'_> {
             return Ok(summary);
         }
         let (record, is_new) = self.record_to_apply(now, origin, &head)?;
-        let applied = self.stage_unit(record, &head, unit);
-        let staged = match applied {
+        let (staged, outdated) = match self.stage_and_apply_header(record, peer, &head, unit) {
             Ok(staged) => staged,
             Err(cause) => {
                 if is_new {
@@ -252,7 +251,6 @@ impl Node<'_> {
                 return Err(cause);
             }
         };
-        let outdated = self.apply_header(now, record, peer, &head);
         self.merge_staged(record, staged);
         self.merge_idle(now, record, &head);
         count(&mut self.stats.applied);
@@ -264,6 +262,25 @@ impl Node<'_> {
             return Err(Cause::NotHome);
         }
         Ok(summary)
+    }
+
+    /// Stores the unit's attributes beside the record, then takes its header. Returns the list of
+    /// staged attributes, and whether the sender's header is out of date.
+    fn stage_and_apply_header(
+        &mut self,
+        record: u32,
+        peer: u16,
+        head: &UnitHead<'_>,
+        unit: Input<'_>,
+    ) -> Result<(u32, bool), Cause> {
+        let staged = self.stage_unit(record, head, unit)?;
+        match self.apply_header(record, peer, head) {
+            Ok(outdated) => Ok((staged, outdated)),
+            Err(cause) => {
+                self.unstage(staged);
+                Err(cause)
+            }
+        }
     }
 
     /// The record that the unit is about; a new one if it wasn't known.
@@ -416,33 +433,21 @@ impl Node<'_> {
     }
 
     /// Takes the unit's header if it is newer. Returns whether the sender's is out of date.
-    fn apply_header(&mut self, _now: Instant, record: u32, peer: u16, head: &UnitHead<'_>) -> bool {
+    fn apply_header(&mut self, record: u32, peer: u16, head: &UnitHead<'_>) -> Result<bool, Cause> {
         let here = self.writers.wire(self.records.get(record).stamp);
         // A sender that thinks it is the home, and isn't by a newer header here, must be told.
         let claims = head.is(HOME);
         let Some(header) = &head.header else {
-            return claims && self.records.get(record).home() != Some(peer);
+            return Ok(claims && self.records.get(record).home() != Some(peer));
         };
         match here {
-            Some(here) if here == header.stamp => return false,
-            Some(here) if here > header.stamp => return claims,
+            Some(here) if here == header.stamp => return Ok(false),
+            Some(here) if here > header.stamp => return Ok(claims),
             _ => {}
         }
-        let Some(stamp) = self.store_stamp(header.stamp) else {
-            return false;
-        };
+        let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
-        let mut holders = heapless::Vec::<u16, MAX_HOLDERS>::new();
-        let mut wanted = 0_u8;
-        for (position, hash) in header.holders.iter().enumerate() {
-            if let Some(member) = self.members.by_hash(*hash) {
-                // As many holders as the header can name always fit.
-                let _ = holders.push(member);
-                if position < usize::from(header.wanted) {
-                    wanted = wanted.saturating_add(1);
-                }
-            }
-        }
+        let (holders, wanted) = self.holders_of(header);
         let pending = self.has_unconfirmed(record);
         self.set_holders(record, &holders, wanted);
         self.set_header_stamp(record, stamp);
@@ -459,7 +464,25 @@ impl Node<'_> {
         if pending {
             self.push_to_home(record);
         }
-        false
+        Ok(false)
+    }
+
+    /// The members that a header names, and how many of them are to keep their copy. A home that
+    /// isn't known here keeps its place, as a member that is not live.
+    fn holders_of(&self, header: &WireHeader) -> (heapless::Vec<u16, MAX_HOLDERS>, u8) {
+        let mut holders = heapless::Vec::new();
+        let mut wanted = 0_u8;
+        for (position, hash) in header.holders.iter().enumerate() {
+            let unknown_home = (position == 0).then_some(u16::MAX);
+            if let Some(member) = self.members.by_hash(*hash).or(unknown_home) {
+                // As many holders as the header can name always fit.
+                let _ = holders.push(member);
+                if position < usize::from(header.wanted) {
+                    wanted = wanted.saturating_add(1);
+                }
+            }
+        }
+        (holders, wanted)
     }
 
     /// Whether this node wrote something of the record that some holder hasn't confirmed.
@@ -552,9 +575,10 @@ impl Node<'_> {
         self.writers.unmark_all();
         for record in 0..self.records.used_range() {
             self.writers.mark(self.records.get(record).stamp);
-            for attribute in self.records.attributes_of(record) {
-                self.writers.mark(attribute.stamp);
-            }
+        }
+        // Those staged for a record are in none yet.
+        for attribute in self.records.used_attributes() {
+            self.writers.mark(attribute.stamp);
         }
         self.writers.sweep();
         self.writers.store(stamp).ok()

@@ -181,3 +181,165 @@ impl Sink for Summed<'_, '_> {
         self.chain.put(bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::pages::Page;
+
+    const LEN: usize = 1_000;
+    const NAME: &[u8] = b"cart";
+
+    fn memory<const N: usize>() -> [Page; N] {
+        core::array::from_fn(|_| Page::default())
+    }
+
+    fn stored(pages: &mut Pages<'_>, value: &[u8]) -> AttributeSlot {
+        AttributeSlot {
+            head: pages.store(&[NAME, value]).unwrap(),
+            len: value.len() as u32,
+            name_len: NAME.len() as u8,
+            ..AttributeSlot::default()
+        }
+    }
+
+    fn old_value() -> [u8; LEN] {
+        core::array::from_fn(|place| (place * 7 % 251) as u8)
+    }
+
+    fn new_value() -> [u8; LEN] {
+        let mut value = old_value();
+        value[400..420].fill(1);
+        value
+    }
+
+    /// The stored delta from the old to the new value.
+    fn delta(pages: &mut Pages<'_>, old: &AttributeSlot) -> u32 {
+        let mut scratch = [0; 2 * LEN];
+        let mut table = [0; 128];
+        store_delta(pages, old, 77, &new_value(), &mut scratch, &mut table)
+    }
+
+    #[test]
+    fn a_value_equals_itself_and_nothing_else() {
+        let mut memory = memory::<20>();
+        let mut pages = Pages::new(&mut memory);
+        let mut slot = stored(&mut pages, &old_value());
+        assert!(equals(&pages, &slot, Some(&old_value())));
+        assert!(!equals(&pages, &slot, Some(&new_value())));
+        assert!(!equals(&pages, &slot, Some(&old_value()[..LEN - 1])));
+        assert!(!equals(&pages, &slot, None));
+        slot.removed = true;
+        assert!(equals(&pages, &slot, None) && !equals(&pages, &slot, Some(&old_value())));
+        let empty = stored(&mut pages, &[]);
+        assert!(equals(&pages, &empty, Some(&[])) && !equals(&pages, &empty, None));
+    }
+
+    #[test]
+    fn a_stored_delta_rebuilds_the_value_from_one_piece_and_from_pages() {
+        let mut memory = memory::<40>();
+        let mut pages = Pages::new(&mut memory);
+        let old = stored(&mut pages, &old_value());
+        let before = pages.used();
+        let chain = delta(&mut pages, &old);
+        assert_ne!(chain, NIL);
+        let mut cursor = Cursor::start(chain);
+        let head = DeltaHead::read(&pages, &mut cursor).unwrap();
+        assert_eq!(head.base, 77);
+        assert!(head.len < 60, "{head:?}");
+        let mut ops = [0; 60];
+        let ops = &mut ops[..head.len as usize];
+        pages.read(&mut cursor.clone(), ops).unwrap();
+        let in_pages = Input::Chain {
+            cursor,
+            left: head.len,
+        };
+        let patch = Patch {
+            base: &old,
+            name: NAME,
+            checksum: head.checksum,
+        };
+        for input in [Input::Slice(ops), in_pages] {
+            let mut scratch = [0; 2 * LEN];
+            let (chain, len) = apply_delta(&mut pages, &patch, input, &mut scratch).unwrap();
+            assert_eq!(len as usize, LEN);
+            let mut cursor = Cursor::start(chain);
+            assert!(pages.starts_with(&mut cursor, NAME));
+            assert!(pages.starts_with(&mut cursor, &new_value()));
+            pages.free(chain);
+        }
+        pages.free(chain);
+        assert_eq!(pages.used(), before);
+    }
+
+    #[test]
+    fn a_delta_that_gives_something_else_is_refused_and_keeps_no_page() {
+        let mut memory = memory::<40>();
+        let mut pages = Pages::new(&mut memory);
+        let old = stored(&mut pages, &old_value());
+        let chain = delta(&mut pages, &old);
+        let mut cursor = Cursor::start(chain);
+        let head = DeltaHead::read(&pages, &mut cursor).unwrap();
+        let mut ops = [0; 60];
+        let ops = &mut ops[..head.len as usize];
+        pages.read(&mut cursor, ops).unwrap();
+        pages.free(chain);
+        let other_base = stored(&mut pages, &[9; LEN]);
+        let before = pages.used();
+        let mut scratch = [0; 2 * LEN];
+        let mut refused = |pages: &mut Pages<'_>, patch: &Patch<'_>, ops: &[u8]| {
+            let result = apply_delta(pages, patch, Input::Slice(ops), &mut scratch);
+            assert_eq!(pages.used(), before);
+            result.unwrap_err()
+        };
+        let right = Patch {
+            base: &old,
+            name: NAME,
+            checksum: head.checksum,
+        };
+        let wrong_sum = Patch {
+            checksum: head.checksum ^ 1,
+            ..right
+        };
+        let wrong_base = Patch {
+            base: &other_base,
+            ..right
+        };
+        assert_eq!(refused(&mut pages, &wrong_sum, ops), Cause::Base);
+        assert_eq!(refused(&mut pages, &wrong_base, ops), Cause::Base);
+        for bit in 0..ops.len() * 8 {
+            ops[bit / 8] ^= 1 << (bit % 8);
+            refused(&mut pages, &right, ops);
+            ops[bit / 8] ^= 1 << (bit % 8);
+        }
+        for len in 0..ops.len() {
+            refused(&mut pages, &right, &ops[..len]);
+        }
+    }
+
+    #[test]
+    fn without_pages_there_is_no_delta_and_nothing_is_kept() {
+        let mut memory = memory::<9>();
+        let mut pages = Pages::new(&mut memory);
+        let old = stored(&mut pages, &old_value());
+        assert_eq!(pages.used(), 9);
+        assert_eq!(delta(&mut pages, &old), NIL);
+        assert_eq!(pages.used(), 9);
+    }
+
+    #[test]
+    fn a_removed_or_an_oversized_value_is_no_base() {
+        let mut memory = memory::<40>();
+        let mut pages = Pages::new(&mut memory);
+        let mut old = stored(&mut pages, &old_value());
+        let before = pages.used();
+        let mut table = [0; 128];
+        let mut small = [0; 2 * LEN - 1];
+        let small = &mut small[..LEN - 1];
+        let chain = store_delta(&mut pages, &old, 1, &new_value(), small, &mut table);
+        assert_eq!(chain, NIL);
+        old.removed = true;
+        assert_eq!(delta(&mut pages, &old), NIL);
+        assert_eq!(pages.used(), before);
+    }
+}

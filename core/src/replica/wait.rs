@@ -238,3 +238,127 @@ impl<'m> Waits<'m> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OUTCOME: Outcome = Outcome {
+        copies: 3,
+        met: true,
+        found: false,
+        maybe_stale: false,
+    };
+
+    fn fetch(byte: u8) -> WaitSlot {
+        WaitSlot {
+            goal: Goal::Fetch,
+            hash: [byte; 16],
+            ..WaitSlot::default()
+        }
+    }
+
+    fn slots<const N: usize>() -> [WaitSlot; N] {
+        core::array::from_fn(|_| WaitSlot::default())
+    }
+
+    #[test]
+    fn a_finished_ticket_never_sees_the_next_use_of_its_slot() {
+        let mut slots = slots::<1>();
+        let mut waits = Waits::new(&mut slots);
+        let mut former = waits.open(fetch(0)).unwrap();
+        for byte in 1..100 {
+            waits.finish(former);
+            assert_eq!(waits.progress(former), Progress::Done(Outcome::default()));
+            let ticket = waits.open(fetch(byte)).unwrap();
+            assert_ne!(ticket, former);
+            assert_eq!(waits.progress(former), Progress::Done(Outcome::default()));
+            waits.finish(former);
+            assert_eq!(
+                waits.progress(ticket),
+                Progress::Waiting,
+                "only its own ticket ends it"
+            );
+            waits.get_mut(Waits::number_of(ticket)).goal = Goal::Done(OUTCOME);
+            assert_eq!(waits.progress(former), Progress::Done(Outcome::default()));
+            assert_eq!(waits.progress(ticket), Progress::Done(OUTCOME));
+            former = ticket;
+        }
+    }
+
+    #[test]
+    fn all_slots_are_used_and_no_ticket_shares_one() {
+        let mut slots = slots::<4>();
+        let mut waits = Waits::new(&mut slots);
+        let mut open: [Option<Ticket>; 4] = [None; 4];
+        let mut random = 3_u64;
+        for _ in 0..5_000 {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let place = (random >> 40) as usize % 4;
+            match open[place].take() {
+                Some(ticket) => waits.finish(ticket),
+                None => {
+                    open[place] = waits.open(fetch(place as u8));
+                    assert!(open[place].is_some(), "a slot was free");
+                }
+            }
+            for (place, ticket) in open.iter().enumerate() {
+                let Some(ticket) = ticket else { continue };
+                assert_eq!(waits.progress(*ticket), Progress::Waiting);
+                let slot = waits.get(Waits::number_of(*ticket));
+                assert_eq!(slot.hash, [place as u8; 16]);
+                assert!(waits.fetches(&[place as u8; 16]));
+                assert_eq!(
+                    waits.by_request(slot.request),
+                    Some(Waits::number_of(*ticket))
+                );
+            }
+            if open.iter().all(Option::is_some) {
+                assert!(waits.open(fetch(9)).is_none(), "too many are open");
+            }
+        }
+    }
+
+    #[test]
+    fn tickets_without_a_slot_are_decided_at_once_and_never_free_one() {
+        let mut slots = slots::<1>();
+        let mut waits = Waits::new(&mut slots);
+        let ticket = waits.open(fetch(1)).unwrap();
+        for other in [Ticket::IMMEDIATE, Ticket::TOO_MANY] {
+            waits.finish(other);
+            let decided = waits.progress(other);
+            let met = other == Ticket::IMMEDIATE;
+            assert!(matches!(decided, Progress::Done(outcome) if outcome.met == met));
+        }
+        assert_eq!(waits.progress(ticket), Progress::Waiting);
+        assert!(waits.open(fetch(2)).is_none());
+    }
+
+    #[test]
+    fn a_request_that_was_answered_is_not_found_again() {
+        let mut slots = slots::<2>();
+        let mut waits = Waits::new(&mut slots);
+        let ticket = waits.open(fetch(1)).unwrap();
+        let number = Waits::number_of(ticket);
+        let request = waits.get(number).request;
+        assert_ne!(request, 0, "0 says that nobody asked");
+        waits.get_mut(number).goal = Goal::Done(OUTCOME);
+        assert_eq!(waits.by_request(request), None);
+        assert!(!waits.fetches(&[1; 16]));
+        waits.finish(ticket);
+        let next = waits.open(fetch(1)).unwrap();
+        assert_ne!(waits.get(Waits::number_of(next)).request, request);
+    }
+
+    #[test]
+    fn the_silent_are_those_asked_that_have_not_answered() {
+        let wait = WaitSlot {
+            asked: Vec::from_slice(&[4, 2, 9]).unwrap(),
+            answered: Vec::from_slice(&[2, 7]).unwrap(),
+            ..fetch(0)
+        };
+        assert!(wait.silent().eq([4, 9]));
+    }
+}

@@ -591,6 +591,11 @@ impl<'m> Records<'m> {
         })
     }
 
+    /// All attributes that were ever used; one that is free has no stamp.
+    pub(crate) fn used_attributes(&self) -> impl Iterator<Item = &AttributeSlot> {
+        self.attributes.iter().take(self.fresh_attribute as usize)
+    }
+
     /// Changes each of the record's attributes.
     pub(crate) fn update_attributes(
         &mut self,
@@ -681,4 +686,256 @@ const _: () = assert!(
 /// A moment in whole seconds of the host's clock.
 pub(crate) const fn seconds(now: Instant) -> u32 {
     (now.as_micros() / 1_000_000) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::pages::Page;
+    use super::*;
+
+    const SLOTS: usize = 24;
+    const NOW: Instant = Instant::from_micros(5_000_000);
+
+    struct Memory {
+        slots: [RecordSlot; SLOTS],
+        attributes: [AttributeSlot; 8],
+        pages: [Page; 40],
+        index: [u32; SLOTS + 1],
+    }
+
+    impl Memory {
+        fn new() -> Self {
+            Self {
+                slots: core::array::from_fn(|_| RecordSlot::default()),
+                attributes: core::array::from_fn(|_| AttributeSlot::default()),
+                pages: core::array::from_fn(|_| Page::default()),
+                index: [0; SLOTS + 1],
+            }
+        }
+
+        fn records(&mut self) -> Records<'_> {
+            let pages = Pages::new(&mut self.pages);
+            Records::new(
+                &mut self.slots,
+                &mut self.attributes,
+                pages,
+                &mut self.index,
+            )
+        }
+    }
+
+    fn next(random: &mut u64) -> usize {
+        *random ^= *random << 13;
+        *random ^= *random >> 7;
+        *random ^= *random << 17;
+        (*random >> 33) as usize
+    }
+
+    /// Few different beginnings, so that many hashes want the same place in the index.
+    fn hash(key: usize) -> [u8; 16] {
+        let mut hash = [0xFF; 16];
+        let crowd = [0, 0x2000_0000, 0x2800_0000, 0xFFFF_FFFF_u32][key % 4];
+        hash[..4].copy_from_slice(&crowd.to_le_bytes());
+        hash[4..12].copy_from_slice(&key.to_le_bytes());
+        hash
+    }
+
+    fn id(key: usize) -> [u8; 128] {
+        core::array::from_fn(|place| (key * 7 + place) as u8)
+    }
+
+    /// The list of changes, first to last, and back again.
+    fn list(records: &Records<'_>) -> heapless::Vec<u32, SLOTS> {
+        let mut list = heapless::Vec::new();
+        let mut record = records.after(NIL);
+        let mut before = NIL;
+        while record != NIL {
+            assert_eq!(records.before(record), before);
+            list.push(record).unwrap();
+            before = record;
+            record = records.after(record);
+        }
+        list
+    }
+
+    #[test]
+    fn ids_of_all_lengths_are_kept_whole_and_given_back() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        for len in 1..=128 {
+            let id = id(len);
+            let record = records.insert(hash(len), 3, &id[..len], NOW).unwrap();
+            let mut buffer = [0; 128];
+            assert_eq!(records.id(record, &mut buffer), &id[..len]);
+            assert!(records.has_id(record, 3, &id[..len]));
+            assert!(!records.has_id(record, 2, &id[..len]));
+            assert!(!records.has_id(record, 3, &id[..len - 1]));
+            let mut other = id;
+            other[len - 1] ^= 1;
+            assert!(!records.has_id(record, 3, &other[..len]));
+            records.bury(record, NOW);
+            assert!(records.has_id(record, 3, &id[..len]), "a tombstone answers");
+            records.remove(record);
+            assert_eq!(records.pages.used(), 0, "{len}");
+            assert!(!records.has_id(record, 3, &id[..len]));
+        }
+    }
+
+    #[test]
+    fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        let mut random = 0x9E37_79B9_7F4A_7C15;
+        // Of each key: its record, and whether it is buried.
+        let mut model = [None::<(u32, bool)>; 40];
+        let mut order = heapless::Vec::<u32, SLOTS>::new();
+        for round in 0..30_000 {
+            let key = next(&mut random) % model.len();
+            let len = key * 3 % 128 + 1;
+            match (next(&mut random) % 8, model[key]) {
+                (0..4, None) => {
+                    let full = model.iter().flatten().count() == SLOTS;
+                    let inserted = records.insert(hash(key), key as u8, &id(key)[..len], NOW);
+                    assert_eq!(inserted.is_err(), full, "round {round}");
+                    model[key] = inserted.ok().map(|record| (record, false));
+                }
+                (0..2, Some((record, _))) => {
+                    records.remove(record);
+                    order.retain(|other| *other != record);
+                    model[key] = None;
+                }
+                (2, Some((record, _))) => {
+                    records.bury(record, NOW);
+                    model[key] = Some((record, true));
+                }
+                (3..6, Some((record, _))) => {
+                    records.move_to_tail(record);
+                    order.retain(|other| *other != record);
+                    order.push(record).unwrap();
+                }
+                _ => {}
+            }
+            for (key, held) in model.iter().enumerate() {
+                let record = held.map(|(record, _)| record);
+                assert_eq!(records.find(&hash(key)), record, "round {round}");
+            }
+            let live = model.iter().flatten();
+            assert_eq!(records.count() as usize, live.clone().count());
+            let buried = live.filter(|(_, buried)| *buried).count();
+            assert_eq!(records.tombstones() as usize, buried);
+            assert_eq!(list(&records), order, "round {round}");
+            let long = |(key, held): (usize, &Option<_>)| held.is_some() && key * 3 % 128 >= 32;
+            let long = model.iter().enumerate().filter(|entry| long(*entry));
+            assert_eq!(records.pages.used() as usize, long.count());
+        }
+        for (record, _) in model.into_iter().flatten() {
+            records.remove(record);
+            records.remove(record);
+        }
+        assert_eq!((records.count(), records.tombstones()), (0, 0));
+        assert_eq!(records.pages.used(), 0);
+        assert!(list(&records).is_empty());
+    }
+
+    #[test]
+    fn a_slot_that_is_used_again_has_another_generation() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        let first = records.insert(hash(1), 0, b"a", NOW).unwrap();
+        let generation = records.get(first).generation;
+        records.remove(first);
+        let second = records.insert(hash(2), 0, b"b", NOW).unwrap();
+        assert_eq!(first, second);
+        assert_ne!(records.get(second).generation, generation);
+    }
+
+    #[test]
+    fn a_record_without_room_for_its_long_id_takes_nothing() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        let all = records.pages.reserve(40 * 124).unwrap();
+        assert!(records.insert(hash(1), 0, &[1; 33], NOW).is_err());
+        assert_eq!(records.find(&hash(1)), None);
+        assert!(records.insert(hash(1), 0, &[1; 32], NOW).is_ok());
+        records.pages.free(all.head);
+        for key in 2..=SLOTS {
+            records.insert(hash(key), 0, b"x", NOW).unwrap();
+        }
+        assert!(records.insert(hash(99), 0, &[1; 128], NOW).is_err());
+        assert_eq!(records.pages.used(), 0, "the id's page was given back");
+    }
+
+    fn attribute(records: &mut Records<'_>, name: &[u8], value: &[u8]) -> Result<u32, Full> {
+        let head = records.pages.store(&[name, value])?;
+        let delta = records.pages.store(&[&[0; 20]])?;
+        let slot = AttributeSlot {
+            head,
+            delta,
+            len: value.len() as u32,
+            name_len: name.len() as u8,
+            ..AttributeSlot::default()
+        };
+        records.stage(slot)
+    }
+
+    fn value<'b>(records: &Records<'_>, attribute: u32, buffer: &'b mut [u8]) -> &'b [u8] {
+        let slot = records.attribute(attribute);
+        let mut cursor = Cursor::start(slot.head);
+        cursor.skip(&records.pages, usize::from(slot.name_len));
+        let out = &mut buffer[..slot.len as usize];
+        records.pages.read(&mut cursor, out).unwrap();
+        out
+    }
+
+    #[test]
+    fn an_installed_attribute_replaces_the_old_one_and_frees_what_it_had() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        let record = records.insert(hash(1), 0, b"a", NOW).unwrap();
+        for name in [b"x".as_slice(), b"y", b"z"] {
+            let staged = attribute(&mut records, name, b"old").unwrap();
+            assert_eq!(records.find_attribute(record, name), None);
+            records.install(record, staged, None);
+        }
+        let used = records.pages.used();
+        for round in 0..50_u8 {
+            for name in [b"y".as_slice(), b"x", b"z"] {
+                let staged = attribute(&mut records, name, &[round; 5]).unwrap();
+                let old = records.find_attribute(record, name);
+                assert!(old.is_some());
+                records.install(record, staged, old);
+                let now = records.find_attribute(record, name).unwrap();
+                assert_eq!(value(&records, now, &mut [0; 9]), [round; 5]);
+            }
+            assert_eq!(records.pages.used(), used);
+        }
+        assert_eq!(records.find_attribute(record, b"w"), None);
+        assert_eq!(records.find_attribute(record, b""), None);
+        records.bury(record, NOW);
+        assert_eq!(records.pages.used(), 0);
+        assert_eq!(records.get(record).attributes, NIL);
+    }
+
+    #[test]
+    fn attributes_are_given_back_one_by_one_and_with_their_record() {
+        let mut memory = Memory::new();
+        let mut records = memory.records();
+        for _ in 0..20 {
+            let record = records.insert(hash(1), 0, b"a", NOW).unwrap();
+            for number in 0..8 {
+                let staged = attribute(&mut records, &[number], b"value").unwrap();
+                if number % 2 == 0 {
+                    records.install(record, staged, None);
+                } else {
+                    records.free_attribute(staged);
+                    let staged = attribute(&mut records, &[number], b"again").unwrap();
+                    records.install(record, staged, None);
+                }
+            }
+            let full = records.stage(AttributeSlot::default());
+            assert_eq!(full, Err(Full), "all eight are in use");
+            records.remove(record);
+            assert_eq!(records.pages.used(), 0);
+        }
+    }
 }

@@ -64,6 +64,8 @@ pub struct Cluster {
     pub bytes: usize,
     pub key: Option<[u8; 32]>,
     pub backups: u8,
+    /// Pages of nodes that have other than the usual 8,192.
+    pub pages: BTreeMap<&'static str, usize>,
     boots: u8,
     random: u64,
 }
@@ -87,6 +89,7 @@ impl Cluster {
             bytes: 0,
             key: Some([7; 32]),
             backups,
+            pages: BTreeMap::new(),
             boots: 0,
             random: 1,
         };
@@ -109,7 +112,8 @@ impl Cluster {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
-        let storage = storage(256, 8_192, MAX_VALUE);
+        let pages = self.pages.get(name).copied().unwrap_or(8_192);
+        let storage = storage(256, pages, MAX_VALUE);
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
         let mut host = Host {
             node,

@@ -1,0 +1,237 @@
+//! Prints how many bytes a configuration needs, part by part.
+//!
+//! ```text
+//! cargo run -p relevo-core --example sizing -- board
+//! cargo run -p relevo-core --example sizing -- linux --sessions 10000 --bytes 8192
+//! ```
+//!
+//! The sizes are those of the target it is built for: with 64-bit words `Node` and the slots that
+//! hold lists are larger than on a board.
+
+use std::process::ExitCode;
+
+use relevo_core::Node;
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, PAGE_BYTES, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
+};
+
+const HELP: &str = "\
+sizing [board | linux] [--OPTION NUMBER]…    bytes that a node of this configuration needs
+
+  --members      nodes that can be known, former ones too; twice as many writers
+  --namespaces   applications
+  --sessions     sessions, ended ones that are remembered included
+  --attributes   attributes of a session
+  --bytes        bytes of a session: names and values
+  --deltas       attributes of a session whose newest delta is kept: at its home, not in copies
+  --pages        pages in all, instead of as many as --bytes asks for
+  --max-value    bytes of the largest value
+  --in-flight    records in packets that are not yet acknowledged
+  --waits        calls that wait at the same time
+  --transfers    updates larger than a datagram at the same time, in both directions
+  --events       events that are not yet taken
+  --table        entries of the delta encoder's hash table
+";
+
+/// What a host may choose.
+#[derive(Clone, Copy)]
+struct Choice {
+    members: usize,
+    namespaces: usize,
+    sessions: usize,
+    attributes: usize,
+    bytes: usize,
+    deltas: usize,
+    pages: Option<usize>,
+    max_value: usize,
+    in_flight: usize,
+    waits: usize,
+    transfers: usize,
+    events: usize,
+    table: usize,
+}
+
+/// A Pi Pico W that keeps copies of 128 sessions of 1 KB, each in one attribute.
+const BOARD: Choice = Choice {
+    members: 16,
+    namespaces: 4,
+    sessions: 128,
+    attributes: 1,
+    bytes: 1_024,
+    deltas: 0,
+    pages: None,
+    max_value: 4_096,
+    in_flight: 48,
+    waits: 2,
+    transfers: 4,
+    events: 16,
+    table: 128,
+};
+
+/// A server: the tables of `std-node/src/memory.rs`, with 65,536 sessions of 1 KB.
+const LINUX: Choice = Choice {
+    members: 256,
+    namespaces: 255,
+    sessions: 65_536,
+    attributes: 4,
+    bytes: 1_024,
+    deltas: 4,
+    pages: None,
+    max_value: 1 << 20,
+    in_flight: 8_192,
+    waits: 4_096,
+    transfers: 256,
+    events: 1_024,
+    table: 4_096,
+};
+
+impl Choice {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut choice = BOARD;
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "board" => choice = BOARD,
+                "linux" => choice = LINUX,
+                option => {
+                    let number = arguments.next().and_then(|number| number.parse().ok());
+                    let number = number.ok_or_else(|| format!("{option}: a number must follow"))?;
+                    choice.set(option, number)?;
+                }
+            }
+        }
+        Ok(choice)
+    }
+
+    fn set(&mut self, option: &str, number: usize) -> Result<(), String> {
+        let place = match option {
+            "--members" => &mut self.members,
+            "--namespaces" => &mut self.namespaces,
+            "--sessions" => &mut self.sessions,
+            "--attributes" => &mut self.attributes,
+            "--bytes" => &mut self.bytes,
+            "--deltas" => &mut self.deltas,
+            "--pages" => self.pages.insert(0),
+            "--max-value" => &mut self.max_value,
+            "--in-flight" => &mut self.in_flight,
+            "--waits" => &mut self.waits,
+            "--transfers" => &mut self.transfers,
+            "--events" => &mut self.events,
+            "--table" => &mut self.table,
+            _ => return Err(format!("{option}: no such option")),
+        };
+        *place = number;
+        Ok(())
+    }
+
+    /// Attributes don't share pages, so each wastes half of one on average. A delta takes one.
+    fn all_pages(&self) -> usize {
+        let contents = self.bytes + self.attributes * PAGE_BYTES / 2 + self.deltas * PAGE_BYTES;
+        let all = (self.sessions * contents).div_ceil(PAGE_BYTES);
+        self.pages.unwrap_or(all)
+    }
+
+    /// What the protocol needs for itself.
+    fn protocol(&self) -> [Part; 9] {
+        [
+            Part::of::<Node<'_>>("node", 1),
+            Part::of::<MemberSlot>("members", self.members),
+            Part::of::<WriterSlot>("writers", 2 * self.members),
+            Part::of::<NamespaceSlot>("namespaces", self.namespaces),
+            Part::of::<InFlightSlot>("in_flight", self.in_flight),
+            Part::of::<WaitSlot>("waits", self.waits),
+            Part::of::<TransferSlot>("transfers", self.transfers),
+            Part::of::<EventSlot>("events", self.events),
+            Part::of::<u32>("table", self.table),
+        ]
+    }
+
+    /// What sessions are kept in.
+    fn sessions(&self) -> [Part; 4] {
+        [
+            Part::of::<RecordSlot>("records", self.sessions),
+            Part::of::<u32>("index", self.sessions + self.sessions / 2 + 1),
+            Part::of::<AttributeSlot>("attributes", self.sessions * self.attributes),
+            Part::of::<Page>("pages", self.all_pages()),
+        ]
+    }
+
+    /// Where a value is put together.
+    fn scratch(&self) -> [Part; 1] {
+        [Part::of::<u8>("scratch", 2 * self.max_value)]
+    }
+}
+
+/// One part of `Storage`, or the node.
+struct Part {
+    name: &'static str,
+    count: usize,
+    each: usize,
+}
+
+impl Part {
+    const fn of<T>(name: &'static str, count: usize) -> Self {
+        Self {
+            name,
+            count,
+            each: size_of::<T>(),
+        }
+    }
+
+    const fn bytes(&self) -> usize {
+        self.count * self.each
+    }
+}
+
+fn main() -> ExitCode {
+    match Choice::parse(std::env::args().skip(1)) {
+        Ok(choice) => {
+            print(&choice);
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprint!("{message}\n\n{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn print(choice: &Choice) {
+    println!(
+        "{:<16}{:>10}{:>10}{:>16}",
+        "part", "count", "bytes", "together"
+    );
+    let protocol = print_group("the protocol's own", &choice.protocol());
+    let sessions = print_group("sessions", &choice.sessions());
+    let scratch = print_group("room for values", &choice.scratch());
+    let total = protocol + sessions + scratch;
+    println!("{:<36}{:>16}", "all", grouped(total));
+}
+
+/// Prints the parts and their sum, and returns it.
+fn print_group(name: &str, parts: &[Part]) -> usize {
+    for part in parts {
+        let (count, bytes) = (grouped(part.count), grouped(part.bytes()));
+        println!(
+            "{:<16}{count:>10}{:>10}{bytes:>16}",
+            part.name,
+            grouped(part.each)
+        );
+    }
+    let sum = parts.iter().map(Part::bytes).sum();
+    println!("{name:<36}{:>16}\n", grouped(sum));
+    sum
+}
+
+/// With a comma after each three digits.
+fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
