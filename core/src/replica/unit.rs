@@ -273,14 +273,31 @@ impl Node<'_> {
         head: &UnitHead<'_>,
         unit: Input<'_>,
     ) -> Result<(u32, bool), Cause> {
-        let staged = self.stage_unit(record, head, unit)?;
+        let mut newer = Newer::new();
+        let staged = self.stage_unit(record, head, unit, &mut newer)?;
         match self.apply_header(record, peer, head) {
-            Ok(outdated) => Ok((staged, outdated)),
+            Ok(outdated) => {
+                self.tell_home_of_newer(record, peer, &newer);
+                Ok((staged, outdated))
+            }
             Err(cause) => {
                 self.unstage(staged);
                 Err(cause)
             }
         }
+    }
+
+    /// The home sent older values than those here: it took the session over without this copy.
+    fn tell_home_of_newer(&mut self, record: u32, peer: u16, newer: &Newer) {
+        if newer.is_empty() || self.records.get(record).home() != Some(peer) {
+            return;
+        }
+        for attribute in newer {
+            let slot = self.records.attribute_mut(*attribute);
+            slot.owed |= 1;
+            slot.whole |= 1;
+        }
+        self.changed(record, 1);
     }
 
     /// The record that the unit is about; a new one if it wasn't known.
@@ -328,15 +345,17 @@ impl Node<'_> {
     }
 
     /// Stores the unit's attributes that are newer than those here, beside them.
+    /// `newer`: gets the attributes that are newer here.
     fn stage_unit(
         &mut self,
         record: u32,
         head: &UnitHead<'_>,
         mut unit: Input<'_>,
+        newer: &mut Newer,
     ) -> Result<u32, Cause> {
         let mut staged = NIL;
         for _ in 0..head.attributes {
-            match self.stage_attribute(record, &mut unit) {
+            match self.stage_attribute(record, &mut unit, newer) {
                 Ok(None) => {}
                 Ok(Some(attribute)) => {
                     self.records.attribute_mut(attribute).next = staged;
@@ -351,7 +370,12 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    fn stage_attribute(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
+    fn stage_attribute(
+        &mut self,
+        record: u32,
+        unit: &mut Input<'_>,
+        newer: &mut Newer,
+    ) -> Result<Option<u32>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) =
@@ -369,10 +393,13 @@ impl Node<'_> {
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
             return Err(Cause::Base);
         }
-        let old = self.records.find_attribute(record, head.name);
-        let old = old.map(|attribute| self.records.attribute(attribute).clone());
+        let here = self.records.find_attribute(record, head.name);
+        let old = here.map(|attribute| self.records.attribute(attribute).clone());
         let old_stamp = old.as_ref().and_then(|old| self.writers.wire(old.stamp));
         if old_stamp.is_some_and(|old| old >= head.stamp) {
+            if let Some(here) = here.filter(|_| old_stamp != Some(head.stamp)) {
+                let _ = newer.push(here);
+            }
             return Ok(None);
         }
         let (chain, len) = self.store_value(&head, content, old.as_ref())?;
@@ -606,6 +633,9 @@ pub(crate) struct Origin {
     /// It answers a fetch of this node.
     pub(crate) answers: bool,
 }
+
+/// Attributes that are newer here than in a unit. Those beyond are told with the next one.
+type Newer = heapless::Vec<u32, 16>;
 
 /// What a unit was about.
 #[derive(Clone, Copy, Debug)]
