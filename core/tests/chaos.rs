@@ -83,16 +83,16 @@ fn step(cluster: &mut Cluster, random: &mut Random, ended: &mut BTreeMap<String,
         }
         70..73 => {
             let other = alive[random.below(alive.len())];
-            cluster.cut.push((name, other));
+            cluster.network.cut.push((name, other));
         }
-        73..76 => cluster.cut.clear(),
+        73..76 => cluster.network.cut.clear(),
         _ => cluster.run(Duration::from_millis(1 << random.below(11))),
     }
 }
 
 fn heal(cluster: &mut Cluster) {
-    cluster.cut.clear();
-    cluster.loss = 0;
+    cluster.network.cut.clear();
+    cluster.network.loss = 0;
     for name in NAMES {
         if !cluster.hosts.contains_key(name) {
             cluster.start(name);
@@ -170,7 +170,7 @@ fn after_any_schedule_all_answers_agree() {
     for seed in first..first + seeds {
         let mut random = Random(seed * 77 + 1);
         let mut cluster = Cluster::with(&NAMES, 1 + (seed % 2) as u8);
-        cluster.loss = [0, 50, 200][(seed % 3) as usize];
+        cluster.network.loss = [0, 50, 200][(seed % 3) as usize];
         let mut ended = BTreeMap::new();
         for _ in 0..150 {
             step(&mut cluster, &mut random, &mut ended);

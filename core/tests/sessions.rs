@@ -99,7 +99,7 @@ fn a_small_change_of_a_large_value_travels_as_a_delta() {
 #[test]
 fn what_is_lost_is_sent_again_in_its_newest_form() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
-    cluster.loss = 300;
+    cluster.network.loss = 300;
     let mut value = vec![0; 3_000];
     for round in 0..200_u32 {
         let at = (round as usize * 13) % 2_990;
@@ -211,12 +211,12 @@ fn a_restarted_node_takes_its_sessions_back_with_what_others_wrote() {
 fn concurrent_changes_of_different_attributes_both_survive() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("base", b"0")], Ack::All);
-    cluster.cut = vec![("t1", "t2"), ("t2", "t1")];
+    cluster.network.cut = vec![("t1", "t2"), ("t2", "t1")];
     cluster.commit("t1", "s", &[("a", b"of t1")], Ack::None);
     assert!(cluster.fetch("t2", "s", None).found);
     cluster.commit("t2", "s", &[("b", b"of t2")], Ack::None);
     cluster.run(Duration::from_secs(1));
-    cluster.cut.clear();
+    cluster.network.cut.clear();
     cluster.run(Duration::from_secs(20));
     for name in ["t1", "t2"] {
         let contents = cluster.contents(name, "s");
@@ -296,11 +296,11 @@ fn the_end_of_a_session_is_not_confirmed_by_what_was_sent_before_it() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
     cluster.drain();
-    cluster.loss = 1_000;
+    cluster.network.loss = 1_000;
     let now = cluster.now;
     let ticket = cluster.node("t1").invalidate(now, key("s")).unwrap();
     cluster.drain();
-    cluster.loss = 0;
+    cluster.network.loss = 0;
     assert!(cluster.wait("t1", ticket).met);
     assert!(cluster.holders("s").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Nodes in memory, a virtual clock, and a network that loses what it is told to lose.
+//! Nodes in memory, a virtual clock, and a network between them.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(
@@ -12,8 +12,12 @@
     reason = "which of them are met differs by test file"
 )]
 
+mod wire;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+
+pub use wire::Wire;
 
 use relevo_core::storage::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
@@ -52,22 +56,46 @@ pub struct Host {
     pub events: Vec<Event>,
 }
 
-pub struct Cluster {
+/// A datagram that has arrived.
+pub struct Arrival {
+    pub to: SocketAddr,
+    pub from: SocketAddr,
+    pub datagram: Vec<u8>,
+}
+
+/// What carries datagrams between hosts.
+pub trait Network {
+    /// Whether nodes find each other by beacons; else each one contacts all others at its start.
+    const BEACON: bool;
+
+    /// A node starts and is reached at the address that is returned.
+    fn attach(&mut self, now: Instant, name: &'static str) -> SocketAddr;
+
+    /// The node's machine is gone.
+    fn detach(&mut self, name: &'static str);
+
+    fn send(&mut self, now: Instant, from: &'static str, to: Destination, datagram: &[u8]);
+
+    /// When to call `deliver` at the latest.
+    fn next_at(&self) -> Option<Instant>;
+
+    /// All datagrams that have arrived until now.
+    fn deliver(&mut self, now: Instant) -> Vec<Arrival>;
+}
+
+pub struct Cluster<N = Wire> {
     pub hosts: BTreeMap<&'static str, Host>,
     pub now: Instant,
-    /// Datagrams on their way: when, to whom, from whom.
-    wire: Vec<(Instant, SocketAddr, SocketAddr, Vec<u8>)>,
-    /// Of a thousand datagrams, how many are lost.
-    pub loss: u64,
-    pub cut: Vec<(&'static str, &'static str)>,
+    pub network: N,
     pub sent: usize,
     pub bytes: usize,
     pub key: Option<[u8; 32]>,
     pub backups: u8,
+    /// Largest datagram of nodes that are started from now on.
+    pub datagram: usize,
     /// Pages of nodes that have other than the usual 8,192.
     pub pages: BTreeMap<&'static str, usize>,
     boots: u8,
-    random: u64,
 }
 
 const MAX_VALUE: usize = 64 * 1_024;
@@ -79,35 +107,42 @@ impl Cluster {
     }
 
     pub fn with(names: &[&'static str], backups: u8) -> Self {
-        let mut cluster = Self {
-            hosts: BTreeMap::new(),
-            now: Instant::from_micros(1_000_000),
-            wire: Vec::new(),
-            loss: 0,
-            cut: Vec::new(),
-            sent: 0,
-            bytes: 0,
-            key: Some([7; 32]),
-            backups,
-            pages: BTreeMap::new(),
-            boots: 0,
-            random: 1,
-        };
+        let mut cluster = Self::on(Wire::default());
+        cluster.backups = backups;
         for name in names {
             cluster.start(name);
         }
         cluster.run(Duration::from_secs(2));
         cluster
     }
+}
 
-    /// Starts a node, which contacts all others.
+impl<N: Network> Cluster<N> {
+    /// Nobody yet, on this network.
+    pub fn on(network: N) -> Self {
+        Self {
+            hosts: BTreeMap::new(),
+            now: Instant::from_micros(1_000_000),
+            network,
+            sent: 0,
+            bytes: 0,
+            key: Some([7; 32]),
+            backups: 1,
+            datagram: 1_232,
+            pages: BTreeMap::new(),
+            boots: 0,
+        }
+    }
+
+    /// Starts a node, which looks for all others.
     pub fn start(&mut self, name: &'static str) {
         self.boots += 1;
-        let port = 4_000 + u16::from(name.as_bytes()[name.len() - 1]);
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let address = self.network.attach(self.now, name);
         let mut config = Config::new("test", name, address);
         config.max_value = MAX_VALUE;
         config.backups = self.backups;
+        config.datagram = self.datagram;
+        config.beacon = N::BEACON;
         let entropy = Entropy {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
@@ -120,59 +155,40 @@ impl Cluster {
             address,
             events: Vec::new(),
         };
-        for other in self.hosts.values() {
-            host.node.contact(self.now, other.address);
+        if !N::BEACON {
+            for other in self.hosts.values() {
+                host.node.contact(self.now, other.address);
+            }
         }
         self.hosts.insert(name, host);
         self.drain();
     }
 
-    /// The process dies: its memory is gone, nobody is told.
-    pub fn kill(&mut self, name: &str) {
+    /// The machine dies: its memory is gone, nobody is told.
+    pub fn kill(&mut self, name: &'static str) {
         self.hosts.remove(name);
+        self.network.detach(name);
     }
 
     pub fn node(&mut self, name: &str) -> &mut Node<'static> {
         &mut self.hosts.get_mut(name).unwrap().node
     }
 
-    fn chance(&mut self) -> u64 {
-        self.random = self
-            .random
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        (self.random >> 33) % 1_000
-    }
-
     /// Sends all that the nodes have to say.
     pub fn drain(&mut self) {
         let mut out = vec![0; 2_000];
-        let names: Vec<_> = self.hosts.keys().copied().collect();
-        for name in names {
+        for (name, host) in &mut self.hosts {
             loop {
-                let now = self.now;
-                let host = self.hosts.get_mut(name).unwrap();
                 while let Some(event) = host.node.poll_event() {
                     host.events.push(event);
                 }
-                let Some(transmit) = host.node.poll_transmit(now, &mut out) else {
+                let Some(transmit) = host.node.poll_transmit(self.now, &mut out) else {
                     break;
-                };
-                let from = host.address;
-                let Destination::Address(to) = transmit.to else {
-                    continue;
                 };
                 self.sent += 1;
                 self.bytes += transmit.len;
-                let target = self.hosts.iter().find(|(_, host)| host.address == to);
-                let cut = target.is_some_and(|(target, _)| {
-                    self.cut.iter().any(|(a, b)| (a, b) == (&name, target))
-                });
-                if !cut && self.chance() >= self.loss {
-                    let delay = Duration::from_micros(100 + self.chance());
-                    self.wire
-                        .push((self.now + delay, to, from, out[..transmit.len].to_vec()));
-                }
+                self.network
+                    .send(self.now, name, transmit.to, &out[..transmit.len]);
             }
         }
     }
@@ -182,7 +198,7 @@ impl Cluster {
             .hosts
             .values()
             .filter_map(|host| host.node.poll_timeout());
-        timers.chain(self.wire.iter().map(|(at, ..)| *at)).min()
+        timers.chain(self.network.next_at()).min()
     }
 
     /// Lets one thing happen.
@@ -191,13 +207,14 @@ impl Cluster {
         let Some(at) = self.next_moment() else { return };
         self.now = self.now.max(at);
         let now = self.now;
-        let (due, later) = std::mem::take(&mut self.wire)
-            .into_iter()
-            .partition(|d| d.0 <= now);
-        self.wire = later;
-        for (_, to, from, mut datagram) in due {
-            if let Some(host) = self.hosts.values_mut().find(|host| host.address == to) {
-                host.node.handle_datagram(now, from, &mut datagram);
+        for mut arrival in self.network.deliver(now) {
+            let host = self
+                .hosts
+                .values_mut()
+                .find(|host| host.address == arrival.to);
+            if let Some(host) = host {
+                host.node
+                    .handle_datagram(now, arrival.from, &mut arrival.datagram);
             }
         }
         for host in self.hosts.values_mut() {
