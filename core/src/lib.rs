@@ -23,6 +23,9 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "sim")]
+extern crate std;
+
 mod delta;
 mod identity;
 mod link;
@@ -32,8 +35,11 @@ pub mod config;
 pub mod event;
 pub mod key;
 mod membership;
+mod mutation;
 mod node;
 mod replica;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod stats;
 pub mod storage;
 pub mod time;

@@ -77,6 +77,8 @@ pub struct Node<'m> {
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
     random: u64,
+    #[cfg(feature = "sim")]
+    pub(crate) mutation: Option<crate::mutation::Mutation>,
 }
 
 impl<'m> Node<'m> {
@@ -130,7 +132,18 @@ impl<'m> Node<'m> {
             next_transfer: 0,
             wake: None,
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
+            #[cfg(feature = "sim")]
+            mutation: None,
         })
+    }
+
+    /// Breaks a rule of the protocol, so that the simulator can notice.
+    #[cfg(feature = "sim")]
+    pub(crate) fn mutate(&mut self, mutation: Option<crate::mutation::Mutation>) {
+        self.mutation = mutation;
+        if self.breaks(crate::mutation::Mutation::BootNotInStamp) {
+            self.writers.forget_boot();
+        }
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::RecordSlot;
 use crate::time::Instant;
@@ -26,6 +27,11 @@ impl Node<'_> {
         before: &Vec<u32, MAX_ACKS>,
     ) {
         self.packet_received(now, member, newest);
+        if self.breaks(Mutation::AckByListPosition) {
+            for counter in 0..newest {
+                self.packet_received(now, member, counter);
+            }
+        }
         for distance in before {
             self.packet_received(now, member, newest.saturating_sub(u64::from(*distance)));
         }

@@ -7,6 +7,7 @@ use crate::key::Key;
 use crate::link::count;
 use crate::link::pieces::Piece;
 use crate::membership::gossip::GOSSIP_PERIOD;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
@@ -220,6 +221,9 @@ impl Node<'_> {
             Err(cause) => {
                 if cause == Cause::Full {
                     count(&mut self.stats.declined);
+                    if self.breaks(Mutation::FullConfirms) {
+                        return true;
+                    }
                 }
                 if let Some(hash) = hash.filter(|_| request == 0) {
                     self.reply(

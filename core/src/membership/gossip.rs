@@ -3,6 +3,7 @@
 use crate::event::{Destination, Pending};
 use crate::link::count;
 use crate::membership::member::{MemberState, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, MemberUpdate, Message};
@@ -125,6 +126,9 @@ impl Node<'_> {
 
     /// Refutes what isn't so by a higher incarnation.
     fn told_about_self(&mut self, update: &MemberUpdate<'_>) {
+        if self.breaks(Mutation::NoRefutation) {
+            return;
+        }
         let me = self.members.me();
         let left = me.state == MemberState::Left;
         let wrong = (update.state != me.state && !left) || update.boot != me.boot.tag();

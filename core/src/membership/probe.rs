@@ -8,6 +8,7 @@
 use crate::event::Destination;
 use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::membership::member::{MemberState, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::Instant;
 
@@ -189,7 +190,8 @@ impl Node<'_> {
 
     /// Heals the cluster after a partition: former members are contacted for ever, slowly.
     fn contact_former(&mut self) {
-        if !self.prober.periods.is_multiple_of(FORMER_EVERY) {
+        let due = self.prober.periods.is_multiple_of(FORMER_EVERY);
+        if !due || self.breaks(Mutation::DeadStayDead) {
             return;
         }
         let former = |node: &Self, member: &u16| {

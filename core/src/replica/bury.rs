@@ -7,6 +7,7 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::key::Key;
 use crate::membership::member::SELF;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::wait::Ticket;
@@ -217,6 +218,9 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let buried = Instant::from_micros(u64::from(slot.touched).saturating_mul(1_000_000));
         let age = now.since(buried);
+        if self.breaks(Mutation::EarlyTombstoneRemoval) {
+            return self.remove_record(record);
+        }
         let settled = slot.owed & !slot.bit_of(SELF) == 0;
         if (settled && age > GRACE) || age > self.rules.tombstone_lifetime {
             self.remove_record(record);

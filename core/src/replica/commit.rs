@@ -7,6 +7,7 @@ use crate::event::{Pending, SessionEvent};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
 use crate::link::count;
 use crate::membership::member::{Members, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::stamp::{Stamp, Writers};
 use crate::replica::value;
@@ -181,8 +182,9 @@ impl Node<'_> {
     pub(crate) fn take_over(&mut self, now: Instant, record: u32, clean: &[u16], serve: bool) {
         self.choose_holders(now, record);
         self.owe_everything(record, clean);
+        let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);
-        let epoch = slot.stamp.epoch.saturating_add(1);
+        let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
         slot.set(LENT | EXPIRING | SETTLED, false);
         self.write_header_in(record, epoch);

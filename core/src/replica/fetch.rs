@@ -12,6 +12,7 @@ use crate::event::SessionEvent;
 use crate::key::Key;
 use crate::link::count;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::reply::Answer;
@@ -95,7 +96,8 @@ impl Node<'_> {
         let mut asked = Vec::new();
         if let Some(record) = self.records.find(hash) {
             let slot = self.records.get(record);
-            if slot.is_served_here() || !slot.is_live() {
+            let unasked = slot.is_served_here() || self.breaks(Mutation::OwnCopyUnasked);
+            if unasked || !slot.is_live() {
                 return asked;
             }
             for holder in slot.holders() {
@@ -174,7 +176,8 @@ impl Node<'_> {
             self.reply(peer, Answer::Absent { request });
             return;
         };
-        if self.records.get(record).is_served_here() {
+        let hands_over = !self.breaks(Mutation::NoHandOver);
+        if self.records.get(record).is_served_here() && hands_over {
             // From here on the peer may write: serving on would read what is no longer the newest.
             let slot = self.records.get_mut(record);
             slot.set(LENT, true);
@@ -199,6 +202,9 @@ impl Node<'_> {
     /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
     /// have taken sessions over on its side, so this one asks before it serves any again.
     pub(crate) fn doubt_ownership(&mut self) {
+        if self.breaks(Mutation::NoDoubtAfterSplit) {
+            return;
+        }
         for record in 0..self.records.used_range() {
             let slot = self.records.get_mut(record);
             if slot.is_served_here() {

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::event::SessionEvent;
 use crate::membership::member::{MemberSlot, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::{EXPIRING, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
@@ -191,6 +192,9 @@ impl Node<'_> {
             .filter(|holder| self.members.get(**holder).is_live())
             .count();
         let all_live = live == wanted.count();
+        if self.breaks(Mutation::NoRepairOfHolders) {
+            return;
+        }
         let candidates = self.members.others().filter(|member| {
             let slot = self.members.get(*member);
             slot.is_reachable() && slot.avoid_until <= now
@@ -310,7 +314,8 @@ impl Node<'_> {
         if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count <= slot.wanted {
             return;
         }
-        if slot.owed & slot.wanted_bits() & !slot.bit_of(SELF) != 0 {
+        let lacking = slot.owed & slot.wanted_bits() & !slot.bit_of(SELF) != 0;
+        if lacking && !self.breaks(Mutation::EarlyRelease) {
             return;
         }
         if slot.is(SETTLED) {

@@ -21,8 +21,8 @@ pub struct Record<'a> {
 /// One attribute of a [`Record`].
 #[derive(Clone, Copy)]
 pub struct Attribute<'a> {
-    records: &'a Records<'a>,
-    slot: &'a AttributeSlot,
+    pub(crate) records: &'a Records<'a>,
+    pub(crate) slot: &'a AttributeSlot,
 }
 
 impl Node<'_> {

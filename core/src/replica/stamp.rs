@@ -105,6 +105,14 @@ impl<'m> Writers<'m> {
         writers
     }
 
+    /// This node's stamps no longer say in which boot they were issued.
+    #[cfg(feature = "sim")]
+    pub(crate) fn forget_boot(&mut self) {
+        if let Some(own) = self.slots.first_mut() {
+            own.writer.boot = 0;
+        }
+    }
+
     fn intern(&mut self, writer: Writer) -> Result<u16, Full> {
         let taken = self.slots.iter().take(self.count);
         let known = taken

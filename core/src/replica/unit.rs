@@ -7,6 +7,7 @@ use crate::event::SessionEvent;
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, MAX_ID};
 use crate::link::count;
 use crate::membership::member::SELF;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::value::{self, DeltaHead, Patch};
@@ -112,11 +113,13 @@ impl Node<'_> {
         out: &mut impl Out,
     ) -> Result<(), Full> {
         self.write_unit_head(now, record, extent, reader, out)?;
+        let mut left = self.count_attributes(record, extent);
         let mut attribute = self.records.first_attribute(record);
         while attribute != NIL {
             let slot = self.records.attribute(attribute).clone();
-            if extent.includes(&slot) {
+            if left > 0 && extent.includes(&slot) {
                 self.write_attribute(&slot, extent, out)?;
+                left = left.saturating_sub(1);
             }
             attribute = slot.next;
         }
@@ -177,6 +180,9 @@ impl Node<'_> {
     fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
         let attributes = self.records.attributes_of(record);
         let count = attributes.filter(|slot| extent.includes(slot)).count();
+        if self.breaks(Mutation::TornCommit) {
+            return count.min(1) as u16;
+        }
         u16::try_from(count).unwrap_or(u16::MAX)
     }
 
@@ -308,11 +314,14 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Result<(u32, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
-            if self.records.get(record).state == State::Tombstone {
+            if self.records.get(record).state != State::Tombstone {
+                return Ok((record, false));
+            }
+            if !self.breaks(Mutation::WriteRevives) {
                 self.correct(origin.peer, record);
                 return Err(Cause::NotHome);
             }
-            return Ok((record, false));
+            self.remove_record(record);
         }
         if origin.counter < self.members.get(origin.peer).link.released {
             return Err(Cause::Unknown);
@@ -396,7 +405,8 @@ impl Node<'_> {
         let here = self.records.find_attribute(record, head.name);
         let old = here.map(|attribute| self.records.attribute(attribute).clone());
         let old_stamp = old.as_ref().and_then(|old| self.writers.wire(old.stamp));
-        if old_stamp.is_some_and(|old| old >= head.stamp) {
+        let is_old = old_stamp.is_some_and(|old| old >= head.stamp);
+        if is_old && !self.breaks(Mutation::LastArrivalWins) {
             if let Some(here) = here.filter(|_| old_stamp != Some(head.stamp)) {
                 let _ = newer.push(here);
             }
@@ -427,6 +437,7 @@ impl Node<'_> {
         content: Input<'_>,
         old: Option<&AttributeSlot>,
     ) -> Result<(u32, u32), Cause> {
+        let trusting = self.breaks(Mutation::NoBaseCheck);
         let pages = &mut self.records.pages;
         match head.value {
             ValueHead::Removed => pages
@@ -444,7 +455,7 @@ impl Node<'_> {
             }
             ValueHead::Delta { base, checksum, .. } => {
                 let here = old.and_then(|old| self.writers.wire(old.stamp));
-                let base_matches = here.is_some_and(|here| here.short() == base);
+                let base_matches = trusting || here.is_some_and(|here| here.short() == base);
                 let Some(old) = old.filter(|old| base_matches && !old.removed) else {
                     count(&mut self.stats.base_mismatches);
                     return Err(Cause::Base);
@@ -452,7 +463,7 @@ impl Node<'_> {
                 let patch = Patch {
                     base: old,
                     name: head.name,
-                    checksum,
+                    checksum: (!trusting).then_some(checksum),
                 };
                 value::apply_delta(pages, &patch, content, self.scratch)
             }
@@ -488,7 +499,7 @@ impl Node<'_> {
         if was_owned {
             self.tell(SessionEvent::Moved, record);
         }
-        if pending {
+        if pending && !self.breaks(Mutation::FormerHomeForgets) {
             self.push_to_home(record);
         }
         Ok(false)
@@ -534,7 +545,12 @@ impl Node<'_> {
             return;
         }
         let is_home = self.records.get(record).home() == Some(SELF);
-        let bits = if is_home { self.backup_bits(record) } else { 0 };
+        let passes_on = is_home && !self.breaks(Mutation::HomeKeepsToItself);
+        let bits = if passes_on {
+            self.backup_bits(record)
+        } else {
+            0
+        };
         self.install_staged(record, staged, bits);
         if bits != 0 {
             self.changed(record, bits);

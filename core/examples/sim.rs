@@ -1,0 +1,65 @@
+//! Runs seeds of the simulator:
+//!
+//! ```text
+//! cargo run --release -p relevo-core --features sim --example sim -- [--seeds N] [--first N] [--steps N]
+//!     [--mutation NAME]
+//! ```
+//!
+//! A failing seed is shortened and told; the exit code says whether there was one.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use relevo_core::sim::{self, Mutation};
+
+fn main() -> ExitCode {
+    let (mut seeds, mut first, mut steps, mut mutation) = (500, 0, 5_000, None);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().unwrap_or_default();
+        let number = || value.parse().unwrap_or_else(|_| usage());
+        match argument.as_str() {
+            "--seeds" => seeds = number(),
+            "--first" => first = number(),
+            "--steps" => steps = number(),
+            "--mutation" => mutation = Some(named(&value)),
+            _ => usage(),
+        }
+    }
+    let began = Instant::now();
+    let mut failed = 0;
+    for seed in first..first + seeds {
+        if let Err(failure) = sim::explain(seed, steps, mutation) {
+            println!("{failure}");
+            failed += 1;
+            if failed >= 3 {
+                break;
+            }
+        }
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "{seeds} seeds of {steps} steps: {failed} failed; {:.1} seeds/s",
+        seeds as f64 / seconds
+    );
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn named(name: &str) -> Mutation {
+    let found = Mutation::ALL
+        .into_iter()
+        .find(|mutation| format!("{mutation:?}") == name);
+    found.unwrap_or_else(|| usage())
+}
+
+fn usage() -> ! {
+    eprintln!(
+        "sim [--seeds N] [--first N] [--steps N] [--mutation {:?}]",
+        Mutation::ALL
+    );
+    std::process::exit(2);
+}

@@ -1,0 +1,94 @@
+//! Rules of the protocol that the simulator breaks on purpose: each must be noticed.
+//!
+//! Outside the simulator [`Node::breaks`] is `false` at compile time, and nothing of this is left.
+
+use crate::node::Node;
+
+/// One broken rule.
+#[cfg_attr(
+    not(feature = "sim"),
+    expect(
+        dead_code,
+        unreachable_pub,
+        reason = "only the simulator makes and names them"
+    )
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// A takeover keeps the epoch.
+    NoEpochAtTakeover,
+    /// A delta is applied to whatever value is there.
+    NoBaseCheck,
+    /// Tombstones are forgotten at the next sweep.
+    EarlyTombstoneRemoval,
+    /// A home that is asked for a session goes on serving it.
+    NoHandOver,
+    /// A node with a copy serves it without asking.
+    OwnCopyUnasked,
+    /// A commit counts as copied when any later packet is acknowledged.
+    AckByListPosition,
+    /// Stamps don't tell a node's boots apart.
+    BootNotInStamp,
+    /// A write revives a session that was ended.
+    WriteRevives,
+    /// The attributes of one commit travel one by one.
+    TornCommit,
+    /// What arrives replaces what is there, newer or not.
+    LastArrivalWins,
+    /// Former holders drop their copies before the new ones have confirmed.
+    EarlyRelease,
+    /// A holder without room acknowledges all the same.
+    FullConfirms,
+    /// The home keeps to itself what others wrote.
+    HomeKeepsToItself,
+    /// A former home forgets what nobody confirmed.
+    FormerHomeForgets,
+    /// A node serves on after a split as if it had never been away.
+    NoDoubtAfterSplit,
+    /// Dead members are never contacted again.
+    DeadStayDead,
+    /// A suspected member says nothing.
+    NoRefutation,
+    /// Nobody replaces backups that are gone.
+    NoRepairOfHolders,
+}
+
+#[cfg(feature = "sim")]
+impl Mutation {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::NoEpochAtTakeover,
+        Self::NoBaseCheck,
+        Self::EarlyTombstoneRemoval,
+        Self::NoHandOver,
+        Self::OwnCopyUnasked,
+        Self::AckByListPosition,
+        Self::BootNotInStamp,
+        Self::WriteRevives,
+        Self::TornCommit,
+        Self::LastArrivalWins,
+        Self::EarlyRelease,
+        Self::FullConfirms,
+        Self::HomeKeepsToItself,
+        Self::FormerHomeForgets,
+        Self::NoDoubtAfterSplit,
+        Self::DeadStayDead,
+        Self::NoRefutation,
+        Self::NoRepairOfHolders,
+    ];
+}
+
+impl Node<'_> {
+    /// Whether this rule is broken in this node.
+    #[cfg(feature = "sim")]
+    pub(crate) fn breaks(&self, rule: Mutation) -> bool {
+        self.mutation == Some(rule)
+    }
+
+    /// Whether this rule is broken in this node.
+    #[cfg(not(feature = "sim"))]
+    #[expect(clippy::unused_self, reason = "the simulator's twin needs it")]
+    pub(crate) const fn breaks(&self, _rule: Mutation) -> bool {
+        false
+    }
+}

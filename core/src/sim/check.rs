@@ -1,0 +1,203 @@
+//! What must be true of all nodes together: now and then, and after everything has healed.
+
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::clients::key_under;
+use super::observe::{Violation, broken};
+use super::world::World;
+use crate::membership::member::SELF;
+use crate::replica::wait::Progress;
+
+/// Probe periods that a healed cluster may take until all agree.
+const PATIENCE: u64 = 400;
+
+/// Periods between two looks at whether it does.
+const LOOK: u64 = 4;
+
+impl World<'_> {
+    /// No commit is lost that fewer nodes had to die for than held it.
+    pub(super) fn check_all(&mut self) -> Result<(), Violation> {
+        for (number, commit) in self.model.commits.iter().enumerate() {
+            let session = &self.model.sessions[commit.session];
+            if session.ended || commit.writes.is_empty() || commit.crashes >= commit.copies {
+                continue;
+            }
+            let mut up = self.hosts.iter().filter(|host| host.is_up());
+            if !up.any(|host| self.model.holds(&host.observed, commit)) {
+                return broken(
+                    "a commit survives the loss of fewer nodes than confirmed it",
+                    format!(
+                        "commit {number} of session {} ({} copies, {} of them crashed): {:?}\n{}",
+                        commit.session,
+                        commit.copies,
+                        commit.crashes,
+                        commit.writes,
+                        self.describe_session(session.ids.last().map_or("", |id| id)),
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// Heals everything and waits until all agree.
+    pub(super) fn check_healed(&mut self) -> Result<(), Violation> {
+        self.heal();
+        let mut last = None;
+        for _ in 0..PATIENCE / LOOK {
+            self.pass(LOOK * self.common.frequency)?;
+            last = self.disagreement();
+            if last.is_none() {
+                break;
+            }
+        }
+        if let Some((rule, detail)) = last {
+            return broken(rule, detail);
+        }
+        self.check_all()?;
+        self.check_answers()
+    }
+
+    /// What isn't as it must be yet.
+    fn disagreement(&self) -> Option<(&'static str, String)> {
+        if !self.all_alive() {
+            return Some((
+                "a healed cluster sees all its members alive",
+                self.describe_members(),
+            ));
+        }
+        if !self.requests.is_empty() {
+            return Some(("every wait ends", String::new()));
+        }
+        let sessions = self.model.sessions.iter();
+        let mut ids = sessions.flat_map(|session| session.ids.iter().zip(&session.hashes));
+        ids.find_map(|(id, hash)| self.disagreement_about(id, hash))
+    }
+
+    fn disagreement_about(&self, id: &str, hash: &[u8; 16]) -> Option<(&'static str, String)> {
+        let key = key_under(id);
+        let up = || self.hosts.iter().filter_map(|host| host.node.as_ref());
+        let ended = self
+            .hosts
+            .iter()
+            .any(|host| host.observed.ended.contains(hash));
+        let of = |rule| Some((rule, self.describe_session(id)));
+        let mut homes = Vec::new();
+        for machine in up() {
+            let Some(record) = machine.find(key) else {
+                continue;
+            };
+            let slot = machine.records.get(record);
+            if slot.is_live() && slot.is_served_here() && ended {
+                return of("after healing nobody serves what was ended");
+            }
+            if slot.is_live() && slot.home() == Some(SELF) {
+                homes.push((machine, record));
+            }
+        }
+        if ended {
+            return None;
+        }
+        let copies = up().filter(|machine| machine.read(key).is_some()).count();
+        match homes[..] {
+            [] if copies == 0 => None,
+            [(home, record)] => {
+                let slot = home.records.get(record);
+                for holder in slot.holders().iter().take(usize::from(slot.wanted)).skip(1) {
+                    let name = &home.members.get(*holder).name;
+                    let there = self.hosts.iter().find(|host| host.name == name.as_str());
+                    let copy = there.and_then(|host| host.node.as_ref()?.read(key));
+                    if copy.is_none_or(|copy| copy.digest() != slot.digest) {
+                        return of("all holders of a session agree");
+                    }
+                }
+                None
+            }
+            _ => of("a session has one home"),
+        }
+    }
+
+    /// Whoever is asked finds every session that must live, with what must be in it.
+    fn check_answers(&mut self) -> Result<(), Violation> {
+        for session in 0..self.model.sessions.len() {
+            let known = &self.model.sessions[session];
+            if !known.created || known.ended {
+                continue;
+            }
+            let lost = |commit: &&super::model::Committed| {
+                commit.session == session
+                    && !commit.writes.is_empty()
+                    && commit.crashes < commit.copies
+            };
+            let must_live = self.model.commits.iter().find(lost).is_some();
+            let node = self.random.below(self.hosts.len());
+            let id = known.ids.last().cloned().unwrap_or_default();
+            let clock = self.hosts[node].clock(self.now);
+            let Some(machine) = &mut self.hosts[node].node else {
+                continue;
+            };
+            let Ok(ticket) = machine.fetch(clock, key_under(&id), None) else {
+                continue;
+            };
+            self.settle(node)?;
+            for _ in 0..1_000 {
+                let machine = self.hosts[node].node.as_ref();
+                let progress = machine.map(|machine| machine.progress(ticket));
+                if progress.is_none_or(|progress| progress != Progress::Waiting) {
+                    break;
+                }
+                self.pass(5_000)?;
+            }
+            let Some(machine) = &mut self.hosts[node].node else {
+                continue;
+            };
+            let Progress::Done(outcome) = machine.progress(ticket) else {
+                return broken("every wait ends", format!("the last fetch of {id}"));
+            };
+            machine.finish(ticket);
+            if must_live && !outcome.found {
+                return broken(
+                    "after healing every acknowledged session is found",
+                    format!("{id} at n{node}\n{}", self.describe_session(&id)),
+                );
+            }
+        }
+        self.check_all()
+    }
+
+    pub(super) fn describe_members(&self) -> String {
+        let mut text = String::new();
+        for host in &self.hosts {
+            let Some(machine) = &host.node else {
+                continue;
+            };
+            text += &format!("{}:", host.name);
+            for member in machine.members() {
+                text += &format!(" {} {:?} {}", member.name, member.state, member.incarnation);
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    /// What each node holds of a session.
+    pub(super) fn describe_session(&self, id: &str) -> String {
+        let mut text = format!("{id}\n");
+        for host in &self.hosts {
+            let Some(machine) = &host.node else {
+                continue;
+            };
+            let record = machine.find(key_under(id));
+            let state = record.map(|record| machine.records.get(record).state);
+            let members: Vec<_> = machine.members().map(|m| m.name.chars().last()).collect();
+            text += &format!("{} {state:?} members {members:?}", host.name);
+            if let Some(record) = machine.read(key_under(id)) {
+                text += &format!(" {record:?}");
+            }
+            text += "\n";
+        }
+        text
+    }
+}

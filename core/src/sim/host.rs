@@ -1,0 +1,191 @@
+//! One node with its memory, its clock and its socket's queue.
+
+use core::net::SocketAddr;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::network::Datagram;
+use super::observe::Observed;
+use super::plan::{MAX_VALUE, NodePlan};
+use crate::config::{Config, Entropy};
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot, Storage,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use crate::time::{Duration, Instant};
+
+/// What one boot of a node is lent.
+#[derive(Default)]
+pub(super) struct Memory {
+    members: Vec<MemberSlot>,
+    writers: Vec<WriterSlot>,
+    namespaces: Vec<NamespaceSlot>,
+    records: Vec<RecordSlot>,
+    index: Vec<u32>,
+    attributes: Vec<AttributeSlot>,
+    pages: Vec<Page>,
+    in_flight: Vec<InFlightSlot>,
+    waits: Vec<WaitSlot>,
+    transfers: Vec<TransferSlot>,
+    events: Vec<EventSlot>,
+    scratch: Vec<u8>,
+    table: Vec<u32>,
+}
+
+fn slots<T: Default>(count: usize) -> Vec<T> {
+    (0..count).map(|_| T::default()).collect()
+}
+
+impl Memory {
+    fn lend(&mut self, plan: &NodePlan) -> Storage<'_> {
+        *self = Self {
+            members: slots(9),
+            writers: slots(64),
+            namespaces: slots(2),
+            records: slots(plan.records),
+            index: slots(plan.records * 2 + 1),
+            attributes: slots(plan.records * 5),
+            pages: slots(plan.pages),
+            in_flight: slots(128),
+            waits: slots(64),
+            transfers: slots(6),
+            events: slots(64),
+            scratch: slots(2 * MAX_VALUE),
+            table: slots(128),
+        };
+        Storage {
+            members: &mut self.members,
+            writers: &mut self.writers,
+            namespaces: &mut self.namespaces,
+            records: &mut self.records,
+            index: &mut self.index,
+            attributes: &mut self.attributes,
+            pages: &mut self.pages,
+            in_flight: &mut self.in_flight,
+            waits: &mut self.waits,
+            transfers: &mut self.transfers,
+            events: &mut self.events,
+            scratch: &mut self.scratch,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// One of the nodes, up or down.
+pub(super) struct Host<'m> {
+    pub(super) name: String,
+    pub(super) address: SocketAddr,
+    pub(super) plan: NodePlan,
+    pub(super) node: Option<Node<'m>>,
+    /// How often it was started.
+    pub(super) boot: u32,
+    pub(super) frozen_until: u64,
+    /// What its kernel holds while it is frozen.
+    pub(super) queue: Vec<Datagram>,
+    pub(super) observed: Observed,
+}
+
+/// Datagrams that a kernel holds for a process that doesn't read.
+const QUEUE: usize = 500;
+
+/// What is the same for all nodes of a run.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Common {
+    pub(super) seed: u64,
+    pub(super) frequency: u64,
+    pub(super) backups: u8,
+    pub(super) sealed: bool,
+    pub(super) mutation: Option<Mutation>,
+}
+
+impl<'m> Host<'m> {
+    pub(super) fn new(index: usize, plan: NodePlan) -> Self {
+        Self {
+            name: format!("n{index}"),
+            address: SocketAddr::from(([10, 0, 0, index as u8 + 1], 4_000)),
+            plan,
+            node: None,
+            boot: 0,
+            frozen_until: 0,
+            queue: Vec::new(),
+            observed: Observed::default(),
+        }
+    }
+
+    /// What the node's clock shows at this moment of the world.
+    pub(super) fn clock(&self, now: u64) -> Instant {
+        let drift = now as i64 / 1_000_000 * self.plan.drift
+            + now as i64 % 1_000_000 * self.plan.drift / 1_000_000;
+        Instant::from_micros(self.plan.clock.wrapping_add((now as i64 + drift) as u64))
+    }
+
+    /// The first moment of the world at which the node's clock shows this.
+    fn world_time(&self, at: Instant, now: u64) -> u64 {
+        let wait = at.since(self.clock(now)).as_micros();
+        let mut guess = now + wait - (wait as i64 * self.plan.drift / 1_000_000) as u64;
+        while self.clock(guess) < at {
+            guess += 1;
+        }
+        guess
+    }
+
+    /// When the node wants to be woken.
+    pub(super) fn due(&self, now: u64) -> Option<u64> {
+        let at = self.node.as_ref()?.poll_timeout()?;
+        Some(self.world_time(at, now).max(self.frozen_until))
+    }
+
+    /// Starts the node with memory that nobody used before.
+    pub(super) fn start(&mut self, now: u64, memory: &'m mut Memory, common: &Common) {
+        self.boot += 1;
+        let mut config = Config::new("sim", &self.name, self.address);
+        config.role = self.plan.role;
+        config.capacity = self.plan.capacity;
+        config.frequency = Duration::from_micros(common.frequency);
+        config.drop_time = Duration::from_micros(common.frequency * 6);
+        config.backups = common.backups;
+        config.max_value = MAX_VALUE;
+        let mut boot = [0; 16];
+        boot[..8].copy_from_slice(&common.seed.to_le_bytes());
+        boot[8] = self.address.port() as u8 ^ self.name.as_bytes()[1];
+        boot[9..13].copy_from_slice(&self.boot.to_le_bytes());
+        // The first four bytes tell boots apart; real ones are random.
+        let tag = crate::key::name_hash(&boot) as u32;
+        boot[..4].copy_from_slice(&tag.to_le_bytes());
+        let entropy = Entropy { boot, seed: boot };
+        let key = [7; 32];
+        let key = common.sealed.then_some(&key);
+        let storage = memory.lend(&self.plan);
+        let node = Node::new(self.clock(now), &config, &entropy, key, storage);
+        let mut node = node.expect("the storage suits the configuration");
+        node.mutate(common.mutation);
+        self.node = Some(node);
+        self.observed = Observed::default();
+        self.frozen_until = 0;
+    }
+
+    /// The process dies.
+    pub(super) fn crash(&mut self) {
+        self.node = None;
+        self.queue.clear();
+        self.frozen_until = 0;
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.node.is_some()
+    }
+
+    pub(super) fn runs(&self, now: u64) -> bool {
+        self.is_up() && self.frozen_until <= now
+    }
+
+    /// Keeps what arrives while the node is frozen.
+    pub(super) fn keep(&mut self, datagram: Datagram) {
+        if self.queue.len() < QUEUE {
+            self.queue.push(datagram);
+        }
+    }
+}

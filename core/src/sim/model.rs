@@ -1,0 +1,210 @@
+//! What clients were told, and what was ever written: the truth that nodes are held against.
+
+use std::collections::HashMap;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::observe::Observed;
+use super::plan::ATTRIBUTES;
+use crate::key::{self, Key};
+use crate::replica::stamp::WireStamp;
+
+/// The application of all sessions.
+pub(super) const NAMESPACE: &[u8] = b"shop";
+
+/// One attribute as a commit wrote it.
+pub(super) struct Write {
+    pub(super) session: usize,
+    pub(super) attribute: u8,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) commit: usize,
+}
+
+/// One commit.
+pub(super) struct Committed {
+    pub(super) session: usize,
+    pub(super) writes: Vec<(u8, WireStamp)>,
+    /// How many copies were promised: the home's own, until others confirmed.
+    pub(super) copies: u32,
+    /// How many nodes that held it have crashed since.
+    pub(super) crashes: u32,
+}
+
+/// A session from its creation on, under all its ids.
+pub(super) struct Session {
+    /// The last one is current.
+    pub(super) ids: Vec<String>,
+    pub(super) hashes: Vec<[u8; 16]>,
+    pub(super) created: bool,
+    /// A client ended it.
+    pub(super) ended: bool,
+    /// The node that served it last.
+    pub(super) node: usize,
+    /// What the client saw last of each attribute, and when.
+    pub(super) seen: [Option<WireStamp>; ATTRIBUTES],
+    pub(super) seen_at: u64,
+    /// When it was last served with a warning.
+    pub(super) warned_at: u64,
+    renames: usize,
+}
+
+/// All sessions and writes of a run.
+pub(super) struct Model {
+    cluster: u64,
+    pub(super) sessions: Vec<Session>,
+    /// By the number that the plan uses.
+    pub(super) current: Vec<usize>,
+    pub(super) by_hash: HashMap<[u8; 16], usize>,
+    pub(super) writes: HashMap<StampKey, Write>,
+    pub(super) commits: Vec<Committed>,
+}
+
+/// A stamp as a key of a map.
+pub(super) type StampKey = (u32, u32, u32, u64);
+
+pub(super) const fn stamp_key(stamp: &WireStamp) -> StampKey {
+    (stamp.epoch, stamp.writer.node, stamp.writer.boot, stamp.seq)
+}
+
+impl Model {
+    pub(super) fn new(sessions: usize) -> Self {
+        let mut model = Self {
+            cluster: key::name_hash(b"sim"),
+            sessions: Vec::new(),
+            current: Vec::new(),
+            by_hash: HashMap::new(),
+            writes: HashMap::new(),
+            commits: Vec::new(),
+        };
+        for number in 0..sessions {
+            let session = model.create(number);
+            model.current.push(session);
+        }
+        model
+    }
+
+    /// A session that nobody has used yet, for the client of this number.
+    fn create(&mut self, number: usize) -> usize {
+        let session = self.sessions.len();
+        self.sessions.push(Session {
+            ids: Vec::new(),
+            hashes: Vec::new(),
+            created: false,
+            ended: false,
+            node: 0,
+            seen: [None; ATTRIBUTES],
+            seen_at: 0,
+            warned_at: 0,
+            renames: 0,
+        });
+        self.add_id(session, format!("s{number}-{session}"));
+        session
+    }
+
+    fn add_id(&mut self, session: usize, id: String) {
+        let hash = key::hash(
+            self.cluster,
+            Key {
+                namespace: NAMESPACE,
+                id: id.as_bytes(),
+            },
+        );
+        self.by_hash.insert(hash, session);
+        self.sessions[session].hashes.push(hash);
+        self.sessions[session].ids.push(id);
+    }
+
+    /// The client of this number has lost its session and begins another.
+    pub(super) fn begin_anew(&mut self, number: usize) {
+        self.current[number] = self.create(number);
+    }
+
+    /// An id that the session may be renamed to; some are longer than what a record has room for.
+    pub(super) fn next_id(&mut self, session: usize) -> String {
+        let session_of = &mut self.sessions[session];
+        session_of.renames += 1;
+        let count = session_of.renames;
+        let padding = if count.is_multiple_of(2) { 60 } else { 0 };
+        format!("{}r{count}{}", session_of.ids[0], "x".repeat(padding))
+    }
+
+    pub(super) fn renamed(&mut self, session: usize, id: String) {
+        self.add_id(session, id);
+    }
+
+    pub(super) fn key_of(&self, session: usize) -> Key<'_> {
+        let ids = &self.sessions[session].ids;
+        Key {
+            namespace: NAMESPACE,
+            id: ids[ids.len() - 1].as_bytes(),
+        }
+    }
+
+    pub(super) fn hash_of(&self, session: usize) -> [u8; 16] {
+        let hashes = &self.sessions[session].hashes;
+        hashes[hashes.len() - 1]
+    }
+
+    /// Notes a commit; `Err` with the stamp that was issued before.
+    pub(super) fn committed(
+        &mut self,
+        session: usize,
+        writes: Vec<(u8, WireStamp, Option<Vec<u8>>)>,
+    ) -> Result<usize, WireStamp> {
+        let commit = self.commits.len();
+        let mut stamps = Vec::new();
+        for (attribute, stamp, value) in writes {
+            let write = Write {
+                session,
+                attribute,
+                value,
+                commit,
+            };
+            if self.writes.insert(stamp_key(&stamp), write).is_some() {
+                return Err(stamp);
+            }
+            stamps.push((attribute, stamp));
+        }
+        self.commits.push(Committed {
+            session,
+            writes: stamps,
+            copies: 1,
+            crashes: 0,
+        });
+        Ok(commit)
+    }
+
+    /// Whether a node holds what the commit wrote, or something newer, under any of the ids.
+    pub(super) fn holds(&self, observed: &Observed, commit: &Committed) -> bool {
+        let hashes = &self.sessions[commit.session].hashes;
+        commit.writes.iter().all(|(attribute, stamp)| {
+            hashes.iter().any(|hash| {
+                observed
+                    .stamp(hash, *attribute)
+                    .is_some_and(|held| held >= *stamp)
+            })
+        })
+    }
+
+    /// Whether a boot ever held what the commit wrote, or something newer, or saw the end.
+    pub(super) fn held(&self, observed: &Observed, commit: &Committed) -> bool {
+        let hashes = &self.sessions[commit.session].hashes;
+        commit.writes.iter().all(|(attribute, stamp)| {
+            hashes.iter().any(|hash| {
+                let best = observed.best.get(&(*hash, *attribute));
+                best.is_some_and(|held| held >= stamp) || observed.ended.contains(hash)
+            })
+        })
+    }
+
+    /// A node is about to crash: what it holds has one copy less.
+    pub(super) fn crashes(&mut self, observed: &Observed) {
+        let held: Vec<usize> = (0..self.commits.len())
+            .filter(|commit| self.holds(observed, &self.commits[*commit]))
+            .collect();
+        for commit in held {
+            self.commits[commit].crashes += 1;
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! A network that loses, doubles, delays, reorders, corrupts and cuts.
+
+use core::cmp::Reverse;
+use core::net::SocketAddr;
+use std::collections::BinaryHeap;
+use std::vec::Vec;
+
+use super::plan::Weather;
+use super::random::Random;
+
+/// A datagram on its way. Ordered by the time at which it arrives.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Datagram {
+    pub(super) at: u64,
+    number: u64,
+    pub(super) to: usize,
+    pub(super) from: SocketAddr,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// What the network did.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NetworkReport {
+    /// Datagrams handed to it, and their bytes.
+    pub sent: u64,
+    /// Bytes of payload handed to it.
+    pub bytes: u64,
+    /// Never arrived.
+    pub lost: u64,
+    /// Arrived twice.
+    pub doubled: u64,
+    /// Arrived with another byte.
+    pub corrupted: u64,
+    /// Arrived later than others that were sent after them.
+    pub late: u64,
+    /// Were sent across a cut.
+    pub cut: u64,
+}
+
+/// All that is on its way, and the faults.
+pub(super) struct Network {
+    seed: u64,
+    wire: BinaryHeap<Reverse<Datagram>>,
+    number: u64,
+    pub(super) weather: Weather,
+    /// `cuts[a]` has bit b: nothing from a reaches b.
+    cuts: Vec<u8>,
+    pub(super) report: NetworkReport,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64, nodes: usize, weather: Weather) -> Self {
+        Self {
+            seed,
+            wire: BinaryHeap::new(),
+            number: 0,
+            weather,
+            cuts: std::vec![0; nodes],
+            report: NetworkReport::default(),
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        now: u64,
+        from: usize,
+        address: SocketAddr,
+        to: usize,
+        bytes: &[u8],
+    ) {
+        self.number += 1;
+        self.report.sent += 1;
+        self.report.bytes += bytes.len() as u64;
+        // All dice are drawn whatever becomes of the datagram, from its own number.
+        let mut dice = Random::of(self.seed, self.number << 8 | 2);
+        let weather = self.weather;
+        let (lost, doubled) = (dice.chance(weather.lost), dice.chance(weather.doubled));
+        let (corrupted, late) = (dice.chance(weather.corrupted), dice.chance(weather.late));
+        let delays = [
+            dice.below(weather.delay as usize),
+            dice.below(weather.delay as usize),
+        ];
+        let (place, bit) = (dice.below(bytes.len()), dice.below(8));
+        if self.cuts[from] >> to & 1 == 1 {
+            self.report.cut += 1;
+            return;
+        }
+        if lost {
+            self.report.lost += 1;
+            return;
+        }
+        let mut bytes = bytes.to_vec();
+        if corrupted {
+            self.report.corrupted += 1;
+            bytes[place] ^= 1 << bit;
+        }
+        let mut wait = 50 + delays[0] as u64;
+        if late {
+            self.report.late += 1;
+            wait += 5 * weather.delay + 1_000;
+        }
+        if doubled {
+            self.report.doubled += 1;
+            let again = now + 50 + delays[1] as u64 * 3;
+            self.push(again, to, address, bytes.clone());
+        }
+        self.push(now + wait, to, address, bytes);
+    }
+
+    fn push(&mut self, at: u64, to: usize, from: SocketAddr, bytes: Vec<u8>) {
+        self.number += 1;
+        self.wire.push(Reverse(Datagram {
+            at,
+            number: self.number,
+            to,
+            from,
+            bytes,
+        }));
+    }
+
+    pub(super) fn next_at(&self) -> Option<u64> {
+        self.wire.peek().map(|Reverse(datagram)| datagram.at)
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Datagram> {
+        self.wire.pop().map(|Reverse(datagram)| datagram)
+    }
+
+    pub(super) fn cut(&mut self, from: usize, to: usize) {
+        if from != to {
+            self.cuts[from] |= 1 << to;
+        }
+    }
+
+    pub(super) fn split(&mut self, mask: u8) {
+        for a in 0..self.cuts.len() {
+            for b in 0..self.cuts.len() {
+                if (mask >> a & 1) != (mask >> b & 1) {
+                    self.cut(a, b);
+                }
+            }
+        }
+    }
+
+    pub(super) fn join(&mut self) {
+        self.cuts.fill(0);
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.cuts.iter().all(|cut| *cut == 0)
+    }
+}
