@@ -29,6 +29,7 @@ extern crate std;
 mod delta;
 mod identity;
 mod link;
+mod list;
 mod seal;
 
 pub mod config;
@@ -43,6 +44,8 @@ pub mod sim;
 pub mod stats;
 pub mod storage;
 pub mod time;
+#[cfg(feature = "violations")]
+pub mod violations;
 mod wire;
 
 pub use config::{Config, ConfigError, Entropy, Role};

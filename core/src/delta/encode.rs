@@ -249,11 +249,12 @@ impl<'a> Edit<'a> {
 /// Length of the part before the first [`MIN_RUN`] equal bytes, or of all.
 fn unequal(old: Option<&[u8]>, new: Option<&[u8]>) -> usize {
     let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-    let mut run = 0_usize;
-    for (place, (old, new)) in old.iter().zip(new).enumerate() {
+    let (mut seen, mut run) = (0_usize, 0_usize);
+    for (old, new) in old.iter().zip(new) {
+        seen = seen.saturating_add(1);
         run = if old == new { run.saturating_add(1) } else { 0 };
         if run == MIN_RUN {
-            return place.saturating_add(1).saturating_sub(MIN_RUN);
+            return seen.saturating_sub(MIN_RUN);
         }
     }
     new.len()

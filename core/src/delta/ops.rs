@@ -222,16 +222,19 @@ impl Varint {
     }
 }
 
+/// Where each byte's payload belongs.
+const SHIFTS: [u32; VARINT_MAX] = [0, 7, 14, 21];
+
 fn take_varint(source: &mut dyn Source) -> Result<u32, Malformed> {
     let mut value = 0_u32;
-    for (place, shift) in (0_u32..).step_by(7).take(VARINT_MAX).enumerate() {
+    for shift in SHIFTS {
         let mut byte = [0];
         source.take(&mut byte)?;
         let [byte] = byte;
         value |= u32::from(byte & PAYLOAD).wrapping_shl(shift);
         if byte & MORE == 0 {
             // A last byte of zero says nothing: one value has one encoding.
-            return if byte == 0 && place > 0 {
+            return if byte == 0 && shift > 0 {
                 Err(Malformed)
             } else {
                 Ok(value)

@@ -24,8 +24,8 @@ impl<'t> Table<'t> {
         let buckets = memory.get_mut(..1_usize.wrapping_shl(bits))?;
         buckets.fill(0);
         let spacing = old.len().div_ceil(buckets.len()).max(1);
-        for (place, window) in old.windows(WINDOW).enumerate().step_by(spacing) {
-            let Some(window) = window.first_chunk() else {
+        for place in (0..old.len()).step_by(spacing) {
+            let Some(window) = old.get(place..).and_then(<[u8]>::first_chunk) else {
                 break;
             };
             if let Some(bucket) = buckets.get_mut(bucket_of(window, shift)) {

@@ -75,11 +75,10 @@ impl Node<'_> {
             return None;
         }
         let is = |direction: Direction| move |slot: &TransferSlot| slot.direction == direction;
-        let slots = || self.transfers.iter();
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
-        let most = self.transfers.len().saturating_sub(1);
-        let free = slots().take(most).position(is(Direction::Free));
-        let at = free.or_else(|| slots().take(most).position(is(Direction::Complete)))?;
+        let (_, slots) = self.transfers.split_last()?;
+        let free = slots.iter().position(is(Direction::Free));
+        let at = free.or_else(|| slots.iter().position(is(Direction::Complete)))?;
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
         let chain = self.records.pages.reserve(total).ok()?;

@@ -110,7 +110,7 @@ impl TransferSlot {
 
     /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer.
     pub(crate) fn put(&mut self, pages: &mut Pages<'_>, offset: u32, bytes: &[u8]) -> Option<bool> {
-        let index = offset / self.piece;
+        let index = offset.checked_div(self.piece)?;
         let expected = self.piece.min(self.total.checked_sub(offset)?);
         if !offset.is_multiple_of(self.piece) || bytes.len() != expected as usize {
             return None;
@@ -123,19 +123,17 @@ impl TransferSlot {
             cursor.skip(pages, offset as usize);
             pages.write(&mut cursor, bytes);
         }
-        while self.offset < self.total && self.has_piece(self.offset / self.piece) {
+        while self.offset < self.total && self.has_piece_at(self.offset) {
             self.offset = self.offset.saturating_add(self.piece).min(self.total);
         }
         Some(self.offset == self.total)
     }
 
-    fn has_piece(&self, index: u32) -> bool {
-        let word = self
-            .arrived
-            .get((index / 64) as usize)
-            .copied()
-            .unwrap_or(0);
-        word & (1 << (index % 64)) != 0
+    fn has_piece_at(&self, offset: u32) -> bool {
+        offset.checked_div(self.piece).is_some_and(|index| {
+            let word = self.arrived.get((index / 64) as usize);
+            word.is_some_and(|word| word & (1 << (index % 64)) != 0)
+        })
     }
 
     /// Bytes that may be sent now.

@@ -9,6 +9,7 @@ use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
+use crate::list;
 use crate::replica::stamp::scramble;
 use crate::seal::{BootId, Subkey, Window};
 use crate::time::Instant;
@@ -226,9 +227,8 @@ impl<'m> Members<'m> {
 
     /// Live members, this node included.
     pub(crate) fn live(&self) -> usize {
-        self.numbers()
-            .filter(|member| self.get(*member).is_live())
-            .count()
+        let live = |member: &u16| self.get(*member).is_live();
+        list::count(self.numbers().filter(live))
     }
 
     /// A slot for a member of this name; `None` if the table is full.
@@ -282,7 +282,8 @@ impl<'m> Members<'m> {
                 continue;
             }
             let score = distance(scramble(key ^ u64::from(slot.hash)), slot.capacity);
-            let better = scores.iter().take(found).position(|other| score < *other);
+            let so_far = scores.get(..found).unwrap_or_default();
+            let better = so_far.iter().position(|other| score < *other);
             let position = better.unwrap_or(found);
             let limit = out.len().min(scores.len());
             if position >= limit {
@@ -297,12 +298,9 @@ impl<'m> Members<'m> {
 }
 
 /// Inserts at `position`, moving what is behind it, up to `len`, one on.
-fn insert<T: Copy>(list: &mut [T], position: usize, len: usize, item: T) {
-    if let Some(part) = list.get_mut(position..len) {
-        part.rotate_right(usize::from(!part.is_empty()));
-        if let Some(first) = part.first_mut() {
-            *first = item;
-        }
+fn insert<T: Copy>(list: &mut [T], position: usize, len: usize, mut item: T) {
+    for place in list.get_mut(position..len).unwrap_or_default() {
+        core::mem::swap(place, &mut item);
     }
 }
 

@@ -6,6 +6,7 @@
 //! only the process itself can make one.
 
 use crate::event::Destination;
+use crate::list;
 use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::membership::member::{MemberState, SELF};
 use crate::mutation::Mutation;
@@ -198,11 +199,7 @@ impl Node<'_> {
             let slot = node.members.get(*member);
             matches!(slot.state, MemberState::Dead) && !slot.name.is_empty()
         };
-        let count = self
-            .members
-            .others()
-            .filter(|member| former(self, member))
-            .count();
+        let count = list::count(self.members.others().filter(|m| former(self, m)));
         let Some(chosen) = (self.next_random() as usize).checked_rem(count) else {
             return;
         };

@@ -6,6 +6,7 @@ use heapless::Vec;
 
 use crate::event::SessionEvent;
 use crate::key::Key;
+use crate::list;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -83,7 +84,7 @@ impl Node<'_> {
     /// name are told.
     fn name_all_as_holders(&mut self, record: u32) {
         let slot = self.records.get(record);
-        let mut holders: Vec<u16, MAX_HOLDERS> = slot.holders().iter().copied().collect();
+        let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
         for member in self.members.numbers() {
             let there = member == SELF || self.members.get(member).session.is_some();
             if there && !holders.contains(&member) && holders.push(member).is_err() {
@@ -187,7 +188,7 @@ impl Node<'_> {
         let attributes = core::mem::replace(&mut former.attributes, NIL);
         let (stamp, digest) = (former.stamp, former.digest);
         let (max_inactive, touches, wanted) = (former.max_inactive, former.touches, former.wanted);
-        let holders: Vec<u16, MAX_HOLDERS> = former.holders().iter().copied().collect();
+        let holders: Vec<u16, MAX_HOLDERS> = list::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
         slot.stamp = stamp;

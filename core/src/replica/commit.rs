@@ -251,9 +251,10 @@ impl Node<'_> {
 
     fn stage_changes(&mut self, record: u32, changes: &[Change<'_>]) -> Result<u32, CommitError> {
         let mut staged = NIL;
-        for (position, change) in changes.iter().enumerate() {
-            let mut later = changes.iter().skip(position.saturating_add(1));
-            if later.any(|other| other.name == change.name) {
+        let mut rest = changes;
+        while let Some((change, later)) = rest.split_first() {
+            rest = later;
+            if later.iter().any(|other| other.name == change.name) {
                 continue; // the last change of a name counts
             }
             match self.stage_change(record, change) {

@@ -11,6 +11,7 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::key::Key;
 use crate::link::count;
+use crate::list;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -163,10 +164,14 @@ impl Node<'_> {
             let wait = self.waits.get(number);
             wait.goal == Goal::Fetch
                 && wait.ask != 0
-                && wait.asked.iter().enumerate().any(|(position, member)| {
-                    let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
-                    *member == peer && wait.ask & bit != 0
-                })
+                && wait
+                    .asked
+                    .iter()
+                    .position(|member| *member == peer)
+                    .is_some_and(|position| {
+                        let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
+                        wait.ask & bit != 0
+                    })
         })
     }
 
@@ -281,7 +286,7 @@ impl Node<'_> {
             .iter()
             .copied()
             .zip(wait.digests.iter().copied());
-        let answers: Vec<(u16, u64), MAX_HOLDERS> = answers.collect();
+        let answers: Vec<(u16, u64), MAX_HOLDERS> = list::collect(answers);
         if any_asked {
             count(&mut self.stats.fetches);
         }
@@ -299,7 +304,7 @@ impl Node<'_> {
                 .iter()
                 .filter(|(_, other)| *other == digest)
                 .map(|(m, _)| *m);
-            let clean: Vec<u16, MAX_HOLDERS> = clean.collect();
+            let clean: Vec<u16, MAX_HOLDERS> = list::collect(clean);
             if !self.records.get(record).is_served_here() {
                 self.take_over(now, record, &clean, true);
             }
@@ -323,7 +328,7 @@ impl Node<'_> {
 
     /// Those that didn't answer a fetch get no copies for a while.
     fn avoid_silent(&mut self, now: Instant, number: u16) {
-        let silent: Vec<u16, MAX_HOLDERS> = self.waits.get(number).silent().collect();
+        let silent: Vec<u16, MAX_HOLDERS> = list::collect(self.waits.get(number).silent());
         for member in silent {
             self.members.get_mut(member).avoid_until = now + SILENT_FOR;
         }

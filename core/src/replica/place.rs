@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::event::SessionEvent;
+use crate::list;
 use crate::membership::member::{MemberSlot, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -70,24 +71,17 @@ impl Node<'_> {
     /// Writes the list of holders and moves the bits of what they lack to their new places.
     pub(crate) fn set_holders(&mut self, record: u32, holders: &[u16], wanted: u8) {
         let slot = self.records.get(record);
-        let old: Vec<u16, MAX_HOLDERS> = slot.holders().iter().copied().collect();
-        let moved = |bits: u8| -> u8 {
-            let place = |(position, holder): (usize, &u16)| {
-                let from = old.iter().position(|other| other == holder)?;
-                let bit = (bits >> from) & 1;
-                bit.checked_shl(position as u32)
-            };
-            holders
-                .iter()
-                .enumerate()
-                .filter_map(place)
-                .fold(0, |all, bit| all | bit)
+        let old: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
+        let places = || (0..u8::BITS).zip(holders);
+        let moved = |bits: u8| {
+            places().fold(0, |all, (to, holder)| {
+                let from = old.iter().position(|other| other == holder);
+                let bit = from.map_or(0, |from| bits.wrapping_shr(from as u32) & 1);
+                all | bit << to
+            })
         };
-        let is_new = |(_, holder): &(usize, &u16)| !old.contains(holder);
-        let new = holders.iter().enumerate().filter(is_new);
-        let new = new.fold(0_u8, |all, (at, _)| {
-            all | 1_u8.checked_shl(at as u32).unwrap_or(0)
-        });
+        let new = places().filter(|(_, holder)| !old.contains(holder));
+        let new = new.fold(0, |all, (to, _)| all | 1 << to);
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
         let slot = self.records.get_mut(record);
         slot.owed = owed;
@@ -187,11 +181,9 @@ impl Node<'_> {
     fn restore_copies(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
         let wanted = slot.holders().iter().take(usize::from(slot.wanted)).skip(1);
-        let live = wanted
-            .clone()
-            .filter(|holder| self.members.get(**holder).is_live())
-            .count();
-        let all_live = live == wanted.count();
+        let is_live = |holder: &&u16| self.members.get(**holder).is_live();
+        let live = list::count(wanted.clone().filter(is_live));
+        let all_live = wanted.clone().all(|holder| is_live(&holder));
         if self.breaks(Mutation::NoRepairOfHolders) {
             return;
         }
@@ -199,7 +191,7 @@ impl Node<'_> {
             let slot = self.members.get(*member);
             slot.is_reachable() && slot.avoid_until <= now
         });
-        let possible = candidates.count().min(usize::from(self.rules.backups));
+        let possible = list::count(candidates).min(usize::from(self.rules.backups));
         if all_live && live >= possible {
             return;
         }
@@ -223,7 +215,7 @@ impl Node<'_> {
             .iter()
             .copied()
             .filter(|holder| *holder != member);
-        let rest: Vec<u16, MAX_HOLDERS> = rest.collect();
+        let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest);
         let wanted = slot.wanted.saturating_sub(1);
         self.set_holders(record, &rest, wanted.max(1));
         self.choose_holders(now, record);
@@ -330,12 +322,12 @@ impl Node<'_> {
     fn forget_released(&mut self, record: u32) {
         let slot = self.records.get(record);
         let wanted = slot.wanted;
-        let keeps = |(position, holder): (usize, &u16)| {
+        let keeps = |(position, holder): (u8, &u16)| {
             let lacks = slot.header_owed & slot.bit_of(*holder) != 0;
-            (position < usize::from(wanted) || lacks).then_some(*holder)
+            (position < wanted || lacks).then_some(*holder)
         };
-        let holders = slot.holders().iter().enumerate().filter_map(keeps);
-        let holders: Vec<u16, MAX_HOLDERS> = holders.collect();
+        let holders = (0..u8::MAX).zip(slot.holders()).filter_map(keeps);
+        let holders: Vec<u16, MAX_HOLDERS> = list::collect(holders);
         if holders.len() < usize::from(slot.holder_count) {
             self.set_holders(record, &holders, wanted);
         }

@@ -114,11 +114,10 @@ impl<'m> Writers<'m> {
     }
 
     fn intern(&mut self, writer: Writer) -> Result<u16, Full> {
-        let taken = self.slots.iter().take(self.count);
-        let known = taken
-            .clone()
-            .position(|slot| slot.writer == writer && !slot.vacant);
-        let number = match known.or_else(|| taken.clone().position(|slot| slot.vacant)) {
+        let taken = self.slots.get(..self.count).unwrap_or_default();
+        let find = |wanted: &dyn Fn(&WriterSlot) -> bool| taken.iter().position(wanted);
+        let known = find(&|slot| slot.writer == writer && !slot.vacant);
+        let number = match known.or_else(|| find(&|slot| slot.vacant)) {
             Some(number) => number,
             None if self.count < self.slots.len() => {
                 self.count = self.count.saturating_add(1);

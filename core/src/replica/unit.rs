@@ -6,6 +6,7 @@ use crate::delta::{Full, Sink};
 use crate::event::SessionEvent;
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, MAX_ID};
 use crate::link::count;
+use crate::list;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -170,7 +171,7 @@ impl Node<'_> {
             .map(|member| self.members.get(*member).hash);
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
-            holders: holders.collect(),
+            holders: list::collect(holders),
             wanted: slot.wanted,
             settled: slot.is(SETTLED),
             max_inactive: slot.max_inactive,
@@ -179,7 +180,7 @@ impl Node<'_> {
 
     fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
         let attributes = self.records.attributes_of(record);
-        let count = attributes.filter(|slot| extent.includes(slot)).count();
+        let count = list::count(attributes.filter(|slot| extent.includes(slot)));
         if self.breaks(Mutation::TornCommit) {
             return count.min(1) as u16;
         }

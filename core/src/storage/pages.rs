@@ -247,9 +247,7 @@ impl ChainWriter {
                 .ok_or(Full)?;
             let count = space.len().min(bytes.len());
             let (here, rest) = bytes.split_at(count);
-            for (to, from) in space.chunks_mut(count).zip(here.chunks(count)) {
-                to.copy_from_slice(from);
-            }
+            space.get_mut(..count).ok_or(Full)?.copy_from_slice(here);
             self.filled = self.filled.saturating_add(count as u32);
             self.len = self.len.saturating_add(count as u32);
             bytes = rest;

@@ -258,9 +258,14 @@ impl<'a> Body<'a> {
     pub(crate) fn prepend(&mut self, from: usize, head: &impl Serialize) -> Result<(), Full> {
         let mut bytes = [0; 32];
         let head = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
+        self.insert(from, head)
+    }
+
+    fn insert(&mut self, from: usize, head: &[u8]) -> Result<(), Full> {
         let end = self.len.saturating_add(head.len());
         let part = self.buffer.get_mut(from..end).ok_or(Full)?;
-        part.rotate_right(head.len());
+        let written = part.len().checked_sub(head.len()).ok_or(Full)?;
+        part.copy_within(..written, head.len());
         part.get_mut(..head.len())
             .ok_or(Full)?
             .copy_from_slice(head);

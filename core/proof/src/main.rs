@@ -1,0 +1,34 @@
+//! A binary that links only if no panic can be reached from what it calls. It is never run.
+//!
+//! The panic handler calls a function that nobody defines. The linker drops what nothing calls,
+//! and complains about a symbol that is missing in what is left: so it complains if and only if
+//! the optimizer could not remove every way into the handler.
+#![cfg_attr(target_os = "none", no_std, no_main)]
+
+#[cfg(target_os = "none")]
+mod proof {
+    use core::panic::PanicInfo;
+
+    unsafe extern "C" {
+        /// Never defined.
+        fn a_panic_is_reachable() -> !;
+    }
+
+    #[panic_handler]
+    fn panic(_: &PanicInfo<'_>) -> ! {
+        // SAFETY: a program with this call in it doesn't link, so it never runs.
+        unsafe { a_panic_is_reachable() }
+    }
+
+    /// Where the linker begins to look for what is needed.
+    // SAFETY: no other function has this name.
+    #[unsafe(no_mangle)]
+    extern "C" fn _start() {
+        relevo_core_proof::call();
+    }
+}
+
+#[cfg(not(target_os = "none"))]
+fn main() {
+    eprintln!("nothing to run: core/proof/check links this for a processor without a system");
+}

@@ -1,0 +1,258 @@
+//! The calls, by type.
+
+use core::fmt::{self, Debug, Display, Write};
+use core::hint::black_box;
+use core::net::SocketAddr;
+use core::ops::{Add, Sub};
+
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use relevo_core::{
+    Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
+    FetchError, Instant, Key, KeyringError, Node, Record, SessionId, Stats, Storage, Ticket,
+};
+
+/// Calls everything.
+pub fn call() {
+    times();
+    keys();
+    settings();
+    let memory = &mut Memory::default();
+    let made = Node::new(
+        any(Instant::LAST),
+        &config(),
+        &any(Entropy {
+            boot: [0; 16],
+            seed: [0; 16],
+        }),
+        any(Some(&[0; 32])),
+        memory.lend(),
+    );
+    match made {
+        Ok(mut node) => drive(&mut node),
+        Err(error) => show::<ConfigError>(&error),
+    }
+}
+
+fn drive(node: &mut Node<'_>) {
+    loops(any(node));
+    commands(any(node));
+    keyring(any(node));
+    answers(any(node));
+    sessions(any(node));
+}
+
+fn times() {
+    let (number, instant, duration) = any((0, Instant::LAST, Duration::ZERO));
+    any(Instant::from_micros(number));
+    any(Instant::as_micros(instant));
+    any(Instant::since(instant, any(Instant::LAST)));
+    any(Duration::from_micros(number));
+    any(Duration::from_millis(number));
+    any(Duration::from_secs(number));
+    any(Duration::as_micros(duration));
+    any(Duration::as_millis(duration));
+    any(Duration::as_secs(duration));
+    any(Duration::fraction(duration, any(1), any(1)));
+    any(<Instant as Add<Duration>>::add(instant, duration));
+    any(<Duration as Add>::add(duration, any(Duration::ZERO)));
+    any(<Duration as Sub>::sub(duration, any(Duration::ZERO)));
+}
+
+fn keys() {
+    any(Key::is_valid(&key()));
+    if let Some(id) = any(SessionId::new(key())) {
+        any(SessionId::key(&id));
+        any(id == any(id.clone()));
+        debug::<SessionId>(&id);
+    }
+}
+
+fn settings() {
+    any(Config::new(any("c"), any("n"), address()));
+    if let Err(error) = any(Config::check(&config())) {
+        show::<ConfigError>(&error);
+    }
+}
+
+fn loops(node: &mut Node<'_>) {
+    Node::handle_timeout(any(node), now());
+    Node::handle_datagram(any(node), now(), address(), any(&mut [0; 2]));
+    any(Node::poll_transmit(any(node), now(), any(&mut [0; 2])));
+    any(Node::poll_timeout(any(node)));
+    if let Some(event) = any(Node::poll_event(any(node))) {
+        any(event == any(event.clone()));
+        debug(&event);
+    }
+}
+
+fn commands(node: &mut Node<'_>) {
+    let ack = any(Ack::All);
+    let commit = Commit {
+        changes: any(&[Change {
+            name: &[],
+            value: None,
+        }]),
+        max_inactive: any(0),
+        ack,
+    };
+    Node::contact(any(node), now(), address());
+    let asked = Node::commit(any(node), now(), key(), &commit);
+    follow::<CommitError>(asked, node);
+    let asked = Node::fetch(any(node), now(), key(), any(Some("h")));
+    follow::<FetchError>(asked, node);
+    let asked = Node::invalidate(any(node), now(), key());
+    follow::<BuryError>(asked, node);
+    let asked = Node::rename(any(node), now(), key(), any(&[1]), ack);
+    follow::<BuryError>(asked, node);
+    Node::touch(any(node), now(), key());
+    any(Node::leave(any(node), now()));
+}
+
+fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
+    match any(asked) {
+        Ok(ticket) => {
+            debug(&any(Node::progress(any(node), ticket)));
+            Node::finish(any(node), ticket);
+        }
+        Err(error) => show(&error),
+    }
+}
+
+fn keyring(node: &mut Node<'_>) {
+    any(Node::is_sealed(node));
+    if let Err(error) = any(Node::add_key(any(node), any(&[0; 32]))) {
+        show::<KeyringError>(&error);
+    }
+    if let Err(error) = any(Node::use_key(any(node), any(0))) {
+        show::<KeyringError>(&error);
+    }
+    if let Err(error) = any(Node::remove_key(any(node), any(0))) {
+        show::<KeyringError>(&error);
+    }
+    all(Node::keys(any(node)));
+}
+
+fn answers(node: &Node<'_>) {
+    all(Node::members(node));
+    all(Stats::iter(Node::stats(node)));
+    any(Node::usage(node));
+    let mut last = None;
+    for member in Node::members(node) {
+        last = Some(member.id);
+    }
+    if let Some(id) = any(last) {
+        any(Node::member(node, id));
+    }
+}
+
+fn sessions(node: &Node<'_>) {
+    any(Node::owns(node, now(), key()));
+    let Some(record) = any(Node::read(node, key())) else {
+        return;
+    };
+    any(Record::max_inactive(&record));
+    any(Record::idle(&record, now()));
+    any(Record::is_owned(&record));
+    any(Record::digest(&record));
+    any(Record::digest_is_right(&record));
+    any(Record::wanted_copies(&record));
+    debug::<Record<'_>>(&record);
+    for attribute in Record::attributes(&record) {
+        let attribute = any(attribute);
+        any(Attribute::len(&attribute));
+        any(Attribute::name(&attribute, any(&mut [0; 2])));
+        any(Attribute::copy_value(&attribute, any(&mut [0; 2])));
+    }
+}
+
+/// Takes whatever comes.
+fn all<T>(items: impl Iterator<Item = T>) {
+    for item in items {
+        any(item);
+    }
+}
+
+/// The same value, about which nothing is known any more.
+fn any<T>(value: T) -> T {
+    black_box(value)
+}
+
+fn now() -> Instant {
+    any(Instant::LAST)
+}
+
+fn address() -> SocketAddr {
+    any(SocketAddr::from(([0; 4], 0)))
+}
+
+fn key() -> Key<'static> {
+    any(Key {
+        namespace: &[1],
+        id: &[1],
+    })
+}
+
+fn config() -> Config<'static> {
+    any(Config::new("c", "n", address()))
+}
+
+/// What a node lives in, as short as can be: no length is known behind [`any`].
+#[derive(Default)]
+struct Memory {
+    members: [MemberSlot; 1],
+    writers: [WriterSlot; 1],
+    namespaces: [NamespaceSlot; 1],
+    records: [RecordSlot; 1],
+    index: [u32; 1],
+    attributes: [AttributeSlot; 1],
+    pages: [Page; 1],
+    in_flight: [InFlightSlot; 1],
+    waits: [WaitSlot; 1],
+    transfers: [TransferSlot; 1],
+    events: [EventSlot; 1],
+    scratch: [u8; 1],
+    table: [u32; 1],
+}
+
+impl Memory {
+    fn lend(&mut self) -> Storage<'_> {
+        any(Storage {
+            members: &mut self.members,
+            writers: &mut self.writers,
+            namespaces: &mut self.namespaces,
+            records: &mut self.records,
+            index: &mut self.index,
+            attributes: &mut self.attributes,
+            pages: &mut self.pages,
+            in_flight: &mut self.in_flight,
+            waits: &mut self.waits,
+            transfers: &mut self.transfers,
+            events: &mut self.events,
+            scratch: &mut self.scratch,
+            table: &mut self.table,
+        })
+    }
+}
+
+/// Writes an error for people.
+fn show<T: Display>(value: &T) {
+    let _ = any(write!(any(Nowhere), "{value}"));
+}
+
+/// Writes for programmers, by a `Debug` of the core or one derived of plain fields. Others are the standard library's: those
+/// of strings and addresses keep panics, whatever they are called with.
+fn debug<T: Debug>(value: &T) {
+    let _ = any(write!(any(Nowhere), "{value:?}"));
+}
+
+struct Nowhere;
+
+impl Write for Nowhere {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        any(text);
+        any(Ok(()))
+    }
+}
