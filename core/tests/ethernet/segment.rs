@@ -1,0 +1,169 @@
+//! A shared Ethernet segment in memory: outlets, and the frames on their way to them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
+
+use super::capture::Tally;
+
+/// How long a frame is on its way.
+const LATENCY: Duration = Duration::from_micros(100);
+
+/// Frames that an outlet keeps for a card that doesn't take them.
+const QUEUE: usize = 512;
+
+/// Outlets of the same side hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where all are while the segment is whole.
+    Common,
+    /// Behind a cable that is broken.
+    Far,
+    /// The cable of this outlet is pulled: nobody is here.
+    Nowhere,
+}
+
+/// All outlets. The multicast of a group reaches only those that reported to be in it, as behind a
+/// switch that listens to IGMP.
+#[derive(Default)]
+pub struct Segment {
+    outlets: Vec<Outlet>,
+}
+
+struct Outlet {
+    side: Side,
+    groups: BTreeSet<EthernetAddress>,
+    queue: VecDeque<(Instant, Vec<u8>)>,
+}
+
+impl Segment {
+    /// A new outlet, and the plug in it.
+    pub fn outlet(segment: &Rc<RefCell<Self>>, mtu: usize, checksum: ChecksumCapabilities) -> Plug {
+        let outlets = &mut segment.borrow_mut().outlets;
+        outlets.push(Outlet {
+            side: Side::Common,
+            groups: BTreeSet::new(),
+            queue: VecDeque::new(),
+        });
+        Plug {
+            segment: Rc::clone(segment),
+            outlet: outlets.len() - 1,
+            mtu,
+            checksum,
+            tally: Tally::default(),
+        }
+    }
+
+    /// When the next frame arrives anywhere.
+    pub fn next_at(&self) -> Option<Instant> {
+        let first = |outlet: &Outlet| outlet.queue.front().map(|(at, _)| *at);
+        self.outlets.iter().filter_map(first).min()
+    }
+
+    fn transmit(&mut self, now: Instant, from: usize, frame: &[u8]) {
+        let ethernet = EthernetFrame::new_checked(frame).unwrap();
+        let to = ethernet.dst_addr();
+        let igmp = is_igmp(&ethernet);
+        let sender = &mut self.outlets[from];
+        if igmp {
+            // A report is sent to the group that it is about.
+            sender.groups.insert(to);
+        }
+        let side = sender.side;
+        for (number, outlet) in self.outlets.iter_mut().enumerate() {
+            let wanted = to.is_broadcast() || to.is_unicast() || outlet.groups.contains(&to);
+            let connected = outlet.side == side && side != Side::Nowhere;
+            if number != from && wanted && connected && outlet.queue.len() < QUEUE {
+                outlet.queue.push_back((now + LATENCY, frame.to_vec()));
+            }
+        }
+    }
+}
+
+fn is_igmp(frame: &EthernetFrame<&[u8]>) -> bool {
+    frame.ethertype() == EthernetProtocol::Ipv4
+        && Ipv4Packet::new_checked(frame.payload())
+            .is_ok_and(|packet| packet.next_header() == IpProtocol::Igmp)
+}
+
+/// One end of a cable in an outlet: the device at the bottom of a network card.
+#[derive(Clone)]
+pub struct Plug {
+    segment: Rc<RefCell<Segment>>,
+    outlet: usize,
+    mtu: usize,
+    checksum: ChecksumCapabilities,
+    /// What left the cable here.
+    pub tally: Tally,
+}
+
+impl Plug {
+    /// Moves the outlet; what is on its way to it is lost.
+    pub fn move_to(&self, side: Side) {
+        let outlet = &mut self.segment.borrow_mut().outlets[self.outlet];
+        outlet.side = side;
+        outlet.queue.clear();
+    }
+
+    /// Whether a frame has arrived.
+    pub fn has_frame(&self, now: Instant) -> bool {
+        let segment = self.segment.borrow();
+        let front = segment.outlets[self.outlet].queue.front();
+        front.is_some_and(|(at, _)| *at <= now)
+    }
+}
+
+impl Device for Plug {
+    type RxToken<'a> = RxToken;
+    type TxToken<'a> = TxToken<'a>;
+
+    fn receive(&mut self, now: Instant) -> Option<(RxToken, TxToken<'_>)> {
+        if !self.has_frame(now) {
+            return None;
+        }
+        let mut segment = self.segment.borrow_mut();
+        let (_, frame) = segment.outlets[self.outlet].queue.pop_front()?;
+        drop(segment);
+        self.tally.left_cable(&frame);
+        Some((RxToken(frame), TxToken { plug: self, now }))
+    }
+
+    fn transmit(&mut self, now: Instant) -> Option<TxToken<'_>> {
+        Some(TxToken { plug: self, now })
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = Medium::Ethernet;
+        capabilities.max_transmission_unit = self.mtu + EthernetFrame::<&[u8]>::header_len();
+        capabilities.checksum = self.checksum.clone();
+        capabilities
+    }
+}
+
+pub struct RxToken(Vec<u8>);
+
+impl phy::RxToken for RxToken {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, take: F) -> R {
+        take(&self.0)
+    }
+}
+
+pub struct TxToken<'a> {
+    plug: &'a Plug,
+    now: Instant,
+}
+
+impl phy::TxToken for TxToken<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
+        let mut frame = vec![0; len];
+        let result = write(&mut frame);
+        let mut segment = self.plug.segment.borrow_mut();
+        segment.transmit(self.now, self.plug.outlet, &frame);
+        result
+    }
+}
