@@ -125,10 +125,7 @@ fn nodes_find_each_other_by_multicast_alone() {
             && ArpPacket::new_checked(frame.payload()).unwrap().operation() == ArpOperation::Reply
     };
     let answers = frames.iter().filter(|frame| is_answer(frame)).count();
-    assert!(
-        answers >= 4 + 3 + 2 + 1,
-        "each pair resolved its addresses: {answers}"
-    );
+    assert!(answers >= 10, "of ten pairs: {answers}");
 }
 
 #[test]

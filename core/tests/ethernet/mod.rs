@@ -4,7 +4,12 @@
 //! All of it runs on the virtual clock that it is handed, from one seed: two runs send the same
 //! frames. `PCAP=directory` keeps what each test sent, for Wireshark.
 
-#![allow(dead_code, unreachable_pub, reason = "each user takes its part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    reason = "each user takes its part"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -112,6 +117,7 @@ impl Lan {
         std::fs::write(path, self.capture.pcap())
     }
 
+    /// A number that no card and no address has.
     fn unused(&self) -> u8 {
         let used = self.numbers.values().map(|(mac, ip)| *mac.max(ip)).max();
         used.unwrap_or(0) + 1
