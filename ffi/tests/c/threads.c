@@ -4,8 +4,6 @@
 #include "check.h"
 
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 
 enum { THREADS = 4, ROUNDS = 200 };
 
@@ -16,7 +14,27 @@ struct worker {
     int done;
 };
 
-static atomic_int finished_rounds;
+// How many rounds all workers together have finished. Waited for, never polled: where one thread
+// runs at a time, as under valgrind, a poll keeps the others from running.
+static int finished_rounds;
+static pthread_mutex_t finished_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t finished_enough = PTHREAD_COND_INITIALIZER;
+
+static void finish_round(void) {
+    CHECK(pthread_mutex_lock(&finished_lock) == 0);
+    if (++finished_rounds == THREADS * ROUNDS) {
+        CHECK(pthread_cond_signal(&finished_enough) == 0);
+    }
+    CHECK(pthread_mutex_unlock(&finished_lock) == 0);
+}
+
+static void await_rounds(void) {
+    CHECK(pthread_mutex_lock(&finished_lock) == 0);
+    while (finished_rounds < THREADS * ROUNDS) {
+        CHECK(pthread_cond_wait(&finished_enough, &finished_lock) == 0);
+    }
+    CHECK(pthread_mutex_unlock(&finished_lock) == 0);
+}
 
 // Commits, reads and ends sessions of its own until the node is closed.
 static void *work(void *argument) {
@@ -44,7 +62,7 @@ static void *work(void *argument) {
         } else {
             CHECK(result == RELEVO_RESULT_CLOSED);
         }
-        atomic_fetch_add(&finished_rounds, 1);
+        finish_round();
     }
 }
 
@@ -73,9 +91,7 @@ int main(void) {
         workers[i] = (struct worker){.node = node, .number = i};
         CHECK(pthread_create(&workers[i].thread, NULL, work, &workers[i]) == 0);
     }
-    while (atomic_load(&finished_rounds) < THREADS * ROUNDS) {
-        sched_yield();
-    }
+    await_rounds();
     DO(relevo_node_leave(node, 1000));
     DO(relevo_node_close(node));
     int done = 0;
