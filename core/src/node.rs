@@ -15,6 +15,7 @@ use crate::membership::introduce::PendingIntroduction;
 use crate::membership::member::{Member, Members, SELF};
 use crate::membership::probe::Prober;
 use crate::replica::place::Sweep;
+use crate::replica::repair::Repair;
 use crate::replica::reply::Reply;
 use crate::replica::stamp::{Writer, Writers};
 use crate::replica::wait::{Progress, Ticket, Waits};
@@ -69,6 +70,7 @@ pub struct Node<'m> {
     pub(crate) number: u64,
     pub(crate) prober: Prober,
     pub(crate) sweep: Sweep,
+    pub(crate) repair: Repair,
     pub(crate) replies: Deque<Reply, REPLIES>,
     pub(crate) introductions: Deque<PendingIntroduction, INTRODUCTIONS>,
     /// The member that the next packet is looked for first.
@@ -109,13 +111,13 @@ impl<'m> Node<'m> {
             boot: boot.tag(),
         };
         let pages = Pages::new(storage.pages);
+        let records = Records::new(storage.records, storage.attributes, pages, storage.index);
         Ok(Self {
             rules: rules(config),
             identity: Identity::new(boot, Secret::new(entropy.seed), key),
             members,
             writers: Writers::new(storage.writers, own),
             namespaces: Namespaces::new(storage.namespaces),
-            records: Records::new(storage.records, storage.attributes, pages, storage.index),
             in_flight: InFlight::new(storage.in_flight),
             waits: Waits::new(storage.waits),
             transfers: storage.transfers,
@@ -126,6 +128,8 @@ impl<'m> Node<'m> {
             number: 0,
             prober: Prober::new(now),
             sweep: Sweep::new(now),
+            repair: Repair::new(now, &records),
+            records,
             replies: Deque::new(),
             introductions: Deque::new(),
             next_peer: 1,
@@ -149,7 +153,7 @@ impl<'m> Node<'m> {
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all
     /// datagrams that have arrived before: a host that was stopped must not accuse its peers.
     ///
-    /// Work: at most all members, all open waits and 1,024 records.
+    /// Work: at most all members, all open waits and a few thousand records.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.wake = None;
         self.probe(now);
@@ -160,6 +164,7 @@ impl<'m> Node<'m> {
         self.repeat_transfers(now);
         self.review_waits(now);
         self.sweep(now);
+        self.repair(now);
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.

@@ -63,4 +63,10 @@ stats! {
     refutations,
     /// Members declared dead.
     deaths,
+    /// Comparisons with a member's copies, begun.
+    repairs,
+    /// Ranges compared in them.
+    ranges_compared,
+    /// Records that differed: sent to the member, or asked of it.
+    repaired,
 }

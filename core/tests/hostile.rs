@@ -37,6 +37,11 @@ const UPDATE: u8 = 8;
 const CHUNK: u8 = 9;
 const GRANT: u8 = 10;
 const INTRODUCTION: u8 = 11;
+const COMPARE: u8 = 12;
+const AGREED: u8 = 13;
+const SUMS: u8 = 14;
+const LIST: u8 = 15;
+const MISSING: u8 = 16;
 
 // Flags of a unit.
 const OWNER: u8 = 1;
@@ -619,12 +624,56 @@ fn random_fetch(random: &mut Random, out: Bytes) -> Bytes {
     out.number(random.odd(u64::MAX))
 }
 
+/// A range, mostly all, or of a level and a prefix that go together or don't.
+fn random_range(random: &mut Random, out: Bytes) -> Bytes {
+    let level = random.one(&[0, 0, 0, 1, 2, 8, 9, 255_u8]);
+    let prefix = random.odd32() & !(u32::MAX.checked_shr(u32::from(level) * 4).unwrap_or(0));
+    let prefix = random.one(&[prefix, prefix, prefix, !prefix]);
+    out.byte(level).number(prefix)
+}
+
+/// The first bytes of hashes that the others know, or not.
+fn random_hashes(random: &mut Random, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for _ in 0..random.below(40) {
+        let mut entry = hash(NAMESPACE, random.one(&[b"of t1".as_slice(), b"e", b"x"])).to_vec();
+        entry[8] ^= random.next() as u8;
+        bytes.extend(&entry[..len]);
+    }
+    let odd = random.below(3);
+    bytes.extend(random.bytes(odd));
+    bytes
+}
+
+fn random_repair(random: &mut Random, out: Bytes, kind: u8) -> Bytes {
+    match kind {
+        COMPARE => {
+            let out = random_range(random, out);
+            let sum = random.bytes(8);
+            match random.below(3) {
+                0 => out.byte(0),
+                _ => out.byte(1).raw(&sum),
+            }
+        }
+        SUMS => {
+            let sums = random.bytes(128);
+            random_range(random, out).raw(&sums)
+        }
+        LIST => {
+            let entries = random_hashes(random, 12);
+            random_range(random, out).slice(&entries)
+        }
+        MISSING => out.slice(&random_hashes(random, 8)),
+        _ => random_range(random, out),
+    }
+}
+
 fn random_message(random: &mut Random) -> Bytes {
     let kinds = [
         UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH,
     ];
-    let kind = match random.below(16) {
-        few @ 0..=11 => few as u8,
+    let kind = match random.below(21) {
+        few @ 0..=16 => few as u8,
         _ => random.one(&kinds),
     };
     let out = Bytes::default().byte(kind);
@@ -665,6 +714,7 @@ fn random_message(random: &mut Random) -> Bytes {
             let out = out.number(random.below(12) as u64);
             out.number(random.odd32()).number(random.odd32())
         }
+        COMPARE..=MISSING => random_repair(random, out, kind),
         _ => {
             let out = out.raw(&random_about(random).0);
             let flags = random.bytes(6);
@@ -751,6 +801,15 @@ fn pieces_of_transfers_in_any_order_and_of_any_size_are_survived() {
         body = body.raw(&grant.0);
         body.0
     });
+}
+
+#[test]
+fn questions_and_answers_about_ranges_of_all_kinds_are_survived() {
+    let stats = storm(5, 10_000, |random| {
+        let kind = random.one(&[COMPARE, COMPARE, AGREED, SUMS, SUMS, LIST, LIST, MISSING]);
+        random_repair(random, Bytes::default().byte(kind), kind).0
+    });
+    assert!(stats.malformed > 10, "{stats:?}");
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn a_whole_exchange_allocates_nothing() {
 
 #[test]
 fn an_exchange_with_losses_allocates_nothing() {
-    let mut pair = Pair::new(Some(6));
+    // A number that no rhythm of probes keeps step with: it would lose the same answer each time.
+    let mut pair = Pair::new(Some(7));
     measured(|| exchange(&mut pair)).check();
     assert!(pair.stats().lost > 0, "something was sent again");
 }

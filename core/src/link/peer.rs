@@ -34,6 +34,8 @@ pub(crate) struct PeerLink {
     /// Counter of the newest packet that made this node drop a copy: an older packet that comes
     /// after it, out of order, must not bring the copy back.
     pub(crate) released: u64,
+    /// When the digests of both are to be compared again; `None`: the peer has just come.
+    pub(crate) compare_at: Option<Instant>,
     smoothed: Duration,
     variance: Duration,
     backoff: u32,
@@ -52,6 +54,7 @@ impl PeerLink {
             in_flight: 0,
             window: FIRST_WINDOW,
             released: 0,
+            compare_at: None,
             smoothed: Duration::ZERO,
             variance: Duration::ZERO,
             backoff: 0,

@@ -191,6 +191,11 @@ impl Node<'_> {
             } => {
                 self.granted(now, member, transfer, offset, credit);
             }
+            Message::Compare { range, sum } => self.asked_to_compare(now, member, range, sum),
+            Message::Agreed { range } => self.agreed(now, member, range),
+            Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
+            Message::List { range, entries } => self.told_list(now, member, range, entries),
+            Message::Missing { hashes } => self.asked_for_missing(member, hashes),
             // Updates are taken apart by the caller; introductions come in packets of their own.
             Message::Update { .. } | Message::Introduction(_) => count(&mut self.stats.malformed),
         }

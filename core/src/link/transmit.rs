@@ -64,6 +64,7 @@ impl Node<'_> {
             || (slot.is_live() && (slot.link.behind || self.has_pieces_for(peer)))
             || self.replies.iter().any(|reply| reply.to == peer)
             || self.has_question(peer)
+            || self.repair.has_something_for(peer)
     }
 
     fn has_pieces_for(&self, peer: u16) -> bool {
@@ -83,6 +84,7 @@ impl Node<'_> {
         self.write_grants(&mut body, peer);
         if self.members.get(peer).is_live() {
             self.write_updates(now, counter, &mut body, peer);
+            self.write_repair(now, &mut body, peer);
             self.write_piece(now, &mut body, peer);
         }
         self.write_news(&mut body, peer);

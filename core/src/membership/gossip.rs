@@ -175,6 +175,7 @@ impl Node<'_> {
             MemberState::Alive if was_live => {}
             MemberState::Alive => {
                 slot.link.behind = true;
+                slot.link.compare_at = None;
                 self.events.push(Pending::Joined(member));
                 self.doubt_ownership();
             }

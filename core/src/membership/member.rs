@@ -10,6 +10,7 @@ use crate::event::MemberId;
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::list;
+use crate::replica::repair::Question;
 use crate::replica::stamp::scramble;
 use crate::seal::{BootId, Subkey, Window};
 use crate::time::Instant;
@@ -85,6 +86,8 @@ pub(crate) struct Outbox {
     pub(crate) relay: Option<(u16, u32)>,
     /// Tell all members from this number on: the full exchange on join.
     pub(crate) exchange: Option<u16>,
+    /// What the member asks about a range of records.
+    pub(crate) question: Option<Question>,
     /// Send gossip even without a ping.
     pub(crate) gossip: bool,
 }

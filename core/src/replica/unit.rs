@@ -474,14 +474,15 @@ impl Node<'_> {
     /// Takes the unit's header if it is newer. Returns whether the sender's is out of date.
     fn apply_header(&mut self, record: u32, peer: u16, head: &UnitHead<'_>) -> Result<bool, Cause> {
         let here = self.writers.wire(self.records.get(record).stamp);
-        // A sender that thinks it is the home, and isn't by a newer header here, must be told.
+        // A sender of an older header, or one that thinks it is the home and isn't by the header
+        // here, must be told.
         let claims = head.is(HOME);
         let Some(header) = &head.header else {
             return Ok(claims && self.records.get(record).home() != Some(peer));
         };
         match here {
             Some(here) if here == header.stamp => return Ok(false),
-            Some(here) if here > header.stamp => return Ok(claims),
+            Some(here) if here > header.stamp => return Ok(true),
             _ => {}
         }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
@@ -592,7 +593,7 @@ impl Node<'_> {
     }
 
     /// Sends the record's header with the next packet to `peer`: its own is out of date.
-    fn correct(&mut self, peer: u16, record: u32) {
+    pub(crate) fn correct(&mut self, peer: u16, record: u32) {
         let generation = self.records.get(record).generation;
         let answer = Answer::Record {
             record,

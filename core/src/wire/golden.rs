@@ -20,6 +20,8 @@ use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
 use crate::delta::{Checksum, Sink};
 use crate::identity::{Identity, Opener};
 use crate::key::{self, MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE, name_hash};
+use crate::replica::range::{PARTS, Range};
+use crate::replica::repair::{ENTRY, LIST as MOST, mix};
 use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::unit::Origin;
 use crate::seal::{BootId, Secret};
@@ -72,6 +74,17 @@ const INTRODUCTION: &[u8] = &hex::<41>(
     "0b 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 c0 c1 c2 c3 c4 c5 c6 c7 \
      01 e0 e1 e2 e3 e4 e5 e6 e7 00 00",
 );
+const COMPARE: &[u8] = &hex::<12>("0c 00 00 01 60 2b 53 8e 3e 5b 17 5f");
+const AGREED: &[u8] = &hex::<7>("0d 02 80 80 80 b8 02");
+const SUMS: &[u8] = &hex::<131>(
+    "0e 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 60 2b 53 8e 3e 5b 17 5f 00 00 00 \
+     00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+     00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+     00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+     00 00 00 00 00 00 00 00 00 00 00",
+);
+const LIST: &[u8] = &hex::<20>("0f 02 80 80 80 b8 02 0c 23 f2 4c 27 24 e5 d9 30 60 2b 53 8e");
+const MISSING: &[u8] = &hex::<10>("10 08 23 f2 4c 27 24 e5 d9 30");
 const DATAGRAM: &[u8] = &hex::<89>(
     "10 5e a0 a1 a2 a3 e8 03 00 00 00 00 38 d8 5a d4 46 12 8b 25 20 57 33 aa d8 24 32 b5 c9 41 \
      25 ed 4f 13 f3 90 9c 25 21 70 4e 8e 0b 9c 4d 45 bd 9c 60 6c 52 ae ec b6 13 85 45 40 34 16 \
@@ -90,8 +103,8 @@ const INTRODUCTION_DATAGRAM: &[u8] = &hex::<81>(
 
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
-const BROKEN: [(&str, &[u8]); 16] = [
-    ("no message of this number", &[0x0C]),
+const BROKEN: [(&str, &[u8]); 18] = [
+    ("no message of this number", &[0x11]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
     ("a varint beyond 32 bits", &[0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
@@ -106,7 +119,9 @@ const BROKEN: [(&str, &[u8]); 16] = [
     ("a unit beyond the body", &[0x08, 0x00, 0x02, 0x00]),
     ("a piece beyond the body", &[0x09, 0x01, 0x00, 0x0A, 0x00, 0x02, 0x00]),
     ("an introduction in a packet", INTRODUCTION),
-    ("a broken message behind a good one", &[0x00, 0x07, 0x0C]),
+    ("a list beyond the body", &[0x0F, 0x00, 0x00, 0x0C, 0x00]),
+    ("sums of fifteen parts", &[0x0E, 0x00, 0x00, 1, 2, 3, 4, 5, 6, 7, 8]),
+    ("a broken message behind a good one", &[0x00, 0x07, 0x11]),
 ];
 
 #[test]
@@ -459,6 +474,10 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     };
     let before = [FAR; MAX_ACKS].into_iter().collect();
     let (namespace, id) = (&[0; MAX_NAMESPACE][..], &[0; MAX_ID][..]);
+    let mut range = Range::ALL;
+    while !range.is_single() {
+        range = range.part(15);
+    }
     for (name, message) in [
         ("Ping", Message::Ping { sequence: FAR }),
         ("Pong", Message::Pong { sequence: FAR, about: FAR }),
@@ -471,6 +490,11 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("Update", Message::Update { request: FAR, len: FAR }),
         ("Grant", Message::Grant { transfer: FAR, offset: FAR, credit: FAR }),
         ("Introduction", Message::Introduction(introduction)),
+        ("Compare", Message::Compare { range, sum: Some([0; 8]) }),
+        ("Agreed", Message::Agreed { range }),
+        ("Sums", Message::Sums { range, sums: [[0; 8]; PARTS] }),
+        ("List", Message::List { range, entries: &[0; MOST * ENTRY] }),
+        ("Missing", Message::Missing { hashes: &[0; MOST * 8] }),
     ] {
         let bytes = encode(&message);
         let row = std::format!("| {} | {name} | ", bytes[0]);
@@ -554,6 +578,9 @@ const ORIGIN: Origin = Origin {
     answers: false,
 };
 
+/// What the session's hash begins with.
+const SHORT: &[u8] = &hex::<8>("23 f2 4c 27 24 e5 d9 30");
+
 /// `java.lang.Integer` 41, as Java serializes it.
 const INTEGER: [u8; 81] = *b"\xAC\xED\x00\x05sr\x00\x11java.lang.Integer\x12\xE2\xA0\xA4\xF7\x81\
     \x878\x02\x00\x01I\x00\x05valuexr\x00\x10java.lang.Number\x86\xAC\x95\x1D\x0B\x94\xE0\x8B\x02\
@@ -563,7 +590,7 @@ const INTEGER: [u8; 81] = *b"\xAC\xED\x00\x05sr\x00\x11java.lang.Integer\x12\xE2
 const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-fn messages() -> [(&'static [u8], Message<'static>); 12] {
+fn messages() -> [(&'static [u8], Message<'static>); 17] {
     let introduction = Introduction {
         member: member("t1", 1, T1_BOOT),
         asks: false,
@@ -584,6 +611,12 @@ fn messages() -> [(&'static [u8], Message<'static>); 12] {
     let (about, hash) = (hash("t2"), key::hash(cluster(), SESSION));
     let Key { namespace, id } = SESSION;
     let before = [1, 3].into_iter().collect();
+    let (short, entries) = (*SHORT.first_chunk().unwrap(), &LIST[8..]);
+    let sum = mix(short, new_digest()).to_le_bytes();
+    let range = Range::ALL.part(2).part(7);
+    let mut sums = [[0; 8]; PARTS];
+    sums[2] = sum;
+    assert_eq!(entries, [SHORT, &sum[..4]].concat());
     [
         (PING, Message::Ping { sequence: 7 }),
         (PONG, Message::Pong { sequence: 7, about }),
@@ -599,6 +632,11 @@ fn messages() -> [(&'static [u8], Message<'static>); 12] {
         }),
         (GRANT, Message::Grant { transfer: 1, offset: 1_181, credit: 49_152 }),
         (INTRODUCTION, Message::Introduction(introduction)),
+        (COMPARE, Message::Compare { range: Range::ALL, sum: Some(sum) }),
+        (AGREED, Message::Agreed { range }),
+        (SUMS, Message::Sums { range: Range::ALL, sums }),
+        (LIST, Message::List { range, entries }),
+        (MISSING, Message::Missing { hashes: SHORT }),
     ]
 }
 
@@ -611,12 +649,9 @@ fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 4] {
         value: delta(stamp(1).short(), checksum(&integer(42))),
         ..whole(b"visits", stamp(5), 0)
     };
-    let digest = stamp(2)
-        .mix(0)
-        .wrapping_add(stamp(1).mix(name_hash(b"visits")));
     let answer = UnitHead {
         flags: OWNER | HOME,
-        digest: Some(digest),
+        digest: Some(new_digest()),
         touches: 2,
         attributes: 0,
         ..new_head()
@@ -632,6 +667,12 @@ fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 4] {
         (UPDATE_ANSWER, 5, answer, None),
         (UPDATE_DEAD, 0, dead, None),
     ]
+}
+
+/// Of the session as it was at first.
+fn new_digest() -> u64 {
+    let attribute = stamp(1).mix(name_hash(b"visits"));
+    stamp(2).mix(0).wrapping_add(attribute)
 }
 
 /// Of a session that the receiver doesn't know.

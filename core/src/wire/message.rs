@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Role;
 use crate::delta::Full;
 use crate::membership::member::MemberState;
+use crate::replica::range::{PARTS, Range};
 use crate::replica::stamp::WireStamp;
 use crate::storage::records::MAX_HOLDERS;
 
@@ -67,6 +68,19 @@ pub(crate) enum Message<'a> {
     },
     /// The introduction of one boot to another.
     Introduction(Introduction<'a>),
+    /// What do you have in this range, of the records that we share? `sum`: mine, of all of them.
+    Compare { range: Range, sum: Option<[u8; 8]> },
+    /// The same.
+    Agreed { range: Range },
+    /// The sums of its parts.
+    Sums {
+        range: Range,
+        sums: [[u8; 8]; PARTS],
+    },
+    /// These few records: of each the beginning of its hash, and four bytes of its digest.
+    List { range: Range, entries: &'a [u8] },
+    /// I lack these records, or have others: send yours. Eight bytes of each hash.
+    Missing { hashes: &'a [u8] },
 }
 
 /// Why a unit was refused.
