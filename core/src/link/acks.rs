@@ -4,18 +4,64 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
+use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::RecordSlot;
 use crate::time::Instant;
-use crate::wire::message::{Cause, MAX_ACKS};
+use crate::wire::message::{Cause, MAX_ACKS, Message};
+
+/// Packets of one peer that arrived and are to be acknowledged. It is there once for each member:
+/// so one whole counter, and for the others the distance from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrived {
+    newest: u64,
+    /// How far each is before the newest: zero is the newest itself.
+    before: Vec<u16, MAX_ACKS>,
+}
+
+impl Arrived {
+    pub(crate) const fn new() -> Self {
+        Self {
+            newest: 0,
+            before: Vec::new(),
+        }
+    }
+
+    /// What is too old or too much is sent again: this happens only if the host never polls.
+    fn add(&mut self, counter: u64) {
+        let ahead = counter.saturating_sub(self.newest);
+        if ahead > 0 {
+            let further = |distance: &u16| distance.checked_add(u16::try_from(ahead).ok()?);
+            self.before = list::collect(self.before.iter().filter_map(further));
+            self.newest = counter;
+        }
+        if let Ok(distance) = u16::try_from(self.newest.saturating_sub(counter)) {
+            let _ = self.before.push(distance);
+        }
+    }
+
+    /// The message that names them.
+    pub(crate) fn message(&self) -> Option<Message<'static>> {
+        let nearest = *self.before.iter().min()?;
+        let distances = self.before.iter().map(|far| far.saturating_sub(nearest));
+        Some(Message::Received {
+            newest: self.newest.saturating_sub(u64::from(nearest)),
+            before: list::collect(distances.filter(|far| *far > 0).map(u32::from)),
+        })
+    }
+
+    /// They are acknowledged.
+    pub(crate) fn clear(&mut self) {
+        self.before.clear();
+    }
+}
 
 impl Node<'_> {
     pub(crate) fn acknowledge(&mut self, member: u16, counter: u64) {
         let link = &mut self.members.get_mut(member).link;
         link.ack_now = true;
-        // What doesn't fit is sent again: this happens only if the host never polls.
-        let _ = link.acks.push(counter);
+        link.acks.add(counter);
     }
 
     /// The peer took these packets.
@@ -149,4 +195,45 @@ impl Node<'_> {
 /// The header was written before the change of this number, by this node.
 fn header_is_older(slot: &RecordSlot, number: u64) -> bool {
     slot.stamp.is_own() && slot.stamp.seq() <= number
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message_of(counters: &[u64]) -> Option<Message<'static>> {
+        let mut arrived = Arrived::new();
+        counters.iter().for_each(|counter| arrived.add(*counter));
+        arrived.message()
+    }
+
+    fn received(newest: u64, before: &[u32]) -> Option<Message<'static>> {
+        let before = Vec::from_slice(before).unwrap();
+        Some(Message::Received { newest, before })
+    }
+
+    #[test]
+    fn each_packet_that_arrived_is_named_in_whatever_order() {
+        assert_eq!(message_of(&[]), None);
+        assert_eq!(message_of(&[7]), received(7, &[]));
+        assert_eq!(message_of(&[7, 5, 9]), received(9, &[2, 4]));
+        assert_eq!(message_of(&[u64::MAX, 0]), received(u64::MAX, &[]));
+        assert_eq!(message_of(&[1, 65_536, 65_537]), received(65_537, &[1]));
+    }
+
+    #[test]
+    fn what_there_is_no_room_to_name_is_not_named() {
+        let counters: [u64; 20] = core::array::from_fn(|n| 100 + n as u64);
+        let before: [u32; 15] = core::array::from_fn(|n| 15 - n as u32);
+        assert_eq!(message_of(&counters), received(115, &before));
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_not_named_again() {
+        let mut arrived = Arrived::new();
+        arrived.add(7);
+        arrived.clear();
+        arrived.add(5);
+        assert_eq!(arrived.message(), received(5, &[]));
+    }
 }

@@ -1,10 +1,8 @@
 //! What is known of the way to one peer.
 
-use heapless::Vec;
-
+use crate::link::acks::Arrived;
 use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
-use crate::wire::message::MAX_ACKS;
 
 /// Records in flight at least and at most, and at first. A peer that is starved of processor time
 /// for some tens of milliseconds must not stop what its kernel would take meanwhile.
@@ -24,7 +22,7 @@ pub(crate) struct PeerLink {
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
     /// Packets that arrived and are to be acknowledged.
-    pub(crate) acks: Vec<u64, MAX_ACKS>,
+    pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
     pub(crate) ack_now: bool,
     /// Packets with records on their way.
@@ -49,7 +47,7 @@ impl PeerLink {
         Self {
             cursor: NIL,
             behind: false,
-            acks: Vec::new(),
+            acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
             window: FIRST_WINDOW,

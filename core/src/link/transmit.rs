@@ -11,7 +11,7 @@ use crate::replica::unit::Extent;
 use crate::storage::pages::{ChainWriter, NIL};
 
 use crate::time::Instant;
-use crate::wire::message::{Body, MAX_ACKS, Message};
+use crate::wire::message::{Body, Message};
 use crate::wire::packet::{HEADER, Header, Sender, TAG};
 
 /// Records of the list of changes looked at for one packet.
@@ -121,17 +121,9 @@ impl Node<'_> {
     fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
         let link = &mut self.members.get_mut(peer).link;
         link.ack_now = false;
-        let Some(newest) = link.acks.iter().copied().max() else {
-            return;
-        };
-        let mut before = heapless::Vec::<u32, MAX_ACKS>::new();
-        for counter in &link.acks {
-            if let Ok(distance @ 1..) = u32::try_from(newest.saturating_sub(*counter)) {
-                // As many places as acknowledgements.
-                let _ = before.push(distance);
-            }
-        }
-        if body.push(&Message::Received { newest, before }).is_ok() {
+        if let Some(message) = link.acks.message()
+            && body.push(&message).is_ok()
+        {
             link.acks.clear();
         }
     }
