@@ -23,7 +23,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "sim")]
+#[cfg(any(test, feature = "sim"))]
 extern crate std;
 
 mod delta;
@@ -38,6 +38,8 @@ pub mod key;
 mod membership;
 mod mutation;
 mod node;
+#[cfg(test)]
+mod properties;
 mod replica;
 #[cfg(feature = "sim")]
 pub mod sim;
