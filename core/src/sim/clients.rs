@@ -34,6 +34,7 @@ pub(super) struct Request {
 enum Stage {
     Fetching {
         there: Baseline,
+        seen: Seen,
         changes: Vec<PlannedChange>,
         ack: Ack,
     },
@@ -43,6 +44,13 @@ enum Stage {
     },
     Ending,
     Renaming,
+}
+
+/// What the client had seen of each attribute when its request began, and when it saw that.
+#[derive(Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) stamps: [Option<WireStamp>; ATTRIBUTES],
+    pub(super) at: u64,
 }
 
 /// What the nodes held when a fetch began.
@@ -100,7 +108,7 @@ impl World<'_> {
             return Ok(());
         };
         if machine.owns(clock, key) {
-            self.serve(session, node)?;
+            self.serve(session, node, self.model.sessions[session].seen)?;
             self.write(number, session, node, &changes, ack)?;
             return self.settle(node);
         }
@@ -110,6 +118,7 @@ impl World<'_> {
         };
         self.report.fetches += 1;
         let there = self.baseline(session);
+        let seen = self.model.sessions[session].seen;
         self.requests.push(Request {
             node,
             session,
@@ -118,6 +127,7 @@ impl World<'_> {
             since: self.now,
             stage: Stage::Fetching {
                 there,
+                seen,
                 changes,
                 ack,
             },
@@ -140,7 +150,7 @@ impl World<'_> {
     }
 
     /// The node answers a client from what it holds.
-    fn serve(&mut self, session: usize, node: usize) -> Result<(), Violation> {
+    fn serve(&mut self, session: usize, node: usize, before: Seen) -> Result<(), Violation> {
         self.look_now(node)?;
         let hash = self.model.hash_of(session);
         let observed = &self.hosts[node].observed;
@@ -151,29 +161,23 @@ impl World<'_> {
             );
         }
         let known = &self.model.sessions[session];
-        let excused = known.warned_at.max(self.unwhole_at) >= known.seen_at;
-        let mut seen = [None; ATTRIBUTES];
-        for (attribute, seen) in seen.iter_mut().enumerate() {
-            *seen = observed.stamp(&hash, attribute as u8);
-            if !excused && *seen < known.seen[attribute] {
-                return broken(
-                    "a client never sees less than it saw",
-                    format!(
-                        "n{node} serves session {session}: attribute {attribute} {seen:?}, seen was {:?}",
-                        known.seen[attribute]
-                    ),
-                );
-            }
+        let excused = known.warned_at.max(self.unwhole_at) >= before.at;
+        let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
+        let back = seen.iter().zip(&before.stamps).any(|(now, then)| now < then);
+        if back && !excused {
+            let detail = format!("n{node}, session {session}: {seen:?} after {:?}", before.stamps);
+            return broken("a client never sees less than it saw", detail);
         }
         self.saw(session, node, seen);
         Ok(())
     }
 
-    fn saw(&mut self, session: usize, node: usize, seen: [Option<WireStamp>; ATTRIBUTES]) {
-        let now = self.now;
+    fn saw(&mut self, session: usize, node: usize, stamps: [Option<WireStamp>; ATTRIBUTES]) {
         let known = &mut self.model.sessions[session];
-        known.seen = seen;
-        known.seen_at = now;
+        known.seen = Seen {
+            stamps,
+            at: self.now,
+        };
         known.node = node;
     }
 
@@ -376,10 +380,14 @@ impl World<'_> {
         match stage {
             Stage::Fetching {
                 there,
+                seen,
                 changes,
                 ack,
             } => {
                 self.fetched(node, session, since, &there, outcome)?;
+                if outcome.found {
+                    self.serve(session, node, seen)?;
+                }
                 if !outcome.found {
                     if !self.model.sessions[session].ended && self.model.current[number] == session
                     {
@@ -437,7 +445,7 @@ impl World<'_> {
                 );
             }
         }
-        self.serve(session, node)
+        Ok(())
     }
 
     /// A commit was acknowledged: as many nodes must have held it.

@@ -5,6 +5,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::clients::Seen;
 use super::observe::Observed;
 use super::plan::ATTRIBUTES;
 use crate::key::{self, Key};
@@ -41,9 +42,7 @@ pub(super) struct Session {
     pub(super) ended: bool,
     /// The node that served it last.
     pub(super) node: usize,
-    /// What the client saw last of each attribute, and when.
-    pub(super) seen: [Option<WireStamp>; ATTRIBUTES],
-    pub(super) seen_at: u64,
+    pub(super) seen: Seen,
     /// When it was last served with a warning.
     pub(super) warned_at: u64,
     renames: usize,
@@ -93,8 +92,10 @@ impl Model {
             created: false,
             ended: false,
             node: 0,
-            seen: [None; ATTRIBUTES],
-            seen_at: 0,
+            seen: Seen {
+                stamps: [None; ATTRIBUTES],
+                at: 0,
+            },
             warned_at: 0,
             renames: 0,
         });
