@@ -106,6 +106,7 @@ impl Node<'_> {
             slot.header_owed &= !bit;
         }
         let mut left = slot.header_owed & bit;
+        let mut lacks = false;
         self.records.update_attributes(record, |attribute| {
             let carried = attribute.stamp.is_own() && attribute.stamp.seq() <= number;
             if attribute.owed & bit != 0 && (unchanged || carried) {
@@ -113,12 +114,21 @@ impl Node<'_> {
                 attribute.whole &= !bit;
             }
             left |= attribute.owed & bit;
+            let is_later = attribute.stamp.is_own() && attribute.stamp.seq() > number;
+            lacks |= attribute.whole & bit != 0 && !is_later;
         });
         if left == 0 {
             self.records.get_mut(record).owed &= !bit;
         }
-        self.confirm_waits(now, member, record, number);
+        if !lacks {
+            self.confirm_waits(now, member, record, number);
+        }
         self.settle(record);
+        if self.records.get(record).home() == Some(member) {
+            let newest = self.members.get(member).session.as_ref();
+            let newest = newest.map_or(0, |session| session.window.newest());
+            self.release_if_told(record, member, newest);
+        }
     }
 
     /// The peer didn't take what a packet carried of a record: it stays owed.

@@ -188,9 +188,7 @@ impl Node<'_> {
         let Some(slot) = self.transfers.iter_mut().find(is_it) else {
             return false;
         };
-        let generation = slot.generation;
         slot.free(&mut self.records.pages);
-        self.owe_carried_again(member, record, generation);
         true
     }
 

@@ -11,6 +11,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
+use crate::replica::wait::Question;
 use crate::seal::BootId;
 use crate::storage::pages::Input;
 use crate::time::Instant;
@@ -166,7 +167,12 @@ impl Node<'_> {
                 id,
                 digest,
             } => {
-                self.asked_for(member, request, Key { namespace, id }, digest);
+                let question = Question {
+                    peer: member,
+                    request,
+                    digest,
+                };
+                self.asked_for(Key { namespace, id }, question);
             }
             Message::Absent { request } => self.answered_absent(now, member, request),
             Message::Chunk {

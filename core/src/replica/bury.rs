@@ -91,7 +91,7 @@ impl Node<'_> {
                 break;
             }
         }
-        let wanted = slot.wanted;
+        let wanted = slot.wanted();
         self.set_holders(record, &holders, wanted);
     }
 
@@ -187,7 +187,8 @@ impl Node<'_> {
         let former = self.records.get_mut(old);
         let attributes = core::mem::replace(&mut former.attributes, NIL);
         let (stamp, digest) = (former.stamp, former.digest);
-        let (max_inactive, touches, wanted) = (former.max_inactive, former.touches, former.wanted);
+        let (max_inactive, touches, wanted) =
+            (former.max_inactive, former.touches, former.wanted());
         let holders: Vec<u16, MAX_HOLDERS> = list::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;

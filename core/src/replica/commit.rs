@@ -14,7 +14,7 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    AttributeSlot, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, seconds,
+    ANSWERED, AttributeSlot, CHANGED, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, seconds,
 };
 use crate::time::Instant;
 
@@ -114,7 +114,7 @@ impl Node<'_> {
             self.write_header(record);
         }
         if staged != NIL {
-            let bits = self.backup_bits(record);
+            let bits = self.keeper_bits(record);
             self.install_staged(record, staged, bits);
             self.changed(record, bits);
         }
@@ -177,16 +177,23 @@ impl Node<'_> {
         }
     }
 
-    /// Makes this node the session's home: an epoch above all that was written before. `clean`:
-    /// members whose copy is known to equal this one. `serve`: as owner, for an application.
-    pub(crate) fn take_over(&mut self, now: Instant, record: u32, clean: &[u16], serve: bool) {
+    /// Makes this node the session's home: an epoch above all that was written before. `answers`:
+    /// the members that sent their copies, and the digests of those. `serve`: as owner, for an
+    /// application.
+    pub(crate) fn take_over(
+        &mut self,
+        now: Instant,
+        record: u32,
+        answers: &[(u16, u64)],
+        serve: bool,
+    ) {
         self.choose_holders(now, record);
-        self.owe_everything(record, clean);
+        self.owe_everything(record, answers);
         let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
-        slot.set(LENT | EXPIRING | SETTLED, false);
+        slot.set(LENT | EXPIRING | SETTLED | ANSWERED | CHANGED, false);
         self.write_header_in(record, epoch);
         count(&mut self.stats.takeovers);
     }
@@ -197,9 +204,17 @@ impl Node<'_> {
         slot.all_bits() & !slot.bit_of(SELF)
     }
 
+    /// The holders but this node that are to keep their copy.
+    pub(crate) fn keeper_bits(&self, record: u32) -> u8 {
+        self.backup_bits(record) & self.records.get(record).wanted_bits()
+    }
+
     /// Gives the header as it is now a new stamp and owes it to all holders.
     pub(crate) fn write_header(&mut self, record: u32) {
-        self.write_header_in(record, self.records.get(record).stamp.epoch.max(1));
+        let stamp = self.records.get(record).stamp;
+        // Over the header of another one, or of a former boot of this node, only a higher epoch wins.
+        let step = u32::from(!stamp.is_own());
+        self.write_header_in(record, stamp.epoch.saturating_add(step));
     }
 
     fn write_header_in(&mut self, record: u32, epoch: u32) {
@@ -217,6 +232,12 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         slot.stamp = stamp;
         slot.digest = slot.digest.wrapping_sub(old).wrapping_add(new);
+    }
+
+    /// The digest of the record's attributes: equal ones mean equal contents, whoever the home is.
+    pub(crate) fn contents_digest(&self, record: u32) -> u64 {
+        let slot = self.records.get(record);
+        slot.digest.wrapping_sub(self.mix(slot.stamp, 0))
     }
 
     fn mix(&self, stamp: Stamp, salt: u64) -> u64 {
@@ -371,10 +392,12 @@ impl Node<'_> {
         }
         let salt = name_hash(name);
         let (minus, plus) = (self.mix(old_slot.stamp, salt), self.mix(slot.stamp, salt));
-        let digest = &mut self.records.get_mut(record).digest;
-        *digest = digest.wrapping_sub(minus).wrapping_add(plus);
+        let slot = self.records.get_mut(record);
+        slot.digest = slot.digest.wrapping_sub(minus).wrapping_add(plus);
+        slot.set(CHANGED, slot.is(ANSWERED));
         let installed = self.records.attribute_mut(staged);
         installed.owed = bits;
+        installed.whole |= !bits;
         self.records.install(record, staged, old);
     }
 

@@ -18,8 +18,8 @@ use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::reply::Answer;
 use crate::replica::unit::{Extent, UnitSummary};
-use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
-use crate::storage::records::{LENT, MAX_HOLDERS, OWNED};
+use crate::replica::wait::{Goal, Outcome, Question, Ticket, WaitSlot};
+use crate::storage::records::{ANSWERED, LENT, MAX_HOLDERS, OWNED};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 
@@ -155,7 +155,7 @@ impl Node<'_> {
     /// The digest of the copy here, 0 without one.
     fn digest_of(&self, hash: &[u8; 16]) -> u64 {
         let record = self.records.find(hash);
-        record.map_or(0, |record| self.records.get(record).digest)
+        record.map_or(0, |record| self.contents_digest(record))
     }
 
     /// Whether a question to `peer` waits to be sent.
@@ -176,21 +176,48 @@ impl Node<'_> {
     }
 
     /// `peer` takes a session over.
-    pub(crate) fn asked_for(&mut self, peer: u16, request: u32, key: Key<'_>, digest: u64) {
-        let Some(record) = self.find(key) else {
-            self.reply(peer, Answer::Absent { request });
-            return;
+    pub(crate) fn asked_for(&mut self, key: Key<'_>, question: Question) {
+        let hash = self.hash_of(key);
+        if let Some(fetch) = self.waits.fetch_of(&hash) {
+            let first = self.goes_first(question.peer);
+            let wait = self.waits.get_mut(fetch);
+            if first {
+                return wait.defer(question);
+            }
+            wait.ask_again(question.peer);
+        }
+        let record = self.find(key);
+        self.answer_question(record, question);
+    }
+
+    /// Of two nodes that take a session over at the same time, one waits for the other: else both
+    /// would be its home.
+    fn goes_first(&self, peer: u16) -> bool {
+        self.members.me().hash > self.members.get(peer).hash
+    }
+
+    fn answer_question(&mut self, record: Option<u32>, question: Question) {
+        let Question {
+            peer,
+            request,
+            digest,
+        } = question;
+        let Some(record) = record else {
+            return self.reply(peer, Answer::Absent { request });
         };
         let hands_over = !self.breaks(Mutation::NoHandOver);
         if self.records.get(record).is_served_here() && hands_over {
             // From here on the peer may write: serving on would read what is no longer the newest.
-            let slot = self.records.get_mut(record);
-            slot.set(LENT, true);
-            slot.lent_to = peer;
+            self.records.get_mut(record).set(LENT, true);
             self.tell(SessionEvent::Moved, record);
         }
+        let slot = self.records.get_mut(record);
+        slot.set(ANSWERED, slot.is_live());
+        if slot.is_live() {
+            slot.lent_to = peer;
+        }
         let slot = self.records.get(record);
-        let same = slot.is_live() && slot.digest == digest;
+        let same = slot.is_live() && self.contents_digest(record) == digest;
         let answer = Answer::Record {
             record,
             generation: slot.generation,
@@ -214,6 +241,7 @@ impl Node<'_> {
             let slot = self.records.get_mut(record);
             if slot.is_served_here() {
                 slot.set(LENT, true);
+                slot.set(ANSWERED, false);
                 slot.lent_to = SELF;
             }
         }
@@ -299,14 +327,8 @@ impl Node<'_> {
             .filter(|r| self.records.get(*r).is_live());
         let found = record.is_some();
         if let Some(record) = record {
-            let digest = self.records.get(record).digest;
-            let clean = answers
-                .iter()
-                .filter(|(_, other)| *other == digest)
-                .map(|(m, _)| *m);
-            let clean: Vec<u16, MAX_HOLDERS> = list::collect(clean);
             if !self.records.get(record).is_served_here() {
-                self.take_over(now, record, &clean, true);
+                self.take_over(now, record, &answers, true);
             }
             if maybe_stale {
                 count(&mut self.stats.maybe_stale);
@@ -323,7 +345,13 @@ impl Node<'_> {
             found,
             maybe_stale,
         };
-        self.waits.get_mut(number).goal = Goal::Done(outcome);
+        let wait = self.waits.get_mut(number);
+        wait.goal = Goal::Done(outcome);
+        let deferred = core::mem::take(&mut wait.deferred);
+        let record = self.records.find(&hash);
+        for question in deferred {
+            self.answer_question(record, question);
+        }
     }
 
     /// Those that didn't answer a fetch get no copies for a while.
@@ -364,9 +392,9 @@ impl Node<'_> {
             return self.review_handed_over(now, number);
         }
         let kept = if slot.is_live() {
-            slot.wanted
+            slot.wanted()
         } else {
-            slot.holder_count
+            slot.holder_count()
         };
         let mut confirmed = 1_u8;
         let mut missing = 0_u8;

@@ -57,15 +57,21 @@ impl Node<'_> {
         let mut holders = Vec::<u16, MAX_HOLDERS>::new();
         let former = slot.holders().iter().copied();
         let former = former.filter(|holder| self.members.get(*holder).session.is_some());
+        let lives = |holder: &u16| self.members.get(*holder).is_reachable();
+        let (live, gone) = (former.clone().filter(lives), former);
         for member in core::iter::once(SELF)
             .chain(wanted.iter().take(found).copied())
-            .chain(former)
+            .chain(live)
+            .chain(gone)
         {
             if !holders.contains(&member) && holders.push(member).is_err() {
                 break;
             }
         }
-        self.set_holders(record, &holders, found.saturating_add(1) as u8);
+        // Without a replacement a former holder is not released.
+        let live = holders.iter().filter(|holder| lives(holder)).count();
+        let wanted = live.min(backups).saturating_add(1);
+        self.set_holders(record, &holders, wanted as u8);
     }
 
     /// Writes the list of holders and moves the bits of what they lack to their new places.
@@ -80,32 +86,52 @@ impl Node<'_> {
                 all | bit << to
             })
         };
-        let new = places().filter(|(_, holder)| !old.contains(holder));
+        // A former holder that was told so may have dropped its copy.
+        let kept = if slot.is(SETTLED) {
+            usize::from(slot.wanted())
+        } else {
+            old.len()
+        };
+        let is_new = |holder: &u16| !old.iter().take(kept).any(|other| other == holder);
+        let new = places().filter(|(_, holder)| is_new(holder));
         let new = new.fold(0, |all, (to, _)| all | 1 << to);
+        let anew = holders.iter().copied().filter(is_new);
+        let anew: Vec<u16, MAX_HOLDERS> = list::collect(anew);
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
+        let merged = moved(slot.merged);
         let slot = self.records.get_mut(record);
         slot.owed = owed;
         slot.header_owed = header_owed;
         for (to, from) in slot.holders.iter_mut().zip(holders) {
             *to = *from;
         }
-        slot.holder_count = holders.len().min(MAX_HOLDERS) as u8;
-        slot.wanted = wanted;
+        slot.merged = merged;
+        slot.set_counts(holders.len() as u8, wanted);
         self.records.update_attributes(record, |attribute| {
             attribute.owed = moved(attribute.owed);
             attribute.whole = moved(attribute.whole) | new;
         });
+        for holder in anew {
+            self.waits.uncount(record, holder);
+        }
     }
 
-    /// All holders but `clean` ones lack everything, as far as is known.
-    pub(crate) fn owe_everything(&mut self, record: u32, clean: &[u16]) {
+    /// All holders lack everything, as far as is known, but those whose answer equals what is here
+    /// now. What anyone answered is part of it.
+    pub(crate) fn owe_everything(&mut self, record: u32, answers: &[(u16, u64)]) {
         let slot = self.records.get(record);
-        let clean = clean
-            .iter()
-            .fold(0, |all, member| all | slot.bit_of(*member));
-        let bits = self.backup_bits(record) & slot.wanted_bits() & !clean;
+        let digest = self.contents_digest(record);
+        let (mut merged, mut clean) = (0, 0);
+        for (member, answered) in answers {
+            merged |= slot.bit_of(*member);
+            if *answered == digest {
+                clean |= slot.bit_of(*member);
+            }
+        }
+        let bits = self.keeper_bits(record) & !clean;
         let slot = self.records.get_mut(record);
         slot.owed |= bits;
+        slot.merged = merged;
         self.records.update_attributes(record, |attribute| {
             attribute.owed = (attribute.owed & !clean) | bits;
             attribute.whole = (attribute.whole & !clean) | bits;
@@ -180,7 +206,11 @@ impl Node<'_> {
     /// The home replaces backups that are gone, and adds missing ones.
     fn restore_copies(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        let wanted = slot.holders().iter().take(usize::from(slot.wanted)).skip(1);
+        let wanted = slot
+            .holders()
+            .iter()
+            .take(usize::from(slot.wanted()))
+            .skip(1);
         let is_live = |holder: &&u16| self.members.get(**holder).is_live();
         let live = list::count(wanted.clone().filter(is_live));
         let all_live = wanted.clone().all(|holder| is_live(&holder));
@@ -216,7 +246,7 @@ impl Node<'_> {
             .copied()
             .filter(|holder| *holder != member);
         let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest);
-        let wanted = slot.wanted.saturating_sub(1);
+        let wanted = slot.wanted().saturating_sub(1);
         self.set_holders(record, &rest, wanted.max(1));
         self.choose_holders(now, record);
         self.records.get_mut(record).set(SETTLED, false);
@@ -226,8 +256,7 @@ impl Node<'_> {
 
     /// What new holders lack is owed to them, whole.
     fn owe_missing(&mut self, record: u32) {
-        let slot = self.records.get(record);
-        let bits = self.backup_bits(record) & slot.wanted_bits();
+        let bits = self.keeper_bits(record);
         self.records.update_attributes(record, |attribute| {
             attribute.owed |= attribute.whole & bits;
         });
@@ -303,7 +332,7 @@ impl Node<'_> {
     /// A holder confirmed: once the wanted ones all have, former ones may drop their copies.
     pub(crate) fn settle(&mut self, record: u32) {
         let slot = self.records.get(record);
-        if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count <= slot.wanted {
+        if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count() <= slot.wanted() {
             return;
         }
         let lacking = slot.owed & slot.wanted_bits() & !slot.bit_of(SELF) != 0;
@@ -321,14 +350,14 @@ impl Node<'_> {
     /// Former holders that have confirmed the settled header hold nothing any more.
     fn forget_released(&mut self, record: u32) {
         let slot = self.records.get(record);
-        let wanted = slot.wanted;
+        let wanted = slot.wanted();
         let keeps = |(position, holder): (u8, &u16)| {
             let lacks = slot.header_owed & slot.bit_of(*holder) != 0;
             (position < wanted || lacks).then_some(*holder)
         };
         let holders = (0..u8::MAX).zip(slot.holders()).filter_map(keeps);
         let holders: Vec<u16, MAX_HOLDERS> = list::collect(holders);
-        if holders.len() < usize::from(slot.holder_count) {
+        if holders.len() < usize::from(slot.holder_count()) {
             self.set_holders(record, &holders, wanted);
         }
     }

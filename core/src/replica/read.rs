@@ -115,7 +115,7 @@ impl<'a> Record<'a> {
     /// How many nodes are to hold it, the home included.
     #[must_use]
     pub const fn wanted_copies(&self) -> u8 {
-        self.slot.wanted
+        self.slot.wanted()
     }
 }
 
@@ -128,7 +128,7 @@ impl fmt::Debug for Record<'_> {
             "{:?} holders {:?} wanted {} owed {:b} header_owed {:b} flags {:b} changed {} lent to {}",
             slot.stamp,
             slot.holders(),
-            slot.wanted,
+            slot.wanted(),
             slot.owed,
             slot.header_owed,
             slot.flags,

@@ -14,12 +14,12 @@ use crate::replica::reply::{Answer, Reply};
 use crate::replica::value::{self, DeltaHead, Patch};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    AttributeSlot, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED, State, seconds,
+    ANSWERED, AttributeSlot, CHANGED, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED, State, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, OWNER, UnitHead, ValueHead, WireHeader,
-    WireKey,
+    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, MERGED, OWNER, UnitHead, ValueHead,
+    WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -66,6 +66,14 @@ impl Extent {
             Self::Everything => true,
             Self::Header => false,
             Self::Owed(bit) => attribute.owed & bit != 0,
+        }
+    }
+
+    /// Whether the receiver's answer was part of what the session was taken over with.
+    const fn is_merged(self, record: &RecordSlot) -> bool {
+        match self {
+            Self::Everything | Self::Header => false,
+            Self::Owed(bit) => record.merged & bit != 0,
         }
     }
 
@@ -144,10 +152,13 @@ impl Node<'_> {
         });
         let attributes = self.count_attributes(record, extent);
         let complete = attributes == self.count_attributes(record, Extent::Everything);
+        let with_digest = reader.is_some() || (with_header && slot.is_live());
         let head = UnitHead {
             hash: slot.hash,
-            flags: unit_flags(slot, reader) | if complete { COMPLETE } else { 0 },
-            digest: reader.map(|_| slot.digest),
+            flags: unit_flags(slot, reader)
+                | if complete { COMPLETE } else { 0 }
+                | if extent.is_merged(slot) { MERGED } else { 0 },
+            digest: with_digest.then(|| self.contents_digest(record)),
             key,
             header: if with_header {
                 self.wire_header(record)
@@ -172,7 +183,7 @@ impl Node<'_> {
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
             holders: list::collect(holders),
-            wanted: slot.wanted,
+            wanted: slot.wanted(),
             settled: slot.is(SETTLED),
             max_inactive: slot.max_inactive,
         })
@@ -249,8 +260,9 @@ impl Node<'_> {
             return Ok(summary);
         }
         let (record, is_new) = self.record_to_apply(now, origin, &head)?;
-        let (staged, outdated) = match self.stage_and_apply_header(record, peer, &head, unit) {
-            Ok(staged) => staged,
+        let merged = self.is_merged_by(peer, record, &head);
+        let (staged, header) = match self.stage_and_apply_header(record, peer, &head, unit) {
+            Ok(taken) => taken,
             Err(cause) => {
                 if is_new {
                     self.remove_record(record);
@@ -261,10 +273,13 @@ impl Node<'_> {
         self.merge_staged(record, staged);
         self.merge_idle(now, record, &head);
         count(&mut self.stats.applied);
-        if !answers {
-            self.release_if_told(record, origin);
+        if header == HeaderFate::NewHome && !is_new {
+            self.hand_over(now, record, peer, merged, head.digest);
         }
-        if outdated && !answers {
+        if !answers {
+            self.release_if_told(record, peer, origin.counter);
+        }
+        if header == HeaderFate::Outdated && !answers {
             self.correct(peer, record);
             return Err(Cause::NotHome);
         }
@@ -272,21 +287,17 @@ impl Node<'_> {
     }
 
     /// Stores the unit's attributes beside the record, then takes its header. Returns the list of
-    /// staged attributes, and whether the sender's header is out of date.
+    /// staged attributes, and what became of the header.
     fn stage_and_apply_header(
         &mut self,
         record: u32,
         peer: u16,
         head: &UnitHead<'_>,
         unit: Input<'_>,
-    ) -> Result<(u32, bool), Cause> {
-        let mut newer = Newer::new();
-        let staged = self.stage_unit(record, head, unit, &mut newer)?;
+    ) -> Result<(u32, HeaderFate), Cause> {
+        let staged = self.stage_unit(record, head, unit)?;
         match self.apply_header(record, peer, head) {
-            Ok(outdated) => {
-                self.tell_home_of_newer(record, peer, &newer);
-                Ok((staged, outdated))
-            }
+            Ok(fate) => Ok((staged, fate)),
             Err(cause) => {
                 self.unstage(staged);
                 Err(cause)
@@ -294,17 +305,40 @@ impl Node<'_> {
         }
     }
 
-    /// The home sent older values than those here: it took the session over without this copy.
-    fn tell_home_of_newer(&mut self, record: u32, peer: u16, newer: &Newer) {
-        if newer.is_empty() || self.records.get(record).home() != Some(peer) {
-            return;
+    /// Whether `peer` took the session over with all that is in this copy.
+    fn is_merged_by(&self, peer: u16, record: u32, head: &UnitHead<'_>) -> bool {
+        let slot = self.records.get(record);
+        let answered = slot.is(ANSWERED) && !slot.is(CHANGED) && slot.lent_to == peer;
+        head.is(MERGED) && answered
+    }
+
+    /// Another node is the home now. What it may lack of this copy goes to it, so that changes of
+    /// different attributes all survive: what this node wrote last, and what a former home sent
+    /// to this node alone.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        record: u32,
+        peer: u16,
+        merged: bool,
+        digest: Option<u64>,
+    ) {
+        let slot = self.records.get(record);
+        let from_home = slot.home() == Some(peer);
+        let equal = from_home && digest == Some(self.contents_digest(record));
+        let lacks = !(merged || equal || self.breaks(Mutation::FormerHomeForgets));
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed = u8::from(lacks);
+            attribute.whole = u8::MAX;
+        });
+        let slot = self.records.get_mut(record);
+        slot.set(ANSWERED | CHANGED, false);
+        slot.owed = 0;
+        if lacks {
+            self.changed(record, HOME_BIT);
+        } else {
+            self.confirm_waits(now, peer, record, u64::MAX);
         }
-        for attribute in newer {
-            let slot = self.records.attribute_mut(*attribute);
-            slot.owed |= 1;
-            slot.whole |= 1;
-        }
-        self.changed(record, 1);
     }
 
     /// The record that the unit is about; a new one if it wasn't known.
@@ -355,17 +389,15 @@ impl Node<'_> {
     }
 
     /// Stores the unit's attributes that are newer than those here, beside them.
-    /// `newer`: gets the attributes that are newer here.
     fn stage_unit(
         &mut self,
         record: u32,
         head: &UnitHead<'_>,
         mut unit: Input<'_>,
-        newer: &mut Newer,
     ) -> Result<u32, Cause> {
         let mut staged = NIL;
         for _ in 0..head.attributes {
-            match self.stage_attribute(record, &mut unit, newer) {
+            match self.stage_attribute(record, &mut unit) {
                 Ok(None) => {}
                 Ok(Some(attribute)) => {
                     self.records.attribute_mut(attribute).next = staged;
@@ -380,12 +412,7 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    fn stage_attribute(
-        &mut self,
-        record: u32,
-        unit: &mut Input<'_>,
-        newer: &mut Newer,
-    ) -> Result<Option<u32>, Cause> {
+    fn stage_attribute(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) =
@@ -403,14 +430,11 @@ impl Node<'_> {
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
             return Err(Cause::Base);
         }
-        let here = self.records.find_attribute(record, head.name);
-        let old = here.map(|attribute| self.records.attribute(attribute).clone());
+        let old = self.records.find_attribute(record, head.name);
+        let old = old.map(|attribute| self.records.attribute(attribute).clone());
         let old_stamp = old.as_ref().and_then(|old| self.writers.wire(old.stamp));
         let is_old = old_stamp.is_some_and(|old| old >= head.stamp);
         if is_old && !self.breaks(Mutation::LastArrivalWins) {
-            if let Some(here) = here.filter(|_| old_stamp != Some(head.stamp)) {
-                let _ = newer.push(here);
-            }
             return Ok(None);
         }
         let (chain, len) = self.store_value(&head, content, old.as_ref())?;
@@ -471,24 +495,32 @@ impl Node<'_> {
         }
     }
 
-    /// Takes the unit's header if it is newer. Returns whether the sender's is out of date.
-    fn apply_header(&mut self, record: u32, peer: u16, head: &UnitHead<'_>) -> Result<bool, Cause> {
+    /// Takes the unit's header if it is newer.
+    fn apply_header(
+        &mut self,
+        record: u32,
+        peer: u16,
+        head: &UnitHead<'_>,
+    ) -> Result<HeaderFate, Cause> {
         let here = self.writers.wire(self.records.get(record).stamp);
         // A sender of an older header, or one that thinks it is the home and isn't by the header
         // here, must be told.
-        let claims = head.is(HOME);
         let Some(header) = &head.header else {
-            return Ok(claims && self.records.get(record).home() != Some(peer));
+            let wrong = head.is(HOME) && self.records.get(record).home() != Some(peer);
+            return Ok(if wrong {
+                HeaderFate::Outdated
+            } else {
+                HeaderFate::Kept
+            });
         };
         match here {
-            Some(here) if here == header.stamp => return Ok(false),
-            Some(here) if here > header.stamp => return Ok(true),
+            Some(here) if here == header.stamp => return Ok(HeaderFate::Kept),
+            Some(here) if here > header.stamp => return Ok(HeaderFate::Outdated),
             _ => {}
         }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
         let (holders, wanted) = self.holders_of(header);
-        let pending = self.has_unconfirmed(record);
         self.set_holders(record, &holders, wanted);
         self.set_header_stamp(record, stamp);
         let slot = self.records.get_mut(record);
@@ -497,14 +529,16 @@ impl Node<'_> {
         slot.set(OWNED, false);
         slot.set(LENT, false);
         slot.header_owed = 0;
-        slot.owed = 0;
+        // What was for backups is the new home's to send; what is on its way to the home goes on.
+        slot.owed &= HOME_BIT;
         if was_owned {
             self.tell(SessionEvent::Moved, record);
         }
-        if pending && !self.breaks(Mutation::FormerHomeForgets) {
-            self.push_to_home(record);
+        if here.is_some_and(|here| here.writer == header.stamp.writer) {
+            Ok(HeaderFate::Taken)
+        } else {
+            Ok(HeaderFate::NewHome)
         }
-        Ok(false)
     }
 
     /// The members that a header names, and how many of them are to keep their copy. A home that
@@ -525,22 +559,6 @@ impl Node<'_> {
         (holders, wanted)
     }
 
-    /// Whether this node wrote something of the record that some holder hasn't confirmed.
-    fn has_unconfirmed(&self, record: u32) -> bool {
-        let mut attributes = self.records.attributes_of(record);
-        attributes.any(|slot| slot.owed != 0 && slot.stamp.is_own())
-    }
-
-    /// This node wrote, and then lost the session to a new home: what that one may not have goes
-    /// there, so that changes of different attributes all survive.
-    fn push_to_home(&mut self, record: u32) {
-        self.records.update_attributes(record, |slot| {
-            slot.owed = u8::from(slot.owed != 0 && slot.stamp.is_own());
-            slot.whole = u8::MAX;
-        });
-        self.changed(record, 1);
-    }
-
     /// Installs what arrived. The home passes on to its backups what others wrote.
     fn merge_staged(&mut self, record: u32, staged: u32) {
         if staged == NIL {
@@ -549,7 +567,7 @@ impl Node<'_> {
         let is_home = self.records.get(record).home() == Some(SELF);
         let passes_on = is_home && !self.breaks(Mutation::HomeKeepsToItself);
         let bits = if passes_on {
-            self.backup_bits(record)
+            self.keeper_bits(record)
         } else {
             0
         };
@@ -572,23 +590,20 @@ impl Node<'_> {
         }
     }
 
-    /// A former holder drops its copy once the wanted ones have confirmed theirs.
-    fn release_if_told(&mut self, record: u32, origin: Origin) {
+    /// A former holder drops its copy once the wanted ones have confirmed theirs, and the home has
+    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so.
+    pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) {
         let slot = self.records.get(record);
-        let bit = slot.bit_of(SELF);
-        if self.waits.fetches(&slot.hash) {
-            return; // about to take it over
+        let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
+        let keeps = !slot.is(SETTLED) || is_wanted || slot.home() == Some(SELF) || slot.owed != 0;
+        // One that is being fetched is about to be taken over.
+        if keeps || self.waits.fetches(&slot.hash) {
+            return;
         }
-        if slot.is(SETTLED)
-            && bit & slot.wanted_bits() == 0
-            && slot.home() != Some(SELF)
-            && slot.owed == 0
-        {
-            self.remove_record(record);
-            let link = &mut self.members.get_mut(origin.peer).link;
-            if origin.counter != u64::MAX {
-                link.released = link.released.max(origin.counter);
-            }
+        self.remove_record(record);
+        let link = &mut self.members.get_mut(peer).link;
+        if counter != u64::MAX {
+            link.released = link.released.max(counter);
         }
     }
 
@@ -652,8 +667,21 @@ pub(crate) struct Origin {
     pub(crate) answers: bool,
 }
 
-/// Attributes that are newer here than in a unit. Those beyond are told with the next one.
-type Newer = heapless::Vec<u32, 16>;
+/// What became of the header that a unit carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeaderFate {
+    /// There was none, or the one here is as new.
+    Kept,
+    /// It is newer than the one here, and by the same boot of the same home.
+    Taken,
+    /// It is newer than the one here, and by another home.
+    NewHome,
+    /// The sender's is older, or it takes itself for the home and isn't.
+    Outdated,
+}
+
+/// The bit of the home, the first of all holders.
+const HOME_BIT: u8 = 1;
 
 /// What a unit was about.
 #[derive(Clone, Copy, Debug)]

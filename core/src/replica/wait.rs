@@ -66,6 +66,15 @@ pub(crate) enum Goal {
     Done(Outcome),
 }
 
+/// A `Fetch` of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) peer: u16,
+    pub(crate) request: u32,
+    /// Of the peer's copy.
+    pub(crate) digest: u64,
+}
+
 /// One wait.
 #[derive(Clone, Debug)]
 pub struct WaitSlot {
@@ -87,6 +96,9 @@ pub struct WaitSlot {
     /// Of a fetch: one of those that answered owns the session.
     pub(crate) owner_answered: bool,
     pub(crate) repeat_at: Instant,
+    /// Of a fetch: who asks for the same session at the same time, and is answered when this one
+    /// is decided.
+    pub(crate) deferred: Vec<Question, 4>,
     pub(crate) request: u32,
     pub(crate) hash: [u8; 16],
     pub(crate) namespace: u8,
@@ -108,6 +120,7 @@ impl Default for WaitSlot {
             ask: 0,
             owner_answered: false,
             repeat_at: Instant::default(),
+            deferred: Vec::new(),
             request: 0,
             hash: [0; 16],
             namespace: 0,
@@ -119,6 +132,33 @@ impl Default for WaitSlot {
 impl WaitSlot {
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.goal, Goal::Copies(_) | Goal::Fetch | Goal::Leave)
+    }
+
+    /// Of a fetch: `question` is answered when this one is decided.
+    pub(crate) fn defer(&mut self, question: Question) {
+        if self
+            .deferred
+            .iter()
+            .all(|other| other.peer != question.peer)
+        {
+            // Without room here the peer asks again.
+            let _ = self.deferred.push(question);
+        }
+    }
+
+    /// Of a fetch: the peer takes the session over too, and first. What it said before is void.
+    pub(crate) fn ask_again(&mut self, peer: u16) {
+        if let Some(place) = self.answered.iter().position(|member| *member == peer) {
+            self.answered.swap_remove(place);
+            self.digests.swap_remove(place);
+        }
+        if !self.asked.contains(&peer) {
+            // Eight are asked at most.
+            let _ = self.asked.push(peer);
+        }
+        if let Some(place) = self.asked.iter().position(|member| *member == peer) {
+            self.ask |= 1_u8.checked_shl(place as u32).unwrap_or(0);
+        }
     }
 
     /// Members that were asked and have not answered.
@@ -224,10 +264,24 @@ impl<'m> Waits<'m> {
 
     /// Whether a session of this hash is being fetched.
     pub(crate) fn fetches(&self, hash: &[u8; 16]) -> bool {
-        self.numbers().any(|slot| {
-            let wait = self.get(slot);
+        self.fetch_of(hash).is_some()
+    }
+
+    /// The first open fetch of this hash.
+    pub(crate) fn fetch_of(&self, hash: &[u8; 16]) -> Option<u16> {
+        self.numbers().find(|slot| {
+            let wait = self.get(*slot);
             wait.goal == Goal::Fetch && wait.hash == *hash
         })
+    }
+
+    /// The member may hold nothing of the record any more: what it confirmed doesn't count.
+    pub(crate) fn uncount(&mut self, record: u32, member: u16) {
+        for wait in self.slots.iter_mut() {
+            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
+                wait.answered.retain(|other| *other != member);
+            }
+        }
     }
 
     /// The open fetch with this request number.

@@ -24,6 +24,11 @@ impl Window {
         }
     }
 
+    /// The greatest counter accepted so far.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// Whether the counter is new: not accepted before, and not 128 or more behind the newest.
     pub(crate) const fn check(&self, counter: u64) -> bool {
         if self.accepted == 0 {

@@ -6,9 +6,13 @@ use std::vec::Vec;
 
 use super::clients::key_under;
 use super::observe::{Violation, broken};
+use super::plan::FEW_RECORDS;
 use super::world::World;
+use crate::key::Key;
+use crate::link::transfer::Direction;
 use crate::membership::member::SELF;
 use crate::replica::wait::Progress;
+use crate::storage::records::State;
 
 /// Probe periods that a healed cluster may take until all agree.
 const PATIENCE: u64 = 400;
@@ -83,7 +87,13 @@ impl World<'_> {
             .hosts
             .iter()
             .any(|host| host.observed.ended.contains(hash));
-        let of = |rule| Some((rule, self.describe_session(id)));
+        let of = |rule| {
+            let detail = self.describe_stats() + &self.describe_session(id);
+            Some((rule, detail))
+        };
+        if self.is_crowded(key) {
+            return None;
+        }
         let mut homes = Vec::new();
         for machine in up() {
             let Some(record) = machine.find(key) else {
@@ -105,7 +115,12 @@ impl World<'_> {
             [] if copies == 0 => None,
             [(home, record)] => {
                 let slot = home.records.get(record);
-                for holder in slot.holders().iter().take(usize::from(slot.wanted)).skip(1) {
+                for holder in slot
+                    .holders()
+                    .iter()
+                    .take(usize::from(slot.wanted()))
+                    .skip(1)
+                {
                     let name = &home.members.get(*holder).name;
                     let there = self.hosts.iter().find(|host| host.name == name.as_str());
                     let copy = there.and_then(|host| host.node.as_ref()?.read(key));
@@ -117,6 +132,24 @@ impl World<'_> {
             }
             _ => of("a session has one home"),
         }
+    }
+
+    /// Whether a node without room has to do with the session: it may be unable to take what it
+    /// lacks.
+    fn is_crowded(&self, key: Key<'_>) -> bool {
+        let small = |name: &str| {
+            let host = self.hosts.iter().find(|host| host.name == name);
+            host.is_some_and(|host| host.plan.records <= FEW_RECORDS)
+        };
+        let up = self.hosts.iter().filter_map(|host| host.node.as_ref());
+        up.into_iter().any(|machine| {
+            machine.find(key).is_some_and(|record| {
+                let holders = machine.records.get(record).holders().iter();
+                holders
+                    .into_iter()
+                    .any(|holder| small(&machine.members.get(*holder).name))
+            })
+        })
     }
 
     /// Whoever is asked finds every session that must live, with what must be in it.
@@ -132,7 +165,13 @@ impl World<'_> {
                     && commit.crashes < commit.copies
             };
             let must_live = self.model.commits.iter().find(lost).is_some();
-            let node = self.random.below(self.hosts.len());
+            // A node without room may answer that there is none.
+            let roomy = |node: &usize| self.hosts[*node].plan.records > FEW_RECORDS;
+            let nodes: Vec<usize> = (0..self.hosts.len()).filter(roomy).collect();
+            if nodes.is_empty() {
+                continue;
+            }
+            let node = self.random.pick(&nodes);
             let id = known.ids.last().cloned().unwrap_or_default();
             let clock = self.hosts[node].clock(self.now);
             let Some(machine) = &mut self.hosts[node].node else {
@@ -182,21 +221,76 @@ impl World<'_> {
         text
     }
 
-    /// What each node holds of a session.
-    pub(super) fn describe_session(&self, id: &str) -> String {
-        let mut text = format!("{id}\n");
+    /// The counters of all nodes.
+    pub(super) fn describe_stats(&self) -> String {
+        let mut text = String::new();
         for host in &self.hosts {
             let Some(machine) = &host.node else {
                 continue;
             };
-            let record = machine.find(key_under(id));
-            let state = record.map(|record| machine.records.get(record).state);
-            let members: Vec<_> = machine.members().map(|m| m.name.chars().last()).collect();
-            text += &format!("{} {state:?} members {members:?}", host.name);
-            if let Some(record) = machine.read(key_under(id)) {
-                text += &format!(" {record:?}");
+            text += &format!("{} {:?}:", host.name, machine.usage());
+            let open = machine.transfers.iter();
+            let open = open.filter(|slot| slot.direction != Direction::Free);
+            text += &format!(" {} transfers", open.count());
+            for member in machine.members.others() {
+                let member = machine.members.get(member);
+                let link = &member.link;
+                text += &format!(" {} {} {}", member.name, link.behind, link.in_flight);
+            }
+            for (name, value) in machine.stats().iter().filter(|(_, value)| *value > 0) {
+                text += &format!(" {name} {value}");
             }
             text += "\n";
+        }
+        text
+    }
+
+    /// What each node holds of a session.
+    pub(super) fn describe_session(&self, id: &str) -> String {
+        let mut text = String::new();
+        for (node, host) in self.hosts.iter().enumerate() {
+            let Some(machine) = &host.node else {
+                continue;
+            };
+            match machine.find(key_under(id)) {
+                Some(record) => {
+                    text += &format!("{}: {}\n", host.name, self.describe_record(node, record));
+                }
+                None => text += &format!("{}: nothing\n", host.name),
+            }
+        }
+        text
+    }
+
+    /// A record as a node holds it, in one line.
+    pub(super) fn describe_record(&self, node: usize, record: u32) -> String {
+        let Some(machine) = &self.hosts[node].node else {
+            return String::new();
+        };
+        let slot = machine.records.get(record);
+        let mut buffer = [0; crate::key::MAX_ID];
+        let id = machine.records.id(record, &mut buffer);
+        let stamp = |stamp| {
+            let stamp = machine.writers.wire(stamp);
+            stamp.map_or_else(|| "-".into(), |stamp| self.short(&stamp))
+        };
+        let name = |holder: &u16| machine.members.get(*holder).name.as_str();
+        let holders: Vec<_> = slot.holders().iter().map(name).collect();
+        let (wanted, rest) = holders.split_at(holders.len().min(slot.wanted().into()));
+        let mut text = format!(
+            "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b} merged {:b}:",
+            String::from_utf8_lossy(id),
+            slot.state,
+            stamp(slot.stamp),
+            slot.flags,
+            slot.owed,
+            slot.header_owed,
+            slot.merged,
+        );
+        if slot.state == State::Live {
+            for attribute in machine.records.attributes_of(record) {
+                text += &format!(" {} owed {:b};", stamp(attribute.stamp), attribute.owed);
+            }
         }
         text
     }

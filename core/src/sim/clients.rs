@@ -1,5 +1,6 @@
 //! What clients do: requests that read and write, ends and renames of sessions.
 
+use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -33,8 +34,8 @@ pub(super) struct Request {
 
 enum Stage {
     Fetching {
-        there: Baseline,
-        seen: Seen,
+        there: Box<Baseline>,
+        seen: Box<Seen>,
         changes: Vec<PlannedChange>,
         ack: Ack,
     },
@@ -117,8 +118,8 @@ impl World<'_> {
             return Ok(());
         };
         self.report.fetches += 1;
-        let there = self.baseline(session);
-        let seen = self.model.sessions[session].seen;
+        let there = Box::new(self.baseline(session));
+        let seen = Box::new(self.model.sessions[session].seen);
         self.requests.push(Request {
             node,
             session,
@@ -151,7 +152,7 @@ impl World<'_> {
 
     /// The node answers a client from what it holds.
     fn serve(&mut self, session: usize, node: usize, before: Seen) -> Result<(), Violation> {
-        self.look_now(node)?;
+        self.look_at_records(node)?;
         let hash = self.model.hash_of(session);
         let observed = &self.hosts[node].observed;
         if observed.ended.contains(&hash) {
@@ -163,9 +164,15 @@ impl World<'_> {
         let known = &self.model.sessions[session];
         let excused = known.warned_at.max(self.unwhole_at) >= before.at;
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
-        let back = seen.iter().zip(&before.stamps).any(|(now, then)| now < then);
+        let back = seen
+            .iter()
+            .zip(&before.stamps)
+            .any(|(now, then)| now < then);
         if back && !excused {
-            let detail = format!("n{node}, session {session}: {seen:?} after {:?}", before.stamps);
+            let detail = format!(
+                "n{node}, session {session}: {seen:?} after {:?}",
+                before.stamps
+            );
             return broken("a client never sees less than it saw", detail);
         }
         self.saw(session, node, seen);
@@ -179,14 +186,6 @@ impl World<'_> {
             at: self.now,
         };
         known.node = node;
-    }
-
-    fn look_now(&mut self, node: usize) -> Result<(), Violation> {
-        let host = &mut self.hosts[node];
-        match &host.node {
-            Some(machine) => host.observed.look(machine, &self.model),
-            None => Ok(()),
-        }
     }
 
     /// The request writes what it planned to, on the node that serves it now.
@@ -267,7 +266,7 @@ impl World<'_> {
             Ok(commit) => commit,
             Err(stamp) => return broken("no stamp is issued twice", format!("{stamp:?}")),
         };
-        self.look_now(node)?;
+        self.look_at_records(node)?;
         let observed = &self.hosts[node].observed;
         let hash = self.model.hash_of(session);
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
@@ -386,7 +385,7 @@ impl World<'_> {
             } => {
                 self.fetched(node, session, since, &there, outcome)?;
                 if outcome.found {
-                    self.serve(session, node, seen)?;
+                    self.serve(session, node, *seen)?;
                 }
                 if !outcome.found {
                     if !self.model.sessions[session].ended && self.model.current[number] == session
@@ -432,7 +431,7 @@ impl World<'_> {
         if !outcome.found {
             return Ok(());
         }
-        self.look_now(node)?;
+        self.look_at_records(node)?;
         let hash = self.model.hash_of(session);
         for (attribute, before) in there.stamps.iter().enumerate() {
             let now = self.hosts[node].observed.stamp(&hash, attribute as u8);

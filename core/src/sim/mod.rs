@@ -27,6 +27,7 @@ mod observe;
 mod plan;
 mod random;
 mod shrink;
+mod tell;
 mod world;
 
 use core::fmt;

@@ -74,7 +74,13 @@ impl Observed {
     }
 
     /// Looks at all records that have changed.
-    pub(super) fn look(&mut self, node: &Node<'_>, model: &Model) -> Result<(), Violation> {
+    /// `told`: gets the records that have changed.
+    pub(super) fn look(
+        &mut self,
+        node: &Node<'_>,
+        model: &Model,
+        mut told: Option<&mut Vec<u32>>,
+    ) -> Result<(), Violation> {
         let used = node.records.used_range() as usize;
         self.slots.resize(used.max(self.slots.len()), None);
         for slot in 0..used {
@@ -85,6 +91,9 @@ impl Observed {
             });
             if same || (record.state == State::Free && self.slots[slot].is_none()) {
                 continue;
+            }
+            if let Some(told) = &mut told {
+                told.push(slot as u32);
             }
             let before = self.slots[slot].take();
             if record.state == State::Free {

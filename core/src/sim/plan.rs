@@ -101,6 +101,9 @@ pub(super) const ATTRIBUTES: usize = 4;
 /// Longest value in a run.
 pub(super) const MAX_VALUE: usize = 8 * 1_024;
 
+/// What a node has room for that has little.
+pub(super) const FEW_RECORDS: usize = 16;
+
 const MOST_NODES: usize = 7;
 const MOST_SESSIONS: usize = 40;
 
@@ -264,7 +267,7 @@ fn node(random: &mut Random, uneven: bool, skewed: bool, slow: bool) -> NodePlan
             Role::Application
         },
         capacity: if uneven { capacity } else { 16 },
-        records: if small { 16 } else { 256 },
+        records: if small { FEW_RECORDS } else { 256 },
         pages: if small { 48 } else { 1_024 },
         clock: if skewed { clock } else { 1_000_000 },
         drift: if skewed { drift } else { 0 },

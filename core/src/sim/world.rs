@@ -9,7 +9,7 @@ use super::clients::Request;
 use super::host::{Common, Host, Memory};
 use super::model::Model;
 use super::network::{Datagram, Network, NetworkReport};
-use super::observe::{Observed, Violation};
+use super::observe::{Observed, Violation, broken};
 use super::plan::{Action, Plan, Weather};
 use super::random::Random;
 use crate::event::{Destination, Event};
@@ -183,6 +183,22 @@ impl<'m> World<'m> {
         times.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
+    /// Nodes that answer each other for ever are as wrong as nodes that don't answer.
+    fn check_calm(&self) -> Result<(), Violation> {
+        let expected = 15_000 + self.now / 1_000;
+        if self.report.steps > expected {
+            let ids = self.model.sessions.iter().filter_map(|s| s.ids.last());
+            let sessions: String = ids.map(|id| self.describe_session(id)).collect();
+            let detail = format!(
+                "{} steps\n{}{sessions}",
+                self.report.steps,
+                self.describe_stats()
+            );
+            return broken("idle nodes are quiet", detail);
+        }
+        Ok(())
+    }
+
     /// The next event of all.
     fn step(&mut self) -> Result<(), Violation> {
         let timer = self.next_timer();
@@ -202,6 +218,7 @@ impl<'m> World<'m> {
         }
         if self.report.steps.is_multiple_of(LOOK_AT_ALL) {
             self.check_all()?;
+            self.check_calm()?;
         }
         Ok(())
     }
@@ -275,6 +292,9 @@ impl<'m> World<'m> {
         }
         for (to, bytes) in out {
             if let Some(to) = self.hosts.iter().position(|host| host.address == to) {
+                if !self.common.sealed && self.now >= super::SETTLED_BY {
+                    self.note(|_| format!("n{node} to n{to}:{}", super::tell::packet(&bytes)));
+                }
                 let delay = self.hosts[to].plan.slowness;
                 self.network
                     .send(self.now + delay, node, address, to, &bytes);
@@ -287,11 +307,22 @@ impl<'m> World<'m> {
         if !self.is_whole() {
             self.unwhole_at = self.now;
         }
+        self.look_at_records(node)
+    }
+
+    /// Looks at what the node holds.
+    pub(super) fn look_at_records(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let Some(machine) = &host.node else {
             return Ok(());
         };
-        host.observed.look(machine, &self.model)
+        let mut told = Vec::new();
+        let tell = self.trace.is_some().then_some(&mut told);
+        let result = host.observed.look(machine, &self.model, tell);
+        for record in told {
+            self.note(|world| format!("n{node} holds {}", world.describe_record(node, record)));
+        }
+        result
     }
 
     /// Whether nothing hinders any node from asking all others.

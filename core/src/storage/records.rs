@@ -32,6 +32,10 @@ pub(crate) const OWNED: u8 = 1;
 pub(crate) const SETTLED: u8 = 2;
 /// A peer is taking the session over: this node asks before it serves it again.
 pub(crate) const LENT: u8 = 8;
+/// The member `lent_to` was sent this copy.
+pub(crate) const ANSWERED: u8 = 16;
+/// This copy has changed since it was first sent to whoever wants to take the session over.
+pub(crate) const CHANGED: u8 = 32;
 /// An `Expired` event for this session is with the application.
 pub(crate) const EXPIRING: u8 = 4;
 
@@ -58,9 +62,10 @@ pub struct RecordSlot {
     pub(crate) holders: [u16; MAX_HOLDERS],
     id: [u8; ID_INLINE],
     id_len: u8,
-    pub(crate) holder_count: u8,
-    /// How many of `holders` are to keep their copy.
-    pub(crate) wanted: u8,
+    /// How many `holders` there are, and in the upper half how many of them are to keep their copy.
+    counts: u8,
+    /// Bit i: what holder i had when this node took the session over is part of this record.
+    pub(crate) merged: u8,
     /// Bit i: holder i lacks something of this record.
     pub(crate) owed: u8,
     /// Bit i: holder i lacks the header.
@@ -70,7 +75,7 @@ pub struct RecordSlot {
     pub(crate) state: State,
     /// Changes whenever the slot gets another session.
     pub(crate) generation: u16,
-    /// With [`LENT`]: the member that takes the session over.
+    /// With [`LENT`] or [`ANSWERED`]: the member that takes the session over.
     pub(crate) lent_to: u16,
 }
 
@@ -89,8 +94,8 @@ impl RecordSlot {
         holders: [0; MAX_HOLDERS],
         id: [0; ID_INLINE],
         id_len: 0,
-        holder_count: 0,
-        wanted: 0,
+        counts: 0,
+        merged: 0,
         owed: 0,
         header_owed: 0,
         flags: 0,
@@ -100,10 +105,26 @@ impl RecordSlot {
         lent_to: 0,
     };
 
+    /// How many members the header names.
+    pub(crate) const fn holder_count(&self) -> u8 {
+        self.counts & 0x0F
+    }
+
+    /// How many of the holders, the first ones, are to keep their copy.
+    pub(crate) const fn wanted(&self) -> u8 {
+        self.counts >> 4
+    }
+
+    /// Sets both; at most [`MAX_HOLDERS`] each.
+    pub(crate) fn set_counts(&mut self, holders: u8, wanted: u8) {
+        let most = MAX_HOLDERS as u8;
+        self.counts = holders.min(most) | (wanted.min(most) << 4);
+    }
+
     /// The members named in the header, the home first.
     pub(crate) fn holders(&self) -> &[u16] {
         self.holders
-            .get(..usize::from(self.holder_count))
+            .get(..usize::from(self.holder_count()))
             .unwrap_or(&[])
     }
 
@@ -128,7 +149,7 @@ impl RecordSlot {
 
     /// All holders' bits.
     pub(crate) fn all_bits(&self) -> u8 {
-        match self.holder_count {
+        match self.holder_count() {
             count @ 0..=7 => (1_u8 << count).wrapping_sub(1),
             _ => u8::MAX,
         }
@@ -136,7 +157,7 @@ impl RecordSlot {
 
     /// The bits of those that are to keep their copy.
     pub(crate) fn wanted_bits(&self) -> u8 {
-        let above = 1_u8.checked_shl(u32::from(self.wanted)).unwrap_or(0);
+        let above = 1_u8.checked_shl(u32::from(self.wanted())).unwrap_or(0);
         above.wrapping_sub(1)
     }
 
