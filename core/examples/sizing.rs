@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The sizes are those of the target it is built for: with 64-bit words `Node` and the slots that
-//! hold lists are larger than on a board.
+//! hold lists are larger than on a board. `boards/check` says what they are there.
 
 use std::process::ExitCode;
 
@@ -62,7 +62,7 @@ const BOARD: Choice = Choice {
     deltas: 0,
     pages: None,
     max_value: 4_096,
-    in_flight: 48,
+    in_flight: 32,
     waits: 2,
     transfers: 4,
     events: 16,
@@ -162,6 +162,45 @@ impl Choice {
     }
 }
 
+/// What the design allows, and what there is.
+struct Aim {
+    name: &'static str,
+    bytes: usize,
+    at_most: usize,
+}
+
+/// Members that a board must know with what it is allowed.
+const BOARD_MEMBERS: usize = 16;
+
+impl Aim {
+    /// Those that this choice is held to.
+    fn all(choice: &Choice, protocol: usize) -> Vec<Self> {
+        let aim = |name, bytes, at_most| Self {
+            name,
+            bytes,
+            at_most,
+        };
+        let mut aims = vec![
+            aim("a session's record", size_of::<RecordSlot>(), 128),
+            aim("an attribute", size_of::<AttributeSlot>(), 32),
+        ];
+        if choice.members <= BOARD_MEMBERS {
+            aims.push(aim("the protocol's own", protocol, 16 * 1_024));
+        }
+        aims
+    }
+
+    fn verdict(&self) -> String {
+        match self.bytes.checked_sub(self.at_most) {
+            None | Some(0) => "kept".to_owned(),
+            Some(more) if size_of::<usize>() > 4 => {
+                format!("missed by {} with the words of this machine", grouped(more))
+            }
+            Some(more) => format!("missed by {}", grouped(more)),
+        }
+    }
+}
+
 /// One part of `Storage`, or the node.
 struct Part {
     name: &'static str,
@@ -206,6 +245,11 @@ fn print(choice: &Choice) {
     let scratch = print_group("room for values", &choice.scratch());
     let total = protocol + sessions + scratch;
     println!("{:<36}{:>16}", "all", grouped(total));
+    println!("\n{:<16}{:>20}{:>16}", "aim", "at most", "is");
+    for aim in Aim::all(choice, protocol) {
+        let (at_most, is) = (grouped(aim.at_most), grouped(aim.bytes));
+        println!("{:<20}{at_most:>16}{is:>16}  {}", aim.name, aim.verdict());
+    }
 }
 
 /// Prints the parts and their sum, and returns it.

@@ -74,7 +74,7 @@ pub struct Memory {
     index: [u32; INDEX],
     attributes: [AttributeSlot; ATTRIBUTES],
     pages: [Page; PAGES],
-    in_flight: [InFlightSlot; 48],
+    in_flight: [InFlightSlot; 32],
     waits: [WaitSlot; 2],
     transfers: [TransferSlot; 4],
     events: [EventSlot; 16],
