@@ -54,6 +54,10 @@ pub enum Event {
     Expired(SessionId),
     /// A newcomer was refused because the member table is full.
     TableFull,
+    /// A newcomer answers at the address of this member, which had not left.
+    AddressTaken(MemberId),
+    /// The cluster has more members than this node's table: the node didn't join it, or left it.
+    Outgrown,
 }
 
 /// An event before the host takes it: sessions by slot, so that a ring of them stays small.
@@ -72,6 +76,8 @@ pub(crate) enum Pending {
     Suspected(u16),
     NameTaken,
     TableFull,
+    AddressTaken(u16),
+    Outgrown,
 }
 
 /// Kinds of events about a session.

@@ -30,7 +30,7 @@ use crate::time::{Duration, Instant};
 const REPLIES: usize = 32;
 
 /// Introductions that wait to be sent. What overflows is begun anew by the other end.
-const INTRODUCTIONS: usize = 16;
+pub(crate) const INTRODUCTIONS: usize = 16;
 
 /// The rules of [`Config`] that are needed after the start.
 pub(crate) struct Rules {
@@ -73,8 +73,6 @@ pub struct Node<'m> {
     pub(crate) repair: Repair,
     pub(crate) replies: Deque<Reply, REPLIES>,
     pub(crate) introductions: Deque<PendingIntroduction, INTRODUCTIONS>,
-    /// The member that the next packet is looked for first.
-    pub(crate) next_peer: u16,
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
@@ -132,7 +130,6 @@ impl<'m> Node<'m> {
             records,
             replies: Deque::new(),
             introductions: Deque::new(),
-            next_peer: 1,
             next_transfer: 0,
             wake: None,
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
@@ -155,9 +152,13 @@ impl<'m> Node<'m> {
     ///
     /// Work: at most all members, all open waits and a few thousand records.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.awake(now);
         self.wake = None;
         self.probe(now);
+        self.settle_suspects(now);
         self.spread_gossip(now);
+        self.pace_exchanges(now);
+        self.meet(now);
         self.beacon(now);
         self.repeat_lost(now);
         self.repeat_fetches(now);
@@ -195,6 +196,8 @@ impl<'m> Node<'m> {
             Pending::Suspected(member) => Event::MemberSuspected(MemberId(member)),
             Pending::NameTaken => Event::NameTaken,
             Pending::TableFull => Event::TableFull,
+            Pending::AddressTaken(member) => Event::AddressTaken(MemberId(member)),
+            Pending::Outgrown => Event::Outgrown,
         })
     }
 
@@ -226,7 +229,7 @@ impl<'m> Node<'m> {
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         self.members
             .numbers()
-            .map(|member| self.members.view(member))
+            .filter_map(|member| self.members.view(member))
     }
 
     /// The member that an event names.
@@ -236,6 +239,7 @@ impl<'m> Node<'m> {
             .numbers()
             .contains(&id.0)
             .then(|| self.members.view(id.0))
+            .flatten()
     }
 
     /// Counters since the start.
@@ -348,6 +352,7 @@ impl<'m> Node<'m> {
     /// A datagram arrived from `from`; it is opened in place. What isn't from a member of this
     /// cluster changes nothing but a counter.
     pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+        self.awake(now);
         self.receive(now, from, datagram);
     }
 }
@@ -398,6 +403,7 @@ fn describe_self(
     slot.role = config.role;
     slot.capacity = config.capacity;
     slot.heard = now;
+    slot.seen = now;
     slot.boot = boot;
 }
 

@@ -33,6 +33,8 @@ stats! {
     refused_replayed,
     /// Datagrams of boots that have not introduced themselves.
     refused_unknown,
+    /// Members refused, or not taken from what others told, because the table is full.
+    refused_full,
     /// Accepted packets whose body ended in the middle of a message.
     malformed,
     /// Commits by the application.

@@ -98,7 +98,25 @@ fn heal(cluster: &mut Cluster) {
             cluster.start(name);
         }
     }
+    // As a host does with its seeds: the first introductions may have been lost.
+    for name in NAMES {
+        for other in NAMES {
+            let (now, address) = (cluster.now, cluster.hosts[other].address);
+            cluster.node(name).contact(now, address);
+        }
+    }
     cluster.run(Duration::from_secs(60));
+    for host in cluster.hosts.values() {
+        let alive =
+            |member: &relevo_core::Member<'_>| member.state == relevo_core::MemberState::Alive;
+        let alive = host.node.members().filter(alive).count();
+        assert_eq!(
+            alive,
+            NAMES.len(),
+            "after healing all live\n{}",
+            cluster.describe()
+        );
+    }
 }
 
 /// Whoever is asked for a session gives the same answer, and its backup confirms what it has.

@@ -42,6 +42,9 @@ const AGREED: u8 = 13;
 const SUMS: u8 = 14;
 const LIST: u8 = 15;
 const MISSING: u8 = 16;
+const HEARD: u8 = 17;
+const NEWS: u8 = 18;
+const TABLE: u8 = 19;
 
 // Flags of a unit.
 const OWNER: u8 = 1;
@@ -668,21 +671,45 @@ fn random_repair(random: &mut Random, out: Bytes, kind: u8) -> Bytes {
     }
 }
 
+/// The hash of a member, or of nobody.
+fn random_node(random: &mut Random) -> [u8; 4] {
+    let known = name_hash(random.one(&[b"e".as_slice(), b"t1", b"t2", b"x"])) as u32;
+    known.to_le_bytes()
+}
+
+fn random_news(random: &mut Random, out: Bytes) -> Bytes {
+    let boot = random.below(256) as u8;
+    let out = out.raw(&random_node(random)).raw(&[boot; 4]);
+    let out = out.number(random.odd(1_000_000) as u32);
+    let standing = random.below(5) as u8;
+    let out = out.byte(standing);
+    if standing != 1 {
+        return out;
+    }
+    let count = random.below(6) as u64;
+    let out = out.number(random.odd32()).number(count);
+    (0..count).fold(out, |out, _| out.raw(&random_node(random)))
+}
+
 fn random_message(random: &mut Random) -> Bytes {
     let kinds = [
         UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH,
     ];
-    let kind = match random.below(21) {
-        few @ 0..=16 => few as u8,
+    let kind = match random.below(24) {
+        few @ 0..=19 => few as u8,
         _ => random.one(&kinds),
     };
     let out = Bytes::default().byte(kind);
     match kind {
-        PING | ABSENT => out.number(random.odd32()),
-        PONG | PING_REQUEST => {
-            let known = name_hash(random.one(&[b"e".as_slice(), b"t1", b"t2", b"x"])) as u32;
-            out.number(random.odd32()).number(known)
+        PING | PONG => out.raw(&random.bytes(4)),
+        ABSENT => out.number(random.odd32()),
+        PING_REQUEST => out.raw(&random_node(random)),
+        HEARD => {
+            let out = out.raw(&random_node(random));
+            out.number(random.odd32())
         }
+        NEWS => random_news(random, out),
+        TABLE => out.raw(&random.bytes(64)),
         MEMBER => out.raw(&random_about(random).0),
         RECEIVED => {
             let count = random.below(20) as u64;

@@ -45,6 +45,10 @@ pub enum EventKind {
     Resync = 12,
     /// A newcomer was refused because the member table is full.
     TableFull = 13,
+    /// A newcomer answers at the address of this member, which had not left.
+    AddressTaken = 14,
+    /// The cluster has more members than this node's table: the node didn't join it, or left it.
+    Outgrown = 15,
 }
 
 /// Something that happened. What is read from it lives until relevo_event_free.
@@ -117,6 +121,8 @@ impl Event {
             Node::NameTaken => Self::of_node(EventKind::NameTaken),
             Node::Resync => Self::of_node(EventKind::Resync),
             Node::TableFull => Self::of_node(EventKind::TableFull),
+            Node::AddressTaken(member) => Self::of_member(EventKind::AddressTaken, member),
+            Node::Outgrown => Self::of_node(EventKind::Outgrown),
             _ => Self::of_node(EventKind::Other),
         }
     }

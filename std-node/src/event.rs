@@ -42,6 +42,10 @@ pub enum Event {
     Resync,
     /// A newcomer was refused because the member table is full.
     TableFull,
+    /// A newcomer answers at the address of this member, which had not left.
+    AddressTaken(Member),
+    /// The cluster has more members than this node's table: the node didn't join it, or left it.
+    Outgrown,
 }
 
 impl Event {
@@ -65,6 +69,8 @@ impl Event {
             Core::NameTaken => Self::NameTaken,
             Core::Resync => Self::Resync,
             Core::TableFull => Self::TableFull,
+            Core::AddressTaken(id) => member(Self::AddressTaken, id),
+            Core::Outgrown => Self::Outgrown,
         }
     }
 }

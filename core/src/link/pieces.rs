@@ -199,11 +199,12 @@ impl Node<'_> {
                 return;
             };
             let member = self.members.get(slot.peer);
+            let (live, timeout) = (member.is_live(), member.link.timeout());
             let still = now.since(slot.moved);
             match slot.direction {
                 Direction::Free | Direction::Complete => continue,
                 Direction::Incoming => {
-                    if still > self.rules.drop_time || !member.is_live() {
+                    if still > self.rules.drop_time || !live {
                         slot.free(&mut self.records.pages);
                         continue;
                     }
@@ -211,23 +212,20 @@ impl Node<'_> {
                 Direction::Outgoing => {
                     let (record, generation) = (slot.record, slot.generation);
                     let peer = slot.peer;
-                    if !member.is_live() || still > self.rules.drop_time {
+                    if !live || still > self.rules.drop_time {
                         slot.free(&mut self.records.pages);
                         self.owe_carried_again(peer, record, generation);
                         continue;
                     }
-                    if now.since(slot.sent.max(slot.moved)) >= member.link.timeout() {
+                    if now.since(slot.sent.max(slot.moved)) >= timeout {
                         slot.rewind(&self.records.pages);
                         slot.sent = now;
+                        self.members.nudge(peer);
                         count(&mut self.stats.lost);
                     }
                 }
             }
-            let check = self
-                .members
-                .get(self.transfers.get(at).map_or(0, |slot| slot.peer));
-            let at = now + check.link.timeout();
-            self.wake_at(at);
+            self.wake_at(now + timeout);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::replica::unit::Origin;
 use crate::replica::wait::Question;
 use crate::seal::BootId;
 use crate::storage::pages::Input;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, Message};
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
 
@@ -85,7 +85,7 @@ impl Node<'_> {
     }
 
     fn receive_from(&mut self, now: Instant, member: u16, header: &Header, datagram: &mut [u8]) {
-        let slot = self.members.get_mut(member);
+        let slot = self.members.slot_mut(member);
         let Some(session) = &mut slot.session else {
             return;
         };
@@ -147,12 +147,21 @@ impl Node<'_> {
 
     fn handle_message(&mut self, now: Instant, member: u16, message: Message<'_>) {
         match message {
-            Message::Ping { sequence } => self.pinged(member, sequence),
-            Message::Pong { about, .. } => self.ponged(now, member, about),
-            Message::PingRequest { sequence, target } => {
-                self.asked_to_ping(member, sequence, target);
+            Message::Ping { table } => {
+                self.pinged(member);
+                self.table_is(now, member, u32::from_le_bytes(table));
             }
-            Message::Member(update) => self.told(now, &update),
+            Message::Pong { table } => self.table_is(now, member, u32::from_le_bytes(table)),
+            Message::PingRequest { target } => {
+                self.asked_to_ping(member, u32::from_le_bytes(target));
+            }
+            Message::Heard { about, age } => {
+                let age = Duration::from_millis(u64::from(age));
+                self.told_heard(now, u32::from_le_bytes(about), age);
+            }
+            Message::Member(update) => self.told(now, member, &update),
+            Message::News(news) => self.told_news(now, member, &news),
+            Message::Table { sums } => self.compared(member, &sums),
             Message::Received { newest, before } => self.received(now, member, newest, &before),
             Message::Refused {
                 counter,

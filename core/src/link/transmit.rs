@@ -5,6 +5,7 @@ use crate::event::{Destination, Transmit};
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::transfer::{CREDIT, Direction, TransferSlot};
+use crate::membership::table::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::unit::Extent;
@@ -26,45 +27,47 @@ const CHUNK_HEAD: usize = 26;
 impl Node<'_> {
     /// The next packet to a member, if there's anything to say to one.
     pub(crate) fn transmit_packet(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
-        let others = self.members.others();
-        let count = u16::try_from(others.len()).unwrap_or(0);
-        for step in 0..count {
-            let place = self
-                .next_peer
-                .wrapping_add(step)
-                .checked_rem(count)
-                .unwrap_or(0);
-            let peer = place.saturating_add(1);
+        for peer in self.repair.peers().into_iter().flatten() {
+            self.members.nudge(peer);
+        }
+        for _ in 0..self.members.ready() {
+            let peer = self.members.dequeue(Line::Ready)?;
             if !self.has_something_for(peer) {
                 continue;
             }
+            // It waits for its next turn: there may be more, or the window is full.
+            self.members.nudge(peer);
             if let Some(len) = self.packet_for(now, peer, out) {
-                self.next_peer = place;
                 return Some(Transmit {
                     to: Destination::Address(self.members.get(peer).address),
                     len,
                 });
             }
         }
+        debug_assert!(
+            self.nobody_was_forgotten(),
+            "a member is ready and not in line"
+        );
         None
     }
 
+    /// Whoever makes this true, other than by a packet of that member or a change of its slot,
+    /// nudges the member ([`Members::nudge`](crate::membership::member::Members::nudge)).
     fn has_something_for(&self, peer: u16) -> bool {
         let slot = self.members.get(peer);
-        if slot.session.is_none() {
-            return false;
-        }
-        let outbox = &slot.outbox;
-        outbox.ping.is_some()
-            || outbox.pong.is_some()
-            || outbox.ping_request.is_some()
-            || outbox.gossip
-            || outbox.exchange.is_some()
-            || slot.link.ack_now
-            || (slot.is_live() && (slot.link.behind || self.has_pieces_for(peer)))
-            || self.replies.iter().any(|reply| reply.to == peer)
-            || self.has_question(peer)
-            || self.repair.has_something_for(peer)
+        slot.session.is_some()
+            && (slot.outbox.has_something()
+                || slot.link.ack_now
+                || (slot.is_live() && (slot.link.behind || self.has_pieces_for(peer)))
+                || self.replies.iter().any(|reply| reply.to == peer)
+                || self.has_question(peer)
+                || self.repair.has_something_for(peer))
+    }
+
+    /// Whether all that have something to get wait in line.
+    fn nobody_was_forgotten(&self) -> bool {
+        let mut others = self.members.others();
+        others.all(|member| self.members.waits(member) || !self.has_something_for(member))
     }
 
     fn has_pieces_for(&self, peer: u16) -> bool {
@@ -77,7 +80,7 @@ impl Node<'_> {
         let end = out.len().checked_sub(TAG)?;
         let mut body = Body::new(out.get_mut(HEADER..end)?);
         let counter = self.identity.peek_counter();
-        self.write_probes(&mut body, peer);
+        self.write_probes(now, &mut body, peer);
         self.write_acks(&mut body, peer);
         self.write_replies(now, &mut body, peer);
         self.write_questions(&mut body, peer);
@@ -87,7 +90,7 @@ impl Node<'_> {
             self.write_repair(now, &mut body, peer);
             self.write_piece(now, &mut body, peer);
         }
-        self.write_news(&mut body, peer);
+        self.write_news(now, &mut body, peer);
         let len = body.len();
         if len == 0 {
             return None;
@@ -100,22 +103,6 @@ impl Node<'_> {
         let receiver = self.members.get(peer).boot;
         self.identity
             .seal(self.rules.cluster, &header, Some(&receiver), len, out)
-    }
-
-    fn write_probes(&mut self, body: &mut Body<'_>, peer: u16) {
-        let outbox = &mut self.members.get_mut(peer).outbox;
-        // These are the first of an empty body: they always fit.
-        if let Some(sequence) = outbox.ping.take() {
-            outbox.gossip = true;
-            let _ = body.push(&Message::Ping { sequence });
-        }
-        if let Some((sequence, about)) = outbox.pong.take() {
-            outbox.gossip = true;
-            let _ = body.push(&Message::Pong { sequence, about });
-        }
-        if let Some((sequence, target)) = outbox.ping_request.take() {
-            let _ = body.push(&Message::PingRequest { sequence, target });
-        }
     }
 
     fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
@@ -413,14 +400,6 @@ impl Node<'_> {
         if body.prepend(start, &chunk).is_err() {
             body.truncate(start);
             slot.rewind(&self.records.pages);
-        }
-    }
-
-    /// Adds what is told of members, if this packet is one of those that carry it.
-    fn write_news(&mut self, body: &mut Body<'_>, peer: u16) {
-        self.write_exchange(body, peer);
-        if core::mem::take(&mut self.members.get_mut(peer).outbox.gossip) {
-            self.write_gossip(body, peer);
         }
     }
 }

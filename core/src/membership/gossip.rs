@@ -1,12 +1,17 @@
 //! Telling the members what is known of members: piggy-backed, and repeated until settled.
 
+use heapless::Vec;
+
 use crate::event::{Destination, Pending};
 use crate::link::count;
 use crate::membership::member::{MemberState, SELF};
+use crate::membership::probe::{set_by, take_due};
+use crate::membership::suspect::Accusation;
+use crate::membership::table::Line;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Body, MemberUpdate, Message};
+use crate::wire::message::{Address, Body, MemberUpdate, Message, News, Standing};
 
 /// Pause between gossip packets while something is to be told.
 pub(crate) const GOSSIP_PERIOD: Duration = Duration::from_millis(100);
@@ -18,171 +23,302 @@ const FANOUT: usize = 3;
 /// logarithm alone gives two or three, and stragglers wait for the next exchange.
 const LEAST_REPEATS: u32 = 6;
 
+/// What somebody believes of a member.
+struct Told<'a> {
+    boot: u32,
+    incarnation: u32,
+    state: MemberState,
+    accusation: Option<&'a Accusation>,
+    address: Option<Address>,
+}
+
 impl Node<'_> {
     /// The member's state is news: tell it as often as a cluster of this size needs.
     pub(crate) fn tell_all_about(&mut self, member: u16) {
         let doublings = self.members.live().saturating_add(1).ilog2();
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
-        self.members.get_mut(member).gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
-        self.prober.gossip_at.get_or_insert_default();
+        let slot = self.members.slot_mut(member);
+        slot.gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
+        if slot.fresh {
+            self.members.enqueue(Line::News, member);
+        } else {
+            // A newcomer can wait, a suspect can't.
+            self.members.enqueue_first(Line::News, member);
+        }
+        set_by(&mut self.prober.gossip_at, Instant::default());
     }
 
-    /// While there's news, gives some members a packet with it, in turn.
+    /// While there's news, gives some members a packet with it.
     pub(crate) fn spread_gossip(&mut self, now: Instant) {
-        if self.prober.gossip_at.is_none_or(|at| at > now) {
-            return;
-        }
-        let news = self
-            .members
-            .numbers()
-            .any(|member| self.members.get(member).gossip > 0);
-        if !news {
-            self.prober.gossip_at = None;
+        if !take_due(&mut self.prober.gossip_at, now) || self.members.news() == 0 {
             return;
         }
         self.prober.gossip_at = Some(now + GOSSIP_PERIOD);
-        let count = self.members.others().len();
-        let start = self.next_random() as usize;
         let mut told = 0;
-        for step in 0..count {
-            let at = start.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            let Some(member) = self.members.others().nth(at) else {
-                return;
-            };
-            let slot = self.members.get_mut(member);
-            if told < FANOUT && slot.is_reachable() {
-                slot.outbox.gossip = true;
+        for member in self.members_from_anywhere() {
+            if told == FANOUT {
+                break;
+            }
+            if self.members.get(member).is_reachable() {
+                self.members.get_mut(member).outbox.gossip = true;
                 told = told.saturating_add(1);
             }
         }
     }
 
-    /// Adds news to a packet, what was told least first, as long as there's room.
-    pub(crate) fn write_gossip(&mut self, body: &mut Body<'_>, peer: u16) {
-        for _ in 0..8 {
-            let next = self
-                .members
-                .numbers()
-                .filter(|member| self.members.get(*member).gossip > 0 && *member != peer)
-                .max_by_key(|member| self.members.get(*member).gossip);
-            let Some(member) = next else { break };
-            if body
-                .push(&Message::Member(self.members.get(member).update()))
-                .is_err()
-            {
-                break;
-            }
-            let slot = self.members.get_mut(member);
-            slot.gossip = slot.gossip.saturating_sub(1);
-        }
-        self.accuse(body, peer);
-    }
-
-    /// Tells a member that it is thought suspect or dead: only it can refute that.
-    fn accuse(&self, body: &mut Body<'_>, peer: u16) {
+    /// Writes to the front of a packet what the member asks and is asked. What it is suspected of
+    /// stands first: only it can refute that.
+    pub(crate) fn write_probes(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
         let slot = self.members.get(peer);
-        if slot.state != MemberState::Alive {
-            // Without room it is told with the next packet.
-            let _ = body.push(&Message::Member(slot.update()));
+        if slot.state != MemberState::Alive && (slot.outbox.gossip || slot.outbox.ping) {
+            let _ = body.push(&self.news_of(now, peer));
         }
+        let table = self.table().to_le_bytes();
+        let outbox = &mut self.members.get_mut(peer).outbox;
+        // These are the first of an empty body: they always fit.
+        if core::mem::take(&mut outbox.ping) {
+            outbox.gossip = true;
+            let _ = body.push(&Message::Ping { table });
+        }
+        if core::mem::take(&mut outbox.pong) {
+            outbox.gossip = true;
+            let _ = body.push(&Message::Pong { table });
+        }
+        if let Some(target) = outbox.ping_request.take() {
+            let target = target.to_le_bytes();
+            let _ = body.push(&Message::PingRequest { target });
+        }
+        if let Some(about) = outbox.heard.take() {
+            let slot = self.members.get(about);
+            let about = slot.hash.to_le_bytes();
+            let age = millis(now.since(slot.seen));
+            let _ = body.push(&Message::Heard { about, age });
+        }
+        self.write_compare(body, peer);
     }
 
-    /// Adds the members from `outbox.exchange` on to a packet.
-    pub(crate) fn write_exchange(&mut self, body: &mut Body<'_>, peer: u16) {
-        let Some(mut next) = self.members.get(peer).outbox.exchange else {
+    /// Adds news to a packet, if it is one of those that carry it.
+    pub(crate) fn write_news(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        self.write_exchange(now, body, peer);
+        if !core::mem::take(&mut self.members.get_mut(peer).outbox.gossip) {
             return;
-        };
-        while self.members.numbers().contains(&next) {
-            let slot = self.members.get(next);
-            if next != peer && body.push(&Message::Member(slot.update())).is_err() {
-                self.members.get_mut(peer).outbox.exchange = Some(next);
-                return;
-            }
-            next = next.saturating_add(1);
         }
-        self.members.get_mut(peer).outbox.exchange = None;
+        for _ in 0..self.members.news() {
+            let Some(member) = self.members.dequeue(Line::News) else {
+                return;
+            };
+            if self.members.get(member).gossip == 0 {
+                continue;
+            }
+            if member != peer {
+                let message = match self.members.get(member) {
+                    slot if slot.fresh => Message::Member(slot.update()),
+                    _ => self.news_of(now, member),
+                };
+                if body.push(&message).is_err() {
+                    return self.members.enqueue_first(Line::News, member);
+                }
+                let slot = self.members.slot_mut(member);
+                slot.gossip = slot.gossip.saturating_sub(1);
+                slot.fresh &= slot.gossip > 0;
+            }
+            if self.members.get(member).gossip > 0 {
+                self.members.enqueue(Line::News, member);
+            }
+        }
     }
 
-    /// Somebody told what it believes of a member.
-    pub(crate) fn told(&mut self, now: Instant, update: &MemberUpdate<'_>) {
-        let known = self.members.by_name(update.name);
-        let incarnation = known.map_or(0, |member| self.members.get(member).incarnation);
-        if !is_plausible(update.incarnation, incarnation) {
+    /// What this node believes of a member, for who knows it already.
+    fn news_of(&self, now: Instant, member: u16) -> Message<'static> {
+        let slot = self.members.get(member);
+        let hash = |member: &u16| self.members.get(*member).hash.to_le_bytes();
+        let standing = match slot.state {
+            MemberState::Alive => Standing::Alive,
+            MemberState::Dead => Standing::Dead,
+            MemberState::Left => Standing::Left,
+            MemberState::Suspect => Standing::Suspect {
+                age: millis(now.since(slot.seen)),
+                accusers: slot.doubt.accusers.iter().map(hash).collect(),
+            },
+        };
+        Message::News(News {
+            node: slot.hash.to_le_bytes(),
+            boot: slot.boot.tag().to_le_bytes(),
+            incarnation: slot.incarnation,
+            standing,
+        })
+    }
+
+    /// Somebody told all that it knows of a member.
+    pub(crate) fn told(&mut self, now: Instant, from: u16, update: &MemberUpdate<'_>) {
+        let Some(member) = self.members.by_name(update.name) else {
+            return self.hear_of(now, update);
+        };
+        let told = Told {
+            boot: update.boot,
+            incarnation: update.incarnation,
+            state: update.state,
+            accusation: None,
+            address: Some(update.address),
+        };
+        self.believe(now, from, member, &told);
+    }
+
+    /// Somebody told how a member is.
+    pub(crate) fn told_news(&mut self, now: Instant, from: u16, news: &News) {
+        let hash = u32::from_le_bytes(news.node);
+        let Some(member) = self.members.by_hash(hash) else {
+            return; // the next comparison of tables brings it
+        };
+        let accusation = match &news.standing {
+            Standing::Suspect { age, accusers } => Some(Accusation {
+                incarnation: news.incarnation,
+                seen: now.before(Duration::from_millis(u64::from(*age))),
+                accusers: self.known(accusers),
+            }),
+            _ => None,
+        };
+        let told = Told {
+            boot: u32::from_le_bytes(news.boot),
+            incarnation: news.incarnation,
+            state: news.standing.state(),
+            accusation: accusation.as_ref(),
+            address: None,
+        };
+        self.believe(now, from, member, &told);
+    }
+
+    /// The members of these hashes that are known here.
+    fn known<const N: usize>(&self, hashes: &Vec<[u8; 4], N>) -> Vec<u16, N> {
+        let number = |hash: &[u8; 4]| self.members.by_hash(u32::from_le_bytes(*hash));
+        hashes.iter().filter_map(number).collect()
+    }
+
+    fn believe(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {
+        let slot = self.members.get(member);
+        if !is_plausible(told.incarnation, slot.incarnation) {
             return count(&mut self.stats.malformed);
         }
-        match known {
-            Some(SELF) => self.told_about_self(update),
-            Some(member) => self.told_about(now, member, update),
-            None => self.seek(update),
+        if member == SELF {
+            return self.told_about_self(from, told);
+        }
+        if slot.session.is_none() {
+            return self.told_about_hearsay(now, member, told);
+        }
+        if told.boot != slot.boot.tag() {
+            if told.incarnation > slot.incarnation {
+                self.seek(now, member, told.address);
+            }
+            return;
+        }
+        match told.state {
+            MemberState::Suspect => self.told_suspect(now, from, member, told),
+            _ if outranks(told, slot.incarnation, slot.state) => self.follow(now, member, told),
+            MemberState::Alive if slot.state == MemberState::Dead => {
+                // Whoever told this hears it: if it knows that it is thought dead, it refutes.
+                self.tell_it(now, member);
+            }
+            MemberState::Alive | MemberState::Left => {}
+            MemberState::Dead => self.set_right(from, member, told),
         }
     }
 
-    /// A member or boot that this node hasn't met: introduce ourselves.
-    fn seek(&mut self, update: &MemberUpdate<'_>) {
-        if matches!(update.state, MemberState::Alive | MemberState::Suspect) {
-            self.introduce_to(Destination::Address(update.address.into()));
+    /// A later boot of a member, at least as far as others know: introduce ourselves.
+    fn seek(&mut self, now: Instant, member: u16, address: Option<Address>) {
+        let slot = self.members.get_mut(member);
+        if now.since(slot.contacted) < self.rules.frequency {
+            return;
+        }
+        slot.contacted = now;
+        let address = address.map_or(slot.address, Into::into);
+        self.introduce_to(Destination::Address(address));
+    }
+
+    fn told_about_hearsay(&mut self, now: Instant, member: u16, told: &Told<'_>) {
+        let slot = self.members.get(member);
+        let gone = matches!(told.state, MemberState::Dead | MemberState::Left);
+        if gone && told.incarnation >= slot.incarnation {
+            self.members.forget(member);
+        } else if let Some(address) = told.address
+            && told.incarnation > slot.incarnation
+        {
+            self.hear_again(now, member, told.boot, told.incarnation, address);
         }
     }
 
-    /// Refutes what isn't so by a higher incarnation.
-    fn told_about_self(&mut self, update: &MemberUpdate<'_>) {
+    /// Refutes what isn't so, to whoever told it and to all others.
+    fn told_about_self(&mut self, from: u16, told: &Told<'_>) {
         if self.breaks(Mutation::NoRefutation) {
             return;
         }
         let me = self.members.me();
         let left = me.state == MemberState::Left;
-        let wrong = (update.state != me.state && !left) || update.boot != me.boot.tag();
-        if !wrong {
-            return;
+        if (told.state != me.state && !left) || told.boot != me.boot.tag() {
+            self.refute(told.incarnation);
+            self.members.get_mut(from).outbox.gossip = true;
         }
-        if update.incarnation >= me.incarnation {
-            self.members.get_mut(SELF).incarnation = update.incarnation.saturating_add(1);
-            count(&mut self.stats.refutations);
-        }
-        // Also if it was refuted already: that didn't reach whoever told this.
-        self.tell_all_about(SELF);
     }
 
-    fn told_about(&mut self, now: Instant, member: u16, update: &MemberUpdate<'_>) {
+    fn told_suspect(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {
         let slot = self.members.get(member);
-        if slot.session.is_none() || update.boot != slot.boot.tag() {
-            if update.incarnation > slot.incarnation || slot.session.is_none() {
-                self.seek(update);
-            }
-            return;
-        }
-        if !outranks(update, slot.incarnation, slot.state) {
-            return;
-        }
-        // Nobody is removed before 0.8 of the drop time have passed since it was last heard here.
-        let early = now.since(slot.heard) < self.rules.drop_time.fraction(4, 5);
-        let state = match update.state {
-            MemberState::Dead if early => MemberState::Suspect,
-            state => state,
+        let silent = Accusation {
+            incarnation: told.incarnation,
+            seen: slot.seen,
+            accusers: Vec::new(),
         };
-        self.members.get_mut(member).incarnation = update.incarnation;
-        if self.members.get(member).state != state {
-            self.set_state(now, member, state);
+        let accusation = told.accusation.unwrap_or(&silent);
+        let same = told.incarnation == slot.incarnation && slot.state == MemberState::Suspect;
+        if same || outranks(told, slot.incarnation, slot.state) {
+            self.accused(now, member, accusation);
+        } else {
+            self.set_right(from, member, told);
+        }
+    }
+
+    /// What was told is refuted already: whoever told it missed that.
+    fn set_right(&mut self, from: u16, member: u16, told: &Told<'_>) {
+        let slot = self.members.slot_mut(member);
+        if told.incarnation < slot.incarnation && slot.state == MemberState::Alive {
+            slot.gossip = slot.gossip.max(1);
+            self.members.enqueue_first(Line::News, member);
+            self.members.get_mut(from).outbox.gossip = true;
+        }
+    }
+
+    /// Takes over what somebody else found out.
+    fn follow(&mut self, now: Instant, member: u16, told: &Told<'_>) {
+        if told.state == MemberState::Dead && self.is_early(now, member) {
+            let seen = self.members.get(member).seen;
+            let accusation = Accusation {
+                incarnation: told.incarnation,
+                seen,
+                accusers: Vec::new(),
+            };
+            return self.accused(now, member, &accusation);
+        }
+        let slot = self.members.slot_mut(member);
+        slot.incarnation = told.incarnation;
+        if slot.state != told.state {
+            self.set_state(now, member, told.state);
+        } else {
+            self.tell_all_about(member);
         }
     }
 
     /// The member's state changes, whoever found out: tell the host and the others.
     pub(crate) fn set_state(&mut self, now: Instant, member: u16, state: MemberState) {
-        let slot = self.members.get_mut(member);
-        let was_live = slot.is_live();
-        slot.state = state;
+        let was_live = self.members.get(member).is_live();
+        self.members.change(member, |slot| slot.state = state);
         match state {
             MemberState::Alive if was_live => {}
             MemberState::Alive => {
-                slot.link.behind = true;
-                slot.link.compare_at = None;
+                let link = &mut self.members.get_mut(member).link;
+                link.behind = true;
+                link.compare_at = None;
                 self.events.push(Pending::Joined(member));
                 self.doubt_ownership();
             }
-            MemberState::Suspect => {
-                slot.suspected = now;
-                self.events.push(Pending::Suspected(member));
-            }
+            MemberState::Suspect => self.events.push(Pending::Suspected(member)),
             MemberState::Dead => {
                 count(&mut self.stats.deaths);
                 self.events.push(Pending::Down(member));
@@ -191,9 +327,14 @@ impl Node<'_> {
         }
         self.tell_all_about(member);
         if was_live != self.members.get(member).is_live() {
+            self.table_changed(now);
             self.members_changed(now);
         }
     }
+}
+
+fn millis(span: Duration) -> u32 {
+    u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
 /// Incarnations grow by one at a time: one far above what is known is nonsense, and near the end
@@ -203,7 +344,7 @@ pub(crate) const fn is_plausible(incarnation: u32, known: u32) -> bool {
 }
 
 /// SWIM's order: a higher incarnation wins; of the same, the worse news.
-fn outranks(update: &MemberUpdate<'_>, incarnation: u32, state: MemberState) -> bool {
+fn outranks(told: &Told<'_>, incarnation: u32, state: MemberState) -> bool {
     const fn rank(state: MemberState) -> u8 {
         match state {
             MemberState::Alive => 0,
@@ -212,14 +353,12 @@ fn outranks(update: &MemberUpdate<'_>, incarnation: u32, state: MemberState) -> 
             MemberState::Left => 3,
         }
     }
-    (update.incarnation, rank(update.state)) > (incarnation, rank(state))
+    (told.incarnation, rank(told.state)) > (incarnation, rank(state))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Role;
-    use crate::wire::message::Address;
 
     const STATES: [MemberState; 4] = [
         MemberState::Alive,
@@ -228,15 +367,13 @@ mod tests {
         MemberState::Left,
     ];
 
-    fn update(incarnation: u32, state: MemberState) -> MemberUpdate<'static> {
-        MemberUpdate {
-            name: "t1",
-            address: Address::V4([127, 0, 0, 1], 4_000),
+    fn told(incarnation: u32, state: MemberState) -> Told<'static> {
+        Told {
             boot: 1,
             incarnation,
             state,
-            role: Role::Application,
-            capacity: 16,
+            accusation: None,
+            address: None,
         }
     }
 
@@ -244,8 +381,8 @@ mod tests {
     fn a_higher_incarnation_wins_whatever_it_says() {
         for old in STATES {
             for new in STATES {
-                assert!(outranks(&update(8, new), 7, old), "{new:?} after {old:?}");
-                assert!(!outranks(&update(6, new), 7, old), "{new:?} after {old:?}");
+                assert!(outranks(&told(8, new), 7, old), "{new:?} after {old:?}");
+                assert!(!outranks(&told(6, new), 7, old), "{new:?} after {old:?}");
             }
         }
     }
@@ -254,7 +391,7 @@ mod tests {
     fn of_one_incarnation_the_worse_news_wins_and_the_same_is_no_news() {
         for (rank, old) in STATES.into_iter().enumerate() {
             for (other, new) in STATES.into_iter().enumerate() {
-                assert_eq!(outranks(&update(7, new), 7, old), other > rank);
+                assert_eq!(outranks(&told(7, new), 7, old), other > rank);
             }
         }
     }

@@ -13,14 +13,21 @@
 use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
+use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
-use crate::membership::member::{MemberState, SELF, Session};
+use crate::membership::member::{MemberState, Outbox, SELF, Session};
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Address, Introduction, Message};
 use crate::wire::packet::{Header, INTRODUCTION_HEADER, Sender, TAG};
+
+/// Pause between two beacons once another member is known.
+const SELDOM: Duration = Duration::from_secs(5);
+
+/// In large clusters, so many members answer a beacon.
+const ANSWERS: u64 = 4;
 
 /// How long a challenge may be echoed at least.
 const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
@@ -63,11 +70,11 @@ impl Node<'_> {
     }
 
     /// Announces this node to the multicast group: each probe period while it knows nobody, then
-    /// every tenth.
+    /// seldom.
     pub(crate) fn beacon(&mut self, now: Instant) {
-        if self.rules.beacon && self.prober.beacon_is_due(now) {
+        if self.rules.beacon && self.prober.beacon_is_due(now) && self.members.me().is_live() {
             let alone = self.members.live() < 2;
-            let pause = self.rules.frequency.fraction(if alone { 1 } else { 10 }, 1);
+            let pause = if alone { self.rules.frequency } else { SELDOM };
             self.prober.next_beacon(now + pause);
             self.introduce_to(Destination::Beacon);
         }
@@ -114,6 +121,9 @@ impl Node<'_> {
         boot: BootId,
         introduction: &Introduction<'_>,
     ) {
+        if !self.members.me().is_live() || self.leaves_to_others(boot, introduction) {
+            return;
+        }
         let least = self.least_incarnation(introduction.member.name, boot);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let echoed = introduction
@@ -126,13 +136,16 @@ impl Node<'_> {
             return;
         }
         if echoed && !self.knows(boot) {
-            if self.name_is_taken(now, from, boot, introduction) {
-                self.answer(PendingIntroduction {
-                    name_taken: true,
-                    echo: introduction.challenge,
-                    ..PendingIntroduction::hello(Destination::Address(from))
-                });
-                return;
+            match self.who_has_name(now, from, boot, introduction) {
+                Owner::Nobody => {}
+                Owner::Perhaps => return,
+                Owner::Another => {
+                    return self.answer(PendingIntroduction {
+                        name_taken: true,
+                        echo: introduction.challenge,
+                        ..PendingIntroduction::hello(Destination::Address(from))
+                    });
+                }
             }
             self.supersede_former(introduction.least_incarnation);
             self.install(now, from, boot, introduction);
@@ -162,7 +175,7 @@ impl Node<'_> {
             .by_name(name)
             .map(|member| self.members.get(member))
         {
-            Some(slot) if slot.boot == boot => slot.incarnation,
+            Some(slot) if slot.boot.tag() == boot.tag() => slot.incarnation,
             Some(slot) => slot.incarnation.saturating_add(1),
             None => 0,
         }
@@ -170,7 +183,7 @@ impl Node<'_> {
 
     /// A former boot of this node is still known: go on above its incarnation.
     fn supersede_former(&mut self, least: u32) {
-        let me = self.members.get_mut(SELF);
+        let me = self.members.slot_mut(SELF);
         if least > me.incarnation && is_plausible(least, me.incarnation) {
             me.incarnation = least;
             self.tell_all_about(SELF);
@@ -178,38 +191,67 @@ impl Node<'_> {
     }
 
     fn knows(&self, boot: BootId) -> bool {
-        self.members.others().any(|member| {
-            let slot = self.members.get(member);
-            slot.session.is_some() && slot.boot == boot
-        })
+        let member = self.members.by_tag(boot.tag());
+        member.is_some_and(|member| self.members.get(member).boot == boot)
     }
 
-    /// Whether another boot of that name was heard lately at another address. A restart keeps
-    /// its address and supersedes at once.
-    fn name_is_taken(
-        &self,
+    /// Whether this is a beacon that others may answer: all members hear it.
+    fn leaves_to_others(&mut self, boot: BootId, introduction: &Introduction<'_>) -> bool {
+        let beacon =
+            !introduction.asks && introduction.challenge.is_none() && introduction.echo.is_none();
+        let others = self.members.live() as u64;
+        beacon
+            && !self.knows(boot)
+            && self.next_random().checked_rem(others).unwrap_or(0) >= ANSWERS
+    }
+
+    /// Whether another boot at another address has this name and answers. A restart keeps its
+    /// address and supersedes at once. Who wasn't heard lately is asked first; the newcomer asks
+    /// again.
+    fn who_has_name(
+        &mut self,
         now: Instant,
         from: SocketAddr,
         boot: BootId,
         introduction: &Introduction<'_>,
-    ) -> bool {
+    ) -> Owner {
         let name = introduction.member.name;
-        if name == self.members.me().name.as_str() {
-            return true;
+        let Some(member) = self.members.by_hash(name_hash(name.as_bytes()) as u32) else {
+            return Owner::Nobody;
+        };
+        let slot = self.members.get(member);
+        // Headers and stamps name a node by its hash.
+        if member == SELF || slot.name != name {
+            return Owner::Another;
         }
-        self.members.by_name(name).is_some_and(|member| {
-            let slot = self.members.get(member);
-            let fresh = now.since(slot.heard) < self.rules.frequency.fraction(2, 1);
-            slot.is_live() && slot.boot != boot && slot.address != from && fresh
-        })
+        if !slot.is_reachable() || slot.boot == boot || slot.address == from {
+            return Owner::Nobody;
+        }
+        if now.since(slot.heard) < self.rules.frequency.fraction(2, 1) {
+            return Owner::Another;
+        }
+        let asked = now.since(slot.contacted);
+        if slot.heard < slot.contacted && asked >= self.rules.frequency.fraction(1, 2) {
+            return Owner::Nobody;
+        }
+        let slot = self.members.get_mut(member);
+        if slot.contacted <= slot.heard {
+            slot.contacted = now;
+        }
+        slot.outbox.ping = true;
+        Owner::Perhaps
     }
 
     /// What a challenge is bound to: the boot, its address, and the boot that is installed under
     /// its name now. So each installation voids all earlier challenges of the name, and no
     /// recorded echo brings a former boot back.
     fn stranger(&self, from: SocketAddr, boot: BootId, name: &str) -> Stranger {
-        let member = self.members.by_name(name);
-        let installed = member.map_or(0, |member| self.members.get(member).boot.tag());
+        let member = self
+            .members
+            .by_name(name)
+            .map(|member| self.members.get(member));
+        let installed = member.filter(|slot| slot.session.is_some());
+        let installed = installed.map_or(0, |slot| slot.boot.tag());
         let mut address = [0; 24];
         // The kind, 16 bytes, and a port of at most 3, then the tag; the rest stays zero.
         let _ = postcard::to_slice(
@@ -245,8 +287,12 @@ impl Node<'_> {
         introduction: &Introduction<'_>,
     ) {
         let update = &introduction.member;
-        let Some(member) = self.members.add(update.name) else {
-            self.events.push(Pending::TableFull);
+        if let Some(other) = self.members.by_address(from)
+            && self.members.get(other).name != update.name
+        {
+            self.events.push(Pending::AddressTaken(other));
+        }
+        let Some(member) = self.place_for(now, update.name) else {
             return;
         };
         if self.members.get(member).session.is_some() {
@@ -254,26 +300,40 @@ impl Node<'_> {
             self.forget_copies_of(member);
         }
         let least = self.least_incarnation(update.name, boot);
-        let slot = self.members.get_mut(member);
-        slot.address = from;
-        slot.boot = boot;
-        slot.incarnation = update.incarnation.max(least);
-        slot.state = MemberState::Alive;
-        slot.role = update.role;
-        slot.capacity = update.capacity;
-        slot.heard = now;
-        slot.avoid_until = now;
-        slot.link = PeerLink::new();
-        slot.link.behind = true;
-        slot.outbox.exchange = Some(0);
-        slot.session = Some(Session {
-            subkey: None,
-            window: Window::new(),
+        self.members.change(member, |slot| {
+            slot.address = from;
+            slot.boot = boot;
+            slot.incarnation = update.incarnation.max(least);
+            slot.state = MemberState::Alive;
+            slot.role = update.role;
+            slot.capacity = update.capacity;
+            slot.heard = now;
+            slot.seen = now;
+            slot.fresh = true;
+            slot.avoid_until = now;
+            slot.link = PeerLink::new();
+            slot.link.behind = true;
+            slot.outbox = Outbox::default();
+            slot.session = Some(Session {
+                subkey: None,
+                window: Window::new(),
+            });
         });
+        self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
         self.tell_all_about(member);
+        self.compare_with(now, member);
+        self.table_changed(now);
         self.members_changed(now);
     }
+}
+
+/// Whose a name is that a newcomer brings.
+enum Owner {
+    Nobody,
+    /// A member that may be gone, and is asked now.
+    Perhaps,
+    Another,
 }
 
 /// Whom a challenge is for.

@@ -1,6 +1,6 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
-use crate::membership::member::{MemberState, SELF};
+use crate::membership::member::MemberState;
 use crate::node::Node;
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
 use crate::time::{Duration, Instant};
@@ -28,13 +28,7 @@ impl Node<'_> {
         let (deadline, announce_by) = (wait.deadline, wait.repeat_at);
         let left = self.members.me().state == MemberState::Left;
         if !left && (!self.owes_anything() || announce_by <= now) {
-            let me = self.members.get_mut(SELF);
-            me.state = MemberState::Left;
-            me.incarnation = me.incarnation.saturating_add(1);
-            self.tell_all_about(SELF);
-            for member in self.members.others() {
-                self.members.get_mut(member).outbox.gossip = true;
-            }
+            self.say_good_bye();
         }
         let told = left && self.members.me().gossip == 0;
         let alone = self

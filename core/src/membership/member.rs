@@ -2,14 +2,14 @@
 
 use core::net::SocketAddr;
 
-use heapless::String;
+use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
-use crate::list;
+use crate::membership::table::{self, By, Ends, Line, Links};
 use crate::replica::repair::Question;
 use crate::replica::stamp::scramble;
 use crate::seal::{BootId, Subkey, Window};
@@ -19,7 +19,7 @@ use crate::wire::message::MemberUpdate;
 /// What the cluster believes of a member.
 ///
 /// ```text
-///            ┌────────── refuted, or heard ──────────┐
+///            ┌────────────── refuted ────────────────┐
 ///            ▼                                       │
 ///  new ──▶ Alive ──── no answer to a probe ───▶ Suspect ──── drop time ───▶ Dead
 ///            │                                       │                       │
@@ -52,19 +52,27 @@ pub struct MemberSlot {
     pub(crate) capacity: u8,
     /// When a datagram of this boot arrived last.
     pub(crate) heard: Instant,
-    /// When the member became suspected.
-    pub(crate) suspected: Instant,
+    /// The latest moment at which any member is known to have heard it.
+    pub(crate) seen: Instant,
+    pub(crate) doubt: Doubt,
     /// How often this member's state is still to be told.
     pub(crate) gossip: u8,
-    /// The boot that introduced itself, with what is needed to open its packets.
+    /// Name, address and boot are to be told as well.
+    pub(crate) fresh: bool,
+    /// The boot that introduced itself, with what is needed to open its packets. Without a session
+    /// the member is known by hearsay, and only the boot's tag is right.
     pub(crate) boot: BootId,
     pub(crate) session: Option<Session>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
-    /// When the member was last told that it is thought suspect or gone.
-    pub(crate) accused: Instant,
+    /// When the member was last told what is thought of it, or introduced to, out of turn.
+    pub(crate) contacted: Instant,
+    /// Known by hearsay: when it is introduced to next, and how often it was.
+    pub(crate) meet_at: Instant,
+    pub(crate) meetings: u8,
     /// The member declined a copy, or was silent when asked for one: it gets none before this.
     pub(crate) avoid_until: Instant,
+    pub(crate) links: Links,
 }
 
 /// The keys and the replay window of a boot that proved to be live.
@@ -74,22 +82,65 @@ pub(crate) struct Session {
     pub(crate) window: Window,
 }
 
+/// Why a member is suspected.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Doubt {
+    /// When this node began to suspect it.
+    pub(crate) since: Instant,
+    /// Since when this node asks it itself; zero: it doesn't.
+    pub(crate) asked: Instant,
+    /// Who found that it doesn't answer, each on its own.
+    pub(crate) accusers: Vec<u16, ACCUSERS>,
+}
+
+/// Members that must agree until a suspicion is as certain as it gets: the first, and three that
+/// confirm it.
+pub(crate) const ACCUSERS: usize = 4;
+
 /// What is to be said to a member, apart from what the link owes it. One of each kind at most.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
-    pub(crate) ping: Option<u32>,
-    /// Sequence, and the hash of the member that answered.
-    pub(crate) pong: Option<(u32, u32)>,
-    /// Sequence, and the hash of the member to ping for us.
-    pub(crate) ping_request: Option<(u32, u32)>,
-    /// This member is pinged for another one, who gets the answer.
-    pub(crate) relay: Option<(u16, u32)>,
-    /// Tell all members from this number on: the full exchange on join.
-    pub(crate) exchange: Option<u16>,
+    pub(crate) ping: bool,
+    pub(crate) pong: bool,
+    /// Hash of the member to ping for us.
+    pub(crate) ping_request: Option<u32>,
+    /// It waits for an answer of this member, which is pinged for it.
+    pub(crate) waits_for: Option<u16>,
+    /// What it is to be told about the member that it asked about.
+    pub(crate) heard: Option<u16>,
+    /// Ask what differs between its table and this one.
+    pub(crate) compare: bool,
+    /// The members of these groups are told, from this number on.
+    pub(crate) exchange: Option<Exchange>,
     /// What the member asks about a range of records.
     pub(crate) question: Option<Question>,
-    /// Send gossip even without a ping.
+    /// Send news even without a ping.
     pub(crate) gossip: bool,
+    /// Somebody waits for it: see [`waits_for`](Self::waits_for).
+    pub(crate) awaited: bool,
+}
+
+impl Outbox {
+    pub(crate) fn has_something(&self) -> bool {
+        self.ping
+            || self.pong
+            || self.ping_request.is_some()
+            || self.heard.is_some()
+            || self.compare
+            || self.gossip
+            || self.exchange.is_some_and(|exchange| exchange.due)
+    }
+}
+
+/// How far the exchange of a table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Exchange {
+    /// The member to go on with.
+    pub(crate) next: u16,
+    /// A bit for each group of members that differs.
+    pub(crate) groups: u32,
+    /// The next packet may go.
+    pub(crate) due: bool,
 }
 
 impl Default for MemberSlot {
@@ -103,14 +154,19 @@ impl Default for MemberSlot {
             role: Role::Application,
             capacity: 1,
             heard: Instant::default(),
-            suspected: Instant::default(),
+            seen: Instant::default(),
+            doubt: Doubt::default(),
             gossip: 0,
+            fresh: false,
             boot: BootId::new([0; 16]),
             session: None,
             outbox: Outbox::default(),
             link: PeerLink::new(),
-            accused: Instant::default(),
+            contacted: Instant::default(),
+            meet_at: Instant::LAST,
+            meetings: 0,
             avoid_until: Instant::default(),
+            links: Links::new(),
         }
     }
 }
@@ -124,6 +180,11 @@ impl MemberSlot {
     /// Whether packets can be sealed for the member.
     pub(crate) const fn is_reachable(&self) -> bool {
         self.is_live() && self.session.is_some()
+    }
+
+    /// Whether it is known only from what others told.
+    pub(crate) const fn is_hearsay(&self) -> bool {
+        self.is_live() && self.session.is_none()
     }
 
     pub(crate) fn update(&self) -> MemberUpdate<'_> {
@@ -165,6 +226,56 @@ pub(crate) struct Members<'m> {
     slots: &'m mut [MemberSlot],
     count: usize,
     nobody: MemberSlot,
+    tally: Tally,
+    ready: Ends,
+    news: Ends,
+}
+
+/// What is counted of all other members, kept up to date by [`Members::change`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Members that packets can be sealed for.
+    pub(crate) reachable: usize,
+    /// Reachable ones that are suspected.
+    pub(crate) suspects: usize,
+    /// Members known by hearsay.
+    pub(crate) hearsay: usize,
+    /// Sum of the [`mark`]s of all reachable members.
+    pub(crate) digest: u64,
+}
+
+impl Tally {
+    fn add(&mut self, slot: &MemberSlot) {
+        let (one, mark) = Self::of(slot);
+        self.reachable = self.reachable.saturating_add(one.reachable);
+        self.suspects = self.suspects.saturating_add(one.suspects);
+        self.hearsay = self.hearsay.saturating_add(one.hearsay);
+        self.digest = self.digest.wrapping_add(mark);
+    }
+
+    fn remove(&mut self, slot: &MemberSlot) {
+        let (one, mark) = Self::of(slot);
+        self.reachable = self.reachable.saturating_sub(one.reachable);
+        self.suspects = self.suspects.saturating_sub(one.suspects);
+        self.hearsay = self.hearsay.saturating_sub(one.hearsay);
+        self.digest = self.digest.wrapping_sub(mark);
+    }
+
+    fn of(slot: &MemberSlot) -> (Self, u64) {
+        let reachable = slot.is_reachable();
+        let one = Self {
+            reachable: usize::from(reachable),
+            suspects: usize::from(reachable && slot.state == MemberState::Suspect),
+            hearsay: usize::from(slot.is_hearsay()),
+            digest: 0,
+        };
+        (one, if reachable { mark(slot) } else { 0 })
+    }
+}
+
+/// 64 well-spread bits of who the member is, and in which boot.
+pub(crate) fn mark(slot: &MemberSlot) -> u64 {
+    scramble(u64::from(slot.hash) << 32 | u64::from(slot.boot.tag()))
 }
 
 /// This node's number.
@@ -176,10 +287,13 @@ impl<'m> Members<'m> {
             slots,
             count: 0,
             nobody: MemberSlot::default(),
+            tally: Tally::default(),
+            ready: Ends::new(),
+            news: Ends::new(),
         }
     }
 
-    /// Numbers given so far.
+    /// Numbers given so far. A slot without a name is free again.
     pub(crate) fn numbers(&self) -> core::ops::Range<u16> {
         0..u16::try_from(self.count).unwrap_or(u16::MAX)
     }
@@ -189,14 +303,80 @@ impl<'m> Members<'m> {
         1..u16::try_from(self.count).unwrap_or(u16::MAX).max(1)
     }
 
+    /// Members that the table has room for.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len().min(table::MOST)
+    }
+
+    pub(crate) const fn tally(&self) -> &Tally {
+        &self.tally
+    }
+
+    /// How many members there is news about.
+    pub(crate) const fn news(&self) -> usize {
+        self.news.len
+    }
+
+    pub(crate) const fn ready(&self) -> usize {
+        self.ready.len
+    }
+
     pub(crate) fn get(&self, member: u16) -> &MemberSlot {
         self.slots.get(usize::from(member)).unwrap_or(&self.nobody)
     }
 
+    /// For a change that leaves state, name, boot and session as they are; see
+    /// [`change`](Self::change). Whatever was changed, perhaps there's something to send now.
     pub(crate) fn get_mut(&mut self, member: u16) -> &mut MemberSlot {
+        self.nudge(member);
+        self.slot_mut(member)
+    }
+
+    /// Perhaps there's something to send to the member.
+    pub(crate) fn nudge(&mut self, member: u16) {
+        if member != SELF {
+            self.enqueue(Line::Ready, member);
+        }
+    }
+
+    /// The slot without a nudge.
+    pub(crate) fn slot_mut(&mut self, member: u16) -> &mut MemberSlot {
         match self.slots.get_mut(usize::from(member)) {
             Some(slot) => slot,
             None => &mut self.nobody,
+        }
+    }
+
+    pub(crate) const fn ends_mut(&mut self, line: Line) -> &mut Ends {
+        match line {
+            Line::Ready => &mut self.ready,
+            Line::News => &mut self.news,
+        }
+    }
+
+    /// Changes a member's state, boot or session.
+    pub(crate) fn change(&mut self, member: u16, change: impl FnOnce(&mut MemberSlot)) {
+        let tag = |slot: &MemberSlot| slot.session.is_some().then(|| slot.boot.tag());
+        if usize::from(member) >= self.count {
+            return;
+        }
+        if member == SELF {
+            return change(self.slot_mut(SELF));
+        }
+        let mut tally = self.tally;
+        tally.remove(self.get(member));
+        let old = tag(self.get(member));
+        change(self.get_mut(member));
+        tally.add(self.get(member));
+        self.tally = tally;
+        let new = tag(self.get(member));
+        if old != new {
+            if let Some(old) = old {
+                self.unlink(By::Boot, old, member);
+            }
+            if let Some(new) = new {
+                self.link(By::Boot, new, member);
+            }
         }
     }
 
@@ -205,33 +385,31 @@ impl<'m> Members<'m> {
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<u16> {
-        self.numbers().find(|member| self.get(*member).name == name)
+        let hash = name_hash(name.as_bytes()) as u32;
+        self.search(By::Name, hash, |slot| slot.name == name)
     }
 
     pub(crate) fn by_hash(&self, hash: u32) -> Option<u16> {
-        self.numbers().find(|member| self.get(*member).hash == hash)
+        self.search(By::Name, hash, |slot| slot.hash == hash)
     }
 
     /// The member whose packets carry this tag.
     pub(crate) fn by_tag(&self, tag: u32) -> Option<u16> {
-        self.others().find(|member| {
-            let slot = self.get(*member);
-            slot.session.is_some() && slot.boot.tag() == tag
-        })
+        self.search(By::Boot, tag, |slot| slot.boot.tag() == tag)
     }
 
     /// Another member that isn't dead, at this address.
     pub(crate) fn by_address(&self, address: SocketAddr) -> Option<u16> {
         self.others().find(|member| {
             let slot = self.get(*member);
-            slot.address == address && slot.is_live()
+            slot.address == address && slot.is_reachable()
         })
     }
 
-    /// Live members, this node included.
+    /// Members that can be reached, and this node if it hasn't left.
     pub(crate) fn live(&self) -> usize {
-        let live = |member: &u16| self.get(*member).is_live();
-        list::count(self.numbers().filter(live))
+        let me = usize::from(self.me().is_live());
+        self.tally.reachable.saturating_add(me)
     }
 
     /// A slot for a member of this name; `None` if the table is full.
@@ -239,21 +417,58 @@ impl<'m> Members<'m> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
         }
-        let number = u16::try_from(self.count)
-            .ok()
-            .filter(|number| *number < u16::MAX)?;
-        let slot = self.slots.get_mut(self.count)?;
-        *slot = MemberSlot::default();
-        slot.name = String::try_from(name).ok()?;
-        slot.hash = name_hash(name.as_bytes()) as u32;
-        self.count = self.count.saturating_add(1);
+        let name = String::try_from(name).ok()?;
+        let number = match self.free_number() {
+            Some(number) => number,
+            None if self.count < self.capacity() => {
+                self.count = self.count.saturating_add(1);
+                u16::try_from(self.count.saturating_sub(1)).ok()?
+            }
+            None => return None,
+        };
+        let hash = name_hash(name.as_bytes()) as u32;
+        let slot = self.slot_mut(number);
+        *slot = MemberSlot {
+            name,
+            hash,
+            links: slot.links,
+            ..MemberSlot::default()
+        };
+        self.link(By::Name, hash, number);
         Some(number)
     }
 
-    /// The host's view.
-    pub(crate) fn view(&self, member: u16) -> Member<'_> {
+    fn free_number(&self) -> Option<u16> {
+        if self.count < self.capacity() {
+            return None; // no need to look
+        }
+        self.others()
+            .find(|member| self.get(*member).name.is_empty())
+    }
+
+    /// Forgets the member: its slot is free.
+    pub(crate) fn forget(&mut self, member: u16) {
+        if member == SELF || self.get(member).name.is_empty() {
+            return;
+        }
+        self.change(member, |slot| {
+            slot.state = MemberState::Dead;
+            slot.session = None;
+        });
+        let hash = self.get(member).hash;
+        self.unlink(By::Name, hash, member);
+        let slot = self.slot_mut(member);
+        *slot = MemberSlot {
+            links: slot.links,
+            ..MemberSlot::default()
+        };
+    }
+
+    /// The host's view; `None` of a member that is known by hearsay.
+    pub(crate) fn view(&self, member: u16) -> Option<Member<'_>> {
         let slot = self.get(member);
-        Member {
+        let is_self = member == SELF;
+        (is_self || slot.session.is_some()).then_some(Member {
             id: MemberId(member),
             name: &slot.name,
             address: slot.address,
@@ -261,8 +476,8 @@ impl<'m> Members<'m> {
             role: slot.role,
             incarnation: slot.incarnation,
             heard: slot.heard,
-            is_self: member == SELF,
-        }
+            is_self,
+        })
     }
 
     /// The members that `accepts`, best first by weighted rendezvous for `key`
@@ -321,6 +536,48 @@ fn distance(draw: u64, weight: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Counted anew, as the members are now.
+    fn counted(members: &Members<'_>) -> Tally {
+        let mut tally = Tally::default();
+        for member in members.others() {
+            tally.add(members.get(member));
+        }
+        tally
+    }
+
+    #[test]
+    fn what_is_counted_follows_every_change_and_a_forgotten_slot_is_used_again() {
+        let mut slots: [MemberSlot; 4] = core::array::from_fn(|_| MemberSlot::default());
+        let mut members = Members::new(&mut slots);
+        members.add("a").unwrap();
+        for (name, boot) in [("b", 2), ("c", 3), ("d", 4)] {
+            let member = members.add(name).unwrap();
+            members.change(member, |slot| {
+                slot.boot = BootId::new([boot; 16]);
+                slot.state = MemberState::Alive;
+            });
+            assert_eq!(*members.tally(), counted(&members));
+            members.change(member, |slot| {
+                slot.session = Some(Session {
+                    subkey: None,
+                    window: Window::new(),
+                });
+            });
+            assert_eq!(*members.tally(), counted(&members));
+            assert_eq!(members.by_tag(u32::from_le_bytes([boot; 4])), Some(member));
+        }
+        assert_eq!(members.add("e"), None, "the table is full");
+        members.change(2, |slot| slot.state = MemberState::Suspect);
+        assert_eq!(members.tally().suspects, 1);
+        members.forget(2);
+        assert_eq!(*members.tally(), counted(&members));
+        assert_eq!(members.by_name("c"), None);
+        assert_eq!(members.by_tag(u32::from_le_bytes([3; 4])), None);
+        assert_eq!(members.add("e"), Some(2));
+        assert_eq!(members.by_name("e"), Some(2));
+        assert_eq!(members.by_name("d"), Some(3));
+    }
 
     #[test]
     fn rendezvous_follows_the_weights_and_moves_only_what_it_must() {

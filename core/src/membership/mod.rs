@@ -1,12 +1,19 @@
 //! Who is in the cluster: SWIM with the Lifeguard extensions.
 //!
 //! Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard
-//! (arXiv 1707.00788). [`member`] draws the states, [`probe`] finds who doesn't answer, [`gossip`]
-//! tells the others, [`introduce`] lets boots prove that they are live and hold the key,
-//! [`leave`] says good-bye.
+//! (arXiv 1707.00788). [`member`] draws the states, [`probe`] finds who doesn't answer,
+//! [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
+//! others, [`exchange`] finds what a table lacks, [`introduce`] lets boots prove that they are live
+//! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye.
+//! [`table`] finds members.
 
+pub(crate) mod exchange;
 pub(crate) mod gossip;
+pub(crate) mod health;
 pub(crate) mod introduce;
 pub(crate) mod leave;
+pub(crate) mod meet;
 pub(crate) mod member;
 pub(crate) mod probe;
+pub(crate) mod suspect;
+pub(crate) mod table;

@@ -1,31 +1,37 @@
 //! Finding out who doesn't answer.
 //!
-//! Each period the member unheard of for longest is pinged; without an answer in two fifths of
-//! the period, three others are asked to ping it; without one in the whole period it is suspected,
-//! and without a refutation dead when the drop time is nearly over. Any packet counts as an answer:
-//! only the process itself can make one.
+//! Each period the member unseen for longest is pinged; without an answer in two fifths of the
+//! period it is pinged again and again, and three others are asked to ping it as well. Each of them
+//! says at once when it heard that member last: so the asker knows that its own way is open, and
+//! when anybody has seen the member. Without a sign of life in the whole period the member is
+//! accused ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
+//! can make one.
 
 use crate::event::Destination;
-use crate::list;
-use crate::membership::gossip::GOSSIP_PERIOD;
+use crate::membership::health::Health;
 use crate::membership::member::{MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Members asked to ping for us.
-const HELPERS: usize = 3;
+const HELPERS: u8 = 3;
 
 /// Former members are contacted once in this many periods, one at a time.
 const FORMER_EVERY: u32 = 10;
+
+/// Fifths of a period after which the target is pinged again; the helpers are asked at the first.
+const AGAIN: core::ops::Range<u32> = 2..5;
 
 /// The one probe that is going on.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     target: u16,
-    sequence: u32,
     started: Instant,
-    asked_others: bool,
+    /// In fifths of a period, when it is looked at next.
+    stage: u32,
+    /// Helpers that have not said anything yet.
+    silent: u8,
 }
 
 /// When to do what next.
@@ -37,9 +43,23 @@ pub(crate) struct Prober {
     next_beacon: Instant,
     /// When news is to be told again.
     pub(crate) gossip_at: Option<Instant>,
+    /// When suspects are to be looked at.
+    pub(crate) suspects_at: Option<Instant>,
+    /// When the next packets of tables go.
+    pub(crate) exchange_at: Option<Instant>,
+    /// When members known by hearsay are introduced to.
+    pub(crate) meet_at: Option<Instant>,
+    /// Before this no table is compared with another one.
+    pub(crate) compare_at: Instant,
     /// Until then packets of unknown boots are not answered.
     pub(crate) stray_at: Instant,
-    sequence: u32,
+    /// When this node met its first member.
+    pub(crate) joined: Option<Instant>,
+    /// Since when the table lacks room for a live member, and when it did last.
+    pub(crate) outgrown: Option<(Instant, Instant)>,
+    pub(crate) health: Health,
+    /// When the host called last.
+    awake: Instant,
     periods: u32,
 }
 
@@ -51,15 +71,31 @@ impl Prober {
             check: None,
             next_beacon: now,
             gossip_at: None,
+            suspects_at: None,
+            exchange_at: None,
+            meet_at: None,
+            compare_at: now,
             stray_at: now,
-            sequence: 0,
+            joined: None,
+            outgrown: None,
+            health: Health::new(),
+            awake: now,
             periods: 0,
         }
     }
 
     pub(crate) fn due(&self) -> Instant {
-        let others = [self.check, self.gossip_at].into_iter().flatten();
-        others.fold(self.next_period, Instant::min)
+        let others = [
+            self.check,
+            self.gossip_at,
+            self.suspects_at,
+            self.exchange_at,
+            self.meet_at,
+        ];
+        others
+            .into_iter()
+            .flatten()
+            .fold(self.next_period, Instant::min)
     }
 
     pub(crate) fn beacon_is_due(&self, now: Instant) -> bool {
@@ -69,123 +105,153 @@ impl Prober {
     pub(crate) const fn next_beacon(&mut self, at: Instant) {
         self.next_beacon = at;
     }
+}
 
-    const fn next_sequence(&mut self) -> u32 {
-        self.sequence = self.sequence.wrapping_add(1);
-        self.sequence
-    }
+/// Whether a timer that may be off has run out; it is off then.
+pub(crate) fn take_due(timer: &mut Option<Instant>, now: Instant) -> bool {
+    timer.take_if(|at| *at <= now).is_some()
+}
+
+/// Sets a timer to `at`, unless it runs out before.
+pub(crate) fn set_by(timer: &mut Option<Instant>, at: Instant) {
+    *timer = Some(timer.map_or(at, |set| set.min(at)));
 }
 
 impl Node<'_> {
+    /// How well this node hears the others, in its own judgement: 0, all is well, to 8. The higher
+    /// it is, the longer a member may be silent before this node declares it dead: at 4 twice, at
+    /// 8 three times as long as `drop_time` says.
+    ///
+    /// Late answers, silent helpers and refuted suspicions of this node raise it, so that it tells
+    /// of packet loss and of a starved processor; answers that come at once lower it.
+    #[must_use]
+    pub const fn health(&self) -> u8 {
+        self.prober.health.score()
+    }
+
+    /// The host called. If it was silent for longer than a probe period, although it was to call
+    /// earlier, it was stopped, and nobody could answer it: all that is judged begins anew.
+    pub(crate) fn awake(&mut self, now: Instant) {
+        let silent = now.since(self.prober.awake) > self.rules.frequency;
+        let late = now.since(self.prober.due()) > self.rules.frequency.fraction(1, 4);
+        self.prober.awake = now;
+        if silent && late {
+            self.prober.probe = None;
+            self.doubt_anew(now);
+        }
+    }
+
     /// Goes on with the probe, ends it with its period, and begins the next.
     pub(crate) fn probe(&mut self, now: Instant) {
-        self.prober.check = None;
-        self.settle_suspects(now);
-        self.go_on_probing(now);
+        if take_due(&mut self.prober.check, now) {
+            self.go_on_probing();
+        }
         if self.prober.next_period <= now {
             self.end_probe(now);
             self.prober.next_period = now + self.rules.frequency;
             self.prober.periods = self.prober.periods.wrapping_add(1);
-            self.begin_probe(now);
-            self.contact_former();
-        }
-    }
-
-    fn check_at(&mut self, at: Instant) {
-        self.prober.check = Some(self.prober.check.map_or(at, |check| check.min(at)));
-    }
-
-    fn begin_probe(&mut self, now: Instant) {
-        let others = self
-            .members
-            .others()
-            .filter(|m| self.members.get(*m).is_reachable());
-        let Some(target) = others.min_by_key(|member| self.members.get(*member).heard) else {
-            return;
-        };
-        let sequence = self.prober.next_sequence();
-        self.members.get_mut(target).outbox.ping = Some(sequence);
-        self.prober.probe = Some(Probe {
-            target,
-            sequence,
-            started: now,
-            asked_others: false,
-        });
-        self.check_at(now + self.rules.frequency.fraction(2, 5));
-    }
-
-    fn go_on_probing(&mut self, now: Instant) {
-        let Some(probe) = self.prober.probe else {
-            return;
-        };
-        if self.members.get(probe.target).heard >= probe.started {
-            self.prober.probe = None;
-            return;
-        }
-        let patience = probe.started + self.rules.frequency.fraction(2, 5);
-        if probe.asked_others {
-            return;
-        }
-        if now < patience {
-            self.check_at(patience);
-            return;
-        }
-        self.prober.probe = Some(Probe {
-            asked_others: true,
-            ..probe
-        });
-        self.members.get_mut(probe.target).outbox.ping = Some(probe.sequence);
-        self.ask_others(probe);
-    }
-
-    fn ask_others(&mut self, probe: Probe) {
-        let target = self.members.get(probe.target).hash;
-        let count = self.members.others().len();
-        let start = self.next_random() as usize;
-        let mut asked = 0;
-        for step in 0..count {
-            let at = start.wrapping_add(step).checked_rem(count).unwrap_or(0);
-            let Some(member) = self.members.others().nth(at) else {
-                return;
-            };
-            let slot = self.members.get_mut(member);
-            if member != probe.target && slot.is_reachable() && asked < HELPERS {
-                slot.outbox.ping_request = Some((probe.sequence, target));
-                asked = asked.saturating_add(1);
+            if self.members.me().is_live() {
+                self.begin_probe(now);
+                self.contact_former();
             }
         }
     }
 
-    /// The period is over: whoever didn't answer is suspected.
+    fn begin_probe(&mut self, now: Instant) {
+        let accused = |member: &u16| self.accuses(*member);
+        let others = self
+            .members
+            .others()
+            .filter(|m| self.members.get(*m).is_reachable() && !accused(m));
+        let Some(target) = others.min_by_key(|member| self.members.get(*member).seen) else {
+            return;
+        };
+        self.members.get_mut(target).outbox.ping = true;
+        self.prober.probe = Some(Probe {
+            target,
+            started: now,
+            stage: AGAIN.start,
+            silent: 0,
+        });
+        self.prober.check = Some(now + self.fifths(AGAIN.start));
+    }
+
+    fn fifths(&self, count: u32) -> Duration {
+        self.rules.frequency.fraction(count, 5)
+    }
+
+    fn go_on_probing(&mut self) {
+        let Some(probe) = self.prober.probe else {
+            return;
+        };
+        if self.members.get(probe.target).seen >= probe.started {
+            return self.probe_answered(probe);
+        }
+        self.members.get_mut(probe.target).outbox.ping = true;
+        let silent = match probe.stage == AGAIN.start {
+            true => self.ask_others(probe.target),
+            false => probe.silent,
+        };
+        let stage = probe.stage.saturating_add(1);
+        self.prober.probe = Some(Probe {
+            stage,
+            silent,
+            ..probe
+        });
+        if AGAIN.contains(&stage) {
+            self.prober.check = Some(probe.started + self.fifths(stage));
+        }
+    }
+
+    fn probe_answered(&mut self, probe: Probe) {
+        self.prober.probe = None;
+        if probe.stage == AGAIN.start {
+            self.prober.health.improve();
+        } else {
+            self.prober.health.worsen();
+        }
+    }
+
+    /// Asks others to ping the member, and returns how many.
+    fn ask_others(&mut self, target: u16) -> u8 {
+        let hash = self.members.get(target).hash;
+        let mut asked = 0;
+        for member in self.members_from_anywhere() {
+            if asked == HELPERS {
+                break;
+            }
+            let slot = self.members.get(member);
+            if member != target && slot.is_reachable() && slot.state == MemberState::Alive {
+                self.members.get_mut(member).outbox.ping_request = Some(hash);
+                asked = asked.saturating_add(1);
+            }
+        }
+        asked
+    }
+
+    /// All other members in turn, from a random one on.
+    pub(crate) fn members_from_anywhere(&mut self) -> impl Iterator<Item = u16> + use<> {
+        let others = self.members.others();
+        let count = u64::try_from(others.len()).unwrap_or(0);
+        let start = self.next_random().checked_rem(count).unwrap_or(0) as u16;
+        let first = others.start.saturating_add(start);
+        (first..others.end).chain(others.start..first)
+    }
+
+    /// The period is over: whoever gave no sign of life is accused.
     fn end_probe(&mut self, now: Instant) {
         let Some(probe) = self.prober.probe.take() else {
             return;
         };
         let slot = self.members.get(probe.target);
-        if slot.heard < probe.started && slot.state == MemberState::Alive {
-            self.set_state(now, probe.target, MemberState::Suspect);
+        if slot.seen >= probe.started {
+            return self.probe_answered(probe);
         }
-    }
-
-    /// Suspects that had their time are dead; the others keep being told of it.
-    fn settle_suspects(&mut self, now: Instant) {
-        for member in self.members.others() {
-            let slot = self.members.get(member);
-            if slot.state != MemberState::Suspect {
-                continue;
-            }
-            let unheard = slot.heard + self.rules.drop_time.fraction(4, 5);
-            let suspected = slot.suspected + self.rules.drop_time.fraction(2, 5);
-            let deadline = unheard.max(suspected);
-            if deadline <= now {
-                self.set_state(now, member, MemberState::Dead);
-                continue;
-            }
-            let silent = slot.gossip == 0;
-            self.check_at(deadline);
-            if silent {
-                self.tell_all_about(member);
-            }
+        if probe.silent > 0 {
+            self.prober.health.worsen();
+        }
+        if slot.is_reachable() {
+            self.accuse(now, probe.target);
         }
     }
 
@@ -195,72 +261,83 @@ impl Node<'_> {
         if !due || self.breaks(Mutation::DeadStayDead) {
             return;
         }
-        let former = |node: &Self, member: &u16| {
-            let slot = node.members.get(*member);
-            matches!(slot.state, MemberState::Dead) && !slot.name.is_empty()
-        };
-        let count = list::count(self.members.others().filter(|m| former(self, m)));
-        let Some(chosen) = (self.next_random() as usize).checked_rem(count) else {
-            return;
-        };
-        let Some(member) = self
-            .members
-            .others()
-            .filter(|m| former(self, m))
-            .nth(chosen)
-        else {
-            return;
-        };
-        let sequence = self.prober.next_sequence();
-        let slot = self.members.get_mut(member);
-        slot.outbox.ping = slot.session.is_some().then_some(sequence);
-        let address = slot.address;
-        self.introduce_to(Destination::Address(address));
+        let mut members = self.members_from_anywhere();
+        let former = members.find(|member| {
+            let slot = self.members.get(*member);
+            slot.state == MemberState::Dead && slot.session.is_some()
+        });
+        if let Some(member) = former {
+            let slot = self.members.get_mut(member);
+            slot.outbox.ping = true;
+            let address = slot.address;
+            self.introduce_to(Destination::Address(address));
+        }
     }
 
     /// A packet of the member arrived.
     pub(crate) fn heard(&mut self, now: Instant, member: u16) {
         let slot = self.members.get_mut(member);
         slot.heard = now;
+        slot.seen = now;
+        let awaited = core::mem::take(&mut slot.outbox.awaited);
         // Hearing it isn't enough, the others don't: it is told, and refutes by a higher incarnation.
-        if slot.state != MemberState::Alive && now.since(slot.accused) >= GOSSIP_PERIOD {
-            slot.accused = now;
-            slot.outbox.gossip = true;
+        if slot.state != MemberState::Alive {
+            self.tell_it(now, member);
+        }
+        if awaited {
+            self.tell_who_waits_for(member);
         }
     }
 
-    /// A member pings: answer, also for whom it asks.
-    pub(crate) fn pinged(&mut self, member: u16, sequence: u32) {
-        let about = self.members.me().hash;
-        self.members.get_mut(member).outbox.pong = Some((sequence, about));
+    /// A member pings: answer.
+    pub(crate) fn pinged(&mut self, member: u16) {
+        self.members.get_mut(member).outbox.pong = true;
     }
 
-    /// A member asks for a ping of another one.
-    pub(crate) fn asked_to_ping(&mut self, member: u16, sequence: u32, target: u32) {
-        match self.members.by_hash(target) {
-            None | Some(SELF) => {}
-            Some(target) => {
-                let own = self.prober.next_sequence();
-                let slot = self.members.get_mut(target);
-                slot.outbox.ping = Some(own);
-                slot.outbox.relay = Some((member, sequence));
-            }
-        }
-    }
-
-    /// A member answered, or answered a helper.
-    pub(crate) fn ponged(&mut self, now: Instant, member: u16, about: u32) {
-        if about == self.members.get(member).hash {
-            if let Some((requester, sequence)) = self.members.get_mut(member).outbox.relay.take() {
-                self.members.get_mut(requester).outbox.pong = Some((sequence, about));
-            }
+    /// A member asks for a ping of another one. It is told at once when that one was heard, and
+    /// again when it answers.
+    pub(crate) fn asked_to_ping(&mut self, member: u16, target: u32) {
+        let Some(target) = self.members.by_hash(target) else {
+            return;
+        };
+        if target == SELF || !self.members.get(target).is_reachable() {
             return;
         }
-        if let Some(target) = self.members.by_hash(about)
-            && target != SELF
+        let outbox = &mut self.members.get_mut(target).outbox;
+        outbox.ping = true;
+        outbox.awaited = true;
+        let outbox = &mut self.members.get_mut(member).outbox;
+        outbox.heard = Some(target);
+        outbox.waits_for = Some(target);
+    }
+
+    fn tell_who_waits_for(&mut self, target: u16) {
+        for member in self.members.others() {
+            if self.members.get(member).outbox.waits_for == Some(target) {
+                let outbox = &mut self.members.get_mut(member).outbox;
+                outbox.heard = outbox.waits_for.take();
+            }
+        }
+    }
+
+    /// A helper says how long ago it heard the member it was asked about.
+    pub(crate) fn told_heard(&mut self, now: Instant, about: u32, age: Duration) {
+        let Some(about) = self.members.by_hash(about) else {
+            return;
+        };
+        if let Some(probe) = &mut self.prober.probe
+            && probe.target == about
         {
-            // A helper heard it now: as good as hearing it ourselves.
-            self.members.get_mut(target).heard = now;
+            probe.silent = probe.silent.saturating_sub(1);
+        }
+        self.seen(now, about, age);
+    }
+
+    /// Somebody heard the member so long ago.
+    pub(crate) fn seen(&mut self, now: Instant, member: u16, age: Duration) {
+        if member != SELF {
+            let slot = self.members.get_mut(member);
+            slot.seen = slot.seen.max(now.before(age));
         }
     }
 }

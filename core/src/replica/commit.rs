@@ -465,7 +465,7 @@ impl Node<'_> {
 
 fn step_back(members: &mut Members<'_>, record: u32, before: u32) {
     for member in members.others() {
-        let link = &mut members.get_mut(member).link;
+        let link = &mut members.slot_mut(member).link;
         if link.cursor == record {
             link.cursor = before;
         }

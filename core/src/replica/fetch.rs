@@ -70,6 +70,9 @@ impl Node<'_> {
             .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
         let asked = self.whom_to_ask(&hash, hint);
+        for member in &asked {
+            self.members.nudge(*member);
+        }
         let wait = WaitSlot {
             goal: Goal::Fetch,
             deadline: now + self.rules.fetch_timeout,
@@ -296,6 +299,7 @@ impl Node<'_> {
                 wait.ask = 0;
                 for (position, member) in wait.asked.iter().enumerate() {
                     if !wait.answered.contains(member) {
+                        self.members.nudge(*member);
                         wait.ask |= 1_u8.checked_shl(position as u32).unwrap_or(0);
                     }
                 }

@@ -223,6 +223,11 @@ impl Repair {
         }
     }
 
+    /// The members that something may be to be said to: the one that is asked, the one answered.
+    pub(crate) fn peers(&self) -> [Option<u16>; 2] {
+        [Some(self.peer), self.answering.as_ref().map(|walk| walk.peer)]
+    }
+
     /// Whether something is to be said to `peer` now. The first question of a pair that agreed
     /// before rides on whatever packet comes next.
     pub(crate) fn has_something_for(&self, peer: u16) -> bool {

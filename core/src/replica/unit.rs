@@ -622,6 +622,7 @@ impl Node<'_> {
     /// Keeps an answer for the next packet to `peer`. Without room the peer asks again.
     pub(crate) fn reply(&mut self, to: u16, answer: Answer) {
         let _ = self.replies.push_back(Reply { to, answer });
+        self.members.nudge(to);
     }
 
     /// Interns a stamp's writer, after freeing those that nobody needs any more if it must.

@@ -13,16 +13,17 @@ use std::vec::Vec;
 use serde::Serialize;
 
 use super::message::{
-    Address, AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, Introduction, MAX_ACKS,
-    MemberUpdate, Message, OWNER, UnitHead, ValueHead, WireHeader, WireKey,
+    Address, AttributeHead, Body, COMPLETE, Cause, DEAD, GROUPS, HOME, Introduction, MAX_ACKS,
+    MemberUpdate, Message, News, OWNER, Standing, UnitHead, ValueHead, WireHeader, WireKey,
 };
 use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
 use crate::delta::{Checksum, Sink};
 use crate::identity::{Identity, Opener};
 use crate::key::{self, MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE, name_hash};
+use crate::membership::member::ACCUSERS;
 use crate::replica::range::{PARTS, Range};
 use crate::replica::repair::{ENTRY, LIST as MOST, mix};
-use crate::replica::stamp::{WireStamp, Writer};
+use crate::replica::stamp::{WireStamp, Writer, scramble};
 use crate::replica::unit::Origin;
 use crate::seal::{BootId, Secret};
 use crate::storage::pages::{ChainWriter, Cursor, Input};
@@ -33,9 +34,9 @@ use crate::{
 
 const SPECIFICATION: &str = include_str!("SPEC.md");
 
-const PING: &[u8] = &hex::<2>("00 07");
-const PONG: &[u8] = &hex::<7>("01 07 83 ff 8a e1 06");
-const PING_REQUEST: &[u8] = &hex::<8>("02 ac 02 83 ff 8a e1 06");
+const PING: &[u8] = &hex::<5>("00 7b ca a3 7d");
+const PONG: &[u8] = &hex::<5>("01 7b ca a3 7d");
+const PING_REQUEST: &[u8] = &hex::<5>("02 83 bf 22 6c");
 const MEMBER: &[u8] = &hex::<20>("03 02 74 32 00 c0 00 02 02 a0 1f b0 e3 ca 9d 0b 01 00 00 10");
 const MEMBER_V6: &[u8] = &hex::<32>(
     "03 02 72 33 01 20 01 0d b8 00 00 00 00 00 00 00 00 00 00 00 03 a0 1f c0 83 8b 9e 0c 04 02 \
@@ -85,6 +86,13 @@ const SUMS: &[u8] = &hex::<131>(
 );
 const LIST: &[u8] = &hex::<20>("0f 02 80 80 80 b8 02 0c 23 f2 4c 27 24 e5 d9 30 60 2b 53 8e");
 const MISSING: &[u8] = &hex::<10>("10 08 23 f2 4c 27 24 e5 d9 30");
+const HEARD: &[u8] = &hex::<7>("11 83 bf 22 6c e2 09");
+const NEWS: &[u8] = &hex::<18>("12 83 bf 22 6c b0 b1 b2 b3 01 01 e2 09 01 47 9f 86 9f");
+const TABLE: &[u8] = &hex::<65>(
+    "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+     00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
+     00 00 00 00 00",
+);
 const DATAGRAM: &[u8] = &hex::<89>(
     "10 5e a0 a1 a2 a3 e8 03 00 00 00 00 38 d8 5a d4 46 12 8b 25 20 57 33 aa d8 24 32 b5 c9 41 \
      25 ed 4f 13 f3 90 9c 25 21 70 4e 8e 0b 9c 4d 45 bd 9c 60 6c 52 ae ec b6 13 85 45 40 34 16 \
@@ -103,12 +111,12 @@ const INTRODUCTION_DATAGRAM: &[u8] = &hex::<81>(
 
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
-const BROKEN: [(&str, &[u8]); 18] = [
-    ("no message of this number", &[0x11]),
+const BROKEN: [(&str, &[u8]); 19] = [
+    ("no message of this number", &[0x14]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
-    ("a varint beyond 32 bits", &[0x00, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
-    ("a varint of six bytes", &[0x00, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]),
+    ("a varint beyond 32 bits", &[0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
+    ("a varint of six bytes", &[0x07, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00]),
     ("a name that is not UTF-8", &[3, 1, 0xFF, 0, 1, 2, 3, 4, 5, 6, 1, 0, 0, 1]),
     ("no address of this kind", &[3, 1, b'x', 2, 1, 2, 3, 4, 5, 6, 1, 0, 0, 1]),
     ("no state of this number", &[3, 1, b'x', 0, 1, 2, 3, 4, 5, 6, 1, 4, 0, 1]),
@@ -121,7 +129,10 @@ const BROKEN: [(&str, &[u8]); 18] = [
     ("an introduction in a packet", INTRODUCTION),
     ("a list beyond the body", &[0x0F, 0x00, 0x00, 0x0C, 0x00]),
     ("sums of fifteen parts", &[0x0E, 0x00, 0x00, 1, 2, 3, 4, 5, 6, 7, 8]),
-    ("a broken message behind a good one", &[0x00, 0x07, 0x11]),
+    ("five accusers", &[
+        18, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 5, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5,
+    ]),
+    ("a broken message behind a good one", &[0x07, 0x07, 0x14]),
 ];
 
 #[test]
@@ -282,7 +293,7 @@ fn a_body_that_breaks_a_rule_is_counted_and_not_acknowledged() {
 #[test]
 fn what_stands_before_a_broken_message_is_taken_and_asked_for_again() {
     let (_, mut t2) = introduced();
-    deliver(&mut t2, 1_000, &[UPDATE_NEW, &[0x0C]].concat());
+    deliver(&mut t2, 1_000, &[UPDATE_NEW, &[0x0F]].concat());
     assert!(holds(&t2, &INTEGER));
     assert_eq!(acks(&t2), None);
     deliver(&mut t2, 1_001, UPDATE_NEW);
@@ -291,9 +302,9 @@ fn what_stands_before_a_broken_message_is_taken_and_asked_for_again() {
 
 #[test]
 fn padded_varints_are_taken() {
-    let padded = [0x00, 0x87, 0x80, 0x80, 0x80, 0x00];
+    let padded = [0x07, 0x87, 0x80, 0x80, 0x80, 0x00];
     let decoded = postcard::take_from_bytes::<Message<'_>>(&padded);
-    assert_eq!(decoded, Ok((Message::Ping { sequence: 7 }, &[][..])));
+    assert_eq!(decoded, Ok((Message::Absent { request: 7 }, &[][..])));
 }
 
 #[test]
@@ -472,6 +483,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         least_incarnation: FAR,
         name_taken: true,
     };
+    let suspect = Standing::Suspect { age: FAR, accusers: [[0; 4]; ACCUSERS].into_iter().collect() };
     let before = [FAR; MAX_ACKS].into_iter().collect();
     let (namespace, id) = (&[0; MAX_NAMESPACE][..], &[0; MAX_ID][..]);
     let mut range = Range::ALL;
@@ -479,9 +491,9 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         range = range.part(15);
     }
     for (name, message) in [
-        ("Ping", Message::Ping { sequence: FAR }),
-        ("Pong", Message::Pong { sequence: FAR, about: FAR }),
-        ("PingRequest", Message::PingRequest { sequence: FAR, target: FAR }),
+        ("Ping", Message::Ping { table: [0; 4] }),
+        ("Pong", Message::Pong { table: [0; 4] }),
+        ("PingRequest", Message::PingRequest { target: [0; 4] }),
         ("Member", Message::Member(member)),
         ("Received", Message::Received { newest: PACKET, before }),
         ("Refused", Message::Refused { counter: PACKET, hash: [0; 16], cause: Cause::NotHome }),
@@ -495,6 +507,9 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("Sums", Message::Sums { range, sums: [[0; 8]; PARTS] }),
         ("List", Message::List { range, entries: &[0; MOST * ENTRY] }),
         ("Missing", Message::Missing { hashes: &[0; MOST * 8] }),
+        ("Heard", Message::Heard { about: [0; 4], age: FAR }),
+        ("News", Message::News(News { incarnation: FAR, standing: suspect, ..news(1) })),
+        ("Table", Message::Table { sums: [[0; 2]; GROUPS] }),
     ] {
         let bytes = encode(&message);
         let row = std::format!("| {} | {name} | ", bytes[0]);
@@ -590,7 +605,7 @@ const INTEGER: [u8; 81] = *b"\xAC\xED\x00\x05sr\x00\x11java.lang.Integer\x12\xE2
 const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-fn messages() -> [(&'static [u8], Message<'static>); 17] {
+fn messages() -> [(&'static [u8], Message<'static>); 20] {
     let introduction = Introduction {
         member: member("t1", 1, T1_BOOT),
         asks: false,
@@ -608,7 +623,8 @@ fn messages() -> [(&'static [u8], Message<'static>); 17] {
         role: Role::Replica,
         capacity: 2,
     };
-    let (about, hash) = (hash("t2"), key::hash(cluster(), SESSION));
+    let (about, hash) = (hash("t2").to_le_bytes(), key::hash(cluster(), SESSION));
+    let (table, groups) = table_of_both();
     let Key { namespace, id } = SESSION;
     let before = [1, 3].into_iter().collect();
     let (short, entries) = (*SHORT.first_chunk().unwrap(), &LIST[8..]);
@@ -618,9 +634,9 @@ fn messages() -> [(&'static [u8], Message<'static>); 17] {
     sums[2] = sum;
     assert_eq!(entries, [SHORT, &sum[..4]].concat());
     [
-        (PING, Message::Ping { sequence: 7 }),
-        (PONG, Message::Pong { sequence: 7, about }),
-        (PING_REQUEST, Message::PingRequest { sequence: 300, target: about }),
+        (PING, Message::Ping { table }),
+        (PONG, Message::Pong { table }),
+        (PING_REQUEST, Message::PingRequest { target: about }),
         (MEMBER, Message::Member(member("t2", 2, T2_BOOT))),
         (MEMBER_V6, Message::Member(r3)),
         (RECEIVED, Message::Received { newest: 1_000, before }),
@@ -637,7 +653,36 @@ fn messages() -> [(&'static [u8], Message<'static>); 17] {
         (SUMS, Message::Sums { range: Range::ALL, sums }),
         (LIST, Message::List { range, entries }),
         (MISSING, Message::Missing { hashes: SHORT }),
+        (HEARD, Message::Heard { about, age: 1_250 }),
+        (NEWS, Message::News(news(1))),
+        (TABLE, Message::Table { sums: groups }),
     ]
+}
+
+/// What t1 says of t2, which it suspects.
+fn news(incarnation: u32) -> News {
+    let accusers = [hash("t1").to_le_bytes()].into_iter().collect();
+    News {
+        node: hash("t2").to_le_bytes(),
+        boot: BootId::new(T2_BOOT).tag().to_le_bytes(),
+        incarnation,
+        standing: Standing::Suspect {
+            age: 1_250,
+            accusers,
+        },
+    }
+}
+
+/// The digest of a table of t1 and t2, and its sums.
+fn table_of_both() -> ([u8; 4], [[u8; 2]; GROUPS]) {
+    let (mut digest, mut sums) = (0_u64, [0_u16; GROUPS]);
+    for (name, boot) in [("t1", T1_BOOT), ("t2", T2_BOOT)] {
+        let node = hash(name);
+        let mark = scramble(u64::from(node) << 32 | u64::from(BootId::new(boot).tag()));
+        digest = digest.wrapping_add(mark);
+        sums[node as usize % GROUPS] += (mark >> 32) as u16;
+    }
+    ((digest as u32).to_le_bytes(), sums.map(u16::to_le_bytes))
 }
 
 type Content = (AttributeHead<'static>, &'static [u8]);

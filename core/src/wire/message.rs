@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Role;
 use crate::delta::Full;
-use crate::membership::member::MemberState;
+use crate::membership::member::{ACCUSERS, MemberState};
 use crate::replica::range::{PARTS, Range};
 use crate::replica::stamp::WireStamp;
 use crate::storage::records::MAX_HOLDERS;
@@ -18,13 +18,13 @@ pub(crate) const MAX_ACKS: usize = 16;
 /// Everything that one node says to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
-    /// Are you there? Answered by `Pong` with the same sequence.
-    Ping { sequence: u32 },
-    /// The member `about` (the sender itself: its own hash) answered.
-    Pong { sequence: u32, about: u32 },
+    /// Are you there? Answered by `Pong`. `table`: a digest of the members that live.
+    Ping { table: [u8; 4] },
+    /// I am.
+    Pong { table: [u8; 4] },
     /// Ping the member `target` for me.
-    PingRequest { sequence: u32, target: u32 },
-    /// What the sender believes of a member.
+    PingRequest { target: [u8; 4] },
+    /// What the sender believes of a member, for who may not know it.
     #[serde(borrow)]
     Member(MemberUpdate<'a>),
     /// These packets arrived and what they carried was taken.
@@ -81,7 +81,16 @@ pub(crate) enum Message<'a> {
     List { range: Range, entries: &'a [u8] },
     /// I lack these records, or have others: send yours. Eight bytes of each hash.
     Missing { hashes: &'a [u8] },
+    /// The member that you asked about was heard `age` milliseconds ago, as far as I know.
+    Heard { about: [u8; 4], age: u32 },
+    /// What the sender believes of a member that all know.
+    News(News),
+    /// Sums of the sender's groups of live members: tell me of those that differ.
+    Table { sums: [[u8; 2]; GROUPS] },
 }
+
+/// Groups of members, by their hashes, that tables are compared by.
+pub(crate) const GROUPS: usize = 32;
 
 /// Why a unit was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,6 +116,42 @@ pub(crate) struct MemberUpdate<'a> {
     pub(crate) state: MemberState,
     pub(crate) role: Role,
     pub(crate) capacity: u8,
+}
+
+/// What one member believes of another that both know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct News {
+    /// The hash of its name.
+    pub(crate) node: [u8; 4],
+    /// First four bytes of the boot id.
+    pub(crate) boot: [u8; 4],
+    pub(crate) incarnation: u32,
+    pub(crate) standing: Standing,
+}
+
+/// A [`MemberState`], and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    Alive,
+    Suspect {
+        /// Milliseconds since anybody heard it, as far as the sender knows.
+        age: u32,
+        /// Who found, on its own, that it doesn't answer.
+        accusers: Vec<[u8; 4], ACCUSERS>,
+    },
+    Dead,
+    Left,
+}
+
+impl Standing {
+    pub(crate) const fn state(&self) -> MemberState {
+        match self {
+            Self::Alive => MemberState::Alive,
+            Self::Suspect { .. } => MemberState::Suspect,
+            Self::Dead => MemberState::Dead,
+            Self::Left => MemberState::Left,
+        }
+    }
 }
 
 /// How two boots prove to each other that they are live and hold the key.

@@ -225,6 +225,14 @@ fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
         Event::MemberSuspected(member) => put_member(bytes, member, "does not answer"),
         Event::NameTaken => pack::text_event(bytes, WARNING, NAME_TAKEN),
         Event::TableFull => pack::text_event(bytes, WARNING, TABLE_FULL),
+        Event::Outgrown => pack::text_event(bytes, WARNING, OUTGROWN),
+        Event::AddressTaken(member) => {
+            let text = format!(
+                "another node answers at {}, where {} was",
+                member.address, member.name
+            );
+            pack::text_event(bytes, WARNING, &text)
+        }
         // A kind that a newer node has and this library can't tell: look at everything again.
         _ => pack::text_event(bytes, RESYNC, ""),
     }
@@ -236,6 +244,7 @@ const WARNING: u8 = 7;
 const NAME_TAKEN: &str = "the name of this node belongs to another one that answers: give each \
                           node its own (of a Tomcat: the Engine's jvmRoute)";
 const TABLE_FULL: &str = "a newcomer was refused: the table of members is full";
+const OUTGROWN: &str = "the cluster has more members than the table of this node: it has left";
 
 fn put_member(bytes: &mut Vec<u8>, member: &Member, what: &str) -> Result<(), Failure> {
     let text = format!("{} at {} {what}", member.name, member.address);

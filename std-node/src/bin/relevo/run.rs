@@ -141,6 +141,10 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
         // If nobody receives it, the node is ending already.
         Event::NameTaken => drop(stop.send(Stop::NameTaken)),
         Event::TableFull => say("relevo: a newcomer was refused: the table of members is full"),
+        Event::AddressTaken(member) => tell("another node answers at its address", member),
+        Event::Outgrown => {
+            say("relevo: the cluster has more members than this node's table: it has left");
+        }
         other => log::debug!("{other:?}"),
     }
 }

@@ -1,0 +1,135 @@
+//! Comparing tables: every ping and pong carries a digest of who is alive; where two differ, sums
+//! of 32 groups of members show which to tell. So a newcomer gets the whole table, and whoever
+//! missed some news gets just that.
+
+use crate::membership::member::{Exchange, MemberSlot, SELF, mark};
+use crate::membership::probe::{set_by, take_due};
+use crate::node::Node;
+use crate::time::{Duration, Instant};
+use crate::wire::message::{Body, GROUPS, Message};
+
+/// Pause between two packets of one table.
+const PACE: Duration = Duration::from_millis(50);
+
+/// Packets of tables sent in each pause, to all members together.
+const PACKETS: usize = 8;
+
+impl Node<'_> {
+    /// Digest of the live members, this node included.
+    pub(crate) fn table(&self) -> u32 {
+        let me = self.members.me();
+        let own = if me.is_live() { mark(me) } else { 0 };
+        self.members.tally().digest.wrapping_add(own) as u32
+    }
+
+    /// A member's digest arrived with a ping or pong.
+    pub(crate) fn table_is(&mut self, now: Instant, peer: u16, table: u32) {
+        // Who is still to be met is missing in the digest.
+        if table != self.table() && self.members.tally().hearsay == 0 {
+            self.compare_with(now, peer);
+        }
+    }
+
+    /// Asks the member what differs, unless another one was asked just now.
+    pub(crate) fn compare_with(&mut self, now: Instant, peer: u16) {
+        if self.prober.compare_at <= now {
+            self.table_changed(now);
+            self.members.get_mut(peer).outbox.compare = true;
+        }
+    }
+
+    /// Tables differ for a while, until all have heard what this node knows.
+    pub(crate) fn table_changed(&mut self, now: Instant) {
+        let quiet = now + self.rules.frequency.fraction(2, 1);
+        self.prober.compare_at = self.prober.compare_at.max(quiet);
+    }
+
+    fn sums(&self) -> [u16; GROUPS] {
+        let mut sums = [0_u16; GROUPS];
+        let alive = |member: &u16| {
+            let slot = self.members.get(*member);
+            slot.is_reachable() || (*member == SELF && slot.is_live())
+        };
+        for member in self.members.numbers().filter(alive) {
+            let slot = self.members.get(member);
+            if let Some(sum) = sums.get_mut(group(slot)) {
+                *sum = sum.wrapping_add((mark(slot) >> 32) as u16);
+            }
+        }
+        sums
+    }
+
+    pub(crate) fn write_compare(&mut self, body: &mut Body<'_>, peer: u16) {
+        if core::mem::take(&mut self.members.slot_mut(peer).outbox.compare) {
+            let sums = self.sums().map(u16::to_le_bytes);
+            // Without room the tables still differ at the next ping.
+            let _ = body.push(&Message::Table { sums });
+        }
+    }
+
+    /// A member's sums arrived: it is told of all groups that differ.
+    pub(crate) fn compared(&mut self, peer: u16, sums: &[[u8; 2]; GROUPS]) {
+        let own = self.sums();
+        let mut groups = 0_u32;
+        for (place, (own, theirs)) in own.iter().zip(sums).enumerate() {
+            if *own != u16::from_le_bytes(*theirs) {
+                groups |= 1_u32.checked_shl(place as u32).unwrap_or(0);
+            }
+        }
+        if groups != 0 {
+            self.members.get_mut(peer).outbox.exchange = Some(Exchange {
+                next: 0,
+                groups,
+                due: true,
+            });
+        }
+    }
+
+    /// Lets the next packets of tables go.
+    pub(crate) fn pace_exchanges(&mut self, now: Instant) {
+        if !take_due(&mut self.prober.exchange_at, now) {
+            return;
+        }
+        let mut left = PACKETS;
+        for member in self.members_from_anywhere() {
+            if self.members.get(member).outbox.exchange.is_none() {
+                continue;
+            }
+            if left == 0 {
+                return set_by(&mut self.prober.exchange_at, now + PACE);
+            }
+            left = left.saturating_sub(1);
+            if let Some(exchange) = &mut self.members.get_mut(member).outbox.exchange {
+                exchange.due = true;
+            }
+        }
+    }
+
+    /// Adds the members from `exchange.next` on to a packet.
+    pub(crate) fn write_exchange(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        let Some(mut exchange) = self.members.get(peer).outbox.exchange.filter(|e| e.due) else {
+            return;
+        };
+        exchange.due = false;
+        while self.members.numbers().contains(&exchange.next) {
+            let slot = self.members.get(exchange.next);
+            let is_known = exchange.next == SELF || slot.session.is_some();
+            let bit = 1_u32.checked_shl(group(slot) as u32).unwrap_or(0);
+            if is_known
+                && exchange.next != peer
+                && exchange.groups & bit != 0
+                && body.push(&Message::Member(slot.update())).is_err()
+            {
+                set_by(&mut self.prober.exchange_at, now + PACE);
+                self.members.slot_mut(peer).outbox.exchange = Some(exchange);
+                return;
+            }
+            exchange.next = exchange.next.saturating_add(1);
+        }
+        self.members.slot_mut(peer).outbox.exchange = None;
+    }
+}
+
+const fn group(slot: &MemberSlot) -> usize {
+    slot.hash as usize % GROUPS
+}

@@ -1,0 +1,186 @@
+//! Members known by hearsay: each is introduced to, a few at a time; what the table can't hold is
+//! refused, or ends this node's membership.
+
+use heapless::Vec;
+
+use crate::event::{Destination, Pending};
+use crate::link::count;
+use crate::membership::gossip::GOSSIP_PERIOD;
+use crate::membership::member::{MemberState, SELF};
+use crate::membership::probe::{set_by, take_due};
+use crate::node::{INTRODUCTIONS, Node};
+use crate::seal::BootId;
+use crate::storage::records::State;
+use crate::time::{Duration, Instant};
+use crate::wire::message::{Address, MemberUpdate};
+
+/// For so long after it met its first member, a node introduces itself to all that it hears of.
+/// Later they are newcomers, and come by themselves.
+const NEW: Duration = Duration::from_secs(10);
+
+/// How long a newcomer has to come by itself, for each member that it has to introduce itself to.
+const WAIT: Duration = Duration::from_millis(20);
+
+/// How often a member is introduced to, in growing pauses, before it is forgotten.
+const MEETINGS: u8 = 6;
+
+/// Former members looked at to make room for a new one.
+const LOOK_AT: usize = 4;
+
+impl Node<'_> {
+    fn is_new(&self, now: Instant) -> bool {
+        self.prober.joined.is_none_or(|at| now.since(at) < NEW)
+    }
+
+    /// Somebody told of a member that this node doesn't know.
+    pub(crate) fn hear_of(&mut self, now: Instant, update: &MemberUpdate<'_>) {
+        let live = matches!(update.state, MemberState::Alive | MemberState::Suspect);
+        let me = self.members.me();
+        let mine = me.address == update.address.into();
+        if !live || mine || !me.is_live() || update.name.is_empty() {
+            return;
+        }
+        let Some(member) = self.place_for(now, update.name) else {
+            return;
+        };
+        self.members.change(member, |slot| {
+            slot.state = MemberState::Alive;
+            slot.role = update.role;
+            slot.capacity = update.capacity;
+        });
+        self.hear_again(now, member, update.boot, update.incarnation, update.address);
+    }
+
+    /// A member known by hearsay is to be met, there and in this boot.
+    pub(crate) fn hear_again(
+        &mut self,
+        now: Instant,
+        member: u16,
+        boot: u32,
+        incarnation: u32,
+        address: Address,
+    ) {
+        let members = u32::try_from(self.members.live()).unwrap_or(u32::MAX);
+        let jitter = (self.next_random() % 256) as u32;
+        let wait = match self.is_new(now) {
+            true => Duration::ZERO,
+            false => WAIT.fraction(members.saturating_mul(jitter.saturating_add(256)), 256),
+        };
+        let slot = self.members.slot_mut(member);
+        let mut id = [0; 16];
+        if let Some(tag) = id.first_chunk_mut() {
+            *tag = boot.to_le_bytes();
+        }
+        slot.boot = BootId::new(id);
+        slot.incarnation = incarnation;
+        slot.address = address.into();
+        slot.meetings = 0;
+        slot.meet_at = now + wait;
+        set_by(&mut self.prober.meet_at, now + wait);
+    }
+
+    /// Introduces this node to some of those that it knows by hearsay.
+    pub(crate) fn meet(&mut self, now: Instant) {
+        if !take_due(&mut self.prober.meet_at, now) || self.members.tally().hearsay == 0 {
+            return;
+        }
+        for member in self.members_from_anywhere() {
+            let slot = self.members.get(member);
+            if !slot.is_hearsay() {
+                continue;
+            }
+            if slot.meet_at > now {
+                set_by(&mut self.prober.meet_at, slot.meet_at);
+            } else if slot.meetings >= MEETINGS {
+                self.members.forget(member);
+            } else if self.introductions.len() >= INTRODUCTIONS {
+                return set_by(&mut self.prober.meet_at, now + GOSSIP_PERIOD);
+            } else {
+                let address = slot.address;
+                let pause = self.rules.frequency.fraction(1 << slot.meetings, 1);
+                let slot = self.members.slot_mut(member);
+                slot.meetings = slot.meetings.saturating_add(1);
+                slot.meet_at = now + pause;
+                set_by(&mut self.prober.meet_at, now + pause);
+                self.introduce_to(Destination::Address(address));
+            }
+        }
+    }
+
+    /// A slot for a live member of this name. Without one, that is told and counted; a node whose
+    /// table can't hold the cluster leaves it.
+    pub(crate) fn place_for(&mut self, now: Instant, name: &str) -> Option<u16> {
+        if let Some(member) = self.members.add(name) {
+            return Some(member);
+        }
+        if self.forget_former(now) {
+            return self.members.add(name);
+        }
+        count(&mut self.stats.refused_full);
+        self.outgrown(now);
+        None
+    }
+
+    /// The table is full. If it is of members that this node met itself, and stays so, the cluster
+    /// has outgrown it: a node that knows a part of the others only would judge and place wrongly.
+    fn outgrown(&mut self, now: Instant) {
+        // What was too much once, some time ago, is gone since.
+        let recent = |(_, last): &(Instant, Instant)| now.since(*last) < self.rules.drop_time;
+        let known = self.prober.outgrown.filter(recent);
+        let since = known.map_or(now, |(since, _)| since);
+        self.prober.outgrown = Some((since, now));
+        if known.is_none() {
+            self.events.push(Pending::TableFull);
+        }
+        let lasting = now.since(since) >= self.rules.drop_time.fraction(2, 3);
+        let met = self.members.live() >= self.members.capacity();
+        if lasting && met && self.members.me().is_live() {
+            self.events.push(Pending::Outgrown);
+            self.say_good_bye();
+        }
+    }
+
+    /// Gives the slot of a former member away: of one that left, or else of the one unseen for
+    /// longest, as long as no session names it.
+    fn forget_former(&mut self, now: Instant) -> bool {
+        let mut named = Vec::<u16, LOOK_AT>::new();
+        let aged = now.before(self.rules.drop_time.fraction(2, 1));
+        while !named.is_full() {
+            let former = |member: &u16| {
+                let slot = self.members.get(*member);
+                !slot.is_live() && slot.seen < aged && !named.contains(member)
+            };
+            let oldest = self.members.others().filter(former).min_by_key(|member| {
+                let slot = self.members.get(*member);
+                (slot.state != MemberState::Left, slot.seen)
+            });
+            let Some(member) = oldest else { return false };
+            if !self.is_named(member) {
+                self.members.forget(member);
+                return true;
+            }
+            let _ = named.push(member);
+        }
+        false
+    }
+
+    fn is_named(&self, member: u16) -> bool {
+        (0..self.records.used_range()).any(|record| {
+            let slot = self.records.get(record);
+            slot.state != State::Free
+                && (slot.holders().contains(&member) || slot.lent_to == member)
+        })
+    }
+
+    /// From now on this node is no member: the others are told, and nobody is asked any more.
+    pub(crate) fn say_good_bye(&mut self) {
+        self.members.change(SELF, |me| {
+            me.state = MemberState::Left;
+            me.incarnation = me.incarnation.saturating_add(1);
+        });
+        self.tell_all_about(SELF);
+        for member in self.members.others() {
+            self.members.get_mut(member).outbox.gossip = true;
+        }
+    }
+}
