@@ -70,11 +70,12 @@ impl Node<'_> {
     /// A member's sums arrived: it is told of all groups that differ.
     pub(crate) fn compared(&mut self, peer: u16, sums: &[[u8; 2]; GROUPS]) {
         let own = self.sums();
-        let mut groups = 0_u32;
-        for (place, (own, theirs)) in own.iter().zip(sums).enumerate() {
+        let (mut groups, mut bit) = (0_u32, 1_u32);
+        for (own, theirs) in own.iter().zip(sums) {
             if *own != u16::from_le_bytes(*theirs) {
-                groups |= 1_u32.checked_shl(place as u32).unwrap_or(0);
+                groups |= bit;
             }
+            bit = bit.wrapping_shl(1);
         }
         if groups != 0 {
             self.members.get_mut(peer).outbox.exchange = Some(Exchange {

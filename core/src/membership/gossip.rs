@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::event::{Destination, Pending};
 use crate::link::count;
+use crate::list;
 use crate::membership::member::{MemberState, SELF};
 use crate::membership::probe::{set_by, take_due};
 use crate::membership::suspect::Accusation;
@@ -138,7 +139,7 @@ impl Node<'_> {
             MemberState::Left => Standing::Left,
             MemberState::Suspect => Standing::Suspect {
                 age: millis(now.since(slot.seen)),
-                accusers: slot.doubt.accusers.iter().map(hash).collect(),
+                accusers: list::collect(slot.doubt.accusers.iter().map(hash)),
             },
         };
         Message::News(News {
@@ -191,7 +192,7 @@ impl Node<'_> {
     /// The members of these hashes that are known here.
     fn known<const N: usize>(&self, hashes: &Vec<[u8; 4], N>) -> Vec<u16, N> {
         let number = |hash: &[u8; 4]| self.members.by_hash(u32::from_le_bytes(*hash));
-        hashes.iter().filter_map(number).collect()
+        list::collect(hashes.iter().filter_map(number))
     }
 
     fn believe(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {

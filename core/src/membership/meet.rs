@@ -97,7 +97,10 @@ impl Node<'_> {
                 return set_by(&mut self.prober.meet_at, now + GOSSIP_PERIOD);
             } else {
                 let address = slot.address;
-                let pause = self.rules.frequency.fraction(1 << slot.meetings, 1);
+                let pause = self
+                    .rules
+                    .frequency
+                    .fraction(1_u32.checked_shl(u32::from(slot.meetings)).unwrap_or(1), 1);
                 let slot = self.members.slot_mut(member);
                 slot.meetings = slot.meetings.saturating_add(1);
                 slot.meet_at = now + pause;

@@ -9,6 +9,7 @@
 use heapless::Vec;
 
 use crate::link::count;
+use crate::list;
 use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::membership::member::{ACCUSERS, Doubt, MemberSlot, MemberState, SELF};
 use crate::membership::probe::{set_by, take_due};
@@ -55,7 +56,7 @@ impl Node<'_> {
             &Accusation {
                 incarnation: slot.incarnation,
                 seen: slot.seen,
-                accusers: Vec::from_iter([SELF]),
+                accusers: list::collect([SELF]),
             },
         );
         self.tell_it(now, member);
