@@ -695,7 +695,7 @@ fn random_message(random: &mut Random) -> Bytes {
     let kinds = [
         UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH,
     ];
-    let kind = match random.below(24) {
+    let kind = match random.below(32) {
         few @ 0..=19 => few as u8,
         _ => random.one(&kinds),
     };

@@ -148,6 +148,10 @@ enum relevo_event_kind
     RELEVO_EVENT_KIND_RESYNC = 12,
     // A newcomer was refused because the member table is full.
     RELEVO_EVENT_KIND_TABLE_FULL = 13,
+    // A newcomer answers at the address of this member, which had not left.
+    RELEVO_EVENT_KIND_ADDRESS_TAKEN = 14,
+    // The cluster has more members than this node's table: the node didn't join it, or left it.
+    RELEVO_EVENT_KIND_OUTGROWN = 15,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

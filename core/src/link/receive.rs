@@ -147,21 +147,6 @@ impl Node<'_> {
 
     fn handle_message(&mut self, now: Instant, member: u16, message: Message<'_>) {
         match message {
-            Message::Ping { table } => {
-                self.pinged(member);
-                self.table_is(now, member, u32::from_le_bytes(table));
-            }
-            Message::Pong { table } => self.table_is(now, member, u32::from_le_bytes(table)),
-            Message::PingRequest { target } => {
-                self.asked_to_ping(member, u32::from_le_bytes(target));
-            }
-            Message::Heard { about, age } => {
-                let age = Duration::from_millis(u64::from(age));
-                self.told_heard(now, u32::from_le_bytes(about), age);
-            }
-            Message::Member(update) => self.told(now, member, &update),
-            Message::News(news) => self.told_news(now, member, &news),
-            Message::Table { sums } => self.compared(member, &sums),
             Message::Received { newest, before } => self.received(now, member, newest, &before),
             Message::Refused {
                 counter,
@@ -213,6 +198,28 @@ impl Node<'_> {
             Message::Missing { hashes } => self.asked_for_missing(member, hashes),
             // Updates are taken apart by the caller; introductions come in packets of their own.
             Message::Update { .. } | Message::Introduction(_) => count(&mut self.stats.malformed),
+            about_members => self.handle_membership(now, member, about_members),
+        }
+    }
+
+    fn handle_membership(&mut self, now: Instant, member: u16, message: Message<'_>) {
+        match message {
+            Message::Ping { table } => {
+                self.pinged(member);
+                self.table_is(now, member, u32::from_le_bytes(table));
+            }
+            Message::Pong { table } => self.table_is(now, member, u32::from_le_bytes(table)),
+            Message::PingRequest { target } => {
+                self.asked_to_ping(member, u32::from_le_bytes(target));
+            }
+            Message::Heard { about, age } => {
+                let age = Duration::from_millis(u64::from(age));
+                self.told_heard(now, u32::from_le_bytes(about), age);
+            }
+            Message::Member(update) => self.told(now, member, &update),
+            Message::News(news) => self.told_news(now, member, &news),
+            Message::Table { sums } => self.compared(member, &sums),
+            _ => {}
         }
     }
 

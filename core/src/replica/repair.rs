@@ -225,7 +225,10 @@ impl Repair {
 
     /// The members that something may be to be said to: the one that is asked, the one answered.
     pub(crate) fn peers(&self) -> [Option<u16>; 2] {
-        [Some(self.peer), self.answering.as_ref().map(|walk| walk.peer)]
+        [
+            Some(self.peer),
+            self.answering.as_ref().map(|walk| walk.peer),
+        ]
     }
 
     /// Whether something is to be said to `peer` now. The first question of a pair that agreed
