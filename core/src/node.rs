@@ -30,7 +30,7 @@ use crate::time::{Duration, Instant};
 const REPLIES: usize = 32;
 
 /// Introductions that wait to be sent. What overflows is begun anew by the other end.
-pub(crate) const INTRODUCTIONS: usize = 16;
+pub(crate) const INTRODUCTIONS: usize = 12;
 
 /// The rules of [`Config`] that are needed after the start.
 pub(crate) struct Rules {
@@ -397,7 +397,7 @@ fn describe_self(
     debug_assert!(me == SELF, "the first member is this node");
     let slot = members.get_mut(me);
     slot.name = String::try_from(config.name).unwrap_or_default();
-    slot.address = config.address;
+    slot.address = config.address.into();
     slot.incarnation = 1;
     slot.state = crate::membership::member::MemberState::Alive;
     slot.role = config.role;

@@ -39,7 +39,7 @@ impl Node<'_> {
             self.members.nudge(peer);
             if let Some(len) = self.packet_for(now, peer, out) {
                 return Some(Transmit {
-                    to: Destination::Address(self.members.get(peer).address),
+                    to: Destination::Address(self.members.get(peer).address.into()),
                     len,
                 });
             }

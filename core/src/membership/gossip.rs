@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::event::{Destination, Pending};
+use crate::event::Pending;
 use crate::link::count;
 use crate::list;
 use crate::membership::member::{MemberState, SELF};
@@ -85,11 +85,12 @@ impl Node<'_> {
             outbox.gossip = true;
             let _ = body.push(&Message::Pong { table });
         }
-        if let Some(target) = outbox.ping_request.take() {
-            let target = target.to_le_bytes();
+        let (asked, heard) = (outbox.ping_request.take(), outbox.heard.take());
+        if let Some(target) = asked {
+            let target = self.members.get(target).hash.to_le_bytes();
             let _ = body.push(&Message::PingRequest { target });
         }
-        if let Some(about) = outbox.heard.take() {
+        if let Some(about) = heard {
             let slot = self.members.get(about);
             let about = slot.hash.to_le_bytes();
             let age = millis(now.since(slot.seen));
@@ -231,8 +232,8 @@ impl Node<'_> {
             return;
         }
         slot.contacted = now;
-        let address = address.map_or(slot.address, Into::into);
-        self.introduce_to(Destination::Address(address));
+        let address = address.unwrap_or(slot.address);
+        self.introduce_to(Some(address));
     }
 
     fn told_about_hearsay(&mut self, now: Instant, member: u16, told: &Told<'_>) {

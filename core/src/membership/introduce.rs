@@ -35,7 +35,8 @@ const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
 /// An introduction that is to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PendingIntroduction {
-    to: Destination,
+    /// None: to the multicast group.
+    to: Option<Address>,
     challenge: Option<[u8; 8]>,
     echo: Option<[u8; 8]>,
     least_incarnation: u32,
@@ -44,7 +45,7 @@ pub(crate) struct PendingIntroduction {
 
 impl PendingIntroduction {
     /// Says who this node is and asks nothing.
-    const fn hello(to: Destination) -> Self {
+    const fn hello(to: Option<Address>) -> Self {
         Self {
             to,
             challenge: None,
@@ -63,8 +64,8 @@ impl Node<'_> {
     /// Introduces this node to whoever listens at `seed`. Repeat it until a member has that
     /// address: a datagram may be lost, and a seed may start later.
     pub fn contact(&mut self, now: Instant, seed: SocketAddr) {
-        if self.members.by_address(seed).is_none() && seed != self.members.me().address {
-            self.introduce_to(Destination::Address(seed));
+        if self.members.by_address(seed).is_none() && self.members.me().address != seed.into() {
+            self.introduce_to(Some(seed.into()));
             self.wake_at(now);
         }
     }
@@ -76,11 +77,11 @@ impl Node<'_> {
             let alone = self.members.live() < 2;
             let pause = if alone { self.rules.frequency } else { SELDOM };
             self.prober.next_beacon(now + pause);
-            self.introduce_to(Destination::Beacon);
+            self.introduce_to(None);
         }
     }
 
-    pub(crate) fn introduce_to(&mut self, to: Destination) {
+    pub(crate) fn introduce_to(&mut self, to: Option<Address>) {
         // A full queue means that others wait to be sent already: the caller repeats itself.
         let _ = self.introductions.push_back(PendingIntroduction::hello(to));
     }
@@ -90,7 +91,7 @@ impl Node<'_> {
         let pending = self.introductions.pop_front()?;
         let message = Message::Introduction(Introduction {
             member: self.members.me().update(),
-            asks: pending.is_hello() && pending.to != Destination::Beacon,
+            asks: pending.is_hello() && pending.to.is_some(),
             challenge: pending.challenge,
             echo: pending.echo,
             least_incarnation: pending.least_incarnation,
@@ -108,7 +109,9 @@ impl Node<'_> {
             .identity
             .seal(self.rules.cluster, &header, None, len, out)?;
         Some(Transmit {
-            to: pending.to,
+            to: pending
+                .to
+                .map_or(Destination::Beacon, |to| Destination::Address(to.into())),
             len,
         })
     }
@@ -143,7 +146,7 @@ impl Node<'_> {
                     return self.answer(PendingIntroduction {
                         name_taken: true,
                         echo: introduction.challenge,
-                        ..PendingIntroduction::hello(Destination::Address(from))
+                        ..PendingIntroduction::hello(Some(from.into()))
                     });
                 }
             }
@@ -158,7 +161,7 @@ impl Node<'_> {
                 challenge,
                 echo: introduction.challenge,
                 least_incarnation: least,
-                ..PendingIntroduction::hello(Destination::Address(from))
+                ..PendingIntroduction::hello(Some(from.into()))
             });
         }
     }
@@ -224,7 +227,7 @@ impl Node<'_> {
         if member == SELF || slot.name != name {
             return Owner::Another;
         }
-        if !slot.is_reachable() || slot.boot == boot || slot.address == from {
+        if !slot.is_reachable() || slot.boot == boot || slot.address == from.into() {
             return Owner::Nobody;
         }
         if now.since(slot.heard) < self.rules.frequency.fraction(2, 1) {
@@ -301,7 +304,8 @@ impl Node<'_> {
         }
         let least = self.least_incarnation(update.name, boot);
         self.members.change(member, |slot| {
-            slot.address = from;
+            slot.address = from.into();
+            slot.contacted = Instant::default();
             slot.boot = boot;
             slot.incarnation = update.incarnation.max(least);
             slot.state = MemberState::Alive;

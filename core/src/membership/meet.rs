@@ -3,9 +3,8 @@
 
 use heapless::Vec;
 
-use crate::event::{Destination, Pending};
+use crate::event::Pending;
 use crate::link::count;
-use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::membership::member::{MemberState, SELF};
 use crate::membership::probe::{set_by, take_due};
 use crate::node::{INTRODUCTIONS, Node};
@@ -24,6 +23,9 @@ const WAIT: Duration = Duration::from_millis(20);
 /// How often a member is introduced to, in growing pauses, before it is forgotten.
 const MEETINGS: u8 = 6;
 
+/// Pause between two rounds of introductions.
+const PACE: Duration = Duration::from_millis(50);
+
 /// Former members looked at to make room for a new one.
 const LOOK_AT: usize = 4;
 
@@ -36,7 +38,7 @@ impl Node<'_> {
     pub(crate) fn hear_of(&mut self, now: Instant, update: &MemberUpdate<'_>) {
         let live = matches!(update.state, MemberState::Alive | MemberState::Suspect);
         let me = self.members.me();
-        let mine = me.address == update.address.into();
+        let mine = me.address == update.address;
         if !live || mine || !me.is_live() || update.name.is_empty() {
             return;
         }
@@ -73,9 +75,9 @@ impl Node<'_> {
         }
         slot.boot = BootId::new(id);
         slot.incarnation = incarnation;
-        slot.address = address.into();
+        slot.address = address;
         slot.meetings = 0;
-        slot.meet_at = now + wait;
+        slot.contacted = now + wait;
         set_by(&mut self.prober.meet_at, now + wait);
     }
 
@@ -89,12 +91,12 @@ impl Node<'_> {
             if !slot.is_hearsay() {
                 continue;
             }
-            if slot.meet_at > now {
-                set_by(&mut self.prober.meet_at, slot.meet_at);
+            if slot.contacted > now {
+                set_by(&mut self.prober.meet_at, slot.contacted);
             } else if slot.meetings >= MEETINGS {
                 self.members.forget(member);
             } else if self.introductions.len() >= INTRODUCTIONS {
-                return set_by(&mut self.prober.meet_at, now + GOSSIP_PERIOD);
+                return set_by(&mut self.prober.meet_at, now + PACE);
             } else {
                 let address = slot.address;
                 let pause = self
@@ -103,9 +105,9 @@ impl Node<'_> {
                     .fraction(1_u32.checked_shl(u32::from(slot.meetings)).unwrap_or(1), 1);
                 let slot = self.members.slot_mut(member);
                 slot.meetings = slot.meetings.saturating_add(1);
-                slot.meet_at = now + pause;
+                slot.contacted = now + pause;
                 set_by(&mut self.prober.meet_at, now + pause);
-                self.introduce_to(Destination::Address(address));
+                self.introduce_to(Some(address));
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::replica::repair::Question;
 use crate::replica::stamp::scramble;
 use crate::seal::{BootId, Subkey, Window};
 use crate::time::Instant;
-use crate::wire::message::MemberUpdate;
+use crate::wire::message::{Address, MemberUpdate};
 
 /// What the cluster believes of a member.
 ///
@@ -42,10 +42,10 @@ pub enum MemberState {
 
 /// One member.
 pub struct MemberSlot {
-    pub(crate) name: String<MAX_NAME>,
+    pub(crate) name: String<MAX_NAME, u8>,
     /// 32 bits of the name's hash: how stamps and headers name the node.
     pub(crate) hash: u32,
-    pub(crate) address: SocketAddr,
+    pub(crate) address: Address,
     pub(crate) incarnation: u32,
     pub(crate) state: MemberState,
     pub(crate) role: Role,
@@ -67,8 +67,7 @@ pub struct MemberSlot {
     pub(crate) link: PeerLink,
     /// When the member was last told what is thought of it, or introduced to, out of turn.
     pub(crate) contacted: Instant,
-    /// Known by hearsay: when it is introduced to next, and how often it was.
-    pub(crate) meet_at: Instant,
+    /// How often it was introduced to, while it is known by hearsay; `contacted` says when next.
     pub(crate) meetings: u8,
     /// The member declined a copy, or was silent when asked for one: it gets none before this.
     pub(crate) avoid_until: Instant,
@@ -90,7 +89,7 @@ pub(crate) struct Doubt {
     /// Since when this node asks it itself; zero: it doesn't.
     pub(crate) asked: Instant,
     /// Who found that it doesn't answer, each on its own.
-    pub(crate) accusers: Vec<u16, ACCUSERS>,
+    pub(crate) accusers: Vec<u16, ACCUSERS, u8>,
 }
 
 /// Members that must agree until a suspicion is as certain as it gets: the first, and three that
@@ -102,8 +101,8 @@ pub(crate) const ACCUSERS: usize = 4;
 pub(crate) struct Outbox {
     pub(crate) ping: bool,
     pub(crate) pong: bool,
-    /// Hash of the member to ping for us.
-    pub(crate) ping_request: Option<u32>,
+    /// The member to ping for us.
+    pub(crate) ping_request: Option<u16>,
     /// It waits for an answer of this member, which is pinged for it.
     pub(crate) waits_for: Option<u16>,
     /// What it is to be told about the member that it asked about.
@@ -148,7 +147,7 @@ impl Default for MemberSlot {
         Self {
             name: String::new(),
             hash: 0,
-            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            address: Address::V4([0; 4], 0),
             incarnation: 0,
             state: MemberState::Dead,
             role: Role::Application,
@@ -163,7 +162,6 @@ impl Default for MemberSlot {
             outbox: Outbox::default(),
             link: PeerLink::new(),
             contacted: Instant::default(),
-            meet_at: Instant::LAST,
             meetings: 0,
             avoid_until: Instant::default(),
             links: Links::new(),
@@ -190,7 +188,7 @@ impl MemberSlot {
     pub(crate) fn update(&self) -> MemberUpdate<'_> {
         MemberUpdate {
             name: &self.name,
-            address: self.address.into(),
+            address: self.address,
             boot: self.boot.tag(),
             incarnation: self.incarnation,
             state: self.state,
@@ -400,6 +398,7 @@ impl<'m> Members<'m> {
 
     /// Another member that isn't dead, at this address.
     pub(crate) fn by_address(&self, address: SocketAddr) -> Option<u16> {
+        let address = Address::from(address);
         self.others().find(|member| {
             let slot = self.get(*member);
             slot.address == address && slot.is_reachable()
@@ -471,7 +470,7 @@ impl<'m> Members<'m> {
         (is_self || slot.session.is_some()).then_some(Member {
             id: MemberId(member),
             name: &slot.name,
-            address: slot.address,
+            address: slot.address.into(),
             state: slot.state,
             role: slot.role,
             incarnation: slot.incarnation,

@@ -7,7 +7,6 @@
 //! accused ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
 //! can make one.
 
-use crate::event::Destination;
 use crate::membership::health::Health;
 use crate::membership::member::{MemberState, SELF};
 use crate::mutation::Mutation;
@@ -214,7 +213,6 @@ impl Node<'_> {
 
     /// Asks others to ping the member, and returns how many.
     fn ask_others(&mut self, target: u16) -> u8 {
-        let hash = self.members.get(target).hash;
         let mut asked = 0;
         for member in self.members_from_anywhere() {
             if asked == HELPERS {
@@ -222,7 +220,7 @@ impl Node<'_> {
             }
             let slot = self.members.get(member);
             if member != target && slot.is_reachable() && slot.state == MemberState::Alive {
-                self.members.get_mut(member).outbox.ping_request = Some(hash);
+                self.members.get_mut(member).outbox.ping_request = Some(target);
                 asked = asked.saturating_add(1);
             }
         }
@@ -270,7 +268,7 @@ impl Node<'_> {
             let slot = self.members.get_mut(member);
             slot.outbox.ping = true;
             let address = slot.address;
-            self.introduce_to(Destination::Address(address));
+            self.introduce_to(Some(address));
         }
     }
 
