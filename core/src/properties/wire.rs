@@ -17,8 +17,8 @@ use crate::replica::range::Range;
 use crate::replica::stamp::{WireStamp, Writer};
 use crate::seal::{BootId, Key, Secret};
 use crate::wire::message::{
-    Address, AttributeHead, Cause, Introduction, MemberUpdate, Message, UnitHead, ValueHead,
-    WireHeader, WireKey,
+    Address, AttributeHead, Cause, Introduction, MemberUpdate, Message, News, Standing, UnitHead,
+    ValueHead, WireHeader, WireKey,
 };
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
 
@@ -118,10 +118,10 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 17 {
-            0 => Ping { sequence: a },
-            1 => Pong { sequence: a, about: b },
-            2 => PingRequest { sequence: a, target: b },
+        match self.kind % 20 {
+            0 => Ping { table: a.to_le_bytes() },
+            1 => Pong { table: a.to_le_bytes() },
+            2 => PingRequest { target: a.to_le_bytes() },
             3 => Member(self.member()),
             4 => Received { newest, before: self.words() },
             5 => Refused { counter, hash, cause },
@@ -135,7 +135,27 @@ impl Draw {
             13 => Agreed { range },
             14 => Sums { range, sums: core::array::from_fn(|part| self.eight(part % 4)) },
             15 => List { range, entries: bytes },
-            _ => Missing { hashes: bytes },
+            16 => Missing { hashes: bytes },
+            17 => Heard { about: a.to_le_bytes(), age: b },
+            18 => News(self.news()),
+            _ => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
+        }
+    }
+
+    fn news(&self) -> News {
+        let accusers = self.more.chunks_exact(4);
+        let accusers = accusers.filter_map(|hash| hash.first_chunk().copied());
+        let age = self.word(3);
+        let suspect = Standing::Suspect {
+            age,
+            accusers: list::collect(accusers),
+        };
+        let standings = [Standing::Alive, suspect, Standing::Dead, Standing::Left];
+        News {
+            node: self.word(0).to_le_bytes(),
+            boot: self.word(1).to_le_bytes(),
+            incarnation: self.word(2),
+            standing: standings[usize::from(self.kind / 21 % 4)].clone(),
         }
     }
 
@@ -231,7 +251,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_message_or_refused(kind in 0..20_u8, mut bytes in vec(any::<u8>(), 1..60)) {
+    fn any_bytes_are_a_message_or_refused(kind in 0..23_u8, mut bytes in vec(any::<u8>(), 1..60)) {
         bytes[0] = kind;
         if let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(&bytes) {
             // A varint may be padded, so not the bytes are the same again, but what they say.
