@@ -274,6 +274,25 @@ fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
 }
 
 #[test]
+fn a_newcomer_may_leave_again_at_any_moment() {
+    for steps in 0..60 {
+        let mut cluster = Cluster::of(&["t1", "t2"]);
+        for id in ["s1", "s2", "s3", "s4"] {
+            cluster.commit("t1", id, &[("n", b"1")], Ack::All);
+        }
+        cluster.start("t3");
+        for _ in 0..steps {
+            cluster.step();
+        }
+        let now = cluster.now;
+        let ticket = cluster.node("t3").leave(now);
+        let outcome = cluster.wait("t3", ticket);
+        let took = cluster.now.since(now);
+        assert!(outcome.met, "{steps} steps: {outcome:?} after {took:?}");
+    }
+}
+
+#[test]
 fn a_session_that_moves_back_and_forth_is_not_sent_to_who_has_it() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("blob", &[7; 6_000])], Ack::All);

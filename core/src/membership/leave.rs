@@ -35,7 +35,7 @@ impl Node<'_> {
             .members
             .others()
             .all(|member| !self.members.get(member).is_reachable());
-        if told || alone || deadline <= now {
+        if (told && !self.owes_anything()) || alone || deadline <= now {
             let met = !self.owes_anything();
             let outcome = Outcome {
                 met,
