@@ -1,7 +1,7 @@
 //! Calls every public function of `relevo-core` with inputs that the optimizer can't see through.
 //!
 //! Nothing here is ever run: `main.rs` links it, and linking is the proof. The node, too, is passed
-//! through [`black_box`] before each call, so that every state of its fields is possible, also
+//! through [`core::hint::black_box`] before each call, so that every state of its fields is possible, also
 //! those that no sequence of calls leads to.
 //!
 //! Each function is named with its type: `tests/coverage.rs` looks for the names.
