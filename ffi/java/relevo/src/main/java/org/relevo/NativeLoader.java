@@ -68,7 +68,7 @@ public final class NativeLoader {
         try {
             System.load(file.toAbsolutePath().toString());
         } catch (UnsatisfiedLinkError e) {
-            throw new RelevoException("native library " + file + ": " + e.getMessage() + "; correct -D" + PATH
+            throw new RelevoException("native library " + reason(file.toString(), e) + "; correct -D" + PATH
                     + ", or leave it out to use the one in the jar", e);
         }
     }
@@ -118,10 +118,14 @@ public final class NativeLoader {
             System.load(file);
             return true;
         } catch (UnsatisfiedLinkError e) {
-            // The virtual machine and the system's loader both put the name in front.
-            failures.add(file + ": " + String.valueOf(e.getMessage()).replace(file + ": ", ""));
+            failures.add(reason(file, e));
             return false;
         }
+    }
+
+    /** The virtual machine and the system's loader both put the name in front; once is enough. */
+    private static String reason(String file, UnsatisfiedLinkError e) {
+        return file + ": " + String.valueOf(e.getMessage()).replace(file + ": ", "");
     }
 
     /** Where to unpack, best first. */

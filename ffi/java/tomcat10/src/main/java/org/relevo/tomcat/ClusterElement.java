@@ -44,6 +44,9 @@ public abstract class ClusterElement extends LifecycleMBeanBase implements Catal
     private RouteBinderValve routeBinder = new RouteBinderValve();
     private ReplicationValve replication = new ReplicationValve();
 
+    /** What the cluster can't start with, in words; null: nothing yet. */
+    private String malformed;
+
     /** What stands in server.xml in vain. */
     private final Set<String> notServed = new LinkedHashSet<>();
 
@@ -82,7 +85,12 @@ public abstract class ClusterElement extends LifecycleMBeanBase implements Catal
 
     /** @param options a number or names, as in Tomcat */
     public void setChannelSendOptions(String options) {
-        sendOptions = Channel.parseSendOptions(options);
+        try {
+            sendOptions = Channel.parseSendOptions(options);
+        } catch (IllegalArgumentException e) {
+            malformed = "channelSendOptions=\"" + options + "\": no option of Tomcat's; write 8 or asynchronous, which "
+                    + "doesn't wait for copies, or 6, which does";
+        }
     }
 
     /** @return as in Tomcat: without 4 and 8 (3, say) there is no multicast */
@@ -186,6 +194,11 @@ public abstract class ClusterElement extends LifecycleMBeanBase implements Catal
     /** Notes what stands in server.xml in vain, to be said once. */
     void addNotServed(String what) {
         notServed.add(what);
+    }
+
+    /** What the cluster can't start with; null if there is nothing. */
+    String malformed() {
+        return malformed;
     }
 
     Set<String> notServed() {

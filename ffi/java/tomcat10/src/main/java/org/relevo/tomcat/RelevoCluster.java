@@ -51,9 +51,9 @@ public class RelevoCluster extends ClusterElement {
 
     private String name;
     private String seeds;
-    private Integer backups;
-    private Long memory;
-    private Integer sessions;
+    private String backups;
+    private String memory;
+    private String sessions;
     private boolean insecure;
 
     private volatile Node node;
@@ -83,17 +83,17 @@ public class RelevoCluster extends ClusterElement {
     }
 
     /** @param copies to keep of each session beside the one in use, 0 to 7; default 1 */
-    public void setBackups(int copies) {
+    public void setBackups(String copies) {
         backups = copies;
     }
 
     /** @param bytes for sessions, this Tomcat's and the copies of others'; default 64 MiB */
-    public void setMemory(long bytes) {
+    public void setMemory(String bytes) {
         memory = bytes;
     }
 
     /** @param most sessions to hold, this Tomcat's and the copies of others'; default 65536 */
-    public void setSessions(int most) {
+    public void setSessions(String most) {
         sessions = most;
     }
 
@@ -187,18 +187,21 @@ public class RelevoCluster extends ClusterElement {
     }
 
     private NodeOptions options() throws RelevoException {
+        if (malformed() != null) {
+            throw new RelevoException(malformed());
+        }
         Path base = engine().getCatalinaBase().toPath();
         NodeOptions options = new NodeOptions().cluster(getClusterName()).name(nodeName()).insecure(insecure);
         new ChannelSettings(getChannel(), getChannelStartOptions()).apply(options).forEach(this::addNotServed);
         Seeds.add(seeds, options);
         if (backups != null) {
-            options.backups(backups);
+            options.backups((int) number("backups", backups, Integer.MAX_VALUE));
         }
         if (memory != null) {
-            options.memory(memory);
+            options.memory(number("memory", memory, Long.MAX_VALUE));
         }
         if (sessions != null) {
-            options.sessions(sessions);
+            options.sessions((int) number("sessions", sessions, Integer.MAX_VALUE));
         }
         options.key(ClusterKey.read(base, System.getenv(ClusterKey.VARIABLE)));
         if (options.isOpenToAnybody()) {
@@ -206,6 +209,20 @@ public class RelevoCluster extends ClusterElement {
                     + ClusterKey.cure(ClusterKey.file(base)) + ", or allow insecure=\"true\" on the Cluster");
         }
         return options;
+    }
+
+    /** Read late: what the digester can't convert, it leaves at its default with a line of its own. */
+    private static long number(String setting, String digits, long most) throws RelevoException {
+        try {
+            long number = Long.parseLong(digits.strip());
+            if (number >= 0 && number <= most) {
+                return number;
+            }
+        } catch (NumberFormatException e) {
+            // Told below.
+        }
+        throw new RelevoException(setting + "=\"" + digits + "\": not a number from 0 to " + most
+                + "; correct it on the Cluster");
     }
 
     private String nodeName() {
