@@ -7,6 +7,8 @@ import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.LocalTime;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicLongArray;
+import java.util.stream.IntStream;
 
 /**
  * A browser that never rests: several threads count in many sessions, one request after the other, and check every
@@ -14,8 +16,9 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * <p>A count is lost when an answer is not greater than the last one, or comes from another session. An error is
  * anything but a 200 in time. {@code java Client.java URL THREADS SESSIONS}; each line on standard input is answered with
- * {@code requests errors lost longest} since the start, {@code longest} being the longest wait in milliseconds since
- * the line before. At the end of the input the client ends. Every loss and error is told on standard error.
+ * {@code requests errors lost turns longest} since the start: {@code turns} is how often every session was asked for, and
+ * {@code longest} the longest wait in milliseconds since the line before. At the end of the input the client ends. Every
+ * loss and error is told on standard error.
  */
 public class Client {
     private static final AtomicLong REQUESTS = new AtomicLong();
@@ -37,15 +40,18 @@ public class Client {
         int threads = Integer.parseInt(args[1]);
         int sessions = Integer.parseInt(args[2]);
         Thread[] workers = new Thread[threads];
+        AtomicLongArray turns = new AtomicLongArray(threads);
         for (int i = 0; i < threads; i++) {
+            int thread = i;
             int own = (sessions + threads - 1 - i) / threads;
-            workers[i] = new Thread(() -> count(uri, own));
+            workers[i] = new Thread(() -> count(uri, own, () -> turns.incrementAndGet(thread)));
             workers[i].setDaemon(true);
             workers[i].start();
         }
         BufferedReader input = new BufferedReader(new InputStreamReader(System.in));
         while (input.readLine() != null) {
-            System.out.println(REQUESTS + " " + ERRORS + " " + LOST + " " + LONGEST.getAndSet(0));
+            long all = IntStream.range(0, threads).mapToLong(turns::get).min().orElse(0);
+            System.out.println(REQUESTS + " " + ERRORS + " " + LOST + " " + all + " " + LONGEST.getAndSet(0));
         }
         running = false;
         for (Thread worker : workers) {
@@ -53,15 +59,18 @@ public class Client {
         }
     }
 
-    private static void count(URI uri, int sessions) {
+    private static void count(URI uri, int sessions, Runnable turn) {
         HttpClient http = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(30)).build();
         Session[] own = new Session[sessions];
         for (int i = 0; i < sessions; i++) {
             own[i] = new Session();
         }
-        for (int i = 0; running && sessions > 0; i = (i + 1) % sessions) {
-            ask(http, uri, own[i]);
+        while (running) {
+            for (int i = 0; running && i < sessions; i++) {
+                ask(http, uri, own[i]);
+            }
+            turn.run();
         }
     }
 

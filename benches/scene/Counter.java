@@ -12,7 +12,8 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * <p>The parameter {@code w} chooses the work: {@code counter} (also the default) changes one Integer,
  * {@code cart} an Integer and one of ten strings of 1 KB, {@code blob} an Integer and one value of a map of 128
- * strings that is set again as a whole; {@code read} changes nothing and creates no session.
+ * strings that is set again as a whole; {@code souvenir} an Integer and an object of a class that not every Tomcat has;
+ * {@code read} changes nothing and creates no session.
  */
 public class Counter extends HttpServlet {
     private static final long serialVersionUID = 1;
@@ -37,6 +38,8 @@ public class Counter extends HttpServlet {
             cart(session, count);
         } else if ("blob".equals(work)) {
             blob(session);
+        } else if ("souvenir".equals(work)) {
+            souvenir(session);
         }
         response.getWriter().println(NODE + " " + session.getId() + " " + count);
     }
@@ -59,6 +62,15 @@ public class Counter extends HttpServlet {
         }
         map.put("key" + ThreadLocalRandom.current().nextInt(128), text(100));
         session.setAttribute("map", map);
+    }
+
+    /** Brings one along where the class is there; asks for it everywhere. */
+    private static void souvenir(HttpSession session) {
+        try {
+            session.setAttribute("souvenir", Class.forName("Souvenir").getConstructor().newInstance());
+        } catch (ReflectiveOperationException e) {
+            session.getAttribute("souvenir");
+        }
     }
 
     private static String text(int length) {

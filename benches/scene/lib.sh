@@ -217,3 +217,57 @@ start_tomcat() {
     CATALINA_OPTS="-Xms128m -Xmx512m -Dscene.node=$name -Djava.net.preferIPv4Stack=true -Duser.language=en" \
     "$CATALINA_HOME/bin/catalina.sh" run
 }
+
+# --- httpd ---------------------------------------------------------------------------------------------------------
+
+HTTPD_MODULES=/usr/lib/apache2/modules
+
+# Of httpd only programs and modules: the package apache2 itself would start a service.
+need_httpd() {
+  need apache2-bin test -x /usr/sbin/apache2
+  need libapache2-mod-jk test -f $HTTPD_MODULES/mod_jk.so
+  need "curl ca-certificates" curl --version
+  need_end
+}
+
+# make_httpd: on port HTTP, in front of the Tomcats at AJP[1] and AJP[2]. mod_jk has its defaults: sticky sessions, and when
+# a worker fails the other one answers.
+make_httpd() {
+  mkdir -p "$STAGE/httpd"
+  cd "$STAGE/httpd"
+  cat > workers.properties <<TEXT
+worker.list=cluster
+worker.cluster.type=lb
+worker.cluster.balance_workers=tomcat1,tomcat2
+worker.cluster.sticky_session=true
+worker.tomcat1.type=ajp13
+worker.tomcat1.host=127.0.0.1
+worker.tomcat1.port=${AJP[1]}
+worker.tomcat2.type=ajp13
+worker.tomcat2.host=127.0.0.1
+worker.tomcat2.port=${AJP[2]}
+TEXT
+  cat > httpd.conf <<TEXT
+ServerRoot $PWD
+ServerName 127.0.0.1
+Listen 127.0.0.1:$HTTP
+PidFile httpd.pid
+ErrorLog error.log
+LoadModule mpm_event_module $HTTPD_MODULES/mod_mpm_event.so
+LoadModule authz_core_module $HTTPD_MODULES/mod_authz_core.so
+LoadModule jk_module $HTTPD_MODULES/mod_jk.so
+User www-data
+Group www-data
+MaxKeepAliveRequests 0
+JkWorkersFile workers.properties
+JkShmFile mod_jk.shm
+JkLogFile mod_jk.log
+JkMount /* cluster
+TEXT
+  cd "$ROOT"
+}
+
+start_httpd() {
+  PATH=$PATH:/usr/sbin start httpd apache2 -f "$STAGE/httpd/httpd.conf" -DFOREGROUND
+  wait_for 20 httpd is_listening 127.0.0.1 "$HTTP"
+}
