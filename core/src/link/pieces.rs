@@ -31,6 +31,7 @@ impl Node<'_> {
         }
         let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
         else {
+            self.answer_refused(piece.request);
             // A unit begins with its record's hash.
             if let Some(hash) = bytes.first_chunk() {
                 let (counter, cause) = (0, Cause::Full);
@@ -125,6 +126,7 @@ impl Node<'_> {
                 if cause == Cause::Full {
                     count(&mut self.stats.declined);
                 }
+                self.answer_refused(request);
                 self.reply(
                     peer,
                     Answer::Refused {

@@ -252,6 +252,7 @@ impl Node<'_> {
                         return true;
                     }
                 }
+                self.answer_refused(request);
                 if let Some(hash) = hash.filter(|_| request == 0) {
                     self.reply(
                         member,

@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::wait::Ticket;
 use crate::storage::pages::NIL;
-use crate::storage::records::{MAX_HOLDERS, OWNED, State};
+use crate::storage::records::{MAX_HOLDERS, State};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, UnitHead};
 
@@ -198,10 +198,8 @@ impl Node<'_> {
         slot.touches = touches;
         self.set_holders(new, &holders, wanted);
         self.take_over(now, new, &[], true);
-        debug_assert!(
-            self.records.get(new).is(OWNED),
-            "a renamed session is served here"
-        );
+        let generation = self.records.get(new).generation;
+        self.waits.move_to(old, new, generation);
     }
 
     /// Of a tombstone that a rename left: the record that a peer must have first.

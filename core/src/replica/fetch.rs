@@ -287,6 +287,13 @@ impl Node<'_> {
         }
     }
 
+    /// There was no room for an answer: what it says may be newer than what is here.
+    pub(crate) fn answer_refused(&mut self, request: u32) {
+        if let Some(number) = self.waits.by_request(request) {
+            self.waits.get_mut(number).refused = true;
+        }
+    }
+
     /// Asks those that haven't answered again.
     pub(crate) fn repeat_fetches(&mut self, now: Instant) {
         for number in self.waits.numbers() {
@@ -382,7 +389,8 @@ impl Node<'_> {
                 let waiting = wait.silent().any(waits_for);
                 let late = wait.deadline <= now;
                 if !waiting || late {
-                    self.conclude_fetch(now, number, waiting);
+                    let maybe_stale = waiting || self.waits.get(number).refused;
+                    self.conclude_fetch(now, number, maybe_stale);
                 }
             }
         }

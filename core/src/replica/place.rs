@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::event::SessionEvent;
+use crate::link::in_flight::InFlightSlot;
 use crate::list;
 use crate::membership::member::{MemberSlot, SELF};
 use crate::mutation::Mutation;
@@ -97,6 +98,14 @@ impl Node<'_> {
         let new = new.fold(0, |all, (to, _)| all | 1 << to);
         let anew = holders.iter().copied().filter(is_new);
         let anew: Vec<u16, MAX_HOLDERS> = list::collect(anew);
+        let was_wanted = |holder: &u16| {
+            old.iter()
+                .take(usize::from(slot.wanted()))
+                .any(|o| o == holder)
+        };
+        let promoted = holders.iter().copied().take(usize::from(wanted));
+        let promoted = promoted.filter(|holder| *holder != SELF && !was_wanted(holder));
+        let promoted: Vec<u16, MAX_HOLDERS> = list::collect(promoted);
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
         let merged = moved(slot.merged);
         let slot = self.records.get_mut(record);
@@ -107,12 +116,29 @@ impl Node<'_> {
         }
         slot.merged = merged;
         slot.set_counts(holders.len() as u8, wanted);
+        let keepers = slot.wanted_bits();
         self.records.update_attributes(record, |attribute| {
-            attribute.owed = moved(attribute.owed);
-            attribute.whole = moved(attribute.whole) | new;
+            let owed = moved(attribute.owed);
+            attribute.owed = owed & keepers;
+            // Those that are no longer to keep their copy lack what they don't get any more.
+            attribute.whole = moved(attribute.whole) | new | (owed & !keepers);
         });
         for holder in anew {
             self.waits.uncount(record, holder);
+        }
+        for holder in promoted {
+            self.forget_in_flight(record, holder);
+        }
+    }
+
+    /// What is on its way to the member carries less of the record than the member is to have now:
+    /// its acknowledgement must not count.
+    fn forget_in_flight(&mut self, record: u32, member: u16) {
+        self.stop_transfer(member, record);
+        let of_it = |carried: &InFlightSlot| carried.peer == member && carried.record == record;
+        while self.in_flight.take_lost(Instant::LAST, of_it).is_some() {
+            let link = &mut self.members.get_mut(member).link;
+            link.in_flight = link.in_flight.saturating_sub(1);
         }
     }
 
@@ -133,8 +159,8 @@ impl Node<'_> {
         slot.owed |= bits;
         slot.merged = merged;
         self.records.update_attributes(record, |attribute| {
-            attribute.owed = (attribute.owed & !clean) | bits;
-            attribute.whole = (attribute.whole & !clean) | bits;
+            attribute.owed = bits;
+            attribute.whole = !clean;
         });
     }
 
@@ -314,9 +340,23 @@ impl Node<'_> {
                 continue;
             }
             if slot.home() == Some(SELF) {
-                self.owe_again(record, bit);
+                self.lacks_all(record, member, bit);
             }
         }
+    }
+
+    /// The member has nothing of the record, whose home this node is: it gets all of it, unless it
+    /// is a former holder.
+    pub(crate) fn lacks_all(&mut self, record: u32, member: u16, bit: u8) {
+        let slot = self.records.get(record);
+        if bit & slot.wanted_bits() != 0 {
+            return self.owe_again(record, bit);
+        }
+        let wanted = slot.wanted();
+        let rest = slot.holders().iter().copied();
+        let rest = rest.filter(|holder| *holder != member);
+        let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest);
+        self.set_holders(record, &rest, wanted);
     }
 
     /// The holder of this bit lacks the whole record.

@@ -95,6 +95,8 @@ pub struct WaitSlot {
     pub(crate) ask: u8,
     /// Of a fetch: one of those that answered owns the session.
     pub(crate) owner_answered: bool,
+    /// Of a fetch: there was no room for an answer.
+    pub(crate) refused: bool,
     pub(crate) repeat_at: Instant,
     /// Of a fetch: who asks for the same session at the same time, and is answered when this one
     /// is decided.
@@ -119,6 +121,7 @@ impl Default for WaitSlot {
             asked: Vec::new(),
             ask: 0,
             owner_answered: false,
+            refused: false,
             repeat_at: Instant::default(),
             deferred: Vec::new(),
             request: 0,
@@ -273,6 +276,17 @@ impl<'m> Waits<'m> {
             let wait = self.get(*slot);
             wait.goal == Goal::Fetch && wait.hash == *hash
         })
+    }
+
+    /// What is waited for is in the record `to` now, which nobody else has yet.
+    pub(crate) fn move_to(&mut self, record: u32, to: u32, generation: u16) {
+        for wait in self.slots.iter_mut() {
+            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
+                wait.record = to;
+                wait.record_generation = generation;
+                wait.answered.clear();
+            }
+        }
     }
 
     /// The member may hold nothing of the record any more: what it confirmed doesn't count.

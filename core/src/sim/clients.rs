@@ -56,6 +56,7 @@ pub(super) struct Seen {
 
 /// What the nodes held when a fetch began.
 struct Baseline {
+    hash: [u8; 16],
     lives: bool,
     ended: bool,
     stamps: [Option<WireStamp>; ATTRIBUTES],
@@ -141,6 +142,7 @@ impl World<'_> {
         let up = self.hosts.iter().filter(|host| host.is_up());
         let up: Vec<&Observed> = up.map(|host| &host.observed).collect();
         Baseline {
+            hash,
             lives: up.iter().any(|observed| observed.has(&hash)),
             ended: up.iter().any(|observed| observed.ended.contains(&hash)),
             stamps: core::array::from_fn(|attribute| {
@@ -161,7 +163,13 @@ impl World<'_> {
                 format!("n{node} serves session {session} whose end it saw"),
             );
         }
-        let known = &self.model.sessions[session];
+        let owners = self.hosts.iter().filter(|host| host.owns(&hash));
+        let two_homes = owners.count() > 1;
+        let observed = &self.hosts[node].observed;
+        let known = &mut self.model.sessions[session];
+        if two_homes && known.warned_at > 0 {
+            known.warned_at = self.now; // until they have met
+        }
         let excused = known.warned_at.max(self.unwhole_at) >= before.at;
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
         let back = seen
@@ -418,7 +426,8 @@ impl World<'_> {
             self.report.warnings += 1;
             self.model.sessions[session].warned_at = self.now;
         }
-        let certain = !outcome.maybe_stale && self.unwhole_at < since;
+        let renamed = self.model.hash_of(session) != there.hash;
+        let certain = !outcome.maybe_stale && self.unwhole_at < since && !renamed;
         if certain && there.lives && !there.ended && !outcome.found {
             let ended = self.model.sessions[session].ended || self.baseline(session).ended;
             if !ended {

@@ -182,6 +182,14 @@ impl<'m> Host<'m> {
         self.is_up() && self.frozen_until <= now
     }
 
+    /// Whether the node serves the session of this hash without asking.
+    pub(super) fn owns(&self, hash: &[u8; 16]) -> bool {
+        self.node.as_ref().is_some_and(|machine| {
+            let record = machine.records.find(hash);
+            record.is_some_and(|record| machine.records.get(record).is_served_here())
+        })
+    }
+
     /// Keeps what arrives while the node is frozen.
     pub(super) fn keep(&mut self, datagram: Datagram) {
         if self.queue.len() < QUEUE {
