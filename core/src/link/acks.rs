@@ -8,7 +8,7 @@ use crate::list;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::RecordSlot;
+use crate::storage::records::{ANSWERED, CHANGED, RecordSlot};
 use crate::time::Instant;
 use crate::wire::message::{Cause, MAX_ACKS, Message};
 
@@ -116,7 +116,9 @@ impl Node<'_> {
             }
             left |= attribute.owed & bit;
             let is_later = attribute.stamp.is_own() && attribute.stamp.seq() > number;
-            lacks |= attribute.whole & bit != 0 && !is_later;
+            // One that isn't owed the attribute is not to have it: a former holder.
+            let is_former = attribute.owed & bit == 0;
+            lacks |= attribute.whole & bit != 0 && (is_former || !is_later);
         });
         if left == 0 {
             self.records.get_mut(record).owed &= !bit;
@@ -126,6 +128,10 @@ impl Node<'_> {
         }
         self.settle(record);
         if self.records.get(record).home() == Some(member) {
+            if left == 0 {
+                let slot = self.records.get_mut(record);
+                slot.set(ANSWERED | CHANGED, false);
+            }
             let newest = self.members.get(member).session.as_ref();
             let newest = newest.map_or(0, |session| session.window.newest());
             self.release_if_told(record, member, newest);

@@ -69,6 +69,9 @@ impl Node<'_> {
             .intern(key.namespace)
             .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
+        if self.waits.fetches(&hash) {
+            return self.join_fetch(now, hash);
+        }
         let asked = self.whom_to_ask(&hash, hint);
         for member in &asked {
             self.members.nudge(*member);
@@ -88,6 +91,21 @@ impl Node<'_> {
             ..WaitSlot::default()
         };
         self.wake_at(now + REPEAT);
+        self.open_fetch(now, wait)
+    }
+
+    /// The session is being fetched for somebody else already.
+    fn join_fetch(&mut self, now: Instant, hash: [u8; 16]) -> Result<Ticket, FetchError> {
+        let wait = WaitSlot {
+            goal: Goal::SameFetch,
+            deadline: now + self.rules.fetch_timeout,
+            hash,
+            ..WaitSlot::default()
+        };
+        self.open_fetch(now, wait)
+    }
+
+    fn open_fetch(&mut self, now: Instant, wait: WaitSlot) -> Result<Ticket, FetchError> {
         match self.open_wait(now, wait) {
             Ticket::TOO_MANY => Err(FetchError::Full),
             ticket => Ok(ticket),
@@ -183,11 +201,13 @@ impl Node<'_> {
         let hash = self.hash_of(key);
         if let Some(fetch) = self.waits.fetch_of(&hash) {
             let first = self.goes_first(question.peer);
-            let wait = self.waits.get_mut(fetch);
             if first {
-                return wait.defer(question);
+                return self.waits.get_mut(fetch).defer(question);
             }
-            wait.ask_again(question.peer);
+            self.waits.ask_again(fetch, question.peer);
+            for member in self.waits.get(fetch).silent() {
+                self.members.nudge(member);
+            }
         }
         let record = self.find(key);
         self.answer_question(record, question);
@@ -303,13 +323,10 @@ impl Node<'_> {
             }
             if wait.repeat_at <= now {
                 wait.repeat_at = now + REPEAT;
-                wait.ask = 0;
-                for (position, member) in wait.asked.iter().enumerate() {
-                    if !wait.answered.contains(member) {
-                        self.members.nudge(*member);
-                        wait.ask |= 1_u8.checked_shl(position as u32).unwrap_or(0);
-                    }
+                for member in wait.silent() {
+                    self.members.nudge(member);
                 }
+                wait.ask = wait.unanswered();
             }
             let at = wait.repeat_at;
             self.wake_at(at);
@@ -356,9 +373,8 @@ impl Node<'_> {
             found,
             maybe_stale,
         };
-        let wait = self.waits.get_mut(number);
-        wait.goal = Goal::Done(outcome);
-        let deferred = core::mem::take(&mut wait.deferred);
+        self.waits.conclude(number, outcome);
+        let deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
         let record = self.records.find(&hash);
         for question in deferred {
             self.answer_question(record, question);
@@ -376,7 +392,7 @@ impl Node<'_> {
     /// Looks whether a wait is decided.
     pub(crate) fn review(&mut self, now: Instant, number: u16) {
         match self.waits.get(number).goal {
-            Goal::Free | Goal::Done(_) => {}
+            Goal::Free | Goal::Done(_) | Goal::SameFetch => {}
             Goal::Copies(copies) => self.review_copies(now, number, copies),
             Goal::Leave => self.review_leave(now, number),
             Goal::Fetch => {

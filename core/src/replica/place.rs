@@ -42,14 +42,23 @@ impl Sweep {
 }
 
 impl Node<'_> {
-    /// Chooses the holders of a record that this node is or becomes the home of: itself, the first
-    /// live members in rendezvous order, and behind them former holders that still have a copy.
+    /// Chooses the holders of a record that this node is or becomes the home of.
     pub(crate) fn choose_holders(&mut self, now: Instant, record: u32) {
+        let (holders, wanted) = self.placement(now, record);
+        self.set_holders(record, &holders, wanted);
+    }
+
+    /// Where a record whose home this node is belongs: here, at the first live members in rendezvous
+    /// order, and behind them at former holders that still have a copy. Returns the holders, and
+    /// how many of them are to keep their copy.
+    fn placement(&self, now: Instant, record: u32) -> (Vec<u16, MAX_HOLDERS>, u8) {
         let slot = self.records.get(record);
         let mut wanted = [0; MAX_HOLDERS];
         let backups = usize::from(self.rules.backups).min(MAX_HOLDERS - 1);
+        let kept = slot.holders().iter().take(usize::from(slot.wanted()));
         let accepts = |member: u16, slot: &MemberSlot| {
-            member != SELF && slot.is_reachable() && slot.avoid_until <= now
+            let rests = slot.avoid_until > now && !kept.clone().any(|holder| *holder == member);
+            member != SELF && slot.is_reachable() && !rests
         };
         let found = match wanted.get_mut(..backups) {
             Some(space) => self.members.rendezvous(&slot.hash, space, accepts),
@@ -70,9 +79,9 @@ impl Node<'_> {
             }
         }
         // Without a replacement a former holder is not released.
-        let live = holders.iter().filter(|holder| lives(holder)).count();
+        let live = list::count(holders.iter().filter(|holder| lives(holder)));
         let wanted = live.min(backups).saturating_add(1);
-        self.set_holders(record, &holders, wanted as u8);
+        (holders, wanted as u8)
     }
 
     /// Writes the list of holders and moves the bits of what they lack to their new places.
@@ -229,34 +238,21 @@ impl Node<'_> {
         slot.is_reachable() && !slot.link.behind && slot.link.in_flight == 0
     }
 
-    /// The home replaces backups that are gone, and adds missing ones.
+    /// The home moves the copies to where they belong since members came or went. After a split,
+    /// two homes of a session meet at the first of them.
     fn restore_copies(&mut self, now: Instant, record: u32) {
+        let (holders, wanted) = self.placement(now, record);
         let slot = self.records.get(record);
-        let wanted = slot
-            .holders()
-            .iter()
-            .take(usize::from(slot.wanted()))
-            .skip(1);
-        let is_live = |holder: &&u16| self.members.get(**holder).is_live();
-        let live = list::count(wanted.clone().filter(is_live));
-        let all_live = wanted.clone().all(|holder| is_live(&holder));
-        if self.breaks(Mutation::NoRepairOfHolders) {
+        let mut keep = holders.iter().take(usize::from(wanted));
+        let kept = || slot.holders().iter().take(usize::from(slot.wanted()));
+        let same = keep.all(|holder| kept().any(|other| other == holder));
+        if (same && wanted == slot.wanted()) || self.breaks(Mutation::NoRepairOfHolders) {
             return;
         }
-        let candidates = self.members.others().filter(|member| {
-            let slot = self.members.get(*member);
-            slot.is_reachable() && slot.avoid_until <= now
-        });
-        let possible = list::count(candidates).min(usize::from(self.rules.backups));
-        if all_live && live >= possible {
-            return;
-        }
-        if !all_live || live < possible {
-            self.choose_holders(now, record);
-            self.records.get_mut(record).set(SETTLED, false);
-            self.owe_missing(record);
-            self.write_header(record);
-        }
+        self.set_holders(record, &holders, wanted);
+        self.records.get_mut(record).set(SETTLED, false);
+        self.owe_missing(record);
+        self.write_header(record);
     }
 
     /// A holder has no room: it holds nothing of the record, and another one is chosen.

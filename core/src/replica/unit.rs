@@ -332,7 +332,8 @@ impl Node<'_> {
             attribute.whole = u8::MAX;
         });
         let slot = self.records.get_mut(record);
-        slot.set(ANSWERED | CHANGED, false);
+        slot.set(ANSWERED, false);
+        slot.set(CHANGED, lacks);
         slot.owed = 0;
         if lacks {
             self.changed(record, HOME_BIT);

@@ -60,6 +60,8 @@ pub(crate) enum Goal {
     Copies(Option<u8>),
     /// Answers of the members asked.
     Fetch,
+    /// The fetch of the same session that is open already.
+    SameFetch,
     /// Everything confirmed, and the others told that this node leaves.
     Leave,
     /// Nothing any more.
@@ -134,7 +136,10 @@ impl Default for WaitSlot {
 
 impl WaitSlot {
     pub(crate) const fn is_open(&self) -> bool {
-        matches!(self.goal, Goal::Copies(_) | Goal::Fetch | Goal::Leave)
+        matches!(
+            self.goal,
+            Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave
+        )
     }
 
     /// Of a fetch: `question` is answered when this one is decided.
@@ -149,19 +154,11 @@ impl WaitSlot {
         }
     }
 
-    /// Of a fetch: the peer takes the session over too, and first. What it said before is void.
-    pub(crate) fn ask_again(&mut self, peer: u16) {
-        if let Some(place) = self.answered.iter().position(|member| *member == peer) {
-            self.answered.swap_remove(place);
-            self.digests.swap_remove(place);
-        }
-        if !self.asked.contains(&peer) {
-            // Eight are asked at most.
-            let _ = self.asked.push(peer);
-        }
-        if let Some(place) = self.asked.iter().position(|member| *member == peer) {
-            self.ask |= 1_u8.checked_shl(place as u32).unwrap_or(0);
-        }
+    /// Of a fetch: bit i: `asked[i]` has not answered.
+    pub(crate) fn unanswered(&self) -> u8 {
+        let silent = |(_, member): &(u32, &u16)| !self.answered.contains(*member);
+        let silent = (0..u8::BITS).zip(&self.asked).filter(silent);
+        silent.fold(0, |all, (place, _)| all | 1_u8.wrapping_shl(place))
     }
 
     /// Members that were asked and have not answered.
@@ -223,8 +220,7 @@ impl<'m> Waits<'m> {
             }
             None => return None,
         };
-        self.requests = self.requests.wrapping_add(1).max(1);
-        let (request, place) = (self.requests, self.get_mut(slot));
+        let (request, place) = (self.next_request(), self.get_mut(slot));
         let generation = place.generation.wrapping_add(1);
         *place = WaitSlot {
             generation,
@@ -248,7 +244,9 @@ impl<'m> Waits<'m> {
             });
         }
         match self.of(ticket).map(|slot| slot.goal) {
-            Some(Goal::Copies(_) | Goal::Fetch | Goal::Leave) => Progress::Waiting,
+            Some(Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave) => {
+                Progress::Waiting
+            }
             Some(Goal::Done(outcome)) => Progress::Done(outcome),
             Some(Goal::Free) | None => Progress::Done(Outcome::default()),
         }
@@ -256,8 +254,34 @@ impl<'m> Waits<'m> {
 
     pub(crate) fn finish(&mut self, ticket: Ticket) {
         if self.of(ticket).is_some() {
+            self.pass_on(ticket.slot);
             self.get_mut(ticket.slot).goal = Goal::Free;
             self.free = Some(ticket.slot);
+        }
+    }
+
+    /// A fetch that nobody waits for any more goes on for the next one who does.
+    fn pass_on(&mut self, slot: u16) {
+        let wait = self.get(slot).clone();
+        let follows = |number: &u16| {
+            let other = self.get(*number);
+            other.goal == Goal::SameFetch && other.hash == wait.hash
+        };
+        let next = self.numbers().find(follows);
+        if let Some(next) = next.filter(|_| wait.goal == Goal::Fetch) {
+            let generation = self.get(next).generation;
+            *self.get_mut(next) = WaitSlot { generation, ..wait };
+        }
+    }
+
+    /// The fetch of this hash is decided, for all who wait for it.
+    pub(crate) fn conclude(&mut self, number: u16, outcome: Outcome) {
+        let hash = self.get(number).hash;
+        self.get_mut(number).goal = Goal::Done(outcome);
+        for other in self.slots.iter_mut() {
+            if other.goal == Goal::SameFetch && other.hash == hash {
+                other.goal = Goal::Done(outcome);
+            }
         }
     }
 
@@ -296,6 +320,28 @@ impl<'m> Waits<'m> {
                 wait.answered.retain(|other| *other != member);
             }
         }
+    }
+
+    /// Of a fetch: the peer takes the session over too, and first. What it said before is void, and
+    /// so is what it has sent already: the question gets another number.
+    pub(crate) fn ask_again(&mut self, number: u16, peer: u16) {
+        let request = self.next_request();
+        let wait = self.get_mut(number);
+        wait.request = request;
+        if let Some(place) = wait.answered.iter().position(|member| *member == peer) {
+            wait.answered.swap_remove(place);
+            wait.digests.swap_remove(place);
+        }
+        if !wait.asked.contains(&peer) {
+            // Eight are asked at most.
+            let _ = wait.asked.push(peer);
+        }
+        wait.ask = wait.unanswered();
+    }
+
+    fn next_request(&mut self) -> u32 {
+        self.requests = self.requests.wrapping_add(1).max(1);
+        self.requests
     }
 
     /// The open fetch with this request number.

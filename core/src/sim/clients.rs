@@ -21,6 +21,10 @@ use crate::time::Instant;
 /// Longest that any wait may take: `ack_timeout`, with a clock that runs too slowly.
 const LONGEST_WAIT: u64 = 3_500_000;
 
+/// How long after a warning, or after a write on a node that had lent the session, two nodes may
+/// differ in what they serve.
+const SETTLING: u64 = 1_000_000;
+
 /// A request that waits for its node.
 pub(super) struct Request {
     pub(super) node: usize,
@@ -146,8 +150,8 @@ impl World<'_> {
             lives: up.iter().any(|observed| observed.has(&hash)),
             ended: up.iter().any(|observed| observed.ended.contains(&hash)),
             stamps: core::array::from_fn(|attribute| {
-                let stamps = up.iter().filter_map(|o| o.stamp(&hash, attribute as u8));
-                stamps.max()
+                let home = up.iter().max_by_key(|observed| observed.header(&hash));
+                home.and_then(|home| home.stamp(&hash, attribute as u8))
             }),
         }
     }
@@ -170,7 +174,7 @@ impl World<'_> {
         if two_homes && known.warned_at > 0 {
             known.warned_at = self.now; // until they have met
         }
-        let excused = known.warned_at.max(self.unwhole_at) >= before.at;
+        let excused = self.unwhole_at >= before.at || known.warned_at + SETTLING >= before.at;
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
         let back = seen
             .iter()
@@ -216,6 +220,11 @@ impl World<'_> {
             machine.touch(clock, key);
             return Ok(());
         }
+        if created && !machine.owns(clock, key) {
+            // Another node has taken it over since it was fetched here: the two are concurrent.
+            self.model.sessions[session].warned_at = self.now;
+        }
+        let key = self.model.key_of(session);
         let values = edited_all(machine, key, planned, &mut self.random);
         let before: Vec<_> = values
             .iter()
@@ -427,7 +436,11 @@ impl World<'_> {
             self.model.sessions[session].warned_at = self.now;
         }
         let renamed = self.model.hash_of(session) != there.hash;
-        let certain = !outcome.maybe_stale && self.unwhole_at < since && !renamed;
+        let known = &self.model.sessions[session];
+        let certain = !outcome.maybe_stale
+            && !renamed
+            && self.unwhole_at < since
+            && known.warned_at + SETTLING < since;
         if certain && there.lives && !there.ended && !outcome.found {
             let ended = self.model.sessions[session].ended || self.baseline(session).ended;
             if !ended {

@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 use super::model::{Model, stamp_key};
 use crate::key::MAX_ATTRIBUTE_NAME;
+use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::read::Attribute;
 use crate::replica::stamp::WireStamp;
@@ -34,6 +35,7 @@ struct Seen {
     state: State,
     digest: u64,
     header: Option<WireStamp>,
+    is_home: bool,
     attributes: Vec<Held>,
 }
 
@@ -71,6 +73,11 @@ impl Observed {
         let mut held = self.live(hash)?.attributes.iter();
         held.find(|held| held.attribute == attribute)
             .map(|held| held.stamp)
+    }
+
+    /// The stamp of the header that is held now, if it is one of this node.
+    pub(super) fn header(&self, hash: &[u8; 16]) -> Option<WireStamp> {
+        self.live(hash).filter(|seen| seen.is_home)?.header
     }
 
     /// Looks at all records that have changed.
@@ -133,6 +140,7 @@ fn examine(node: &Node<'_>, record: u32, model: &Model) -> Result<Seen, Violatio
         state: slot.state,
         digest: slot.digest,
         header: node.writers.wire(slot.stamp),
+        is_home: slot.home() == Some(SELF),
         attributes: Vec::new(),
     };
     let Some(session) = model.by_hash.get(&slot.hash) else {

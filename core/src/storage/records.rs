@@ -34,7 +34,8 @@ pub(crate) const SETTLED: u8 = 2;
 pub(crate) const LENT: u8 = 8;
 /// The member `lent_to` was sent this copy.
 pub(crate) const ANSWERED: u8 = 16;
-/// This copy has changed since it was first sent to whoever wants to take the session over.
+/// This copy has changed since it was first sent to whoever wants to take the session over, and
+/// no home has confirmed all of it since.
 pub(crate) const CHANGED: u8 = 32;
 /// An `Expired` event for this session is with the application.
 pub(crate) const EXPIRING: u8 = 4;
