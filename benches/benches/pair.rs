@@ -1,0 +1,235 @@
+//! What is measured: two nodes in memory with one session, no sockets, time that the measurement moves.
+
+use std::net::SocketAddr;
+use std::time::{Duration as Elapsed, Instant as Clock};
+
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use relevo_core::{
+    Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
+    Ticket,
+};
+
+const KEY: Key<'_> = Key {
+    namespace: b"localhost#/shop",
+    id: b"6B94D0F2A7C34E1F9B0D5C6E7F8A9B0C",
+};
+
+const NAME: &[u8] = b"cart";
+
+/// Two nodes that know each other, and the time they live in.
+pub(crate) struct Pair {
+    nodes: [Node<'static>; 2],
+    now: Instant,
+    buffer: Vec<u8>,
+    /// What the second node has spent on datagrams.
+    pub(crate) handled: Elapsed,
+}
+
+impl Pair {
+    pub(crate) fn new() -> Self {
+        let now = Instant::from_micros(0);
+        let mut pair = Self {
+            nodes: [new_node(0, now), new_node(1, now)],
+            now,
+            buffer: vec![0; 2_048],
+            handled: Elapsed::ZERO,
+        };
+        pair.nodes[1].contact(now, address(0));
+        while pair.nodes.iter().any(|node| node.members().count() < 2) {
+            pair.settle();
+            pair.sleep();
+        }
+        pair
+    }
+
+    pub(crate) fn commit(&mut self, value: &[u8], ack: Ack) -> Ticket {
+        let changes = &[Change {
+            name: NAME,
+            value: Some(value),
+        }];
+        let commit = Commit {
+            changes,
+            max_inactive: 1_800,
+            ack,
+        };
+        let ticket = self.nodes[0].commit(self.now, KEY, &commit).unwrap();
+        if ack == Ack::None {
+            self.nodes[0].finish(ticket);
+        }
+        ticket
+    }
+
+    pub(crate) fn read(&self, value: &mut [u8]) {
+        let record = self.nodes[0].read(KEY).unwrap();
+        for attribute in record.attributes() {
+            attribute.copy_value(value);
+        }
+    }
+
+    /// Lets both nodes work until `ticket` is done.
+    pub(crate) fn finish(&mut self, ticket: Ticket) {
+        loop {
+            if let Progress::Done(outcome) = self.nodes[0].progress(ticket) {
+                assert!(
+                    outcome.met && outcome.copies == 2,
+                    "the backup must confirm: {outcome:?}"
+                );
+                self.nodes[0].finish(ticket);
+                return;
+            }
+            if !self.deliver() {
+                self.sleep();
+            }
+        }
+    }
+
+    /// Delivers until both have the same contents and nobody has anything to say.
+    pub(crate) fn settle(&mut self) {
+        loop {
+            while self.deliver() {}
+            // Acknowledgements and the rest of a large value may wait for their time.
+            self.sleep();
+            while self.deliver() {}
+            let digests = self
+                .nodes
+                .each_ref()
+                .map(|node| Some(node.read(KEY)?.digest()));
+            if digests[0] == digests[1] {
+                return;
+            }
+        }
+    }
+
+    /// Hands over the next datagram of each node; whether there was one.
+    fn deliver(&mut self) -> bool {
+        let mut delivered = false;
+        for from in [0, 1] {
+            let to = 1 - from;
+            let Some(sent) = self.nodes[from].poll_transmit(self.now, &mut self.buffer) else {
+                continue;
+            };
+            delivered = true;
+            if sent.to != Destination::Address(address(to)) {
+                continue;
+            }
+            let began = Clock::now();
+            let datagram = &mut self.buffer[..sent.len];
+            self.nodes[to].handle_datagram(self.now, address(from), datagram);
+            if to == 1 {
+                self.handled += began.elapsed();
+            }
+        }
+        for node in &mut self.nodes {
+            while node.poll_event().is_some() {}
+        }
+        delivered
+    }
+
+    /// Moves time to the next moment at which a node has something to do.
+    fn sleep(&mut self) {
+        let next = self
+            .nodes
+            .iter()
+            .filter_map(Node::poll_timeout)
+            .min()
+            .unwrap();
+        self.now = self.now.max(next);
+        for node in &mut self.nodes {
+            node.handle_timeout(self.now);
+        }
+    }
+}
+
+/// A value that changes as those of web sessions do.
+pub(crate) struct Value {
+    pub(crate) bytes: Vec<u8>,
+    random: u64,
+}
+
+impl Value {
+    pub(crate) fn new(size: usize) -> Self {
+        let mut value = Self {
+            bytes: vec![0; size],
+            random: 1,
+        };
+        value.replace();
+        value
+    }
+
+    /// Makes all bytes new.
+    pub(crate) fn replace(&mut self) {
+        for at in 0..self.bytes.len() {
+            self.bytes[at] = self.next() as u8;
+        }
+    }
+
+    /// Changes three bytes that lie apart: a counter, a time, a flag.
+    pub(crate) fn edit(&mut self) {
+        let size = self.bytes.len();
+        for at in [size / 5, size / 2, size - 7] {
+            self.bytes[at] = self.bytes[at].wrapping_add(1);
+        }
+    }
+
+    /// Makes 100 bytes side by side new.
+    pub(crate) fn rewrite(&mut self) {
+        let from = self.bytes.len() / 3;
+        let to = self.bytes.len().min(from + 100);
+        for at in from..to {
+            self.bytes[at] = self.next() as u8;
+        }
+    }
+
+    /// Moves all bytes on by one.
+    pub(crate) fn push(&mut self) {
+        self.bytes.rotate_right(1);
+    }
+
+    /// xorshift64: the same bytes in each run.
+    fn next(&mut self) -> u64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random
+    }
+}
+
+fn new_node(number: u8, now: Instant) -> Node<'static> {
+    let name = ["first", "second"][usize::from(number)];
+    let config = Config::new("bench", name, address(usize::from(number)));
+    let entropy = Entropy {
+        boot: [number + 1; 16],
+        seed: [number + 11; 16],
+    };
+    Node::new(now, &config, &entropy, Some(&[7; 32]), storage()).unwrap()
+}
+
+fn address(number: usize) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 4_000 + number as u16))
+}
+
+/// Memory of a small server, kept until the benchmark ends.
+fn storage() -> Storage<'static> {
+    Storage {
+        members: slots::<MemberSlot>(16),
+        writers: slots::<WriterSlot>(32),
+        namespaces: slots::<NamespaceSlot>(8),
+        records: slots::<RecordSlot>(64),
+        index: slots::<u32>(128),
+        attributes: slots::<AttributeSlot>(256),
+        pages: slots::<Page>(2_048),
+        in_flight: slots::<InFlightSlot>(1_024),
+        waits: slots::<WaitSlot>(64),
+        transfers: slots::<TransferSlot>(8),
+        events: slots::<EventSlot>(64),
+        scratch: slots::<u8>(2 << 20),
+        table: slots::<u32>(4_096),
+    }
+}
+
+fn slots<T: Default>(count: usize) -> &'static mut [T] {
+    Vec::leak((0..count).map(|_| T::default()).collect())
+}
