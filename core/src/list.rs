@@ -20,6 +20,16 @@ pub(crate) fn count(items: impl IntoIterator) -> usize {
         .fold(0, |count: usize, _| count.saturating_add(1))
 }
 
+/// Takes out the item at `place`, if there is one; the last one takes its place.
+pub(crate) fn swap_remove<T, const N: usize>(list: &mut Vec<T, N>, place: usize) {
+    if place < list.len()
+        && let Some(last) = list.pop()
+        && let Some(item) = list.get_mut(place)
+    {
+        *item = last;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +39,19 @@ mod tests {
         assert_eq!(collect::<_, 4>(0..3).as_slice(), [0, 1, 2]);
         assert_eq!(collect::<_, 2>(0..3).as_slice(), [0, 1]);
         assert_eq!((count(0..3), count(0..0)), (3, 0));
+    }
+
+    #[test]
+    fn one_item_is_taken_out_and_the_last_one_moves_there() {
+        let mut list: Vec<_, 4> = collect(0..4);
+        for (place, left) in [
+            (4, &[0, 1, 2, 3][..]),
+            (1, &[0, 3, 2]),
+            (2, &[0, 3]),
+            (0, &[3]),
+        ] {
+            swap_remove(&mut list, place);
+            assert_eq!(list, left);
+        }
     }
 }

@@ -132,8 +132,8 @@ impl Node<'_> {
             // Those that are no longer to keep their copy lack what they don't get any more.
             attribute.whole = moved(attribute.whole) | new | (owed & !keepers);
         });
-        for holder in anew {
-            self.waits.uncount(record, holder);
+        for holder in &anew {
+            self.waits.uncount(record, *holder);
         }
         for holder in promoted {
             self.forget_in_flight(record, holder);

@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::key::MAX_ID;
+use crate::list;
 use crate::storage::pages::NIL;
 use crate::storage::records::MAX_HOLDERS;
 use crate::time::Instant;
@@ -317,7 +318,8 @@ impl<'m> Waits<'m> {
     pub(crate) fn uncount(&mut self, record: u32, member: u16) {
         for wait in self.slots.iter_mut() {
             if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
-                wait.answered.retain(|other| *other != member);
+                let others = wait.answered.iter().copied();
+                wait.answered = list::collect(others.filter(|other| *other != member));
             }
         }
     }
