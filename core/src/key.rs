@@ -4,6 +4,8 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::list;
+
 /// Longest namespace in bytes.
 pub const MAX_NAMESPACE: usize = 64;
 
@@ -45,8 +47,8 @@ impl SessionId {
             return None;
         }
         Some(Self {
-            namespace: Vec::from_slice(key.namespace).ok()?,
-            id: Vec::from_slice(key.id).ok()?,
+            namespace: list::copy(key.namespace)?,
+            id: list::copy(key.id)?,
         })
     }
 
@@ -134,7 +136,7 @@ impl<'m> Namespaces<'m> {
         let number = u8::try_from(self.count)
             .ok()
             .filter(|number| *number < u8::MAX)?;
-        self.slots.get_mut(self.count)?.name = Vec::from_slice(name).ok()?;
+        self.slots.get_mut(self.count)?.name = list::copy(name)?;
         self.count = self.count.saturating_add(1);
         Some(number)
     }

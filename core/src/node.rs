@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use heapless::{Deque, String};
+use heapless::Deque;
 
 use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
@@ -11,6 +11,7 @@ use crate::key::{self, Key, Namespaces, SessionId};
 use crate::link::count;
 use crate::link::in_flight::InFlight;
 use crate::link::transfer::TransferSlot;
+use crate::list;
 use crate::membership::introduce::PendingIntroduction;
 use crate::membership::member::{Member, Members, SELF};
 use crate::membership::probe::Prober;
@@ -396,7 +397,7 @@ fn describe_self(
 ) {
     debug_assert!(me == SELF, "the first member is this node");
     let slot = members.get_mut(me);
-    slot.name = String::try_from(config.name).unwrap_or_default();
+    slot.name = list::text(config.name).unwrap_or_default();
     slot.address = config.address.into();
     slot.incarnation = 1;
     slot.state = crate::membership::member::MemberState::Alive;

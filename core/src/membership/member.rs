@@ -9,6 +9,7 @@ use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
+use crate::list;
 use crate::membership::table::{self, By, Ends, Line, Links};
 use crate::replica::repair::Question;
 use crate::replica::stamp::scramble;
@@ -416,7 +417,7 @@ impl<'m> Members<'m> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
         }
-        let name = String::try_from(name).ok()?;
+        let name = list::text(name)?;
         let number = match self.free_number() {
             Some(number) => number,
             None if self.count < self.capacity() => {

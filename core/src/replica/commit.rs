@@ -6,6 +6,7 @@ use crate::config::Role;
 use crate::event::{Pending, SessionEvent};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
 use crate::link::count;
+use crate::list;
 use crate::membership::member::{Members, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -250,11 +251,12 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         slot.changed = number;
         slot.owed |= bits;
-        let holders = heapless::Vec::<u16, MAX_HOLDERS>::from_slice(slot.holders());
+        let holders: heapless::Vec<u16, MAX_HOLDERS> =
+            list::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
         self.records.move_to_tail(record);
-        for member in holders.unwrap_or_default() {
-            self.members.get_mut(member).link.behind = true;
+        for member in &holders {
+            self.members.get_mut(*member).link.behind = true;
         }
     }
 

@@ -87,7 +87,7 @@ impl Node<'_> {
             asked,
             hash,
             namespace,
-            id: Vec::from_slice(key.id).map_err(|_| FetchError::Invalid)?,
+            id: list::copy(key.id).ok_or(FetchError::Invalid)?,
             ..WaitSlot::default()
         };
         self.wake_at(now + REPEAT);
