@@ -49,6 +49,7 @@ fn times() {
     any(Instant::from_micros(number));
     any(Instant::as_micros(instant));
     any(Instant::since(instant, any(Instant::LAST)));
+    any(Instant::before(instant, duration));
     any(Duration::from_micros(number));
     any(Duration::from_millis(number));
     any(Duration::from_secs(number));
@@ -139,6 +140,7 @@ fn answers(node: &Node<'_>) {
     all(Node::members(node));
     all(Stats::iter(Node::stats(node)));
     any(Node::usage(node));
+    any(Node::health(node));
     let mut last = None;
     for member in Node::members(node) {
         last = Some(member.id);

@@ -39,6 +39,8 @@ struct Private;
 impl<'a> Key<'a> {
     pub const fn new() -> Self {}
     pub(crate) fn inner(&self) {}
+
+    pub fn later(&self) {}
     fn own(&self) {}
 }
 impl fmt::Display for Key<'_> {}
@@ -52,7 +54,7 @@ impl Key<'_> {
 }
 }
 ";
-    let expected = ["::<Key", "::free", "Key as Add", "Key::new"];
+    let expected = ["::<Key", "::free", "Key as Add", "Key::later", "Key::new"];
     assert!(
         functions_of(source).iter().eq(expected),
         "{:?}",
@@ -85,7 +87,7 @@ fn functions_of(source: &str) -> BTreeSet<String> {
     let public: BTreeSet<_> = lines().filter_map(types).collect();
     let (mut functions, mut of) = (BTreeSet::new(), "");
     for line in source.lines() {
-        if !line.starts_with([' ', '}']) {
+        if !line.is_empty() && !line.starts_with([' ', '}']) {
             of = "";
         }
         let line = line.trim_start();
