@@ -331,8 +331,8 @@ impl<'m> Waits<'m> {
         let wait = self.get_mut(number);
         wait.request = request;
         if let Some(place) = wait.answered.iter().position(|member| *member == peer) {
-            wait.answered.swap_remove(place);
-            wait.digests.swap_remove(place);
+            list::swap_remove(&mut wait.answered, place);
+            list::swap_remove(&mut wait.digests, place);
         }
         if !wait.asked.contains(&peer) {
             // Eight are asked at most.
