@@ -142,6 +142,30 @@ fn one_contiguous_change_costs_little_more_than_its_bytes() {
     );
 }
 
+/// A cart of 72 items as the JDK writes it, made by `java core/tests/java/Values.java`; then with
+/// other 100 letters as an item's title, and with 100 letters behind it.
+const CART: &[u8] = include_bytes!("../../tests/java/cart.ser");
+const REWRITTEN: &[u8] = include_bytes!("../../tests/java/cart-title-rewritten.ser");
+const LONGER: &[u8] = include_bytes!("../../tests/java/cart-title-longer.ser");
+
+#[test]
+fn a_change_of_100_bytes_in_a_serialized_graph_of_16_kb_costs_at_most_160() {
+    assert!((16_000..17_000).contains(&CART.len()));
+    for new in [REWRITTEN, LONGER] {
+        for table in [&mut [0; 0][..], &mut [0; 128], &mut [0; 4096]] {
+            for (old, new) in [(CART, new), (new, CART)] {
+                let mut ops = [0; 160];
+                let made = encode(old, new, 160, table, &mut SliceSink::new(&mut ops));
+                let length = made.unwrap().unwrap();
+                assert_eq!(
+                    apply(old, &mut &ops[..length], new.len(), &mut Expected(new)),
+                    Ok(new.len())
+                );
+            }
+        }
+    }
+}
+
 /// A sink that compares instead of keeping.
 struct Expected<'a>(&'a [u8]);
 
