@@ -75,7 +75,8 @@ need_rust() {
 rust_is_new_enough() {
   command -v cargo > /dev/null && printf '%s\n' "$RUST_VERSION" "$(rustc --version 2> /dev/null | cut -d' ' -f2)" | sort -VC
 }
-apt_lacks() { ! apt-cache show "$1"; }
+# `apt-cache show` succeeds for a name that other packages only mention.
+apt_lacks() { ! LC_ALL=C apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
 
 need_java() {
   need default-jdk-headless javac -version
@@ -128,9 +129,9 @@ start() {
   disown
 }
 
-# stop NAME [SIGNAL]: and waits until it has gone; what doesn't go in ten seconds is killed.
+# stop NAME [SIGNAL]: and waits until it has gone; what doesn't go in half a minute is killed.
 stop() {
-  local pid=${PIDS[$1]:-} end=$(($(milliseconds) + 10000))
+  local pid=${PIDS[$1]:-} end=$(($(milliseconds) + 30000))
   [ -n "$pid" ] || return 0
   unset "PIDS[$1]"
   kill -s "${2:-TERM}" "$pid" 2> /dev/null || return 0
@@ -269,5 +270,5 @@ TEXT
 
 start_httpd() {
   PATH=$PATH:/usr/sbin start httpd apache2 -f "$STAGE/httpd/httpd.conf" -DFOREGROUND
-  wait_for 20 httpd is_listening 127.0.0.1 "$HTTP"
+  wait_for 60 httpd is_listening 127.0.0.1 "$HTTP"
 }

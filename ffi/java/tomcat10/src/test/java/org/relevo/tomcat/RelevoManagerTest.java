@@ -263,7 +263,7 @@ class RelevoManagerTest {
         session.setAttribute("a", "last contents");
         committed(one, session);
         two.cluster.node.tell(Event.of(Event.Kind.EXPIRED, session.key()));
-        for (int i = 0; i < 100 && network.record(session.key()) != null; i++) {
+        for (int i = 0; i < 1_000 && network.record(session.key()) != null; i++) {
             Thread.sleep(50);
         }
         assertNull(network.record(session.key()));

@@ -197,7 +197,7 @@ class TwoTomcatsTest {
         String id = TestTomcat.cookie(one.get("/count", null));
         RelevoSession held = (RelevoSession) one.manager().findSession(id);
         network.open("three").invalidate(key(id));
-        for (int i = 0; i < 100 && held.isAlive(); i++) {
+        for (int i = 0; i < 1_000 && held.isAlive(); i++) {
             Thread.sleep(50);
         }
         assertFalse(held.isAlive());
@@ -210,7 +210,7 @@ class TwoTomcatsTest {
         String id = TestTomcat.cookie(one.get("/count", null));
         one.get("/async", id);
         CountDownLatch never = new CountDownLatch(1);
-        for (int i = 0; i < 40 && !"2".equals(valueOf(id)); i++) {
+        for (int i = 0; i < 1_000 && !"2".equals(valueOf(id)); i++) {
             never.await(50, TimeUnit.MILLISECONDS);
         }
         assertEquals("2", valueOf(id));
@@ -241,7 +241,7 @@ class TwoTomcatsTest {
     void theFilterNamesRequestsThatDoNotWait() throws Exception {
         ((ReplicationValve) one.cluster.getValves()[1]).setFilter(".*count");
         String id = TestTomcat.cookie(one.get("/count", null));
-        for (int i = 0; i < 40 && network.record(key(id)) == null; i++) {
+        for (int i = 0; i < 1_000 && network.record(key(id)) == null; i++) {
             Thread.sleep(50);
         }
         assertNotNull(network.record(key(id)), "committed after the response");
