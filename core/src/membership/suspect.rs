@@ -150,6 +150,7 @@ impl Node<'_> {
         } else if asked != Instant::default() && silent {
             let patience = self.rules.frequency.fraction(3, 5);
             if now.since(asked) >= self.prober.health.widen(patience) {
+                self.members.slot_mut(member).doubt.asked = Instant::default();
                 self.accuse(now, member);
             } else {
                 self.members.get_mut(member).outbox.ping = true;
