@@ -6,7 +6,6 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::expect_used,
-    clippy::missing_panics_doc,
     reason = "a benchmark may stop at what must not happen"
 )]
 

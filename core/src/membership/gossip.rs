@@ -39,10 +39,12 @@ impl Node<'_> {
         let doublings = self.members.live().saturating_add(1).ilog2();
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
         let slot = self.members.slot_mut(member);
-        slot.gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
         if slot.fresh {
+            // It introduces itself to all as well, and the tables of the others show who it is.
+            slot.gossip = LEAST_REPEATS as u8;
             self.members.enqueue(Line::News, member);
         } else {
+            slot.gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
             // A newcomer can wait, a suspect can't.
             self.members.enqueue_first(Line::News, member);
         }

@@ -78,7 +78,8 @@ impl Node<'_> {
         slot.address = address;
         slot.meetings = 0;
         slot.contacted = now + wait;
-        set_by(&mut self.prober.meet_at, now + wait);
+        let soonest = self.prober.met + PACE;
+        set_by(&mut self.prober.meet_at, soonest.max(now + wait));
     }
 
     /// Introduces this node to some of those that it knows by hearsay.
@@ -86,6 +87,7 @@ impl Node<'_> {
         if !take_due(&mut self.prober.meet_at, now) || self.members.tally().hearsay == 0 {
             return;
         }
+        self.prober.met = now;
         for member in self.members_from_anywhere() {
             let slot = self.members.get(member);
             if !slot.is_hearsay() {

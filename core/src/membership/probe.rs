@@ -48,6 +48,8 @@ pub(crate) struct Prober {
     pub(crate) exchange_at: Option<Instant>,
     /// When members known by hearsay are introduced to.
     pub(crate) meet_at: Option<Instant>,
+    /// When that was done last.
+    pub(crate) met: Instant,
     /// Before this no table is compared with another one.
     pub(crate) compare_at: Instant,
     /// Until then packets of unknown boots are not answered.
@@ -73,6 +75,7 @@ impl Prober {
             suspects_at: None,
             exchange_at: None,
             meet_at: None,
+            met: Instant::from_micros(0),
             compare_at: now,
             stray_at: now,
             joined: None,
