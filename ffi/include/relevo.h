@@ -342,8 +342,8 @@ relevo_result relevo_config_set_detection(relevo_config *config,
                                           uint32_t frequency_ms,
                                           uint32_t drop_time_ms);
 
-// The bounds on waiting, in milliseconds: for the nodes that may know a session (default 250),
-// and for the copies of a commit or the confirmations of an invalidation (default 3000).
+// The bounds on waiting, in milliseconds: for the nodes that may know a session, or are to hear of
+// its end (default 250), and for the copies of a commit or a rename (default 3000).
 relevo_result relevo_config_set_timeouts(relevo_config *config,
                                          uint32_t fetch_ms,
                                          uint32_t ack_ms);

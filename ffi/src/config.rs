@@ -210,8 +210,8 @@ pub extern "C" fn relevo_config_set_detection(
     })
 }
 
-/// The bounds on waiting, in milliseconds: for the nodes that may know a session (default 250),
-/// and for the copies of a commit or the confirmations of an invalidation (default 3000).
+/// The bounds on waiting, in milliseconds: for the nodes that may know a session, or are to hear of
+/// its end (default 250), and for the copies of a commit or a rename (default 3000).
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_timeouts(
     config: Option<&mut Config>,

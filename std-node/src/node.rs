@@ -144,12 +144,12 @@ impl Node {
     }
 
     /// Ends the session everywhere; waits for all live holders, at most
-    /// [`Options::ack_timeout`], and goes on in the background.
+    /// [`Options::fetch_timeout`], and goes on in the background.
     ///
     /// # Errors
     /// The node is closed, or has no room to note the end of a session it doesn't hold.
     pub fn invalidate(&self, key: Key<'_>) -> Result<Confirmed, InvalidateError> {
-        let bound = self.handle.identity.ack_bound;
+        let bound = self.handle.identity.fetch_bound;
         self.ask(
             bound,
             |core, now| core.invalidate(now, key),

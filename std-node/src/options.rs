@@ -46,9 +46,10 @@ pub struct Options {
     pub insecure: bool,
     /// UDP payload a datagram may have, in bytes. Default 1,232.
     pub datagram: usize,
-    /// Bound on asking others for a session. Default 250 ms.
+    /// Bound on asking others for a session, and on waiting for them to hear of the end of one.
+    /// Default 250 ms.
     pub fetch_timeout: Duration,
-    /// Bound on waiting for copies, of a commit or an invalidation. Default 3 s.
+    /// Bound on waiting for copies of a commit or a rename. Default 3 s.
     pub ack_timeout: Duration,
 }
 

@@ -5,7 +5,6 @@ use heapless::Vec;
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::list;
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::{ANSWERED, CHANGED, RecordSlot};
@@ -170,10 +169,9 @@ impl Node<'_> {
     pub(crate) fn refused_record(&mut self, now: Instant, member: u16, record: u32, cause: Cause) {
         let slot = self.records.get_mut(record);
         let bit = slot.bit_of(member);
-        let is_home = slot.is_live() && slot.home() == Some(SELF);
         match cause {
-            Cause::Unknown if is_home => self.lacks_all(record, member, bit),
-            Cause::Base | Cause::Unknown => self.owe_again(record, bit),
+            Cause::Base => self.owe_again(record, bit),
+            Cause::Unknown => self.unknown_at(record, member),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotHome => {}

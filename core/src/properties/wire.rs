@@ -176,7 +176,7 @@ impl Draw {
             stamp: self.stamp(),
             holders: self.words(),
             wanted: self.kind,
-            settled: self.yes[0],
+            flags: u8::from(self.yes[0]),
             max_inactive: self.word(3),
         };
         UnitHead {

@@ -7,15 +7,16 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::key::Key;
 use crate::list;
-use crate::membership::member::SELF;
+use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
+use crate::replica::stamp::Writers;
 use crate::replica::wait::Ticket;
 use crate::storage::pages::NIL;
-use crate::storage::records::{MAX_HOLDERS, State};
+use crate::storage::records::{INCOMPLETE, MAX_HOLDERS, State, seconds};
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Cause, UnitHead};
+use crate::wire::message::{Cause, UNNAMED, UnitHead};
 
 /// A tombstone that all have confirmed stays this long, for what is still on its way.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -44,7 +45,8 @@ impl fmt::Display for BuryError {
 impl core::error::Error for BuryError {}
 
 impl Node<'_> {
-    /// Ends the session everywhere. The ticket is met when all live holders know of it.
+    /// Ends the session everywhere. The ticket is met when all live holders know of it, within
+    /// `fetch_timeout`; if not, they hear of it in the background.
     ///
     /// Ending a session that has ended already is met at once.
     ///
@@ -62,7 +64,7 @@ impl Node<'_> {
             }
             self.bury(now, record);
         }
-        Ok(self.wait_for_copies(now, record, Ack::All))
+        Ok(self.wait_until(now, record, Ack::All, now + self.rules.fetch_timeout))
     }
 
     fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<u32, BuryError> {
@@ -80,36 +82,60 @@ impl Node<'_> {
         Ok(record)
     }
 
-    /// Who ends a session that it doesn't own can't know its holders: as many as the list can
-    /// name are told.
+    /// Who ends a session that it doesn't own can't know its holders: all are told, the likeliest
+    /// first, and those who know more holders name them.
     fn name_all_as_holders(&mut self, record: u32) {
         let slot = self.records.get(record);
         let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
-        for member in self.members.numbers() {
-            let there = member == SELF || self.members.get(member).session.is_some();
-            if there && !holders.contains(&member) && holders.push(member).is_err() {
-                break;
-            }
+        let (wanted, hash) = (slot.wanted(), slot.hash);
+        let mut likely = [0; MAX_HOLDERS];
+        let accepts = |member: u16, _: &MemberSlot| member != SELF && self.may_have_copies(member);
+        let count = self.members.rendezvous(&hash, &mut likely, accepts);
+        let others = self.members.others();
+        let others = others.filter(|member| accepts(*member, self.members.get(*member)));
+        let mut all_named = true;
+        for member in likely.into_iter().take(count).chain(others) {
+            all_named &= holders.contains(&member) || holders.push(member).is_ok();
         }
-        let wanted = slot.wanted();
         self.set_holders(record, &holders, wanted);
+        if !all_named {
+            self.records.get_mut(record).set(INCOMPLETE, true);
+        }
     }
 
     /// Turns the record into a tombstone and owes it to all that may hold a copy.
     pub(crate) fn bury(&mut self, now: Instant, record: u32) {
-        self.records.bury(record, now);
-        let bits = self.backup_bits(record);
-        self.records.get_mut(record).header_owed = bits;
-        self.changed(record, bits);
+        self.put_tombstone(now, record);
+        self.owe_end(record, self.backup_bits(record));
     }
 
-    /// A peer says that the session ended: that wins over any write.
+    fn put_tombstone(&mut self, now: Instant, record: u32) {
+        self.records.bury(record, now);
+        if self.records.get(record).stamp.is_none() {
+            // A header travels with a stamp; any will do, the end wins over all of them.
+            let number = self.next_number();
+            self.set_header_stamp(record, Writers::issue(1, number));
+        }
+    }
+
+    /// Exactly the holders of `bits` lack the tombstone.
+    fn owe_end(&mut self, record: u32, bits: u8) {
+        let slot = self.records.get_mut(record);
+        slot.owed = bits;
+        slot.header_owed = bits;
+        if bits != 0 {
+            self.changed(record, bits);
+        }
+    }
+
+    /// A peer says that the session ended: that wins over any write. Returns whether the peer
+    /// knows of all that may hold a copy; if not, it is to hear of the others.
     pub(crate) fn bury_as_told(
         &mut self,
         now: Instant,
         peer: u16,
         head: &UnitHead<'_>,
-    ) -> Result<(), Cause> {
+    ) -> Result<bool, Cause> {
         let record = match self.records.find(&head.hash) {
             Some(record) => record,
             None => {
@@ -117,32 +143,69 @@ impl Node<'_> {
                 self.insert_record(now, &head.hash, key)?
             }
         };
-        if self.records.get(record).state != State::Live {
-            return Ok(());
-        }
-        let was_used = !self.records.get(record).stamp.is_none();
-        self.records.bury(record, now);
-        let told = |hash: u32| {
-            head.header
-                .as_ref()
-                .is_some_and(|header| header.holders.contains(&hash))
-        };
         let slot = self.records.get(record);
-        let mut bits = self.backup_bits(record) & !slot.bit_of(peer);
-        for holder in slot.holders() {
-            if told(self.members.get(*holder).hash) {
-                bits &= !slot.bit_of(*holder);
-            }
+        let (was_live, was_used) = (slot.is_live(), !slot.stamp.is_none());
+        if was_live {
+            self.put_tombstone(now, record);
+            let slot = self.records.get_mut(record);
+            slot.owed = slot.all_bits();
         }
         let slot = self.records.get_mut(record);
-        slot.owed = 0;
-        slot.header_owed = bits;
-        // Holders that only this node knows of are told by this node.
-        self.changed(record, bits);
-        if was_used {
+        // The end is as old as the oldest news of it: else it would be news for ever.
+        slot.touched = slot.touched.min(seconds(now).saturating_sub(head.idle));
+        let told = head.header.as_ref().map(|header| Told {
+            holders: &header.holders,
+            know: header.wanted,
+            all_named: !header.is(UNNAMED),
+        });
+        let covered = self.merge_tombstone(record, peer, &told.unwrap_or(Told::NOBODY));
+        if was_live && was_used {
             self.tell(SessionEvent::Invalidated, record);
         }
-        Ok(())
+        self.review_record(now, record);
+        Ok(covered)
+    }
+
+    /// Adds the holders that the peer names, and owes the tombstone to those that may not know of
+    /// all. Returns whether the peer names all that are known here.
+    fn merge_tombstone(&mut self, record: u32, peer: u16, told: &Told<'_>) -> bool {
+        let slot = self.records.get(record);
+        let all_named = !slot.is(INCOMPLETE);
+        let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
+        let names = |member: &u16| {
+            let hash = self.members.get(*member).hash;
+            // A home that was never met has no name here.
+            !self.members.numbers().contains(member) || told.holders.contains(&hash)
+        };
+        let covered = (all_named || !told.all_named) && holders.iter().all(names);
+        let (before, wanted) = (holders.len(), slot.wanted());
+        let mut knows: Vec<u16, MAX_HOLDERS> = Vec::new();
+        let mut complete = all_named && told.all_named;
+        for (position, hash) in (0..u8::BITS).zip(told.holders) {
+            let Some(member) = self.members.by_hash(*hash) else {
+                complete = false;
+                continue;
+            };
+            complete &= holders.contains(&member) || holders.push(member).is_ok();
+            if told.know.checked_shr(position).unwrap_or(0) & 1 != 0 {
+                // As many as the header names always fit.
+                let _ = knows.push(member);
+            }
+        }
+        self.set_holders(record, &holders, wanted);
+        let slot = self.records.get_mut(record);
+        slot.set(INCOMPLETE, !complete);
+        let grown = holders.len() > before;
+        let unsure = if grown { slot.all_bits() } else { slot.owed };
+        let known = knows.iter().filter(|_| covered);
+        let known = known.fold(slot.bit_of(SELF) | slot.bit_of(peer), |all, member| {
+            all | slot.bit_of(*member)
+        });
+        let bits = unsure & !known;
+        if bits != slot.owed || grown {
+            self.owe_end(record, bits);
+        }
+        covered
     }
 
     /// Gives the session a new id as one unit: the old id is dead, and points nowhere.
@@ -213,17 +276,47 @@ impl Node<'_> {
             .then_some(slot.attributes)
     }
 
-    /// Forgets a tombstone that everybody knows of, or whose time is over.
+    /// Forgets a tombstone that everybody knows of for a minute, or whose time is over.
     pub(crate) fn sweep_tombstone(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        let buried = Instant::from_micros(u64::from(slot.touched).saturating_mul(1_000_000));
-        let age = now.since(buried);
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
         }
-        let settled = slot.owed & !slot.bit_of(SELF) == 0;
-        if (settled && age > GRACE) || age > self.rules.tombstone_lifetime {
+        let lacks = |holder: &u16| slot.owed & slot.bit_of(*holder) != 0;
+        let mut others = slot.holders().iter().filter(|holder| **holder != SELF);
+        let unsure = slot.is(INCOMPLETE)
+            || others.any(|holder| lacks(holder) && !self.said_good_bye(*holder));
+        if unsure {
+            self.records.get_mut(record).touches = seconds(now);
+        }
+        let slot = self.records.get(record);
+        let known_for = Duration::from_secs(u64::from(seconds(now).saturating_sub(slot.touches)));
+        if known_for > GRACE || slot.age(now) > self.rules.tombstone_lifetime {
             self.remove_record(record);
+        } else {
+            self.send_forgotten(record);
         }
     }
+
+    /// Whoever left has nothing any more.
+    fn said_good_bye(&self, member: u16) -> bool {
+        self.members.get(member).state == MemberState::Left
+    }
+}
+
+/// What a peer knows of who may hold a copy of an ended session.
+struct Told<'a> {
+    /// Hashes of names.
+    holders: &'a [u32],
+    /// Bit i: holder i knows of the end.
+    know: u8,
+    all_named: bool,
+}
+
+impl Told<'_> {
+    const NOBODY: Self = Self {
+        holders: &[],
+        know: 0,
+        all_named: false,
+    };
 }

@@ -413,6 +413,16 @@ impl Node<'_> {
     /// Opens a wait for copies of the record as it is now; one that is met at once if none are
     /// asked for.
     pub(crate) fn wait_for_copies(&mut self, now: Instant, record: u32, ack: Ack) -> Ticket {
+        self.wait_until(now, record, ack, now + self.rules.ack_timeout)
+    }
+
+    pub(crate) fn wait_until(
+        &mut self,
+        now: Instant,
+        record: u32,
+        ack: Ack,
+        deadline: Instant,
+    ) -> Ticket {
         let slot = self.records.get(record);
         let goal = match ack {
             Ack::None | Ack::Copies(0 | 1) => return Ticket::IMMEDIATE,
@@ -424,7 +434,7 @@ impl Node<'_> {
             record,
             record_generation: slot.generation,
             number: slot.changed,
-            deadline: now + self.rules.ack_timeout,
+            deadline,
             ..WaitSlot::default()
         };
         self.open_wait(now, wait)

@@ -17,6 +17,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::reply::Answer;
+use crate::replica::stamp::Stamp;
 use crate::replica::unit::{Extent, UnitSummary};
 use crate::replica::wait::{Goal, Outcome, Question, Ticket, WaitSlot};
 use crate::storage::records::{ANSWERED, LENT, MAX_HOLDERS, OWNED};
@@ -76,6 +77,8 @@ impl Node<'_> {
         for member in &asked {
             self.members.nudge(*member);
         }
+        let own = self.records.find(&hash);
+        let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
         let wait = WaitSlot {
             goal: Goal::Fetch,
             deadline: now + self.rules.fetch_timeout,
@@ -85,6 +88,7 @@ impl Node<'_> {
                 .unwrap_or(0)
                 .wrapping_sub(1),
             asked,
+            had,
             hash,
             namespace,
             id: list::copy(key.id).ok_or(FetchError::Invalid)?,
@@ -239,6 +243,7 @@ impl Node<'_> {
         if slot.is_live() {
             slot.lent_to = peer;
         }
+        self.note_copy_at(record, peer);
         let slot = self.records.get(record);
         let same = slot.is_live() && self.contents_digest(record) == digest;
         let answer = Answer::Record {
@@ -275,7 +280,12 @@ impl Node<'_> {
         let Some(number) = self.waits.by_request(request) else {
             return;
         };
-        note_answer(self.waits.get_mut(number), peer, 0);
+        let wait = self.waits.get_mut(number);
+        note_answer(wait, peer, 0);
+        if !wait.without.contains(&peer) {
+            // Each of the members asked has a place.
+            let _ = wait.without.push(peer);
+        }
         self.review(now, number);
     }
 
@@ -349,6 +359,11 @@ impl Node<'_> {
         if maybe_stale {
             self.avoid_silent(now, number);
         }
+        let without: Vec<u16, MAX_HOLDERS> =
+            list::collect(self.waits.get(number).without.iter().copied());
+        for member in &without {
+            self.forget_if_ended(number, *member);
+        }
         let record = self
             .records
             .find(&hash)
@@ -378,6 +393,18 @@ impl Node<'_> {
         let record = self.records.find(&hash);
         for question in deferred {
             self.answer_question(record, question);
+        }
+    }
+
+    /// A copy that is no backup's is what is left of an ended session if its home knows nothing.
+    fn forget_if_ended(&mut self, number: u16, member: u16) {
+        let wait = self.waits.get(number);
+        if let Some(record) = self.records.find(&wait.hash)
+            // What came meanwhile may be newer than the answer.
+            && self.records.get(record).stamp == wait.had
+            && self.is_left_over(record, member)
+        {
+            self.remove_record(record);
         }
     }
 
@@ -426,11 +453,15 @@ impl Node<'_> {
         };
         let mut confirmed = 1_u8;
         let mut missing = 0_u8;
+        let has = |holder: &u16| match slot.is_live() {
+            true => wait.answered.contains(holder),
+            false => slot.owed & slot.bit_of(*holder) == 0,
+        };
         for holder in slot.holders().iter().take(usize::from(kept)) {
             if *holder == SELF {
                 continue;
             }
-            if wait.answered.contains(holder) {
+            if has(holder) {
                 confirmed = confirmed.saturating_add(1);
             } else if self.members.get(*holder).is_live() {
                 missing = missing.saturating_add(1);
@@ -464,6 +495,16 @@ impl Node<'_> {
                 ..Outcome::default()
             };
             self.waits.get_mut(number).goal = Goal::Done(outcome);
+        }
+    }
+
+    /// Looks at the waits for copies of a record.
+    pub(crate) fn review_record(&mut self, now: Instant, record: u32) {
+        for number in self.waits.numbers() {
+            let wait = self.waits.get(number);
+            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
+                self.review(now, number);
+            }
         }
     }
 

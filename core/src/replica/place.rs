@@ -5,10 +5,10 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::link::in_flight::InFlightSlot;
 use crate::list;
-use crate::membership::member::{MemberSlot, SELF};
+use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::{EXPIRING, MAX_HOLDERS, SETTLED, State};
+use crate::storage::records::{EXPIRING, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
 /// Pause between two walks over all records.
@@ -41,17 +41,25 @@ impl Sweep {
     }
 }
 
+/// Where a record belongs.
+struct Placement {
+    holders: Vec<u16, MAX_HOLDERS>,
+    /// How many of them are to keep their copy.
+    wanted: u8,
+    /// Nobody else may have a copy.
+    all_named: bool,
+}
+
 impl Node<'_> {
     /// Chooses the holders of a record that this node is or becomes the home of.
     pub(crate) fn choose_holders(&mut self, now: Instant, record: u32) {
-        let (holders, wanted) = self.placement(now, record);
-        self.set_holders(record, &holders, wanted);
+        let placement = self.placement(now, record);
+        self.place(record, &placement);
     }
 
     /// Where a record whose home this node is belongs: here, at the first live members in rendezvous
-    /// order, and behind them at former holders that still have a copy. Returns the holders, and
-    /// how many of them are to keep their copy.
-    fn placement(&self, now: Instant, record: u32) -> (Vec<u16, MAX_HOLDERS>, u8) {
+    /// order, and behind them at former holders that still have a copy.
+    fn placement(&self, now: Instant, record: u32) -> Placement {
         let slot = self.records.get(record);
         let mut wanted = [0; MAX_HOLDERS];
         let backups = usize::from(self.rules.backups).min(MAX_HOLDERS - 1);
@@ -65,23 +73,82 @@ impl Node<'_> {
             None => 0,
         };
         let mut holders = Vec::<u16, MAX_HOLDERS>::new();
+        let mut all_named = true;
         let former = slot.holders().iter().copied();
-        let former = former.filter(|holder| self.members.get(*holder).session.is_some());
         let lives = |holder: &u16| self.members.get(*holder).is_reachable();
-        let (live, gone) = (former.clone().filter(lives), former);
+        // Who declined lately keeps what it had, and gets nothing more.
+        let has_room = |holder: &u16| {
+            let declined = self.members.get(*holder).avoid_until > now + SILENT_FOR;
+            !declined || kept.clone().any(|other| other == holder)
+        };
+        let live = former
+            .clone()
+            .filter(|holder| lives(holder) && has_room(holder));
+        let gone = former;
         for member in core::iter::once(SELF)
             .chain(wanted.iter().take(found).copied())
             .chain(live)
             .chain(gone)
         {
-            if !holders.contains(&member) && holders.push(member).is_err() {
-                break;
+            let kept = member == SELF || self.may_have_copies(member);
+            if kept && !holders.contains(&member) && holders.push(member).is_err() {
+                all_named = false;
             }
+            all_named &= kept || self.members.get(member).state == MemberState::Left;
         }
         // Without a replacement a former holder is not released.
-        let live = list::count(holders.iter().filter(|holder| lives(holder)));
-        let wanted = live.min(backups).saturating_add(1);
-        (holders, wanted as u8)
+        let keeps = |holder: &&u16| lives(holder) && has_room(holder);
+        let wanted = list::count(holders.iter().filter(keeps)).min(backups);
+        let wanted = wanted.saturating_add(1);
+        Placement {
+            holders,
+            wanted: wanted as u8,
+            all_named,
+        }
+    }
+
+    fn place(&mut self, record: u32, placement: &Placement) {
+        self.set_holders(record, &placement.holders, placement.wanted);
+        if !placement.all_named {
+            self.records.get_mut(record).set(INCOMPLETE, true);
+        }
+    }
+
+    /// Whether the member can be told of the end of a session, now or when it is back. Who said
+    /// good-bye has nothing any more.
+    pub(crate) fn may_have_copies(&self, member: u16) -> bool {
+        let slot = self.members.get(member);
+        slot.session.is_some() && slot.state != MemberState::Left
+    }
+
+    /// The member has a copy, whether it is to have one or not: it must hear of the end.
+    pub(crate) fn note_copy_at(&mut self, record: u32, member: u16) {
+        let slot = self.records.get(record);
+        if !slot.is_live() || slot.bit_of(member) != 0 {
+            return;
+        }
+        let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
+        let (wanted, is_home) = (slot.wanted(), slot.home() == Some(SELF));
+        if holders.push(member).is_err() {
+            return self.records.get_mut(record).set(INCOMPLETE, true);
+        }
+        self.set_holders(record, &holders, wanted);
+        if is_home {
+            // It is told to drop the copy, unless it becomes the home.
+            self.records.get_mut(record).set(SETTLED, false);
+        }
+    }
+
+    /// The member has nothing of the record.
+    fn forget_holder(&mut self, record: u32, member: u16) {
+        let slot = self.records.get(record);
+        let position = slot.holders().iter().position(|holder| *holder == member);
+        let Some(position) = position else { return };
+        let rest = slot.holders().iter().copied();
+        let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest.filter(|holder| *holder != member));
+        let was_wanted = u8::from(position < usize::from(slot.wanted()));
+        let wanted = slot.wanted().saturating_sub(was_wanted).max(1);
+        self.set_holders(record, &rest, wanted);
     }
 
     /// Writes the list of holders and moves the bits of what they lack to their new places.
@@ -214,16 +281,35 @@ impl Node<'_> {
         let slot = self.records.get(record);
         if slot.home() == Some(SELF) {
             self.restore_copies(now, record);
+            self.settle(record);
         } else if self.home_is_lost(record) {
             self.guard(now, record);
         }
+        self.announce(record);
         self.send_forgotten(record);
         self.expire(now, record);
     }
 
+    /// A copy that its home may not know of: the home is to take it back, or to end it.
+    fn announce(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        if slot.home() == Some(SELF) || slot.bit_of(SELF) & slot.wanted_bits() != 0 {
+            return;
+        }
+        let bits = if self.home_is_lost(record) {
+            self.backup_bits(record)
+        } else {
+            1
+        };
+        self.records.get_mut(record).header_owed |= bits;
+        if bits != 0 {
+            self.changed(record, bits);
+        }
+    }
+
     /// What is owed although its holder's place in the list of changes is behind it: there were no
     /// pages to send it from when its turn came.
-    fn send_forgotten(&mut self, record: u32) {
+    pub(crate) fn send_forgotten(&mut self, record: u32) {
         let slot = self.records.get(record);
         let bits = slot.owed;
         let waits = |holder: &u16| slot.bit_of(*holder) & bits != 0 && self.is_idle(*holder);
@@ -241,36 +327,32 @@ impl Node<'_> {
     /// The home moves the copies to where they belong since members came or went. After a split,
     /// two homes of a session meet at the first of them.
     fn restore_copies(&mut self, now: Instant, record: u32) {
-        let (holders, wanted) = self.placement(now, record);
+        let placement = self.placement(now, record);
         let slot = self.records.get(record);
-        let mut keep = holders.iter().take(usize::from(wanted));
+        let wanted = placement.wanted;
+        let mut keep = placement.holders.iter().take(usize::from(wanted));
         let kept = || slot.holders().iter().take(usize::from(slot.wanted()));
         let same = keep.all(|holder| kept().any(|other| other == holder));
         if (same && wanted == slot.wanted()) || self.breaks(Mutation::NoRepairOfHolders) {
             return;
         }
-        self.set_holders(record, &holders, wanted);
+        self.place(record, &placement);
         self.records.get_mut(record).set(SETTLED, false);
         self.owe_missing(record);
         self.write_header(record);
     }
 
-    /// A holder has no room: it holds nothing of the record, and another one is chosen.
+    /// A holder has no room: another one is chosen. What it has had before it keeps until it is
+    /// told to drop it.
     pub(crate) fn replace_holder(&mut self, now: Instant, member: u16, record: u32) {
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get(record);
         if !slot.is_live() || slot.home() != Some(SELF) || slot.bit_of(member) == 0 {
             return;
         }
-        let rest = slot
-            .holders()
-            .iter()
-            .copied()
-            .filter(|holder| *holder != member);
-        let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest);
-        let wanted = slot.wanted().saturating_sub(1);
-        self.set_holders(record, &rest, wanted.max(1));
+        self.forget_holder(record, member);
         self.choose_holders(now, record);
+        self.note_copy_at(record, member);
         self.records.get_mut(record).set(SETTLED, false);
         self.owe_missing(record);
         self.write_header(record);
@@ -313,10 +395,9 @@ impl Node<'_> {
         if slot.home() != Some(SELF) || slot.is_served_here() || slot.is(EXPIRING) {
             return;
         }
-        let used = Instant::from_micros(u64::from(slot.touched).saturating_mul(1_000_000));
         // A guard knows the idle time from hearsay: a tenth more than the home would wait.
         let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(11, 10);
-        if slot.max_inactive == 0 || now.since(used) <= limit {
+        if slot.max_inactive == 0 || slot.age(now) <= limit {
             return;
         }
         if self.serves() {
@@ -332,27 +413,38 @@ impl Node<'_> {
         for record in 0..self.records.used_range() {
             let slot = self.records.get(record);
             let bit = slot.bit_of(member);
-            if bit == 0 || !slot.is_live() {
+            if bit == 0 || !slot.is_live() || slot.home() != Some(SELF) {
                 continue;
             }
-            if slot.home() == Some(SELF) {
-                self.lacks_all(record, member, bit);
+            if bit & slot.wanted_bits() != 0 {
+                self.owe_again(record, bit);
+            } else {
+                self.forget_holder(record, member);
             }
         }
     }
 
-    /// The member has nothing of the record, whose home this node is: it gets all of it, unless it
-    /// is a former holder.
-    pub(crate) fn lacks_all(&mut self, record: u32, member: u16, bit: u8) {
+    /// A peer doesn't know the record: who is to have it gets it again.
+    pub(crate) fn unknown_at(&mut self, record: u32, peer: u16) {
         let slot = self.records.get(record);
-        if bit & slot.wanted_bits() != 0 {
-            return self.owe_again(record, bit);
+        let bit = slot.bit_of(peer);
+        let former = slot.home() == Some(SELF) && bit & slot.wanted_bits() == 0;
+        if self.is_left_over(record, peer) {
+            self.remove_record(record);
+        } else if !slot.is_live() || !former {
+            self.owe_again(record, bit);
+        } else if !self.in_flight.is_on_its_way(peer, record) && !slot.lent_to_peer(peer) {
+            // Nothing that is on its way can give it a copy any more.
+            self.forget_holder(record, peer);
         }
-        let wanted = slot.wanted();
-        let rest = slot.holders().iter().copied();
-        let rest = rest.filter(|holder| *holder != member);
-        let rest: Vec<u16, MAX_HOLDERS> = list::collect(rest);
-        self.set_holders(record, &rest, wanted);
+    }
+
+    /// `peer` knows nothing of the record. If it is the home, of the boot that wrote the header,
+    /// then the session has ended: a home drops nothing. Only a backup is sure to be told.
+    pub(crate) fn is_left_over(&self, record: u32, peer: u16) -> bool {
+        let slot = self.records.get(record);
+        let is_backup = slot.bit_of(SELF) & slot.wanted_bits() != 0;
+        slot.is_live() && slot.home() == Some(peer) && !is_backup && !self.home_is_lost(record)
     }
 
     /// The holder of this bit lacks the whole record.
@@ -370,6 +462,9 @@ impl Node<'_> {
         let slot = self.records.get(record);
         if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count() <= slot.wanted() {
             return;
+        }
+        if slot.wanted() <= self.rules.backups {
+            return; // without replacements nobody is released
         }
         let lacking = slot.owed & slot.wanted_bits() & !slot.bit_of(SELF) != 0;
         if lacking && !self.breaks(Mutation::EarlyRelease) {
@@ -389,7 +484,8 @@ impl Node<'_> {
         let wanted = slot.wanted();
         let keeps = |(position, holder): (u8, &u16)| {
             let lacks = slot.header_owed & slot.bit_of(*holder) != 0;
-            (position < wanted || lacks).then_some(*holder)
+            let keeps = position < wanted || lacks || slot.lent_to_peer(*holder);
+            keeps.then_some(*holder)
         };
         let holders = (0..u8::MAX).zip(slot.holders()).filter_map(keeps);
         let holders: Vec<u16, MAX_HOLDERS> = list::collect(holders);

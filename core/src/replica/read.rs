@@ -72,9 +72,7 @@ impl<'a> Record<'a> {
     /// How long it has not been used, as far as is known here.
     #[must_use]
     pub fn idle(&self, now: Instant) -> Duration {
-        now.since(Instant::from_micros(
-            u64::from(self.slot.touched).saturating_mul(1_000_000),
-        ))
+        self.slot.age(now)
     }
 
     /// Whether this node may serve it without asking.

@@ -14,12 +14,13 @@ use crate::replica::reply::{Answer, Reply};
 use crate::replica::value::{self, DeltaHead, Patch};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, CHANGED, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED, State, seconds,
+    ANSWERED, AttributeSlot, CHANGED, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED,
+    State, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, MERGED, OWNER, UnitHead, ValueHead,
-    WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, MERGED, OWNER, RELEASES, UNNAMED, UnitHead,
+    ValueHead, WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -161,12 +162,12 @@ impl Node<'_> {
             digest: with_digest.then(|| self.contents_digest(record)),
             key,
             header: if with_header {
-                self.wire_header(record)
+                self.wire_header(record, reader)
             } else {
                 None
             },
             idle: seconds(now).saturating_sub(slot.touched),
-            touches: slot.touches,
+            touches: if slot.is_live() { slot.touches } else { 0 },
             attributes,
         };
         let mut bytes = [0; MAX_HEAD];
@@ -174,18 +175,29 @@ impl Node<'_> {
         out.put(&mut self.records.pages, bytes)
     }
 
-    fn wire_header(&self, record: u32) -> Option<WireHeader> {
+    /// The header as it travels. `reader`: only the home can promise to tell of the end whoever
+    /// fetches a copy, so nobody else names the reader.
+    fn wire_header(&self, record: u32, reader: Option<u16>) -> Option<WireHeader> {
         let slot = self.records.get(record);
-        let holders = slot
-            .holders()
-            .iter()
-            .map(|member| self.members.get(*member).hash);
+        let unnamed = reader.filter(|reader| {
+            slot.home() != Some(SELF) && slot.bit_of(*reader) & slot.wanted_bits() == 0
+        });
+        let holders = slot.holders().iter();
+        let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
+        let holders = holders.map(|member| self.members.get(*member).hash);
+        let flags = [(RELEASES, SETTLED), (UNNAMED, INCOMPLETE)].into_iter();
+        let flags = flags.filter(|(_, flag)| slot.is(*flag));
+        let (wanted, max_inactive) = if slot.is_live() {
+            (slot.wanted(), slot.max_inactive)
+        } else {
+            (slot.all_bits() & !slot.owed, 0)
+        };
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
             holders: list::collect(holders),
-            wanted: slot.wanted(),
-            settled: slot.is(SETTLED),
-            max_inactive: slot.max_inactive,
+            wanted,
+            flags: flags.fold(0, |all, (flag, _)| all | flag),
+            max_inactive,
         })
     }
 
@@ -256,7 +268,12 @@ impl Node<'_> {
             digest: head.digest.unwrap_or(0),
         };
         if head.is(DEAD) {
-            self.bury_as_told(now, peer, &head)?;
+            if !self.bury_as_told(now, peer, &head)? && !answers {
+                // The confirmation waits until the sender knows of all that may hold a copy.
+                let record = self.records.find(&head.hash).unwrap_or(NIL);
+                self.correct(peer, record);
+                return Err(Cause::NotHome);
+            }
             return Ok(summary);
         }
         let (record, is_new) = self.record_to_apply(now, origin, &head)?;
@@ -276,14 +293,18 @@ impl Node<'_> {
         if header == HeaderFate::NewHome && !is_new {
             self.hand_over(now, record, peer, merged, head.digest);
         }
-        if !answers {
-            self.release_if_told(record, peer, origin.counter);
+        self.note_copy_at(record, peer);
+        if answers {
+            return Ok(summary);
         }
-        if header == HeaderFate::Outdated && !answers {
+        if header == HeaderFate::Outdated {
             self.correct(peer, record);
             return Err(Cause::NotHome);
         }
-        Ok(summary)
+        match self.release_if_told(record, peer, origin.counter) {
+            true => Err(Cause::NotHome),
+            false => Ok(summary),
+        }
     }
 
     /// Stores the unit's attributes beside the record, then takes its header. Returns the list of
@@ -521,12 +542,13 @@ impl Node<'_> {
         }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
-        let (holders, wanted) = self.holders_of(header);
+        let (holders, wanted, all_named) = self.holders_of(header);
         self.set_holders(record, &holders, wanted);
         self.set_header_stamp(record, stamp);
         let slot = self.records.get_mut(record);
         slot.max_inactive = header.max_inactive;
-        slot.set(SETTLED, header.settled);
+        slot.set(SETTLED, header.is(RELEASES));
+        slot.set(INCOMPLETE, !all_named);
         slot.set(OWNED, false);
         slot.set(LENT, false);
         slot.header_owed = 0;
@@ -542,22 +564,26 @@ impl Node<'_> {
         }
     }
 
-    /// The members that a header names, and how many of them are to keep their copy. A home that
-    /// isn't known here keeps its place, as a member that is not live.
-    fn holders_of(&self, header: &WireHeader) -> (heapless::Vec<u16, MAX_HOLDERS>, u8) {
+    /// The members that a header names, how many of them are to keep their copy, and whether they
+    /// are all that may have one. A home that isn't known here keeps its place, as a member that is
+    /// not live.
+    fn holders_of(&self, header: &WireHeader) -> (heapless::Vec<u16, MAX_HOLDERS>, u8, bool) {
         let mut holders = heapless::Vec::new();
         let mut wanted = 0_u8;
-        for (position, hash) in header.holders.iter().enumerate() {
+        let mut all_named = !header.is(UNNAMED);
+        for (position, hash) in (0..u8::MAX).zip(&header.holders) {
             let unknown_home = (position == 0).then_some(u16::MAX);
-            if let Some(member) = self.members.by_hash(*hash).or(unknown_home) {
-                // As many holders as the header can name always fit.
-                let _ = holders.push(member);
-                if position < usize::from(header.wanted) {
-                    wanted = wanted.saturating_add(1);
-                }
+            let Some(member) = self.members.by_hash(*hash).or(unknown_home) else {
+                all_named = false;
+                continue;
+            };
+            // As many holders as the header can name always fit.
+            let _ = holders.push(member);
+            if position < header.wanted {
+                wanted = wanted.saturating_add(1);
             }
         }
-        (holders, wanted)
+        (holders, wanted, all_named)
     }
 
     /// Installs what arrived. The home passes on to its backups what others wrote.
@@ -592,20 +618,24 @@ impl Node<'_> {
     }
 
     /// A former holder drops its copy once the wanted ones have confirmed theirs, and the home has
-    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so.
-    pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) {
+    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so. Returns
+    /// whether it would, if it weren't about to take the session over.
+    pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) -> bool {
         let slot = self.records.get(record);
         let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
         let keeps = !slot.is(SETTLED) || is_wanted || slot.home() == Some(SELF) || slot.owed != 0;
-        // One that is being fetched is about to be taken over.
-        if keeps || self.waits.fetches(&slot.hash) {
-            return;
+        if keeps {
+            return false;
+        }
+        if self.waits.fetches(&slot.hash) {
+            return true;
         }
         self.remove_record(record);
         let link = &mut self.members.get_mut(peer).link;
         if counter != u64::MAX {
             link.released = link.released.max(counter);
         }
+        false
     }
 
     /// Sends the record's header with the next packet to `peer`: its own is out of date.

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::key::MAX_ID;
 use crate::list;
+use crate::replica::stamp::Stamp;
 use crate::storage::pages::NIL;
 use crate::storage::records::MAX_HOLDERS;
 use crate::time::Instant;
@@ -92,6 +93,10 @@ pub struct WaitSlot {
     pub(crate) answered: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: the digests of their copies, 0 of who has none.
     pub(crate) digests: Vec<u64, MAX_HOLDERS>,
+    /// Of a fetch: the header of this node's copy when it began.
+    pub(crate) had: Stamp,
+    /// Of a fetch: those that have none.
+    pub(crate) without: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: the members asked.
     pub(crate) asked: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
@@ -121,6 +126,8 @@ impl Default for WaitSlot {
             number: 0,
             answered: Vec::new(),
             digests: Vec::new(),
+            had: Stamp::NONE,
+            without: Vec::new(),
             asked: Vec::new(),
             ask: 0,
             owner_answered: false,
@@ -333,6 +340,9 @@ impl<'m> Waits<'m> {
         if let Some(place) = wait.answered.iter().position(|member| *member == peer) {
             list::swap_remove(&mut wait.answered, place);
             list::swap_remove(&mut wait.digests, place);
+        }
+        if let Some(place) = wait.without.iter().position(|member| *member == peer) {
+            list::swap_remove(&mut wait.without, place);
         }
         if !wait.asked.contains(&peer) {
             // Eight are asked at most.

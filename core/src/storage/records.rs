@@ -3,7 +3,7 @@
 use super::pages::{Cursor, NIL, Pages};
 use crate::delta::Full;
 use crate::replica::stamp::Stamp;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 /// Most nodes that a record's header can name.
 pub(crate) const MAX_HOLDERS: usize = 8;
@@ -39,6 +39,8 @@ pub(crate) const ANSWERED: u8 = 16;
 pub(crate) const CHANGED: u8 = 32;
 /// An `Expired` event for this session is with the application.
 pub(crate) const EXPIRING: u8 = 4;
+/// Nodes that `holders` doesn't name may have a copy.
+pub(crate) const INCOMPLETE: u8 = 64;
 
 /// One session's header, or its tombstone. 128 bytes.
 #[derive(Clone, Debug)]
@@ -55,9 +57,10 @@ pub struct RecordSlot {
     pub(crate) attributes: u32,
     /// Seconds; 0 never. Of a tombstone made by a rename: the other record's generation.
     pub(crate) max_inactive: u32,
-    /// Second of the host's clock at which the session was last used, or buried.
+    /// Second at which the session was last used, or ended; see [`seconds`].
     pub(crate) touched: u32,
-    /// The home's count of uses: equal counts keep the greater age.
+    /// The home's count of uses: equal counts keep the greater age. Of a tombstone: the second at
+    /// which somebody who may hold a copy was last seen not to know of the end.
     pub(crate) touches: u32,
     /// Members that hold a copy, the home first, then the wanted ones, then former ones.
     pub(crate) holders: [u16; MAX_HOLDERS],
@@ -176,6 +179,16 @@ impl RecordSlot {
 
     pub(crate) fn is_live(&self) -> bool {
         self.state == State::Live
+    }
+
+    /// Time since the last use, or since the end.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        Duration::from_secs(u64::from(seconds(now).saturating_sub(self.touched)))
+    }
+
+    /// Whether `peer` is taking the session over.
+    pub(crate) const fn lent_to_peer(&self, peer: u16) -> bool {
+        self.is(LENT | ANSWERED) && self.lent_to == peer
     }
 
     /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
@@ -579,9 +592,10 @@ impl<'m> Records<'m> {
         let slot = self.get_mut(record);
         if slot.state == State::Live {
             slot.state = State::Tombstone;
-            slot.flags = 0;
+            slot.flags &= INCOMPLETE;
             slot.max_inactive = 0;
             slot.touched = seconds(now);
+            slot.touches = slot.touched;
             self.tombstones = self.tombstones.saturating_add(1);
         }
     }
@@ -766,9 +780,9 @@ const _: () = assert!(
     "an attribute's overhead is 32 bytes"
 );
 
-/// A moment in whole seconds of the host's clock.
+/// A moment in whole seconds, far from zero: what is older than a host's clock fits too.
 pub(crate) const fn seconds(now: Instant) -> u32 {
-    (now.as_micros() / 1_000_000) as u32
+    ((now.as_micros() / 1_000_000) as u32).wrapping_add(1 << 31)
 }
 
 #[cfg(test)]
@@ -1050,6 +1064,16 @@ mod tests {
         records.bury(record, NOW);
         assert_eq!(records.pages.used(), 0);
         assert_eq!(records.get(record).attributes, NIL);
+    }
+
+    #[test]
+    fn a_session_may_be_idle_for_longer_than_the_clock_has_run() {
+        let slot = RecordSlot {
+            touched: seconds(NOW).saturating_sub(1_800),
+            ..RecordSlot::EMPTY
+        };
+        let later = NOW + Duration::from_secs(60);
+        assert_eq!(slot.age(later), Duration::from_secs(1_860));
     }
 
     #[test]

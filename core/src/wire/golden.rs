@@ -64,10 +64,10 @@ const UPDATE_ANSWER: &[u8] = &hex::<78>(
      01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 \
      02 c7 be 9a fc 09 83 ff 8a e1 06 02 00 88 0e 00 02 00",
 );
-const UPDATE_DEAD: &[u8] = &hex::<69>(
-    "08 00 42 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0e 00 01 0a 6c 6f 63 61 6c 68 6f \
+const UPDATE_DEAD: &[u8] = &hex::<68>(
+    "08 00 41 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0e 00 01 0a 6c 6f 63 61 6c 68 6f \
      73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 02 c7 be 9a fc 09 83 ff 8a \
-     e1 06 02 00 88 0e 00 02 00",
+     e1 06 01 00 00 00 00 00",
 );
 const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 const GRANT: &[u8] = &hex::<7>("0a 01 9d 09 80 80 03");
@@ -704,6 +704,12 @@ fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 4] {
     let dead = UnitHead {
         flags: HOME | DEAD | COMPLETE,
         digest: None,
+        header: new_head().header.map(|header| WireHeader {
+            wanted: 0b01,
+            max_inactive: 0,
+            ..header
+        }),
+        touches: 0,
         ..answer.clone()
     };
     [
@@ -731,7 +737,7 @@ fn new_head() -> UnitHead<'static> {
             stamp: stamp(2),
             holders: [hash("t1"), hash("t2")].into_iter().collect(),
             wanted: 2,
-            settled: false,
+            flags: 0,
             max_inactive: 1_800,
         }),
         idle: 0,

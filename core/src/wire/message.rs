@@ -245,9 +245,23 @@ pub(crate) struct WireHeader {
     pub(crate) stamp: WireStamp,
     /// Hashes of the holders' names, the home's first.
     pub(crate) holders: Vec<u32, MAX_HOLDERS>,
+    /// How many of them, from the front, are to keep their copy. Of a session that ended, bit i:
+    /// holder i knows of the end.
     pub(crate) wanted: u8,
-    pub(crate) settled: bool,
+    /// [`RELEASES`], [`UNNAMED`].
+    pub(crate) flags: u8,
     pub(crate) max_inactive: u32,
+}
+
+/// [`WireHeader::flags`]: the wanted holders have confirmed, the others may drop their copies.
+pub(crate) const RELEASES: u8 = 1;
+/// [`WireHeader::flags`]: nodes that are not named may have a copy.
+pub(crate) const UNNAMED: u8 = 2;
+
+impl WireHeader {
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
 }
 
 /// An attribute's name and stamp; its value's bytes follow.

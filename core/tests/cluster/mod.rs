@@ -25,14 +25,15 @@ use relevo_core::storage::{
 };
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
-    Outcome, Progress, Storage, Ticket,
+    Outcome, Progress, Role, Storage, Ticket,
 };
+
+fn slots<T: Default>(count: usize) -> &'static mut [T] {
+    Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
+}
 
 /// Memory for one node, leaked: a test process ends soon.
 pub fn storage(sessions: usize, pages: usize, max_value: usize) -> Storage<'static> {
-    fn slots<T: Default>(count: usize) -> &'static mut [T] {
-        Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
-    }
     Storage {
         members: slots::<MemberSlot>(8),
         writers: slots::<WriterSlot>(16),
@@ -93,6 +94,14 @@ pub struct Cluster<N = Wire> {
     pub backups: u8,
     /// Largest datagram of nodes that are started from now on.
     pub datagram: usize,
+    /// Members that nodes that are started from now on have room for.
+    pub members: usize,
+    /// What they are for.
+    pub role: Role,
+    /// How long they remember an end that somebody never heard of.
+    pub tombstones: Duration,
+    /// Seconds after which an idle session ends.
+    pub max_inactive: u32,
     /// Pages of nodes that have other than the usual 8,192.
     pub pages: BTreeMap<&'static str, usize>,
     boots: u8,
@@ -115,6 +124,15 @@ impl Cluster {
         cluster.run(Duration::from_secs(2));
         cluster
     }
+
+    /// Nothing passes between the two any more, in either direction.
+    pub fn cut(&mut self, a: &'static str, b: &'static str) {
+        self.network.cut.extend([(a, b), (b, a)]);
+    }
+
+    pub fn heal(&mut self) {
+        self.network.cut.clear();
+    }
 }
 
 impl<N: Network> Cluster<N> {
@@ -129,6 +147,10 @@ impl<N: Network> Cluster<N> {
             key: Some([7; 32]),
             backups: 1,
             datagram: 1_232,
+            members: 8,
+            role: Role::Application,
+            tombstones: Duration::from_secs(7 * 86_400),
+            max_inactive: 1_800,
             pages: BTreeMap::new(),
             boots: 0,
         }
@@ -142,13 +164,16 @@ impl<N: Network> Cluster<N> {
         config.max_value = MAX_VALUE;
         config.backups = self.backups;
         config.datagram = self.datagram;
+        config.role = self.role;
+        config.tombstone_lifetime = self.tombstones;
         config.beacon = N::BEACON;
         let entropy = Entropy {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
         let pages = self.pages.get(name).copied().unwrap_or(8_192);
-        let storage = storage(256, pages, MAX_VALUE);
+        let mut storage = storage(256, pages, MAX_VALUE);
+        storage.members = slots(self.members);
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
         let mut host = Host {
             node,
@@ -256,7 +281,7 @@ impl<N: Network> Cluster<N> {
         let now = self.now;
         let commit = Commit {
             changes: &changes,
-            max_inactive: 1_800,
+            max_inactive: self.max_inactive,
             ack,
         };
         let ticket = self.node(name).commit(now, key(id), &commit).unwrap();
@@ -266,6 +291,12 @@ impl<N: Network> Cluster<N> {
     pub fn fetch(&mut self, name: &str, id: &str, hint: Option<&str>) -> Outcome {
         let now = self.now;
         let ticket = self.node(name).fetch(now, key(id), hint).unwrap();
+        self.wait(name, ticket)
+    }
+
+    pub fn invalidate(&mut self, name: &str, id: &str) -> Outcome {
+        let now = self.now;
+        let ticket = self.node(name).invalidate(now, key(id)).unwrap();
         self.wait(name, ticket)
     }
 

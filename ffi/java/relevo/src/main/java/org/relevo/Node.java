@@ -3,9 +3,9 @@ package org.relevo;
 import java.util.List;
 
 /**
- * A node of a cluster. Every call is thread-safe and bounded in time: {@link #fetch} by the option
- * {@code fetchTimeout}, commits, invalidations and renames by {@code ackTimeout}, the others by nothing but memory
- * access.
+ * A node of a cluster. Every call is thread-safe and bounded in time: {@link #fetch} and
+ * invalidations by the option {@code fetchTimeout}, commits and renames by {@code ackTimeout}, the
+ * others by nothing but memory access.
  */
 public interface Node extends AutoCloseable {
 

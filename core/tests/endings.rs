@@ -1,0 +1,193 @@
+//! How sessions end, and stay dead.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+
+mod cluster;
+
+use cluster::{Cluster, key};
+use relevo_core::{Ack, Duration, Event};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn tombstones(cluster: &mut Cluster, name: &str) -> u32 {
+    cluster.node(name).usage().tombstones
+}
+
+#[test]
+fn an_end_is_remembered_until_a_lost_holder_is_back_and_knows_of_it() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.cut("t1", "t2");
+    cluster.run(Duration::from_secs(10));
+    assert!(cluster.invalidate("t1", "s").met, "nobody else is alive");
+    cluster.run(MINUTE.fraction(10, 1));
+    assert_eq!(tombstones(&mut cluster, "t1"), 1);
+    cluster.heal();
+    cluster.run(Duration::from_secs(30));
+    assert!(cluster.holders("s").is_empty());
+    let events = &cluster.hosts["t2"].events;
+    assert!(events.iter().any(|e| matches!(e, Event::Invalidated(_))));
+    cluster.run(MINUTE.fraction(2, 1));
+    assert_eq!(tombstones(&mut cluster, "t1"), 0);
+    assert_eq!(tombstones(&mut cluster, "t2"), 0);
+}
+
+#[test]
+fn an_end_that_a_lost_holder_never_heard_of_is_forgotten_everywhere_at_its_deadline() {
+    let mut cluster = Cluster::of(&[]);
+    cluster.backups = 2;
+    cluster.tombstones = Duration::from_secs(900);
+    for name in ["t1", "t2", "t3"] {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(2));
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.kill("t3");
+    cluster.cut("t1", "t2");
+    cluster.run(Duration::from_secs(10));
+    cluster.invalidate("t1", "s");
+    cluster.run(Duration::from_secs(800));
+    cluster.heal();
+    cluster.run(Duration::from_secs(60));
+    assert_eq!(tombstones(&mut cluster, "t1"), 1);
+    assert_eq!(tombstones(&mut cluster, "t2"), 1, "it has heard by now");
+    cluster.run(Duration::from_secs(60));
+    assert_eq!(tombstones(&mut cluster, "t1"), 0);
+    assert_eq!(tombstones(&mut cluster, "t2"), 0, "the end is as old here");
+}
+
+#[test]
+fn a_holder_that_started_anew_counts_once_it_was_told() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.kill("t2");
+    cluster.invalidate("t1", "s");
+    cluster.run(MINUTE.fraction(2, 1));
+    assert_eq!(tombstones(&mut cluster, "t1"), 1);
+    cluster.start("t2");
+    cluster.run(MINUTE.fraction(3, 1));
+    assert_eq!(tombstones(&mut cluster, "t1"), 0);
+    assert_eq!(tombstones(&mut cluster, "t2"), 0);
+}
+
+#[test]
+fn a_holder_that_said_good_bye_is_not_waited_for() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let [_, backup] = cluster.holders("s")[..] else {
+        panic!("the home and one backup");
+    };
+    let now = cluster.now;
+    let ticket = cluster.node(backup).leave(now);
+    cluster.wait(backup, ticket);
+    cluster.kill(backup);
+    cluster.invalidate("t1", "s");
+    cluster.run(MINUTE.fraction(2, 1));
+    assert_eq!(tombstones(&mut cluster, "t1"), 0);
+}
+
+/// `t3` gets a copy from the backup `t2`, and neither the home `t1` nor a header says so.
+fn with_a_secret_copy() -> (Cluster, &'static str) {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    let ids = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
+    for id in ids {
+        cluster.commit("t1", id, &[("n", b"1")], Ack::All);
+    }
+    let mut ids = ids.into_iter();
+    let id = ids.find(|id| cluster.holders(id) == ["t1", "t2"]).unwrap();
+    cluster.cut("t1", "t3");
+    let now = cluster.now;
+    let ticket = cluster.node("t3").fetch(now, key(id), None).unwrap();
+    cluster.drain();
+    cluster.network.cut.push(("t3", "t2"));
+    assert!(cluster.wait("t3", ticket).found);
+    cluster.network.cut.push(("t2", "t3"));
+    assert_eq!(cluster.holders(id), ["t1", "t2", "t3"]);
+    (cluster, id)
+}
+
+#[test]
+fn a_confirmation_names_the_copies_that_the_other_does_not_know_of() {
+    let (mut cluster, id) = with_a_secret_copy();
+    cluster.invalidate("t1", id);
+    cluster.run(MINUTE.fraction(5, 1));
+    for name in ["t1", "t2"] {
+        assert_eq!(tombstones(&mut cluster, name), 1, "{name} waits for t3");
+    }
+    // The backup that knew of it is gone for good: the other one remembers.
+    cluster.kill("t2");
+    cluster.heal();
+    cluster.run(MINUTE);
+    assert!(cluster.holders(id).is_empty());
+    assert!(!cluster.fetch("t3", id, None).found);
+}
+
+#[test]
+fn whoever_ends_a_session_without_a_copy_is_told_who_has_one() {
+    let mut cluster = Cluster::with(&["t1", "t2", "t3"], 1);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let holders = cluster.holders("s");
+    let other = ["t2", "t3"].into_iter().find(|n| !holders.contains(n));
+    assert!(cluster.invalidate(other.unwrap(), "s").met);
+    cluster.run(Duration::from_secs(1));
+    assert!(cluster.holders("s").is_empty());
+    cluster.run(MINUTE.fraction(2, 1));
+    for name in ["t1", "t2", "t3"] {
+        assert_eq!(tombstones(&mut cluster, name), 0, "{name}");
+    }
+}
+
+#[test]
+fn after_a_split_the_side_that_served_on_hears_of_the_end() {
+    let mut cluster = Cluster::with(&["t1", "t2", "t3", "t4"], 1);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let backup = cluster.holders("s")[1];
+    let others = ["t2", "t3", "t4"];
+    for other in others {
+        cluster.cut("t1", other);
+    }
+    cluster.run(Duration::from_secs(10));
+    assert!(cluster.fetch(backup, "s", Some("t1")).found);
+    for round in 0..6_u8 {
+        // New homes with backups of their own, of which t1 never heard.
+        let name = others[usize::from(round) % 3];
+        assert!(cluster.fetch(name, "s", None).found);
+        cluster.commit(name, "s", &[("n", &[round])], Ack::All);
+        cluster.run(Duration::from_secs(1));
+    }
+    cluster.invalidate("t1", "s");
+    cluster.run(MINUTE.fraction(3, 1));
+    cluster.heal();
+    cluster.run(Duration::from_secs(30));
+    assert!(cluster.holders("s").is_empty());
+    for name in ["t1", "t2", "t3", "t4"] {
+        assert!(!cluster.fetch(name, "s", None).found, "{name}");
+    }
+    cluster.run(MINUTE.fraction(3, 1));
+    for name in ["t1", "t2", "t3", "t4"] {
+        assert_eq!(tombstones(&mut cluster, name), 0, "{name}");
+    }
+}
+
+#[test]
+fn an_end_with_more_holders_than_can_be_named_is_remembered_until_its_deadline() {
+    let mut cluster = Cluster::of(&[]);
+    cluster.members = 16;
+    cluster.tombstones = Duration::from_secs(300);
+    for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"] {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(5));
+    // Unknown here: any of the ten may have a copy, and a list has eight.
+    cluster.invalidate("a", "s");
+    cluster.run(Duration::from_secs(200));
+    assert_eq!(tombstones(&mut cluster, "a"), 1);
+    cluster.run(Duration::from_secs(120));
+    assert_eq!(tombstones(&mut cluster, "a"), 0);
+}
