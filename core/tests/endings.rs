@@ -191,3 +191,84 @@ fn an_end_with_more_holders_than_can_be_named_is_remembered_until_its_deadline()
     cluster.run(Duration::from_secs(120));
     assert_eq!(tombstones(&mut cluster, "a"), 0);
 }
+
+#[test]
+fn a_node_that_was_stopped_asks_before_it_serves_its_sessions_again() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let now = cluster.now;
+    assert!(cluster.node("t1").owns(now, key("s")));
+    cluster.now = now + Duration::from_secs(5);
+    let now = cluster.now;
+    assert!(
+        !cluster.node("t1").owns(now, key("s")),
+        "nothing was driven for 5 s"
+    );
+    cluster.run(Duration::from_secs(1));
+    let now = cluster.now;
+    assert!(
+        !cluster.node("t1").owns(now, key("s")),
+        "nor was anybody asked since"
+    );
+    assert!(cluster.fetch("t1", "s", None).found);
+    let now = cluster.now;
+    assert!(cluster.node("t1").owns(now, key("s")));
+}
+
+#[test]
+fn a_fetch_after_a_stop_asks_even_who_owned_the_session() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.now = cluster.now + Duration::from_secs(5);
+    let before = cluster.node("t1").stats().fetches;
+    assert!(cluster.fetch("t1", "s", None).found);
+    assert_eq!(cluster.node("t1").stats().fetches, before + 1);
+}
+
+#[test]
+fn a_wait_that_nobody_is_left_to_meet_ends_at_once_and_says_how_many_did() {
+    let mut cluster = Cluster::with(&["t1", "t2"], 3);
+    let before = cluster.now;
+    let outcome = cluster.commit("t1", "s", &[("n", b"1")], Ack::Copies(3));
+    assert!(!outcome.met);
+    assert_eq!(outcome.copies, 2);
+    let took = cluster.now.since(before);
+    assert!(took < Duration::from_secs(1), "{took:?} of 3 s");
+}
+
+#[test]
+fn a_commit_that_must_have_more_copies_than_nodes_live_writes_nothing() {
+    let mut cluster = Cluster::with(&["t1", "t2"], 3);
+    let commit = relevo_core::Commit {
+        changes: &[],
+        max_inactive: 60,
+        ack: Ack::AtLeast(3),
+    };
+    let now = cluster.now;
+    let refused = cluster.node("t1").commit(now, key("s"), &commit);
+    assert_eq!(
+        refused,
+        Err(relevo_core::CommitError::TooFewNodes { live: 2 })
+    );
+    assert!(cluster.holders("s").is_empty());
+}
+
+#[test]
+fn a_full_holder_declines_what_is_new_and_keeps_what_it_has() {
+    let mut cluster = Cluster::of(&["t1"]);
+    cluster.pages.insert("t2", 12);
+    cluster.start("t2");
+    cluster.run(Duration::from_secs(1));
+    assert!(
+        cluster
+            .commit("t1", "first", &[("a", &[1; 300])], Ack::All)
+            .met
+    );
+    for id in ["more", "and", "still", "further"] {
+        cluster.commit("t1", id, &[("a", &[2; 900])], Ack::None);
+    }
+    cluster.run(MINUTE);
+    let declined = cluster.node("t2").stats().declined;
+    assert!(declined > 0, "{}", cluster.describe());
+    assert_eq!(cluster.value("t2", "first", "a").unwrap(), [1; 300]);
+}

@@ -134,13 +134,18 @@ impl Node<'_> {
     /// The host called. If it was silent for longer than a probe period, although it was to call
     /// earlier, it was stopped, and nobody could answer it: all that is judged begins anew.
     pub(crate) fn awake(&mut self, now: Instant) {
-        let silent = now.since(self.prober.awake) > self.rules.frequency;
-        let late = now.since(self.prober.due()) > self.rules.frequency.fraction(1, 4);
+        let stopped = self.was_stopped(now);
         self.prober.awake = now;
-        if silent && late {
+        if stopped {
             self.prober.probe = None;
             self.doubt_anew(now);
+            self.ask_before_serving(now);
         }
+    }
+
+    pub(crate) fn was_stopped(&self, now: Instant) -> bool {
+        let silent = now.since(self.prober.awake) > self.rules.frequency;
+        silent && now.since(self.prober.due()) > self.rules.frequency.fraction(1, 4)
     }
 
     /// Goes on with the probe, ends it with its period, and begins the next.

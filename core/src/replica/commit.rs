@@ -98,6 +98,7 @@ impl Node<'_> {
         key: Key<'_>,
         commit: &Commit<'_>,
     ) -> Result<Ticket, CommitError> {
+        self.awake(now);
         self.check_commit(key, commit)?;
         let record = self.record_to_write(now, key)?;
         let staged = match self.stage_changes(record, commit.changes) {
@@ -135,8 +136,7 @@ impl Node<'_> {
             return Err(CommitError::Invalid);
         }
         if let Ack::AtLeast(copies) = commit.ack {
-            let backups = usize::from(self.rules.backups);
-            let live = self.members.live().min(backups.saturating_add(1)) as u8;
+            let live = self.possible_copies();
             if live < copies {
                 return Err(CommitError::TooFewNodes { live });
             }

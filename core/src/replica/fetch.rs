@@ -62,6 +62,7 @@ impl Node<'_> {
         key: Key<'_>,
         hint: Option<&str>,
     ) -> Result<Ticket, FetchError> {
+        self.awake(now);
         if !key.is_valid() {
             return Err(FetchError::Invalid);
         }
@@ -259,6 +260,14 @@ impl Node<'_> {
         self.reply(peer, answer);
     }
 
+    /// This node was stopped for longer than a probe period: the others may have gone on without
+    /// it. It asks before it serves any session again, and lets none expire until they had the time
+    /// to answer.
+    pub(crate) fn ask_before_serving(&mut self, now: Instant) {
+        self.doubt_ownership();
+        self.put_sweep_off(now + self.rules.frequency.fraction(2, 1));
+    }
+
     /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
     /// have taken sessions over on its side, so this one asks before it serves any again.
     pub(crate) fn doubt_ownership(&mut self) {
@@ -444,7 +453,7 @@ impl Node<'_> {
         let slot = self.records.get(wait.record);
         let gone = slot.generation != wait.record_generation;
         if slot.home() != Some(SELF) && slot.is_live() && !gone {
-            return self.review_handed_over(now, number);
+            return self.review_handed_over(now, number, asked);
         }
         let kept = if slot.is_live() {
             slot.wanted()
@@ -471,7 +480,9 @@ impl Node<'_> {
             Some(copies) => confirmed >= copies,
             None => missing == 0,
         };
-        if met || gone || wait.deadline <= now {
+        // Nobody is left who could make it more.
+        let exhausted = missing == 0 && confirmed >= self.possible_copies();
+        if met || gone || exhausted || wait.deadline <= now {
             let outcome = Outcome {
                 copies: confirmed,
                 met: met && !gone,
@@ -481,14 +492,23 @@ impl Node<'_> {
         }
     }
 
+    /// How many nodes could hold a copy now, this one included.
+    pub(crate) fn possible_copies(&self) -> u8 {
+        let others = self.members.others();
+        let reachable = others.filter(|member| self.members.get(*member).is_reachable());
+        let backups = list::count(reachable).min(usize::from(self.rules.backups));
+        backups.saturating_add(1) as u8
+    }
+
     /// Another node became the home meanwhile: what was committed here went there, and it tells
     /// its backups.
-    fn review_handed_over(&mut self, now: Instant, number: u16) {
+    fn review_handed_over(&mut self, now: Instant, number: u16, asked: Option<u8>) {
         let wait = self.waits.get(number);
         let home = self.records.get(wait.record).home();
-        let met = home.is_some_and(|home| wait.answered.contains(&home));
+        let copies = 1_u8.saturating_add(wait.answered.len() as u8);
+        let enough = asked.is_none_or(|asked| copies >= asked);
+        let met = enough && home.is_some_and(|home| wait.answered.contains(&home));
         if met || wait.deadline <= now {
-            let copies = 1_u8.saturating_add(wait.answered.len() as u8);
             let outcome = Outcome {
                 copies,
                 met,

@@ -250,6 +250,11 @@ impl Node<'_> {
         self.review_waits(now);
     }
 
+    /// No record is looked at before `moment`.
+    pub(crate) fn put_sweep_off(&mut self, moment: Instant) {
+        self.sweep.next = self.sweep.next.max(moment);
+    }
+
     /// Goes on with the walk over all records.
     pub(crate) fn sweep(&mut self, now: Instant) {
         if self.sweep.next > now {

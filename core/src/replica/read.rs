@@ -40,9 +40,10 @@ impl Node<'_> {
 
     /// Whether this node may serve the session without asking.
     #[must_use]
-    pub fn owns(&self, _now: Instant, key: Key<'_>) -> bool {
-        self.find(key)
-            .is_some_and(|record| self.records.get(record).is_served_here())
+    pub fn owns(&self, now: Instant, key: Key<'_>) -> bool {
+        let record = self.find(key);
+        let served = record.is_some_and(|record| self.records.get(record).is_served_here());
+        served && !self.was_stopped(now)
     }
 }
 
