@@ -79,7 +79,14 @@ impl Node<'_> {
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
         let (_, slots) = self.transfers.split_last()?;
         let free = slots.iter().position(is(Direction::Free));
-        let at = free.or_else(|| slots.iter().position(is(Direction::Complete)))?;
+        // One that has stood still for long was perhaps given up by its sender.
+        let stalled = |slot: &TransferSlot| {
+            let patience = self.members.get(slot.peer).link.timeout();
+            slot.direction == Direction::Incoming && now.since(slot.moved) > patience
+        };
+        let at = free
+            .or_else(|| slots.iter().position(is(Direction::Complete)))
+            .or_else(|| slots.iter().position(stalled))?;
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
         let chain = self.records.pages.reserve(total).ok()?;

@@ -88,11 +88,11 @@ impl Node<'_> {
         }
         if is_new || news {
             self.tell_all_about(member);
+            set_by(&mut self.prober.suspects_at, now);
         }
         if is_new && !accusation.accusers.contains(&SELF) {
             self.consider_asking(now, member);
         }
-        set_by(&mut self.prober.suspects_at, now);
     }
 
     /// Asks a suspect itself, unless enough others do.

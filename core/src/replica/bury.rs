@@ -236,7 +236,7 @@ impl Node<'_> {
             .records
             .insert(hash, namespace, id, now)
             .map_err(|_| BuryError::Full)?;
-        self.move_contents(now, old, new);
+        self.move_contents(old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
         self.bury(now, old);
         let generation = self.records.get(new).generation;
@@ -246,7 +246,7 @@ impl Node<'_> {
         Ok(self.wait_for_copies(now, old, ack))
     }
 
-    fn move_contents(&mut self, now: Instant, old: u32, new: u32) {
+    fn move_contents(&mut self, old: u32, new: u32) {
         let former = self.records.get_mut(old);
         let attributes = core::mem::replace(&mut former.attributes, NIL);
         let (stamp, digest) = (former.stamp, former.digest);
@@ -259,8 +259,10 @@ impl Node<'_> {
         slot.digest = digest;
         slot.max_inactive = max_inactive;
         slot.touches = touches;
+        // Where the old id's copies are, until the sweep moves them to where the new id belongs: a
+        // holder of the old one gives that up for the new one in one packet.
         self.set_holders(new, &holders, wanted);
-        self.take_over(now, new, &[], true);
+        self.become_home(new, &[], true);
         let generation = self.records.get(new).generation;
         self.waits.move_to(old, new, generation);
     }

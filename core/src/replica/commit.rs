@@ -189,6 +189,11 @@ impl Node<'_> {
         serve: bool,
     ) {
         self.choose_holders(now, record);
+        self.become_home(record, answers, serve);
+    }
+
+    /// The same, where the holders are chosen already, with this node as the first of them.
+    pub(crate) fn become_home(&mut self, record: u32, answers: &[(u16, u64)], serve: bool) {
         self.owe_everything(record, answers);
         let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);

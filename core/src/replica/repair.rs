@@ -408,6 +408,10 @@ impl Node<'_> {
             (true, true) => self.owe_again(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,
+            // The home has lost it: a copy of a former home is better than none.
+            (false, false) if slot.home() == Some(self.repair.peer) => {
+                self.owe_again(record, bit);
+            }
             (false, false) => self.correct(self.repair.peer, record),
         }
         self.repair.found = true;

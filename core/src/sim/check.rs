@@ -231,7 +231,8 @@ impl World<'_> {
             text += &format!("{} {:?}:", host.name, machine.usage());
             let open = machine.transfers.iter();
             let open = open.filter(|slot| slot.direction != Direction::Free);
-            text += &format!(" {} transfers", open.count());
+            let due = host.due(self.now).map(|at| at.saturating_sub(self.now));
+            text += &format!(" due in {due:?} us, {} transfers,", open.count());
             for member in machine.members.others() {
                 let member = machine.members.get(member);
                 let link = &member.link;

@@ -346,7 +346,7 @@ impl World<'_> {
             return Ok(());
         };
         self.report.renames += 1;
-        self.model.renamed(session, id);
+        self.model.renamed(session, id, &self.hosts[node].observed);
         self.requests.push(Request {
             node,
             session,

@@ -130,7 +130,15 @@ impl Model {
         format!("{}r{count}{}", session_of.ids[0], "x".repeat(padding))
     }
 
-    pub(super) fn renamed(&mut self, session: usize, id: String) {
+    /// The session has another id. What others wrote under the old one meanwhile ends with it.
+    /// `observed`: what the node held that renamed it.
+    pub(super) fn renamed(&mut self, session: usize, id: String, observed: &Observed) {
+        for number in 0..self.commits.len() {
+            let commit = &self.commits[number];
+            if commit.session == session && !self.holds(observed, commit) {
+                self.commits[number].crashes = u32::MAX;
+            }
+        }
         self.add_id(session, id);
     }
 
@@ -205,7 +213,7 @@ impl Model {
             .filter(|commit| self.holds(observed, &self.commits[*commit]))
             .collect();
         for commit in held {
-            self.commits[commit].crashes += 1;
+            self.commits[commit].crashes = self.commits[commit].crashes.saturating_add(1);
         }
     }
 }

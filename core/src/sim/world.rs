@@ -185,7 +185,7 @@ impl<'m> World<'m> {
 
     /// Nodes that answer each other for ever are as wrong as nodes that don't answer.
     fn check_calm(&self) -> Result<(), Violation> {
-        let expected = 15_000 + self.now / 1_000;
+        let expected = 15_000 + self.now / 500;
         if self.report.steps > expected {
             let ids = self.model.sessions.iter().filter_map(|s| s.ids.last());
             let sessions: String = ids.map(|id| self.describe_session(id)).collect();
