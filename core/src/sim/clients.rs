@@ -5,9 +5,10 @@ use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
 
+use super::host::Host;
 use super::model::NAMESPACE;
 use super::observe::{Observed, Violation, broken};
-use super::plan::{ATTRIBUTES, Edit, MAX_VALUE, PlannedChange};
+use super::plan::{ATTRIBUTES, Edit, FEW_RECORDS, MAX_VALUE, PlannedChange};
 use super::random::Random;
 use super::world::World;
 use crate::config::Role;
@@ -346,7 +347,10 @@ impl World<'_> {
             return Ok(());
         };
         self.report.renames += 1;
-        self.model.renamed(session, id, &self.hosts[node].observed);
+        let little = |host: &Host<'_>| host.plan.records <= FEW_RECORDS;
+        let crowded = self.hosts.iter().any(little);
+        let observed = &self.hosts[node].observed;
+        self.model.renamed(session, id, observed, crowded);
         self.requests.push(Request {
             node,
             session,

@@ -131,12 +131,27 @@ impl Model {
     }
 
     /// The session has another id. What others wrote under the old one meanwhile ends with it.
-    /// `observed`: what the node held that renamed it.
-    pub(super) fn renamed(&mut self, session: usize, id: String, observed: &Observed) {
+    /// `observed`: what the node held that renamed it. `crowded`: some nodes have little room.
+    pub(super) fn renamed(
+        &mut self,
+        session: usize,
+        id: String,
+        observed: &Observed,
+        crowded: bool,
+    ) {
         for number in 0..self.commits.len() {
             let commit = &self.commits[number];
-            if commit.session == session && !self.holds(observed, commit) {
-                self.commits[number].crashes = u32::MAX;
+            if commit.session != session {
+                continue;
+            }
+            let held = self.holds(observed, commit);
+            let commit = &mut self.commits[number];
+            if !held {
+                commit.crashes = u32::MAX;
+            }
+            if crowded {
+                // A backup may have no room for the new id's copy, and gives up that of the old one.
+                commit.copies = 1;
             }
         }
         self.add_id(session, id);

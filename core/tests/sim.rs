@@ -1,0 +1,129 @@
+//! The simulator on many seeds, and on protocols with a broken rule each.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::panic,
+    clippy::expect_used,
+    reason = "a test says what must be by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use relevo_core::sim::{self, Mutation, Report};
+
+/// Seeds of a test run; the long runs are those of the example `sim`.
+const SEEDS: u64 = 500;
+const STEPS: u64 = 5_000;
+
+/// Seeds after which a broken rule must have been noticed.
+const PATIENCE: u64 = 400;
+
+/// Calls `run` with each seed on all processors, until it says that this is enough.
+fn on_seeds(seeds: u64, run: impl Fn(u64) -> bool + Sync) {
+    let next = AtomicU64::new(0);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds || !run(seed) {
+                        next.store(seeds, Ordering::Relaxed);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn every_promise_is_kept_and_every_kind_of_fault_happened() {
+    let total = Mutex::new(BTreeMap::<&str, u64>::new());
+    let failed = Mutex::new(None);
+    on_seeds(SEEDS, |seed| match sim::run(seed, STEPS, None) {
+        Ok(report) => {
+            let mut total = total.lock().expect("no thread panicked");
+            for (name, count) in faults(&report) {
+                *total.entry(name).or_default() += count;
+            }
+            true
+        }
+        Err(_) => {
+            *failed.lock().expect("no thread panicked") = Some(seed);
+            false
+        }
+    });
+    if let Some(seed) = failed.into_inner().expect("no thread panicked") {
+        let failure = sim::explain(seed, STEPS, None).expect_err("the same seed is the same run");
+        panic!("{failure}");
+    }
+    for (name, count) in total.into_inner().expect("no thread panicked") {
+        println!("{name}: {count}");
+        assert!(count > 0, "{name} never happened");
+    }
+}
+
+/// What must have happened for the promises to mean anything.
+fn faults(report: &Report) -> [(&'static str, u64); 24] {
+    let network = &report.network;
+    [
+        ("datagrams lost", network.lost),
+        ("datagrams doubled", network.doubled),
+        ("datagrams corrupted", network.corrupted),
+        ("datagrams late", network.late),
+        ("datagrams cut off", network.cut),
+        ("crashes", report.crashes),
+        ("restarts", report.restarts),
+        ("freezes", report.freezes),
+        ("splits and cuts", report.cuts),
+        ("requests", report.requests),
+        ("commits", report.commits),
+        ("commits confirmed", report.confirmed),
+        ("refusals for lack of room", report.full),
+        ("ends", report.ends),
+        ("renames", report.renames),
+        ("fetches", report.fetches),
+        ("warnings", report.warnings),
+        ("sessions lost with an excuse", report.lost_sessions),
+        ("conflicts", report.conflicts),
+        ("deltas", report.deltas),
+        ("transfers", report.transfers),
+        ("deaths", report.deaths),
+        ("refutations", report.refutations),
+        ("sealed runs", report.sealed),
+    ]
+}
+
+#[test]
+fn every_broken_rule_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for mutation in Mutation::ALL {
+        let noticed = Mutex::new(None);
+        on_seeds(PATIENCE, |seed| {
+            match sim::run(seed, STEPS, Some(mutation)) {
+                Ok(_) => true,
+                Err(violation) => {
+                    *noticed.lock().expect("no thread panicked") = Some((seed, violation.rule));
+                    false
+                }
+            }
+        });
+        match noticed.into_inner().expect("no thread panicked") {
+            Some((seed, rule)) => println!("{mutation:?}: seed {seed}, not kept: {rule}"),
+            None => unnoticed.push(mutation),
+        }
+    }
+    assert!(unnoticed.is_empty(), "not noticed: {unnoticed:?}");
+}
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    for seed in [3, 7] {
+        let first = sim::run(seed, STEPS, None).map(|report| format!("{report:?}"));
+        let again = sim::run(seed, STEPS, None).map(|report| format!("{report:?}"));
+        assert_eq!(first.ok(), again.ok());
+    }
+}
