@@ -258,6 +258,10 @@ impl Node<'_> {
         let me = self.members.me();
         let left = me.state == MemberState::Left;
         if (told.state != me.state && !left) || told.boot != me.boot.tag() {
+            if told.state == MemberState::Dead && !left {
+                // Somebody thought so, and may have taken sessions over.
+                self.doubt_ownership();
+            }
             self.refute(told.incarnation);
             self.members.get_mut(from).outbox.gossip = true;
         }

@@ -328,6 +328,8 @@ impl Node<'_> {
         self.tell_all_about(member);
         self.compare_with(now, member);
         self.table_changed(now);
+        // It may have taken sessions over before this node met it.
+        self.doubt_ownership();
         self.members_changed(now);
     }
 }

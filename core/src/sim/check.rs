@@ -115,6 +115,14 @@ impl World<'_> {
             [] if copies == 0 => None,
             [(home, record)] => {
                 let slot = home.records.get(record);
+                let copies = self.hosts.len().min(usize::from(self.common.backups) + 1);
+                let roomy = self
+                    .hosts
+                    .iter()
+                    .all(|host| host.plan.records > FEW_RECORDS);
+                if roomy && usize::from(slot.wanted()) != copies {
+                    return of("as many copies as the nodes allow");
+                }
                 for holder in slot
                     .holders()
                     .iter()
@@ -172,7 +180,14 @@ impl World<'_> {
                 continue;
             }
             let node = self.random.pick(&nodes);
-            let id = known.ids.last().cloned().unwrap_or_default();
+            // A node may have died before it told anybody that it gave the session another id.
+            let lives = |(_, hash): &(&String, &[u8; 16])| {
+                let mut up = self.hosts.iter().filter(|host| host.is_up());
+                up.any(|host| host.observed.has(hash))
+            };
+            let mut ids = known.ids.iter().zip(&known.hashes).rev();
+            let id = ids.find(lives).map(|(id, _)| id.clone());
+            let id = id.or_else(|| known.ids.last().cloned()).unwrap_or_default();
             let clock = self.hosts[node].clock(self.now);
             let Some(machine) = &mut self.hosts[node].node else {
                 continue;

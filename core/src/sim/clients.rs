@@ -26,6 +26,10 @@ const LONGEST_WAIT: u64 = 3_500_000;
 /// differ in what they serve.
 const SETTLING: u64 = 1_000_000;
 
+/// How long after that two homes of a session may not have met: two walks over all records, and
+/// some.
+const MEETING: u64 = 12_000_000;
+
 /// A request that waits for its node.
 pub(super) struct Request {
     pub(super) node: usize,
@@ -115,6 +119,7 @@ impl World<'_> {
             return Ok(());
         };
         if machine.owns(clock, key) {
+            self.check_owner(session, node)?;
             self.serve(session, node, self.model.sessions[session].seen)?;
             self.write(number, session, node, &changes, ack)?;
             return self.settle(node);
@@ -155,6 +160,35 @@ impl World<'_> {
                 home.and_then(|home| home.stamp(&hash, attribute as u8))
             }),
         }
+    }
+
+    /// Who serves a session without asking has its newest header, once all see each other.
+    fn check_owner(&self, session: usize, node: usize) -> Result<(), Violation> {
+        let hash = self.model.hash_of(session);
+        let known = &self.model.sessions[session];
+        let calm = self.unwhole_at.max(known.warned_at) + MEETING < self.now;
+        let newest = self.hosts.iter().filter(|host| host.is_up());
+        let newest = newest.map(|host| host.observed.header(&hash)).max();
+        let own = self.hosts[node].observed.header(&hash);
+        if calm && newest.is_some_and(|newest| own < newest) {
+            let detail = format!("n{node}, session {session}: {own:?}, newest is {newest:?}");
+            return broken("an owner that isn't asked has the newest", detail);
+        }
+        Ok(())
+    }
+
+    /// All see each other again: of two nodes that served a session in a split, at most one goes on
+    /// without asking. A warning before excuses it.
+    pub(super) fn check_reunion(&self) -> Result<(), Violation> {
+        for (number, session) in self.model.sessions.iter().enumerate() {
+            let hash = self.model.hash_of(number);
+            let owners = self.hosts.iter().filter(|host| host.owns(&hash)).count();
+            if owners > 1 && session.warned_at == 0 {
+                let detail = format!("session {number} has {owners} of them");
+                return broken("one node serves a session without asking", detail);
+            }
+        }
+        Ok(())
     }
 
     /// The node answers a client from what it holds.

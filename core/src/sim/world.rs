@@ -84,6 +84,7 @@ pub(super) struct World<'m> {
     pub(super) former: Vec<Observed>,
     /// When the nodes last didn't all see each other.
     pub(super) unwhole_at: u64,
+    whole_since: Option<u64>,
     /// For each node: whether it sees all others as they are.
     sees_all: Vec<bool>,
     plan: VecDeque<(u64, Action)>,
@@ -118,6 +119,7 @@ impl<'m> World<'m> {
             random: Random::of(seed, 3),
             former: Vec::new(),
             unwhole_at: 0,
+            whole_since: None,
             sees_all: std::vec![false; plan.nodes.len()],
             plan: plan.actions.iter().cloned().collect(),
             memory: memory.iter_mut(),
@@ -305,7 +307,11 @@ impl<'m> World<'m> {
     fn look(&mut self, node: usize) -> Result<(), Violation> {
         self.sees_all[node] = self.sees_all_others(node);
         if !self.is_whole() {
+            self.whole_since = None;
             self.unwhole_at = self.now;
+        } else if self.whole_since.is_none() {
+            self.whole_since = Some(self.now);
+            self.check_reunion()?;
         }
         self.look_at_records(node)
     }
