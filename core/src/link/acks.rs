@@ -102,6 +102,9 @@ impl Node<'_> {
         let unchanged = slot.changed <= number;
         // A burial changes the record without a new stamp: only a later packet carried it.
         let header_carried = slot.is_live() && header_is_older(slot, number);
+        // With the header its digest went, and who is to keep a copy has compared it.
+        let compared = slot.header_owed & bit & slot.wanted_bits() != 0;
+        let compared = compared && slot.is_live() && (unchanged || header_carried);
         if slot.header_owed & bit != 0 && (unchanged || header_carried) {
             slot.header_owed &= !bit;
         }
@@ -109,7 +112,8 @@ impl Node<'_> {
         let mut lacks = false;
         self.records.update_attributes(record, |attribute| {
             let carried = attribute.stamp.is_own() && attribute.stamp.seq() <= number;
-            if attribute.owed & bit != 0 && (unchanged || carried) {
+            let is_owed = attribute.owed & bit != 0;
+            if (is_owed && (unchanged || carried)) || (!is_owed && compared) {
                 attribute.owed &= !bit;
                 attribute.whole &= !bit;
             }
@@ -159,6 +163,10 @@ impl Node<'_> {
                 self.owe_carried_again(member, carried.record, carried.generation);
             }
         }
+        // The first refusal of several from one packet has taken all that it carried.
+        let slot = self.records.get(record);
+        let lacks = matches!(cause, Cause::Base | Cause::Unknown);
+        carried_it |= lacks && slot.owed & slot.bit_of(member) != 0;
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
             self.refused_record(now, member, record, cause);

@@ -9,6 +9,9 @@ use crate::time::{Duration, Instant};
 const WINDOW: core::ops::RangeInclusive<u32> = 64..=4_096;
 const FIRST_WINDOW: u32 = 128;
 
+/// Packets of restored copies in flight.
+const RESTORING: u32 = 16;
+
 /// Shortest and longest time until a packet without acknowledgement is taken for lost. The shortest
 /// is above the pauses of a busy process; what is really lost shows earlier, by later packets.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
@@ -19,8 +22,13 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 pub(crate) struct PeerLink {
     /// Last record of the list of changes that was looked at for this peer.
     pub(crate) cursor: u32,
+    /// The peer sent a packet, so it takes ours too: it may meet this node later than this one met it.
+    pub(crate) is_open: bool,
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
+    /// With nothing behind `cursor`, records are looked at from this number on for what was owed
+    /// without a place in the list: whole copies, which must not delay what is live.
+    pub(crate) restore: Option<u32>,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
@@ -46,7 +54,9 @@ impl PeerLink {
     pub(crate) const fn new() -> Self {
         Self {
             cursor: NIL,
+            is_open: false,
             behind: false,
+            restore: None,
             acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
@@ -63,6 +73,16 @@ impl PeerLink {
 
     pub(crate) const fn has_window(&self) -> bool {
         self.in_flight < self.window
+    }
+
+    /// Whether something may be owed.
+    pub(crate) const fn has_more(&self) -> bool {
+        self.behind || self.restore.is_some()
+    }
+
+    /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.
+    pub(crate) const fn has_window_to_restore(&self) -> bool {
+        self.in_flight < RESTORING
     }
 
     /// Time until a packet counts as lost (RFC 6298, with a floor fit for a LAN).

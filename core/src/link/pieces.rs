@@ -29,8 +29,8 @@ impl Node<'_> {
             self.reply(member, Answer::Restart { transfer: piece.id });
             return;
         }
-        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
-        else {
+        if known.is_none() && !self.has_room_for(piece, bytes.len()) {
+            count(&mut self.stats.declined);
             self.answer_refused(piece.request);
             // A unit begins with its record's hash.
             if let Some(hash) = bytes.first_chunk() {
@@ -44,6 +44,11 @@ impl Node<'_> {
                     },
                 );
             }
+            return;
+        }
+        // With all slots in use nothing is said: there will be one when the piece comes again.
+        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
+        else {
             return;
         };
         let Some(slot) = self.transfers.get_mut(at) else {
@@ -61,7 +66,14 @@ impl Node<'_> {
         }
     }
 
-    /// A slot for a unit that begins to arrive, if there's room for all of it.
+    /// Whether a unit that begins to arrive can be stored, in pieces of this length.
+    fn has_room_for(&self, piece: Piece, len: usize) -> bool {
+        let total = piece.total as usize;
+        let fits = total <= len.saturating_mul(MAX_PIECES);
+        fits && self.records.pages.has_room_for(total)
+    }
+
+    /// A slot for a unit that begins to arrive.
     fn accept_transfer(
         &mut self,
         now: Instant,
@@ -70,11 +82,6 @@ impl Node<'_> {
         len: usize,
     ) -> Option<usize> {
         let total = piece.total as usize;
-        let fits = total <= len.saturating_mul(MAX_PIECES);
-        if !fits || !self.records.pages.has_room_for(total) {
-            count(&mut self.stats.declined);
-            return None;
-        }
         let is = |direction: Direction| move |slot: &TransferSlot| slot.direction == direction;
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
         let (_, slots) = self.transfers.split_last()?;

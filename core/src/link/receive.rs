@@ -112,6 +112,7 @@ impl Node<'_> {
             return count(&mut self.stats.refused_forged);
         };
         session.window.accept(header.counter);
+        slot.link.is_open = true;
         count(&mut self.stats.received);
         self.heard(now, member);
         let verdict = self.handle_body(now, member, header.counter, body);

@@ -58,7 +58,7 @@ impl Node<'_> {
         slot.session.is_some()
             && (slot.outbox.has_something()
                 || slot.link.ack_now
-                || (slot.is_live() && (slot.link.behind || self.has_pieces_for(peer)))
+                || (slot.takes_records() && (slot.link.has_more() || self.has_pieces_for(peer)))
                 || self.replies.iter().any(|reply| reply.to == peer)
                 || self.has_question(peer)
                 || self.repair.has_something_for(peer))
@@ -85,9 +85,10 @@ impl Node<'_> {
         self.write_replies(now, &mut body, peer);
         self.write_questions(&mut body, peer);
         self.write_grants(&mut body, peer);
-        if self.members.get(peer).is_live() {
+        if self.members.get(peer).takes_records() {
             self.write_updates(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
+            self.write_restored(now, counter, &mut body, peer);
             self.write_piece(now, &mut body, peer);
         }
         self.write_news(now, &mut body, peer);
@@ -268,14 +269,48 @@ impl Node<'_> {
             }
             let bit = self.records.get(record).bit_of(peer);
             if self.records.get(record).owed & bit != 0
-                && !(self.write_successor(now, counter, body, peer, record)
-                    && self.write_owed(now, counter, body, peer, record))
+                && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
             }
             self.members.get_mut(peer).link.cursor = record;
         }
         self.wake_at(now);
+    }
+
+    /// Fills the packet with copies that nobody waits for.
+    fn write_restored(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+        for _ in 0..LOOK_AT {
+            let link = &self.members.get(peer).link;
+            let waits = link.behind || !link.has_window_to_restore() || self.in_flight.is_full();
+            let Some(record) = link.restore.filter(|_| !waits) else {
+                return;
+            };
+            let slot = self.records.get(record);
+            if slot.owed & slot.bit_of(peer) != 0
+                && !self.write_in_order(now, counter, body, peer, record)
+            {
+                return;
+            }
+            let next = record.saturating_add(1);
+            let more = next < self.records.used_range();
+            self.members.get_mut(peer).link.restore = more.then_some(next);
+        }
+        self.wake_at(now);
+    }
+
+    /// Writes what the peer lacks of a record, behind what must have arrived before it. Returns
+    /// whether others may follow.
+    fn write_in_order(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: u16,
+        record: u32,
+    ) -> bool {
+        self.write_successor(now, counter, body, peer, record)
+            && self.write_owed(now, counter, body, peer, record)
     }
 
     /// Before a tombstone that a rename left, the new record must have arrived, or stand in the

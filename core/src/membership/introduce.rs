@@ -303,6 +303,7 @@ impl Node<'_> {
             self.forget_copies_of(member);
         }
         let least = self.least_incarnation(update.name, boot);
+        let last = self.records.last();
         self.members.change(member, |slot| {
             slot.address = from.into();
             slot.contacted = Instant::default();
@@ -316,7 +317,9 @@ impl Node<'_> {
             slot.fresh = true;
             slot.avoid_until = now;
             slot.link = PeerLink::new();
-            slot.link.behind = true;
+            // It starts at the end of the list of changes; what it lacks of others is restored.
+            slot.link.cursor = last;
+            slot.link.restore = Some(0);
             slot.outbox = Outbox::default();
             slot.session = Some(Session {
                 subkey: None,

@@ -55,7 +55,7 @@ impl Node<'_> {
                 .any(|transfer| transfer.sendable() > 0)
             || self.members.others().any(|member| {
                 let slot = self.members.get(member);
-                slot.is_reachable() && slot.link.behind
+                slot.is_reachable() && slot.link.has_more()
             })
     }
 }

@@ -176,6 +176,11 @@ impl MemberSlot {
         matches!(self.state, MemberState::Alive | MemberState::Suspect)
     }
 
+    /// Whether the member takes what it is owed.
+    pub(crate) const fn takes_records(&self) -> bool {
+        self.is_live() && self.link.is_open
+    }
+
     /// Whether packets can be sealed for the member.
     pub(crate) const fn is_reachable(&self) -> bool {
         self.is_live() && self.session.is_some()

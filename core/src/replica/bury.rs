@@ -261,8 +261,8 @@ impl Node<'_> {
         slot.touches = touches;
         // Where the old id's copies are, until the sweep moves them to where the new id belongs: a
         // holder of the old one gives that up for the new one in one packet.
-        self.set_holders(new, &holders, wanted);
-        self.become_home(new, &[], true);
+        let all = self.set_holders(new, &holders, wanted);
+        self.become_home(new, all, &[], true);
         let generation = self.records.get(new).generation;
         self.waits.move_to(old, new, generation);
     }

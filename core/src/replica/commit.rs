@@ -188,19 +188,31 @@ impl Node<'_> {
         answers: &[(u16, u64)],
         serve: bool,
     ) {
-        self.choose_holders(now, record);
-        self.become_home(record, answers, serve);
+        let new = self.choose_holders(now, record);
+        self.become_home(record, new, answers, serve);
     }
 
-    /// The same, where the holders are chosen already, with this node as the first of them.
-    pub(crate) fn become_home(&mut self, record: u32, answers: &[(u16, u64)], serve: bool) {
-        self.owe_everything(record, answers);
+    /// The same, where the holders are chosen already, with this node as the first of them. `new`:
+    /// the bits of those that have nothing.
+    pub(crate) fn become_home(
+        &mut self,
+        record: u32,
+        new: u8,
+        answers: &[(u16, u64)],
+        serve: bool,
+    ) {
+        self.owe_at_takeover(record, new, answers);
         let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
         slot.set(LENT | EXPIRING | SETTLED | ANSWERED | CHANGED, false);
-        self.write_header_in(record, epoch);
+        let bits = self.renew_header(record, epoch);
+        if serve {
+            self.changed(record, bits);
+        } else {
+            self.owe_later(record, bits);
+        }
         count(&mut self.stats.takeovers);
     }
 
@@ -217,18 +229,29 @@ impl Node<'_> {
 
     /// Gives the header as it is now a new stamp and owes it to all holders.
     pub(crate) fn write_header(&mut self, record: u32) {
-        let stamp = self.records.get(record).stamp;
-        // Over the header of another one, or of a former boot of this node, only a higher epoch wins.
-        let step = u32::from(!stamp.is_own());
-        self.write_header_in(record, stamp.epoch.saturating_add(step));
+        let bits = self.renew_header(record, self.next_epoch(record));
+        self.changed(record, bits);
     }
 
-    fn write_header_in(&mut self, record: u32, epoch: u32) {
+    /// Writes the header, and nobody waits for it.
+    pub(crate) fn write_header_later(&mut self, record: u32) {
+        let bits = self.renew_header(record, self.next_epoch(record));
+        self.owe_later(record, bits);
+    }
+
+    /// Over the header of another one, or of a former boot of this node, only a higher epoch wins.
+    fn next_epoch(&self, record: u32) -> u32 {
+        let stamp = self.records.get(record).stamp;
+        stamp.epoch.saturating_add(u32::from(!stamp.is_own()))
+    }
+
+    /// Gives the header a new stamp. Returns the bits of those that lack it.
+    fn renew_header(&mut self, record: u32, epoch: u32) -> u8 {
         let number = self.next_number();
         self.set_header_stamp(record, Writers::issue(epoch, number));
         let bits = self.backup_bits(record);
         self.records.get_mut(record).header_owed = bits;
-        self.changed(record, bits);
+        bits
     }
 
     /// Replaces the header's stamp, and its part of the digest.
@@ -262,6 +285,22 @@ impl Node<'_> {
         self.records.move_to_tail(record);
         for member in &holders {
             self.members.get_mut(*member).link.behind = true;
+        }
+    }
+
+    /// The holders of `bits` lack something of the record that nobody waits for: they get it when
+    /// there's nothing else for them.
+    pub(crate) fn owe_later(&mut self, record: u32, bits: u8) {
+        let number = self.next_number();
+        let slot = self.records.get_mut(record);
+        slot.changed = number;
+        slot.owed |= bits;
+        let slot = self.records.get(record);
+        for member in slot.holders() {
+            if slot.bit_of(*member) & bits != 0 {
+                let link = &mut self.members.get_mut(*member).link;
+                link.restore = Some(link.restore.map_or(record, |from| from.min(record)));
+            }
         }
     }
 

@@ -51,14 +51,16 @@ struct Placement {
 }
 
 impl Node<'_> {
-    /// Chooses the holders of a record that this node is or becomes the home of.
-    pub(crate) fn choose_holders(&mut self, now: Instant, record: u32) {
+    /// Chooses the holders of a record that this node is or becomes the home of. Returns the bits of
+    /// those that were none.
+    pub(crate) fn choose_holders(&mut self, now: Instant, record: u32) -> u8 {
         let placement = self.placement(now, record);
-        self.place(record, &placement);
+        self.place(record, &placement)
     }
 
     /// Where a record whose home this node is belongs: here, at the first live members in rendezvous
-    /// order, and behind them at former holders that still have a copy.
+    /// order, and behind them at former holders that still have a copy. With too few live ones the
+    /// dead keep theirs: most of it is still good when they come back.
     fn placement(&self, now: Instant, record: u32) -> Placement {
         let slot = self.records.get(record);
         let mut wanted = [0; MAX_HOLDERS];
@@ -84,10 +86,13 @@ impl Node<'_> {
         let live = former
             .clone()
             .filter(|holder| lives(holder) && has_room(holder));
+        let is_dead = |holder: &u16| self.members.get(*holder).state == MemberState::Dead;
+        let dead = former.clone().filter(is_dead);
         let gone = former;
         for member in core::iter::once(SELF)
             .chain(wanted.iter().take(found).copied())
             .chain(live)
+            .chain(dead)
             .chain(gone)
         {
             let kept = member == SELF || self.may_have_copies(member);
@@ -97,7 +102,9 @@ impl Node<'_> {
             all_named &= kept || self.members.get(member).state == MemberState::Left;
         }
         // Without a replacement a former holder is not released.
-        let keeps = |holder: &&u16| lives(holder) && has_room(holder);
+        let keeps = |holder: &&u16| {
+            **holder != SELF && (is_dead(holder) || (lives(holder) && has_room(holder)))
+        };
         let wanted = list::count(holders.iter().filter(keeps)).min(backups);
         let wanted = wanted.saturating_add(1);
         Placement {
@@ -107,11 +114,13 @@ impl Node<'_> {
         }
     }
 
-    fn place(&mut self, record: u32, placement: &Placement) {
-        self.set_holders(record, &placement.holders, placement.wanted);
+    /// Returns the bits of those that were no holders.
+    fn place(&mut self, record: u32, placement: &Placement) -> u8 {
+        let new = self.set_holders(record, &placement.holders, placement.wanted);
         if !placement.all_named {
             self.records.get_mut(record).set(INCOMPLETE, true);
         }
+        new
     }
 
     /// Whether the member can be told of the end of a session, now or when it is back. Who said
@@ -151,8 +160,9 @@ impl Node<'_> {
         self.set_holders(record, &rest, wanted);
     }
 
-    /// Writes the list of holders and moves the bits of what they lack to their new places.
-    pub(crate) fn set_holders(&mut self, record: u32, holders: &[u16], wanted: u8) {
+    /// Writes the list of holders and moves the bits of what they lack to their new places. Returns
+    /// the bits of those that may have nothing.
+    pub(crate) fn set_holders(&mut self, record: u32, holders: &[u16], wanted: u8) -> u8 {
         let slot = self.records.get(record);
         let old: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
         let places = || (0..u8::BITS).zip(holders);
@@ -205,6 +215,7 @@ impl Node<'_> {
         for holder in promoted {
             self.forget_in_flight(record, holder);
         }
+        new
     }
 
     /// What is on its way to the member carries less of the record than the member is to have now:
@@ -218,9 +229,10 @@ impl Node<'_> {
         }
     }
 
-    /// All holders lack everything, as far as is known, but those whose answer equals what is here
-    /// now. What anyone answered is part of it.
-    pub(crate) fn owe_everything(&mut self, record: u32, answers: &[(u16, u64)]) {
+    /// The `new` holders lack everything, and those whose answer isn't what is here now. Of others
+    /// nothing is known: they compare, by the digest beside the header, and ask for all if they lack
+    /// something. What anyone answered is part of what is here.
+    pub(crate) fn owe_at_takeover(&mut self, record: u32, new: u8, answers: &[(u16, u64)]) {
         let slot = self.records.get(record);
         let digest = self.contents_digest(record);
         let (mut merged, mut clean) = (0, 0);
@@ -230,7 +242,7 @@ impl Node<'_> {
                 clean |= slot.bit_of(*member);
             }
         }
-        let bits = self.keeper_bits(record) & !clean;
+        let bits = self.keeper_bits(record) & (new | merged) & !clean;
         let slot = self.records.get_mut(record);
         slot.owed |= bits;
         slot.merged = merged;
@@ -319,14 +331,14 @@ impl Node<'_> {
         let bits = slot.owed;
         let waits = |holder: &u16| slot.bit_of(*holder) & bits != 0 && self.is_idle(*holder);
         if slot.holders().iter().any(waits) {
-            self.changed(record, bits);
+            self.owe_later(record, bits);
         }
     }
 
     /// Whether nothing is on its way to the member, nor waits for its turn.
     fn is_idle(&self, member: u16) -> bool {
         let slot = self.members.get(member);
-        slot.is_reachable() && !slot.link.behind && slot.link.in_flight == 0
+        slot.is_reachable() && !slot.link.has_more() && slot.link.in_flight == 0
     }
 
     /// The home moves the copies to where they belong since members came or went. After a split,
@@ -341,10 +353,10 @@ impl Node<'_> {
         if (same && wanted == slot.wanted()) || self.breaks(Mutation::NoRepairOfHolders) {
             return;
         }
-        self.place(record, &placement);
+        let new = self.place(record, &placement);
         self.records.get_mut(record).set(SETTLED, false);
-        self.owe_missing(record);
-        self.write_header(record);
+        self.owe_missing(record, new);
+        self.write_header_later(record);
     }
 
     /// A holder has no room: another one is chosen. What it has had before it keeps until it is
@@ -356,16 +368,16 @@ impl Node<'_> {
             return;
         }
         self.forget_holder(record, member);
-        self.choose_holders(now, record);
+        let new = self.choose_holders(now, record);
         self.note_copy_at(record, member);
         self.records.get_mut(record).set(SETTLED, false);
-        self.owe_missing(record);
+        self.owe_missing(record, new);
         self.write_header(record);
     }
 
-    /// What new holders lack is owed to them, whole.
-    fn owe_missing(&mut self, record: u32) {
-        let bits = self.keeper_bits(record);
+    /// What new holders lack is owed to them, whole. Former ones that become holders again compare.
+    fn owe_missing(&mut self, record: u32, new: u8) {
+        let bits = self.keeper_bits(record) & new;
         self.records.update_attributes(record, |attribute| {
             attribute.owed |= attribute.whole & bits;
         });
@@ -422,7 +434,7 @@ impl Node<'_> {
                 continue;
             }
             if bit & slot.wanted_bits() != 0 {
-                self.owe_again(record, bit);
+                self.restore_at(record, bit);
             } else {
                 self.forget_holder(record, member);
             }
@@ -452,14 +464,24 @@ impl Node<'_> {
         slot.is_live() && slot.home() == Some(peer) && !is_backup && !self.home_is_lost(record)
     }
 
-    /// The holder of this bit lacks the whole record.
+    /// The holder of this bit lacks the whole record, and gets it in turn.
     pub(crate) fn owe_again(&mut self, record: u32, bit: u8) {
+        self.owe_whole(record, bit);
+        self.changed(record, bit);
+    }
+
+    /// The holder of this bit lacks the whole record, and nobody waits for it.
+    pub(crate) fn restore_at(&mut self, record: u32, bit: u8) {
+        self.owe_whole(record, bit);
+        self.owe_later(record, bit);
+    }
+
+    fn owe_whole(&mut self, record: u32, bit: u8) {
         self.records.get_mut(record).header_owed |= bit;
         self.records.update_attributes(record, |attribute| {
             attribute.owed |= bit;
             attribute.whole |= bit;
         });
-        self.changed(record, bit);
     }
 
     /// A holder confirmed: once the wanted ones all have, former ones may drop their copies.
@@ -479,7 +501,7 @@ impl Node<'_> {
             self.forget_released(record);
         } else {
             self.records.get_mut(record).set(SETTLED, true);
-            self.write_header(record);
+            self.write_header_later(record);
         }
     }
 

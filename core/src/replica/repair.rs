@@ -405,7 +405,7 @@ impl Node<'_> {
         // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
         // one it finds out.
         match (slot.home() == Some(SELF), listed.is_some()) {
-            (true, true) => self.owe_again(record, bit),
+            (true, true) => self.restore_at(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,
             // The home has lost it: a copy of a former home is better than none.
@@ -441,10 +441,10 @@ impl Node<'_> {
         }
     }
 
-    /// The holder of this bit gets the header with its turn.
-    pub(crate) fn owe_header(&mut self, record: u32, bit: u8) {
+    /// The holder of this bit gets the header, and nobody waits for it.
+    fn owe_header(&mut self, record: u32, bit: u8) {
         self.records.get_mut(record).header_owed |= bit;
-        self.changed(record, bit);
+        self.owe_later(record, bit);
     }
 
     /// The peer has the same in this range.
@@ -563,7 +563,7 @@ impl Node<'_> {
             let slot = self.records.get(record);
             let bit = slot.bit_of(peer);
             if slot.is_live() && bit != 0 && slot.owed & bit == 0 {
-                self.owe_again(record, bit);
+                self.restore_at(record, bit);
             }
         }
     }

@@ -301,10 +301,40 @@ impl Node<'_> {
             self.correct(peer, record);
             return Err(Cause::NotHome);
         }
-        match self.release_if_told(record, peer, origin.counter) {
-            true => Err(Cause::NotHome),
-            false => Ok(summary),
+        if self.release_if_told(record, peer, origin.counter) {
+            return Err(Cause::NotHome);
         }
+        self.compare_with_home(record, peer, &head)?;
+        Ok(summary)
+    }
+
+    /// Whoever is to keep a copy compares it with the home's, once the unit was taken.
+    ///
+    /// # Errors
+    /// `Base`: it isn't the same, and the unit didn't hold all that the home has.
+    fn compare_with_home(
+        &mut self,
+        record: u32,
+        peer: u16,
+        head: &UnitHead<'_>,
+    ) -> Result<(), Cause> {
+        let slot = self.records.get(record);
+        let is_kept = slot.bit_of(SELF) & slot.wanted_bits() != 0 && slot.home() == Some(peer);
+        let theirs = head.digest.filter(|_| is_kept && head.header.is_some());
+        if theirs.is_none_or(|digest| digest == self.contents_digest(record)) {
+            return Ok(());
+        }
+        if !head.is(COMPLETE) {
+            count(&mut self.stats.base_mismatches);
+            return Err(Cause::Base);
+        }
+        // Something is newer here.
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed |= HOME_BIT;
+            attribute.whole |= HOME_BIT;
+        });
+        self.changed(record, HOME_BIT);
+        Ok(())
     }
 
     /// Stores the unit's attributes beside the record, then takes its header. Returns the list of

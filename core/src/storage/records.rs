@@ -745,6 +745,11 @@ impl<'m> Records<'m> {
         slot.next = NIL;
     }
 
+    /// The last record of the list of changes, [`NIL`] of an empty one.
+    pub(crate) const fn last(&self) -> u32 {
+        self.last
+    }
+
     /// The record behind `record` in the list of changes; of [`NIL`] the first.
     pub(crate) fn after(&self, record: u32) -> u32 {
         match record {

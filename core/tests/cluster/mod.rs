@@ -102,7 +102,9 @@ pub struct Cluster<N = Wire> {
     pub tombstones: Duration,
     /// Seconds after which an idle session ends.
     pub max_inactive: u32,
-    /// Pages of nodes that have other than the usual 8,192.
+    /// Slots of each node.
+    sessions: usize,
+    /// Pages of nodes that have other than the usual 32 for each slot.
     pub pages: BTreeMap<&'static str, usize>,
     boots: u8,
 }
@@ -116,8 +118,14 @@ impl Cluster {
     }
 
     pub fn with(names: &[&'static str], backups: u8) -> Self {
+        Self::sized(names, backups, 256)
+    }
+
+    /// `sessions`: as many slots and 32 times as many pages has each node.
+    pub fn sized(names: &[&'static str], backups: u8, sessions: usize) -> Self {
         let mut cluster = Self::on(Wire::default());
         cluster.backups = backups;
+        cluster.sessions = sessions;
         for name in names {
             cluster.start(name);
         }
@@ -151,6 +159,7 @@ impl<N: Network> Cluster<N> {
             role: Role::Application,
             tombstones: Duration::from_secs(7 * 86_400),
             max_inactive: 1_800,
+            sessions: 256,
             pages: BTreeMap::new(),
             boots: 0,
         }
@@ -171,8 +180,8 @@ impl<N: Network> Cluster<N> {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
-        let pages = self.pages.get(name).copied().unwrap_or(8_192);
-        let mut storage = storage(256, pages, MAX_VALUE);
+        let pages = self.pages.get(name).copied().unwrap_or(self.sessions * 32);
+        let mut storage = storage(self.sessions, pages, MAX_VALUE);
         storage.members = slots(self.members);
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
         let mut host = Host {

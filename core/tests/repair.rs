@@ -1,0 +1,118 @@
+//! Nodes that were away: what they lack comes back, and costs what they lack.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+
+mod cluster;
+
+use cluster::{Cluster, key};
+use relevo_core::{Ack, Duration};
+
+/// Sessions of the cluster, and the bytes of each.
+const SESSIONS: usize = 2_000;
+const VALUE: usize = 900;
+
+fn id(number: usize) -> String {
+    format!("session {number}")
+}
+
+/// Two nodes that serve half of the sessions each.
+fn filled(names: &[&'static str]) -> Cluster {
+    let mut cluster = Cluster::sized(names, 1, SESSIONS + 500);
+    for number in 0..SESSIONS {
+        let value = [number as u8; VALUE];
+        let changes = [("blob", &value[..]), ("n", b"0")];
+        cluster.commit(names[number % 2], &id(number), &changes, Ack::None);
+        if number % 100 == 99 {
+            cluster.run(Duration::from_millis(20));
+        }
+    }
+    cluster.run(Duration::from_secs(10));
+    cluster
+}
+
+/// The digests of all sessions at a node.
+fn digests(cluster: &mut Cluster, name: &str) -> Vec<Option<u64>> {
+    let node = cluster.node(name);
+    let digest = |number| node.read(key(&id(number))).map(|record| record.digest());
+    (0..SESSIONS).map(digest).collect()
+}
+
+/// Bytes sent until all copies of the two nodes are equal, and for some seconds on.
+fn bytes_until_equal(cluster: &mut Cluster) -> usize {
+    let before = cluster.bytes;
+    let began = cluster.now;
+    while digests(cluster, "t1") != digests(cluster, "t2") {
+        cluster.run(Duration::from_millis(100));
+        assert!(
+            cluster.now.since(began) < Duration::from_secs(60),
+            "{}",
+            cluster.describe()
+        );
+    }
+    cluster.run(Duration::from_secs(10));
+    assert_eq!(digests(cluster, "t1"), digests(cluster, "t2"));
+    cluster.bytes - before
+}
+
+#[test]
+fn after_a_healed_partition_copies_converge_with_bytes_in_proportion_to_the_difference() {
+    let mut cluster = filled(&["t1", "t2"]);
+    cluster.network.cut = vec![("t1", "t2"), ("t2", "t1")];
+    cluster.run(Duration::from_secs(10));
+    for number in 0..10 {
+        // Sessions of this node, and such as it took over from the other.
+        cluster.commit("t1", &id(number), &[("n", b"of t1")], Ack::None);
+        cluster.commit("t2", &id(number + 5), &[("n", b"of t2")], Ack::None);
+    }
+    cluster.run(Duration::from_secs(5));
+    cluster.network.cut.clear();
+    let bytes = bytes_until_equal(&mut cluster);
+    println!(
+        "{bytes} bytes after a partition of {} bytes of copies",
+        SESSIONS * VALUE
+    );
+    assert!(digests(&mut cluster, "t1").iter().all(Option::is_some));
+    assert!(bytes < SESSIONS * VALUE / 5, "{bytes}");
+}
+
+#[test]
+fn a_restarted_node_gets_its_copies_back_while_others_commit_as_fast_as_ever() {
+    let mut cluster = filled(&["t1", "t2"]);
+    cluster.kill("t2");
+    cluster.run(Duration::from_millis(200));
+    cluster.start("t2");
+    let mut slowest = Duration::ZERO;
+    for round in 0..200_u8 {
+        let began = cluster.now;
+        let number = usize::from(round) * 2;
+        cluster.commit("t1", &id(number), &[("n", &[round])], Ack::None);
+        // The session's copy at t2 is what it waits for.
+        while cluster.value("t2", &id(number), "n") != Some(vec![round]) {
+            cluster.step();
+        }
+        slowest = slowest.max(cluster.now.since(began));
+    }
+    // A round trip takes at most 2.2 ms here; the first one meets the node while it joins.
+    assert!(slowest < Duration::from_millis(5), "{slowest:?}");
+    cluster.run(Duration::from_secs(40));
+    let (t1, t2) = (digests(&mut cluster, "t1"), digests(&mut cluster, "t2"));
+    assert_eq!(t1, t2);
+    assert!(t1.iter().all(Option::is_some));
+}
+
+#[test]
+fn a_joiner_gets_the_copies_it_is_to_have() {
+    let mut cluster = Cluster::sized(&["t1"], 1, SESSIONS + 500);
+    for number in 0..SESSIONS {
+        cluster.commit("t1", &id(number), &[("n", b"0")], Ack::None);
+    }
+    cluster.start("t2");
+    let bytes = bytes_until_equal(&mut cluster);
+    println!("{bytes} bytes for a joiner");
+}
