@@ -45,6 +45,7 @@ const MISSING: u8 = 16;
 const HEARD: u8 = 17;
 const NEWS: u8 = 18;
 const TABLE: u8 = 19;
+const CHANGE: u8 = 20;
 
 // Flags of a unit.
 const OWNER: u8 = 1;
@@ -696,7 +697,7 @@ fn random_message(random: &mut Random) -> Bytes {
         UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH,
     ];
     let kind = match random.below(32) {
-        few @ 0..=19 => few as u8,
+        few @ 0..=20 => few as u8,
         _ => random.one(&kinds),
     };
     let out = Bytes::default().byte(kind);
@@ -710,6 +711,7 @@ fn random_message(random: &mut Random) -> Bytes {
         }
         NEWS => random_news(random, out),
         TABLE => out.raw(&random.bytes(64)),
+        CHANGE => random_change(random, out),
         MEMBER => out.raw(&random_about(random).0),
         RECEIVED => {
             let count = random.below(20) as u64;
@@ -747,6 +749,25 @@ fn random_message(random: &mut Random) -> Bytes {
             let flags = random.bytes(6);
             out.raw(&flags)
         }
+    }
+}
+
+fn random_change(random: &mut Random, out: Bytes) -> Bytes {
+    let ids = evil_ids();
+    let hash = hash(NAMESPACE, &random.one(&ids));
+    let stamp = Stamp::odd(random);
+    let count = random.below(40);
+    let ops = random.bytes(count);
+    let name = vec![b'a' + random.below(2) as u8; random.one(&[0, 1, 1, 1, 255, 256])];
+    let out = out.raw(&hash[..8]).byte(random.next() as u8);
+    let out = out.number(random.odd32()).number(random.odd32());
+    let out = out.slice(&name).number(random.odd32());
+    let out = out.number(random.odd(u64::MAX));
+    let out = out.raw(&(stamp.mix(0) as u32).to_le_bytes());
+    let out = out.raw(&random.bytes(4));
+    match random.below(8) {
+        0 => out.number(random.odd32()).raw(&ops),
+        _ => out.slice(&ops),
     }
 }
 

@@ -10,12 +10,12 @@ use crate::membership::gossip::GOSSIP_PERIOD;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::Origin;
+use crate::replica::unit::{Origin, UnitSummary};
 use crate::replica::wait::Question;
 use crate::seal::BootId;
 use crate::storage::pages::Input;
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Cause, Message};
+use crate::wire::message::{Cause, ChangeHead, Message};
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
 
 /// Whether a packet's records were taken: only then it is acknowledged.
@@ -23,6 +23,13 @@ use crate::wire::packet::{Header, Refusal, Sender, TAG};
 struct Verdict {
     carried: bool,
     refused: bool,
+}
+
+impl Verdict {
+    const fn add(&mut self, other: Self) {
+        self.carried |= other.carried;
+        self.refused |= other.refused;
+    }
 }
 
 impl Node<'_> {
@@ -130,18 +137,18 @@ impl Node<'_> {
                 break;
             };
             body = rest;
-            if let Message::Update { request, len } = message {
-                let Some((unit, rest)) = body.split_at_checked(len as usize) else {
-                    count(&mut self.stats.malformed);
-                    verdict.refused = true;
-                    break;
-                };
-                body = rest;
-                verdict.carried |= request == 0;
-                verdict.refused |= !self.updated(now, member, counter, request, unit);
-            } else {
+            let (Message::Update { len, .. } | Message::Change(ChangeHead { len, .. })) = message
+            else {
                 self.handle_message(now, member, message);
-            }
+                continue;
+            };
+            let Some((content, rest)) = body.split_at_checked(len as usize) else {
+                count(&mut self.stats.malformed);
+                verdict.refused = true;
+                break;
+            };
+            body = rest;
+            verdict.add(self.handle_contents(now, member, counter, &message, content));
         }
         verdict
     }
@@ -197,8 +204,11 @@ impl Node<'_> {
             Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
             Message::List { range, entries } => self.told_list(now, member, range, entries),
             Message::Missing { hashes } => self.asked_for_missing(member, hashes),
-            // Updates are taken apart by the caller; introductions come in packets of their own.
-            Message::Update { .. } | Message::Introduction(_) => count(&mut self.stats.malformed),
+            // What is followed by contents is taken apart by the caller; introductions come in packets
+            // of their own.
+            Message::Update { .. } | Message::Change(_) | Message::Introduction(_) => {
+                count(&mut self.stats.malformed);
+            }
             about_members => self.handle_membership(now, member, about_members),
         }
     }
@@ -224,22 +234,54 @@ impl Node<'_> {
         }
     }
 
-    /// A unit in a packet. Returns whether it was taken.
-    fn updated(
+    /// A message with what stands behind it: a unit, or the operations of a change.
+    fn handle_contents(
         &mut self,
         now: Instant,
         member: u16,
         counter: u64,
-        request: u32,
-        unit: &[u8],
-    ) -> bool {
-        let hash = unit_hash(unit);
+        message: &Message<'_>,
+        content: &[u8],
+    ) -> Verdict {
+        let request = match message {
+            Message::Update { request, .. } => *request,
+            _ => 0,
+        };
         let origin = Origin {
             peer: member,
             counter,
             answers: request != 0,
         };
-        match self.apply_unit(now, origin, Input::Slice(unit)) {
+        let (hash, applied) = match message {
+            Message::Change(change) => match self.records.find_short(change.session) {
+                Some(record) => (
+                    Some(self.records.get(record).hash),
+                    self.apply_change(now, origin, record, change, content),
+                ),
+                None => (Some(lengthen(change.session)), Err(Cause::Unknown)),
+            },
+            _ => (
+                unit_hash(content),
+                self.apply_unit(now, origin, Input::Slice(content)),
+            ),
+        };
+        Verdict {
+            carried: request == 0,
+            refused: !self.settle_applied(now, origin, request, hash, applied),
+        }
+    }
+
+    /// Tells the sender what became of a unit. Returns whether it was taken.
+    fn settle_applied(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        request: u32,
+        hash: Option<[u8; 16]>,
+        applied: Result<UnitSummary, Cause>,
+    ) -> bool {
+        let (member, counter) = (origin.peer, origin.counter);
+        match applied {
             Ok(summary) => {
                 if request != 0 {
                     self.answered_with(now, member, request, &summary);
@@ -268,6 +310,12 @@ impl Node<'_> {
             }
         }
     }
+}
+
+/// The beginning of a hash with zeros behind it: all that is known of a session that isn't here.
+fn lengthen(short: [u8; 8]) -> [u8; 16] {
+    let [a, b, c, d, e, f, g, h] = short;
+    [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
 /// The record's hash, with which a unit begins.

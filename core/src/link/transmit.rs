@@ -177,6 +177,14 @@ impl Node<'_> {
         request: u32,
     ) -> Result<(), Full> {
         let start = body.len();
+        if request == 0
+            && let Some(written) = self.write_change(now, record, extent, body)
+        {
+            if written.is_err() {
+                body.truncate(start);
+            }
+            return written;
+        }
         let reader = (request != 0).then_some(peer);
         let written = self.write_unit(now, record, extent, reader, body);
         let len = u32::try_from(body.len().saturating_sub(start)).map_err(|_| Full)?;

@@ -17,8 +17,8 @@ use crate::replica::range::Range;
 use crate::replica::stamp::{WireStamp, Writer};
 use crate::seal::{BootId, Key, Secret};
 use crate::wire::message::{
-    Address, AttributeHead, Cause, Introduction, MemberUpdate, Message, News, Standing, UnitHead,
-    ValueHead, WireHeader, WireKey,
+    Address, AttributeHead, Cause, ChangeHead, Introduction, MemberUpdate, Message, News, Standing,
+    UnitHead, ValueHead, WireHeader, WireKey,
 };
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
 
@@ -118,7 +118,7 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 20 {
+        match self.kind % 21 {
             0 => Ping { table: a.to_le_bytes() },
             1 => Pong { table: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
@@ -138,7 +138,23 @@ impl Draw {
             16 => Missing { hashes: bytes },
             17 => Heard { about: a.to_le_bytes(), age: b },
             18 => News(self.news()),
-            _ => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
+            19 => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
+            _ => Change(self.change()),
+        }
+    }
+
+    fn change(&self) -> ChangeHead<'_> {
+        ChangeHead {
+            session: self.eight(0),
+            flags: self.kind,
+            idle: self.word(1),
+            touches: self.word(2),
+            name: &self.bytes,
+            epoch: self.word(3),
+            seq: self.numbers[3],
+            base: self.word(0).to_le_bytes(),
+            checksum: self.word(1).to_le_bytes(),
+            len: self.word(2),
         }
     }
 

@@ -11,6 +11,7 @@ use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
+use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::value::{self, DeltaHead, Patch};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
 use crate::storage::records::{
@@ -19,8 +20,8 @@ use crate::storage::records::{
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, DEAD, HOME, MERGED, OWNER, RELEASES, UNNAMED, UnitHead,
-    ValueHead, WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, HOME, MERGED, Message, OWNER, RELEASES,
+    UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -70,11 +71,11 @@ impl Extent {
         }
     }
 
-    /// Whether the receiver's answer was part of what the session was taken over with.
-    const fn is_merged(self, record: &RecordSlot) -> bool {
+    /// [`MERGED`] if the receiver's answer was part of what the session was taken over with.
+    const fn merged_flag(self, record: &RecordSlot) -> u8 {
         match self {
-            Self::Everything | Self::Header => false,
-            Self::Owed(bit) => record.merged & bit != 0,
+            Self::Owed(bit) if record.merged & bit != 0 => MERGED,
+            _ => 0,
         }
     }
 
@@ -158,7 +159,7 @@ impl Node<'_> {
             hash: slot.hash,
             flags: unit_flags(slot, reader)
                 | if complete { COMPLETE } else { 0 }
-                | if extent.is_merged(slot) { MERGED } else { 0 },
+                | extent.merged_flag(slot),
             digest: with_digest.then(|| self.contents_digest(record)),
             key,
             header: if with_header {
@@ -244,6 +245,108 @@ impl Node<'_> {
         put_chain(pages, out, &mut cursor, len)
     }
 
+    /// Writes as a `Change` what the peer lacks of a record, with its operations behind it; `None` if
+    /// only a unit can say it.
+    pub(crate) fn write_change(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        body: &mut Body<'_>,
+    ) -> Option<Result<(), Full>> {
+        let attribute = self.lone_change(record, extent)?;
+        let stamp = self.writers.wire(attribute.stamp)?;
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let name = buffer.get_mut(..usize::from(attribute.name_len))?;
+        let pages = &self.records.pages;
+        pages.read(&mut Cursor::start(attribute.head), name).ok()?;
+        let mut cursor = Cursor::start(attribute.delta);
+        let delta = DeltaHead::read(pages, &mut cursor)?;
+        let slot = self.records.get(record);
+        let head = Message::Change(ChangeHead {
+            session: slot.short(),
+            flags: unit_flags(slot, None) | extent.merged_flag(slot),
+            idle: seconds(now).saturating_sub(slot.touched),
+            touches: slot.touches,
+            name,
+            epoch: stamp.epoch,
+            seq: stamp.seq,
+            base: delta.base.to_le_bytes(),
+            checksum: delta.checksum.to_le_bytes(),
+            len: delta.len,
+        });
+        count(&mut self.stats.deltas);
+        let pages = &mut self.records.pages;
+        let written = body.push(&head);
+        Some(written.and_then(|()| put_chain(pages, body, &mut cursor, delta.len)))
+    }
+
+    /// The one attribute that the peer lacks, and nothing else, if this boot wrote it and its delta
+    /// is enough.
+    fn lone_change(&self, record: u32, extent: Extent) -> Option<AttributeSlot> {
+        let slot = self.records.get(record);
+        if extent.has_header(slot) || self.count_attributes(record, extent) != 1 {
+            return None;
+        }
+        let mut attributes = self.records.attributes_of(record);
+        let attribute = attributes.find(|slot| extent.includes(slot))?;
+        let writer = self.writers.wire(attribute.stamp)?.writer;
+        let fits = writer == self.writer_of(SELF) && !attribute.removed;
+        (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
+    }
+
+    /// Who a member's stamps of its present boot are by.
+    fn writer_of(&self, member: u16) -> Writer {
+        let slot = self.members.get(member);
+        Writer {
+            node: slot.hash,
+            boot: slot.boot.tag(),
+        }
+    }
+
+    /// Takes a `Change` of this record.
+    ///
+    /// # Errors
+    /// As of [`apply_unit`](Self::apply_unit).
+    pub(crate) fn apply_change(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        record: u32,
+        change: &ChangeHead<'_>,
+        ops: &[u8],
+    ) -> Result<UnitSummary, Cause> {
+        let head = UnitHead {
+            hash: self.records.get(record).hash,
+            flags: change.flags & (HOME | MERGED),
+            digest: None,
+            key: None,
+            header: None,
+            idle: change.idle,
+            touches: change.touches,
+            attributes: 1,
+        };
+        let attribute = AttributeHead {
+            name: change.name,
+            stamp: WireStamp {
+                epoch: change.epoch,
+                writer: self.writer_of(origin.peer),
+                seq: change.seq,
+            },
+            value: ValueHead::Delta {
+                len: change.len,
+                base: u32::from_le_bytes(change.base),
+                checksum: u32::from_le_bytes(change.checksum),
+            },
+        };
+        self.apply(
+            now,
+            origin,
+            &head,
+            Contents::One(attribute, Input::Slice(ops)),
+        )
+    }
+
     /// Takes a unit that arrived.
     ///
     /// # Errors
@@ -254,7 +357,6 @@ impl Node<'_> {
         origin: Origin,
         mut unit: Input<'_>,
     ) -> Result<UnitSummary, Cause> {
-        let Origin { peer, answers, .. } = origin;
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) =
@@ -262,13 +364,24 @@ impl Node<'_> {
         let used = bytes.len().saturating_sub(rest.len());
         unit.split(&self.records.pages, used)
             .map_err(|_| Cause::Base)?;
+        self.apply(now, origin, &head, Contents::Listed(unit))
+    }
+
+    fn apply(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        head: &UnitHead<'_>,
+        contents: Contents<'_>,
+    ) -> Result<UnitSummary, Cause> {
+        let Origin { peer, answers, .. } = origin;
         let summary = UnitSummary {
             hash: head.hash,
             owner: head.is(OWNER),
             digest: head.digest.unwrap_or(0),
         };
         if head.is(DEAD) {
-            if !self.bury_as_told(now, peer, &head)? && !answers {
+            if !self.bury_as_told(now, peer, head)? && !answers {
                 // The confirmation waits until the sender knows of all that may hold a copy.
                 let record = self.records.find(&head.hash).unwrap_or(NIL);
                 self.correct(peer, record);
@@ -276,9 +389,9 @@ impl Node<'_> {
             }
             return Ok(summary);
         }
-        let (record, is_new) = self.record_to_apply(now, origin, &head)?;
-        let merged = self.is_merged_by(peer, record, &head);
-        let (staged, header) = match self.stage_and_apply_header(record, peer, &head, unit) {
+        let (record, is_new) = self.record_to_apply(now, origin, head)?;
+        let merged = self.is_merged_by(peer, record, head);
+        let (staged, header) = match self.stage_and_apply_header(record, peer, head, contents) {
             Ok(taken) => taken,
             Err(cause) => {
                 if is_new {
@@ -288,7 +401,7 @@ impl Node<'_> {
             }
         };
         self.merge_staged(record, staged);
-        self.merge_idle(now, record, &head);
+        self.merge_idle(now, record, head);
         count(&mut self.stats.applied);
         if header == HeaderFate::NewHome && !is_new {
             self.hand_over(now, record, peer, merged, head.digest);
@@ -344,9 +457,14 @@ impl Node<'_> {
         record: u32,
         peer: u16,
         head: &UnitHead<'_>,
-        unit: Input<'_>,
+        contents: Contents<'_>,
     ) -> Result<(u32, HeaderFate), Cause> {
-        let staged = self.stage_unit(record, head, unit)?;
+        let staged = match contents {
+            Contents::Listed(unit) => self.stage_unit(record, head, unit)?,
+            Contents::One(attribute, content) => self
+                .stage_attribute(record, &attribute, content)?
+                .unwrap_or(NIL),
+        };
         match self.apply_header(record, peer, head) {
             Ok(fate) => Ok((staged, fate)),
             Err(cause) => {
@@ -449,7 +567,7 @@ impl Node<'_> {
     ) -> Result<u32, Cause> {
         let mut staged = NIL;
         for _ in 0..head.attributes {
-            match self.stage_attribute(record, &mut unit) {
+            match self.stage_next(record, &mut unit) {
                 Ok(None) => {}
                 Ok(Some(attribute)) => {
                     self.records.attribute_mut(attribute).next = staged;
@@ -464,7 +582,8 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    fn stage_attribute(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
+    /// Stores the unit's next attribute, if it is newer than the one here.
+    fn stage_next(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let (head, rest) =
@@ -479,6 +598,15 @@ impl Node<'_> {
         let content = unit
             .split(&self.records.pages, len as usize)
             .map_err(|_| Cause::Base)?;
+        self.stage_attribute(record, &head, content)
+    }
+
+    fn stage_attribute(
+        &mut self,
+        record: u32,
+        head: &AttributeHead<'_>,
+        content: Input<'_>,
+    ) -> Result<Option<u32>, Cause> {
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
             return Err(Cause::Base);
         }
@@ -489,7 +617,7 @@ impl Node<'_> {
         if is_old && !self.breaks(Mutation::LastArrivalWins) {
             return Ok(None);
         }
-        let (chain, len) = self.store_value(&head, content, old.as_ref())?;
+        let (chain, len) = self.store_value(head, content, old.as_ref())?;
         let Some(stamp) = self.store_stamp(head.stamp) else {
             self.records.pages.free(chain);
             return Err(Cause::Full);
@@ -687,10 +815,7 @@ impl Node<'_> {
     }
 
     /// Interns a stamp's writer, after freeing those that nobody needs any more if it must.
-    fn store_stamp(
-        &mut self,
-        stamp: crate::replica::stamp::WireStamp,
-    ) -> Option<crate::replica::stamp::Stamp> {
+    fn store_stamp(&mut self, stamp: WireStamp) -> Option<crate::replica::stamp::Stamp> {
         if let Ok(stored) = self.writers.store(stamp) {
             return Some(stored);
         }
@@ -717,6 +842,14 @@ fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
         .iter()
         .filter(|(_, on)| *on)
         .fold(0, |all, (flag, _)| all | flag)
+}
+
+/// What stands behind a unit's head.
+enum Contents<'a> {
+    /// Attributes, each with a head.
+    Listed(Input<'a>),
+    /// Of a `Change`: this one.
+    One(AttributeHead<'a>, Input<'a>),
 }
 
 /// Where a unit came from.

@@ -3,7 +3,7 @@
 use std::format;
 use std::string::String;
 
-use crate::wire::message::{AttributeHead, Message, UnitHead, ValueHead};
+use crate::wire::message::{AttributeHead, ChangeHead, Message, UnitHead, ValueHead};
 use crate::wire::packet::{Header, TAG};
 
 /// The messages of a packet, in a line.
@@ -21,6 +21,17 @@ pub(super) fn packet(datagram: &[u8]) -> String {
                 let (unit, rest) = body.split_at(body.len().min(len as usize));
                 body = rest;
                 text += &format!(" update(for {request}, {})", self::unit(unit));
+            }
+            Message::Change(change) => {
+                body = body.split_at(body.len().min(change.len as usize)).1;
+                let (name, seq) = (String::from_utf8_lossy(change.name), change.seq);
+                let ChangeHead {
+                    session,
+                    epoch,
+                    len,
+                    ..
+                } = change;
+                text += &format!(" change({:02x} {name} {epoch}.{seq}: {len})", session[0]);
             }
             Message::Chunk {
                 transfer,

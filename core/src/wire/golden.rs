@@ -13,8 +13,9 @@ use std::vec::Vec;
 use serde::Serialize;
 
 use super::message::{
-    Address, AttributeHead, Body, COMPLETE, Cause, DEAD, GROUPS, HOME, Introduction, MAX_ACKS,
-    MemberUpdate, Message, News, OWNER, Standing, UnitHead, ValueHead, WireHeader, WireKey,
+    Address, AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, HOME, Introduction,
+    MAX_ACKS, MemberUpdate, Message, News, OWNER, Standing, UnitHead, ValueHead, WireHeader,
+    WireKey,
 };
 use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
 use crate::delta::{Checksum, Sink};
@@ -93,6 +94,10 @@ const TABLE: &[u8] = &hex::<65>(
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00",
 );
+const CHANGE: &[u8] = &hex::<34>(
+    "14 23 f2 4c 27 24 e5 d9 30 02 00 02 06 76 69 73 69 74 73 01 05 ad 0b 2e 2f e8 94 1a a4 04 \
+     c0 02 07 2a",
+);
 const DATAGRAM: &[u8] = &hex::<89>(
     "10 5e a0 a1 a2 a3 e8 03 00 00 00 00 38 d8 5a d4 46 12 8b 25 20 57 33 aa d8 24 32 b5 c9 41 \
      25 ed 4f 13 f3 90 9c 25 21 70 4e 8e 0b 9c 4d 45 bd 9c 60 6c 52 ae ec b6 13 85 45 40 34 16 \
@@ -112,7 +117,7 @@ const INTRODUCTION_DATAGRAM: &[u8] = &hex::<81>(
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
 const BROKEN: [(&str, &[u8]); 19] = [
-    ("no message of this number", &[0x14]),
+    ("no message of this number", &[0x15]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
     ("a varint beyond 32 bits", &[0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
@@ -132,7 +137,7 @@ const BROKEN: [(&str, &[u8]); 19] = [
     ("five accusers", &[
         18, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0, 5, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5,
     ]),
-    ("a broken message behind a good one", &[0x07, 0x07, 0x14]),
+    ("a broken message behind a good one", &[0x07, 0x07, 0x15]),
 ];
 
 #[test]
@@ -463,8 +468,36 @@ fn a_changed_integer_costs_a_node_as_much_as_in_the_specification() {
     let [datagram] = &datagrams[..] else {
         panic!("one datagram is all: {datagrams:02x?}");
     };
-    assert_eq!(datagram.len(), DATAGRAM.len());
-    assert_eq!(open(datagram).len(), UPDATE_DELTA.len());
+    assert_eq!(datagram.len(), HEADER + CHANGE.len() + TAG);
+    assert!(datagram.len() - TAG <= 48, "beyond its sealing");
+    assert_eq!(open(datagram).len(), CHANGE.len());
+}
+
+#[test]
+fn a_change_has_the_bytes_of_the_specification() {
+    let change = Message::Change(change());
+    assert_eq!([&encode(&change), OPERATIONS].concat(), CHANGE);
+    assert_eq!(postcard::take_from_bytes(CHANGE), Ok((change, OPERATIONS)));
+    for len in 0..CHANGE.len() - OPERATIONS.len() {
+        assert!(postcard::take_from_bytes::<Message<'_>>(&CHANGE[..len]).is_err());
+    }
+    let (_, mut t2) = introduced();
+    deliver(&mut t2, 999, UPDATE_NEW);
+    deliver(&mut t2, 1_000, CHANGE);
+    assert!(holds(&t2, &integer(42)));
+    assert_eq!(acks(&t2), received(1_000, &[1]));
+}
+
+#[test]
+fn who_lacks_the_session_of_a_change_gets_all_of_it() {
+    let (mut t1, mut t2) = introduced();
+    commit(&mut t1, b"visits", &INTEGER);
+    exchange(&mut t1, &mut t2, |_| {});
+    let record = t2.find(SESSION).unwrap();
+    t2.remove_record(record);
+    commit(&mut t1, b"visits", &integer(42));
+    exchange(&mut t1, &mut t2, |_| {});
+    assert!(holds(&t2, &integer(42)));
 }
 
 #[test]
@@ -556,7 +589,7 @@ fn the_longest_heads_fit_the_buffer_they_are_read_into() {
 fn the_specification_shows_every_vector() {
     let messages = messages().map(|(bytes, _)| bytes);
     let updates = updates().map(|(bytes, ..)| bytes);
-    let datagrams = [DATAGRAM, UNSEALED, INTRODUCTION_DATAGRAM];
+    let datagrams = [CHANGE, DATAGRAM, UNSEALED, INTRODUCTION_DATAGRAM];
     let blocks: Vec<Vec<u8>> = SPECIFICATION.split("```").map(shown).collect();
     for vector in messages.iter().chain(&updates).chain(&datagrams) {
         assert!(blocks.iter().any(|block| block == vector), "{vector:02x?}");
@@ -753,6 +786,21 @@ fn delta_head() -> UnitHead<'static> {
         header: None,
         touches: 2,
         ..new_head()
+    }
+}
+
+fn change() -> ChangeHead<'static> {
+    ChangeHead {
+        session: *SHORT.first_chunk().unwrap(),
+        flags: HOME,
+        idle: 0,
+        touches: 2,
+        name: b"visits",
+        epoch: 1,
+        seq: 5,
+        base: stamp(1).short().to_le_bytes(),
+        checksum: checksum(&integer(42)).to_le_bytes(),
+        len: OPERATIONS.len() as u32,
     }
 }
 

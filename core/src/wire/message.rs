@@ -87,6 +87,9 @@ pub(crate) enum Message<'a> {
     News(News),
     /// Sums of the sender's groups of live members: tell me of those that differ.
     Table { sums: [[u8; 2]; GROUPS] },
+    /// An attribute that the sender wrote, as a delta; all else of the session is there. `len` bytes
+    /// of operations follow.
+    Change(ChangeHead<'a>),
 }
 
 /// Groups of members, by their hashes, that tables are compared by.
@@ -103,6 +106,26 @@ pub(crate) enum Cause {
     Unknown,
     /// The receiver knows a newer home.
     NotHome,
+}
+
+/// What a unit of one attribute says if the receiver has all else of the session, and its sender
+/// wrote the attribute in this boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChangeHead<'a> {
+    /// What the session's hash begins with.
+    pub(crate) session: [u8; 8],
+    /// As in [`UnitHead`].
+    pub(crate) flags: u8,
+    pub(crate) idle: u32,
+    pub(crate) touches: u32,
+    pub(crate) name: &'a [u8],
+    /// Of the stamp; its writer is the packet's.
+    pub(crate) epoch: u32,
+    pub(crate) seq: u64,
+    /// As in [`ValueHead::Delta`], little-endian: most of their values have all their bytes.
+    pub(crate) base: [u8; 4],
+    pub(crate) checksum: [u8; 4],
+    pub(crate) len: u32,
 }
 
 /// What one member believes of another.
