@@ -335,7 +335,9 @@ impl Node<'_> {
             return true;
         };
         let slot = self.records.get(successor);
-        if slot.owed & slot.bit_of(peer) == 0 || self.in_flight.carries(counter, successor) {
+        // Who isn't to have the new record has no part in it.
+        let due = slot.bit_of(peer) & slot.wanted_bits();
+        if slot.owed & due == 0 || self.in_flight.carries(counter, successor) {
             return true;
         }
         self.write_owed(now, counter, body, peer, successor)

@@ -364,8 +364,11 @@ impl Node<'_> {
     pub(crate) fn replace_holder(&mut self, now: Instant, member: u16, record: u32) {
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get(record);
-        if !slot.is_live() || slot.home() != Some(SELF) || slot.bit_of(member) == 0 {
+        if !slot.is_live() || slot.home() != Some(SELF) {
             return;
+        }
+        if slot.bit_of(member) & slot.wanted_bits() == 0 {
+            return; // not to have a copy; what it is to hear it hears with the sweep
         }
         self.forget_holder(record, member);
         let new = self.choose_holders(now, record);
@@ -476,10 +479,17 @@ impl Node<'_> {
         self.owe_later(record, bit);
     }
 
+    /// A former holder gets the header alone: a part of the attributes would be a part of a commit.
     fn owe_whole(&mut self, record: u32, bit: u8) {
-        self.records.get_mut(record).header_owed |= bit;
+        let slot = self.records.get_mut(record);
+        slot.header_owed |= bit;
+        let due = if slot.home() == Some(SELF) {
+            bit & slot.wanted_bits()
+        } else {
+            bit
+        };
         self.records.update_attributes(record, |attribute| {
-            attribute.owed |= bit;
+            attribute.owed |= due;
             attribute.whole |= bit;
         });
     }
