@@ -83,6 +83,8 @@ pub(super) struct Host<'m> {
     /// How often it was started.
     pub(super) boot: u32,
     pub(super) frozen_until: u64,
+    /// When it contacts its seeds again.
+    pub(super) contact_at: u64,
     /// What its kernel holds while it is frozen.
     pub(super) queue: Vec<Datagram>,
     pub(super) observed: Observed,
@@ -110,6 +112,7 @@ impl<'m> Host<'m> {
             node: None,
             boot: 0,
             frozen_until: 0,
+            contact_at: 0,
             queue: Vec::new(),
             observed: Observed::default(),
         }

@@ -19,6 +19,9 @@ use crate::mutation::Mutation;
 /// Steps between two looks at everything.
 const LOOK_AT_ALL: u64 = 256;
 
+/// Pause between two times that a host contacts its seeds.
+const CONTACT_EVERY: u64 = 2_000_000;
+
 /// What happened in a run: each kind of fault must have.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
@@ -253,6 +256,9 @@ impl<'m> World<'m> {
         for datagram in core::mem::take(&mut self.hosts[node].queue) {
             self.take(node, datagram);
         }
+        if self.hosts[node].contact_at <= self.now {
+            self.contact_seeds(node);
+        }
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now);
         if let Some(node) = &mut host.node {
@@ -372,21 +378,28 @@ impl<'m> World<'m> {
     }
 
     pub(super) fn start(&mut self, node: usize) {
-        let addresses: Vec<_> = self.hosts.iter().map(|host| host.address).collect();
         let common = self.common;
         let Some(memory) = self.memory.next() else {
             return;
         };
         let host = &mut self.hosts[node];
         host.start(self.now, memory, &common);
-        let clock = host.clock(self.now);
-        if let Some(machine) = &mut host.node {
-            for address in addresses.iter().filter(|address| **address != host.address) {
-                machine.contact(clock, *address);
-            }
-        }
+        self.contact_seeds(node);
         self.unwhole_at = self.now;
         self.drain(node);
+    }
+
+    /// The host tells its node of all others, until it knows them.
+    fn contact_seeds(&mut self, node: usize) {
+        let addresses: Vec<_> = self.hosts.iter().map(|host| host.address).collect();
+        let host = &mut self.hosts[node];
+        host.contact_at = self.now + CONTACT_EVERY;
+        let clock = host.clock(self.now);
+        if let Some(machine) = &mut host.node {
+            for address in addresses {
+                machine.contact(clock, address);
+            }
+        }
     }
 
     pub(super) fn crash(&mut self, node: usize) {
