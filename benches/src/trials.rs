@@ -30,6 +30,46 @@ pub struct Scale {
     pub nodes: usize,
 }
 
+/// What [`parse`] understands.
+pub const HELP: &str = "\
+[crash | stall | loss | idle | join]… [--OPTION NUMBER]…    all of them unless named
+
+  --trials   crashes, and stalls, of a row (10000; a tenth of it in large clusters)
+  --hours    node-hours of a row under loss (1000)
+  --nodes    largest cluster (1000)
+  --jobs     threads (1)
+  --seed     first seed (1)
+";
+
+/// Reads the names of experiments, and options; `None` of what it doesn't understand.
+pub fn parse(arguments: impl IntoIterator<Item = String>) -> Option<(Scale, Vec<String>)> {
+    let mut scale = Scale {
+        jobs: 1,
+        seed: 1,
+        trials: 10_000,
+        hours: 1_000,
+        nodes: 1_000,
+    };
+    let mut chosen = Vec::new();
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        if ["crash", "stall", "loss", "idle", "join"].contains(&&*argument) {
+            chosen.push(argument);
+            continue;
+        }
+        let number = arguments.next()?.parse().ok()?;
+        match &*argument {
+            "--trials" => scale.trials = number,
+            "--hours" => scale.hours = number,
+            "--nodes" => scale.nodes = usize::try_from(number).ok()?,
+            "--jobs" => scale.jobs = number,
+            "--seed" => scale.seed = number,
+            _ => return None,
+        }
+    }
+    Some((scale, chosen))
+}
+
 /// Times from a crash until the first, and until all know.
 #[derive(Clone, Debug, Default)]
 struct Crashes {
@@ -239,10 +279,10 @@ pub const LOSS: &str = "\
 
 /// Nothing happens: what does a node send?
 pub fn idle<P: Protocol>(scale: &Scale, name: &str, nodes: usize) {
-    const SPAN: Micros = 60 * SECOND;
+    const SPAN: Micros = 30 * SECOND;
     let parts = each_seed(scale, 1, |seed| {
         let mut net = settled::<P>(nodes, seed)?;
-        net.run_until(net.now + 60 * SECOND);
+        net.run_until(net.now + 30 * SECOND);
         let (sent, datagrams) = (net.sent.clone(), net.datagrams);
         net.run_until(net.now + SPAN);
         let spent = net.sent.iter().zip(&sent).map(|(now, then)| now - then);

@@ -152,6 +152,9 @@ impl Node<'_> {
             }
             self.supersede_former(introduction.least_incarnation);
             self.install(now, from, boot, introduction);
+            if !self.knows(boot) {
+                return; // no room: another challenge would be echoed at once, and so on
+            }
         }
         let asks = introduction.asks || !self.knows(boot);
         let stranger = self.stranger(from, boot, introduction.member.name);

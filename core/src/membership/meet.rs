@@ -43,7 +43,7 @@ impl Node<'_> {
             return;
         }
         let Some(member) = self.place_for(now, update.name) else {
-            return;
+            return self.outgrown(now);
         };
         self.members.change(member, |slot| {
             slot.state = MemberState::Alive;
@@ -114,8 +114,7 @@ impl Node<'_> {
         }
     }
 
-    /// A slot for a live member of this name. Without one, that is told and counted; a node whose
-    /// table can't hold the cluster leaves it.
+    /// A slot for a live member of this name. Without one, that is told and counted.
     pub(crate) fn place_for(&mut self, now: Instant, name: &str) -> Option<u16> {
         if let Some(member) = self.members.add(name) {
             return Some(member);
@@ -124,27 +123,34 @@ impl Node<'_> {
             return self.members.add(name);
         }
         count(&mut self.stats.refused_full);
-        self.outgrown(now);
+        if self.prober.full_at <= now {
+            self.prober.full_at = now + self.rules.drop_time;
+            self.events.push(Pending::TableFull);
+        }
         None
     }
 
-    /// The table is full. If it is of members that this node met itself, and stays so, the cluster
-    /// has outgrown it: a node that knows a part of the others only would judge and place wrongly.
+    /// Others have a member that there's no room for. If the table is full of members that this
+    /// node met itself, and stays so, the cluster has outgrown it: a node that knows a part of the
+    /// others only would judge and place wrongly.
     fn outgrown(&mut self, now: Instant) {
         // What was too much once, some time ago, is gone since.
         let recent = |(_, last): &(Instant, Instant)| now.since(*last) < self.rules.drop_time;
         let known = self.prober.outgrown.filter(recent);
         let since = known.map_or(now, |(since, _)| since);
         self.prober.outgrown = Some((since, now));
-        if known.is_none() {
-            self.events.push(Pending::TableFull);
-        }
-        let lasting = now.since(since) >= self.rules.drop_time.fraction(2, 3);
-        let met = self.members.live() >= self.members.capacity();
-        if lasting && met && self.members.me().is_live() {
+        let lasting = now.since(since) >= self.patience(now);
+        if lasting && self.members.live() >= self.members.capacity() {
             self.events.push(Pending::Outgrown);
             self.say_good_bye();
         }
+    }
+
+    /// How long the table must be too small: a newcomer goes first, and of many not all at once.
+    fn patience(&self, now: Instant) -> Duration {
+        let (drop, boot) = (self.rules.drop_time, self.identity.boot.tag());
+        let base = if self.is_new(now) { 1 } else { 6 };
+        drop.fraction(base, 1) + drop.fraction(boot & 0xFF, 64)
     }
 
     /// Gives the slot of a former member away: of one that left, or else of the one unseen for
@@ -152,10 +158,15 @@ impl Node<'_> {
     fn forget_former(&mut self, now: Instant) -> bool {
         let mut named = Vec::<u16, LOOK_AT>::new();
         let aged = now.before(self.rules.drop_time.fraction(2, 1));
+        let settled = now.before(self.rules.frequency);
         while !named.is_full() {
             let former = |member: &u16| {
                 let slot = self.members.get(*member);
-                !slot.is_live() && slot.seen < aged && !named.contains(member)
+                let since = match slot.state {
+                    MemberState::Left => settled,
+                    _ => aged,
+                };
+                !slot.is_live() && slot.seen < since && !named.contains(member)
             };
             let oldest = self.members.others().filter(former).min_by_key(|member| {
                 let slot = self.members.get(*member);

@@ -58,6 +58,8 @@ pub(crate) struct Prober {
     pub(crate) joined: Option<Instant>,
     /// Since when the table lacks room for a live member, and when it did last.
     pub(crate) outgrown: Option<(Instant, Instant)>,
+    /// Before this the host isn't told again that the table is full.
+    pub(crate) full_at: Instant,
     pub(crate) health: Health,
     /// When the host called last.
     awake: Instant,
@@ -80,6 +82,7 @@ impl Prober {
             stray_at: now,
             joined: None,
             outgrown: None,
+            full_at: now,
             health: Health::new(),
             awake: now,
             periods: 0,

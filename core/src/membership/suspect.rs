@@ -167,8 +167,7 @@ impl Node<'_> {
         let others = self.members.tally().reachable;
         let could = others.min(ACCUSERS).saturating_sub(1);
         let did = slot.doubt.accusers.len().saturating_sub(1);
-        let unsure = UNSURE.get(could).and_then(|row| row.get(did)).unwrap_or(&0);
-        let silence = drop.fraction(SURE.saturating_add(*unsure), 16);
+        let silence = silence(drop, could, did);
         let doublings = self.members.live().max(8).ilog2();
         let refutation = drop.fraction(LEAST.saturating_mul(doublings), 15);
         let heard = slot.seen + health.widen(silence);
@@ -210,5 +209,32 @@ impl Node<'_> {
         }
         // Also if it was refuted already: that didn't reach whoever told this.
         self.tell_all_about(SELF);
+    }
+}
+
+/// How long a suspect may be silent, if `could` members could confirm the accusation and `did` have.
+fn silence(drop: Duration, could: usize, did: usize) -> Duration {
+    let unsure = UNSURE.get(could).and_then(|row| row.get(did)).unwrap_or(&0);
+    drop.fraction(SURE.saturating_add(*unsure), 16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn independent_confirmations_shorten_suspicion_down_to_what_is_sure() {
+        let drop = Duration::from_secs(3);
+        for could in 0..ACCUSERS {
+            let mut spans = (0..=could).map(|did| silence(drop, could, did));
+            assert!(
+                spans
+                    .clone()
+                    .is_sorted_by(|longer, shorter| longer > shorter)
+            );
+            assert_eq!(spans.next_back(), Some(silence(drop, 0, 0)), "of {could}");
+        }
+        assert!(silence(drop, 0, 0) >= drop.fraction(4, 5));
+        assert!(silence(drop, 0, 0) <= drop);
     }
 }

@@ -181,6 +181,8 @@ pub(crate) struct Repair {
     found: bool,
     /// When the phase began.
     since: Instant,
+    /// Some member may have asked something that waits for its turn.
+    asked: bool,
     /// The next step of the phase.
     resume: Instant,
     tries: u8,
@@ -211,6 +213,7 @@ impl Repair {
             resume: now,
             tries: 0,
             next_begin: now,
+            asked: false,
             answering: None,
             question: Question {
                 range: Range::ALL,
@@ -497,6 +500,7 @@ impl Node<'_> {
             return count(&mut self.stats.malformed);
         };
         self.members.get_mut(peer).outbox.question = Some(Question { range, sum });
+        self.repair.asked = true;
         // The pair compares already: what this node lacks is found as well.
         self.compare_after(now, peer, PERIOD);
     }
@@ -535,12 +539,16 @@ impl Node<'_> {
 
     /// Takes the question of the next member that has one.
     fn begin_answer(&mut self) {
+        if !self.repair.asked {
+            return;
+        }
         let members = self.members.others();
         let count = u16::try_from(members.len()).unwrap_or(0);
         for step in 0..count {
             let place = self.repair.next_member.wrapping_add(step);
             let peer = place.checked_rem(count).unwrap_or(0).saturating_add(1);
-            let Some(question) = self.members.get_mut(peer).outbox.question.take() else {
+            let outbox = &mut self.members.slot_mut(peer).outbox;
+            let Some(question) = outbox.question.take() else {
                 continue;
             };
             self.repair.next_member = peer;
@@ -551,6 +559,7 @@ impl Node<'_> {
             self.repair.answering = Some(Walk::new(&self.records, peer, question.range));
             return;
         }
+        self.repair.asked = false;
     }
 
     /// The peer lacks these records, or has another state of them than the asker saw.

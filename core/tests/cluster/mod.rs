@@ -106,6 +106,8 @@ pub struct Cluster<N = Wire> {
     sessions: usize,
     /// Pages of nodes that have other than the usual 32 for each slot.
     pub pages: BTreeMap<&'static str, usize>,
+    /// Members that nodes can know that have other than the usual number.
+    pub tables: BTreeMap<&'static str, usize>,
     boots: u8,
 }
 
@@ -161,6 +163,7 @@ impl<N: Network> Cluster<N> {
             max_inactive: 1_800,
             sessions: 256,
             pages: BTreeMap::new(),
+            tables: BTreeMap::new(),
             boots: 0,
         }
     }
@@ -182,7 +185,8 @@ impl<N: Network> Cluster<N> {
         };
         let pages = self.pages.get(name).copied().unwrap_or(self.sessions * 32);
         let mut storage = storage(self.sessions, pages, MAX_VALUE);
-        storage.members = slots(self.members);
+        let members = self.tables.get(name).copied().unwrap_or(self.members);
+        storage.members = slots(members);
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
         let mut host = Host {
             node,

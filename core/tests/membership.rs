@@ -1,0 +1,204 @@
+//! Who is in the cluster: suspicion, refutation, health, tables that are too small, conflicts.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+
+mod cluster;
+
+use cluster::Cluster;
+use relevo_core::{Duration, Event, MemberState};
+
+const NAMES: [&str; 5] = ["t1", "t2", "t3", "t4", "t5"];
+
+fn count(cluster: &Cluster, is_it: impl Fn(&Event) -> bool) -> usize {
+    let events = cluster.hosts.values().flat_map(|host| &host.events);
+    events.filter(|event| is_it(event)).count()
+}
+
+fn alive(cluster: &Cluster, name: &str) -> usize {
+    let members = cluster.hosts[name].node.members();
+    members.filter(|m| m.state == MemberState::Alive).count()
+}
+
+/// Nobody hears the node, and it hears nobody.
+fn isolate(cluster: &mut Cluster, name: &'static str) {
+    for other in NAMES.into_iter().filter(|other| *other != name) {
+        cluster.network.cut.push((name, other));
+        cluster.network.cut.push((other, name));
+    }
+}
+
+#[test]
+fn a_crash_is_known_to_all_within_the_drop_time_and_not_before_four_fifths_of_it() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.run(Duration::from_secs(3));
+    cluster.kill("t3");
+    let down = |event: &Event| matches!(event, Event::MemberDown(_));
+    cluster.run(Duration::from_millis(1_800));
+    assert_eq!(count(&cluster, down), 0, "{}", cluster.describe());
+    cluster.run(Duration::from_millis(1_200));
+    assert_eq!(count(&cluster, down), 4, "{}", cluster.describe());
+}
+
+#[test]
+fn a_refuted_suspicion_kills_nobody_later() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.run(Duration::from_secs(3));
+    isolate(&mut cluster, "t3");
+    cluster.run(Duration::from_millis(1_800));
+    let suspected = |event: &Event| matches!(event, Event::MemberSuspected(_));
+    assert!(count(&cluster, suspected) >= 4, "{}", cluster.describe());
+    cluster.network.cut.clear();
+    cluster.run(Duration::from_secs(30));
+    let down = |event: &Event| matches!(event, Event::MemberDown(_));
+    assert_eq!(count(&cluster, down), 0, "{}", cluster.describe());
+    for name in NAMES {
+        assert_eq!(alive(&cluster, name), 5, "{}", cluster.describe());
+    }
+    assert!(cluster.node("t3").stats().refutations > 0);
+}
+
+#[test]
+fn a_pair_that_cannot_hear_each_other_is_kept_alive_by_the_others() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.network.cut.push(("t1", "t2"));
+    cluster.network.cut.push(("t2", "t1"));
+    cluster.run(Duration::from_secs(60));
+    let down = |event: &Event| matches!(event, Event::MemberDown(_));
+    assert_eq!(count(&cluster, down), 0, "{}", cluster.describe());
+}
+
+#[test]
+fn health_worsens_with_missed_answers_and_recovers_with_answers() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.run(Duration::from_secs(10));
+    let worst = |cluster: &Cluster| {
+        let health = cluster.hosts.values().map(|host| host.node.health());
+        health.max().unwrap()
+    };
+    assert_eq!(worst(&cluster), 0);
+    cluster.network.loss = 500;
+    let mut seen = 0;
+    for _ in 0..60 {
+        cluster.run(Duration::from_secs(1));
+        seen = seen.max(worst(&cluster));
+    }
+    assert!(seen >= 4, "{seen}");
+    cluster.network.loss = 0;
+    cluster.run(Duration::from_secs(20));
+    assert_eq!(worst(&cluster), 0, "{}", cluster.describe());
+}
+
+#[test]
+fn a_crash_worsens_nobodys_health() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.run(Duration::from_secs(3));
+    cluster.kill("t5");
+    for _ in 0..50 {
+        cluster.run(Duration::from_millis(100));
+        for host in cluster.hosts.values() {
+            assert_eq!(host.node.health(), 0, "{}", cluster.describe());
+        }
+    }
+}
+
+#[test]
+fn both_sides_of_a_healed_split_find_each_other_without_any_seed() {
+    let mut cluster = Cluster::of(&NAMES);
+    for near in ["t1", "t2"] {
+        for far in ["t3", "t4", "t5"] {
+            cluster.network.cut.push((near, far));
+            cluster.network.cut.push((far, near));
+        }
+    }
+    cluster.run(Duration::from_secs(60));
+    assert_eq!(alive(&cluster, "t1"), 2, "{}", cluster.describe());
+    cluster.network.cut.clear();
+    cluster.run(Duration::from_secs(20));
+    for name in NAMES {
+        assert_eq!(alive(&cluster, name), 5, "{}", cluster.describe());
+    }
+}
+
+/// The tables have eight places.
+#[test]
+fn a_newcomer_that_no_table_has_room_for_is_refused_and_bothers_nobody() {
+    let names = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"];
+    let mut cluster = Cluster::of(&names);
+    cluster.run(Duration::from_secs(20));
+    cluster.start("a9");
+    for _ in 0..60 {
+        for name in names {
+            let (now, address) = (cluster.now, cluster.hosts[name].address);
+            cluster.node("a9").contact(now, address);
+        }
+        cluster.run(Duration::from_secs(1));
+    }
+    for name in names {
+        let host = &cluster.hosts[name];
+        assert!(
+            host.events.contains(&Event::TableFull),
+            "{}",
+            cluster.describe()
+        );
+        assert!(host.node.stats().refused_full > 0, "{name}");
+        assert_eq!(alive(&cluster, name), 8, "{name}\n{}", cluster.describe());
+    }
+    assert_eq!(alive(&cluster, "a9"), 1);
+}
+
+#[test]
+fn a_node_whose_table_cannot_hold_the_cluster_leaves_it_and_says_so() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.tables.insert("b6", 4);
+    cluster.start("b6");
+    cluster.run(Duration::from_secs(40));
+    let small = &cluster.hosts["b6"];
+    assert!(
+        small.events.contains(&Event::TableFull),
+        "{}",
+        cluster.describe()
+    );
+    assert!(
+        small.events.contains(&Event::Outgrown),
+        "{}",
+        cluster.describe()
+    );
+    let left = |event: &Event| matches!(event, Event::MemberLeft(_));
+    assert!(count(&cluster, left) > 0, "{}", cluster.describe());
+    for name in NAMES {
+        assert_eq!(alive(&cluster, name), 5, "{name}\n{}", cluster.describe());
+    }
+}
+
+#[test]
+fn who_left_makes_room_for_a_newcomer() {
+    let names = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"];
+    let mut cluster = Cluster::of(&names);
+    cluster.run(Duration::from_secs(10));
+    let now = cluster.now;
+    let ticket = cluster.node("a8").leave(now);
+    cluster.wait("a8", ticket);
+    cluster.kill("a8");
+    cluster.run(Duration::from_secs(2));
+    cluster.start("a9");
+    cluster.run(Duration::from_secs(5));
+    for name in ["a1", "a4", "a9"] {
+        assert_eq!(alive(&cluster, name), 8, "{name}\n{}", cluster.describe());
+    }
+}
+
+#[test]
+fn a_newcomer_at_the_address_of_a_member_that_is_thought_alive_is_reported() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    cluster.kill("t3");
+    cluster.start("u3"); // its address ends in the same digit
+    cluster.run(Duration::from_secs(1));
+    let taken = |event: &Event| matches!(event, Event::AddressTaken(_));
+    assert_eq!(count(&cluster, taken), 2, "{}", cluster.describe());
+}
