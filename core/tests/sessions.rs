@@ -381,3 +381,23 @@ fn of_two_changes_of_a_name_the_last_counts() {
     cluster.commit("t1", "s", &[("a", b"first"), ("a", b"last")], Ack::None);
     assert_eq!(cluster.value("t1", "s", "a").unwrap(), b"last");
 }
+
+#[test]
+fn two_backups_that_get_a_large_value_at_once_get_it_once() {
+    let mut cluster = Cluster::with(&["t1", "t2"], 2);
+    cluster.commit("t2", "s", &[("blob", &vec![7; 40_000])], Ack::All);
+    assert!(cluster.fetch("t1", "s", None).found);
+    cluster.kill("t2");
+    cluster.run(Duration::from_secs(10));
+    // To both it travels in pieces, and meanwhile the session changes.
+    cluster.start("t3");
+    cluster.start("t4");
+    while cluster.node("t1").stats().transfers < 2 {
+        cluster.step();
+    }
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
+    cluster.run(Duration::from_secs(5));
+    let transfers = cluster.node("t1").stats().transfers;
+    assert!(transfers <= 4, "{transfers} transfers");
+    assert_eq!(cluster.holders("s"), ["t1", "t3", "t4"]);
+}

@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
+use crate::link::transfer::Direction;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -195,7 +196,22 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
         if slot.generation == generation && slot.owed & bit != 0 {
+            let before = slot.changed;
             self.changed(record, bit);
+            self.keep_transfers_to_others(member, record, before);
+        }
+    }
+
+    /// The record is as it was at `before`, so a transfer of it to another member still counts: two
+    /// that end in turn would else void each other for ever.
+    fn keep_transfers_to_others(&mut self, member: u16, record: u32, before: u64) {
+        let after = self.records.get(record).changed;
+        let transfers = self.transfers.iter_mut().filter(|slot| {
+            let outgoing = slot.direction == Direction::Outgoing && slot.record == record;
+            outgoing && slot.peer != member && slot.number >= before
+        });
+        for slot in transfers {
+            slot.number = after;
         }
     }
 
