@@ -365,7 +365,7 @@ impl<'m> Records<'m> {
         (u64::from(leading).wrapping_mul(self.index.len() as u64) >> 32) as usize
     }
 
-    /// The stretch of the index in which the records with these [leading](leading) numbers are.
+    /// The stretch of the index in which the records with these [leading] numbers are.
     pub(crate) fn stretch(&self, first: u32, last: u32) -> Stretch {
         let begin = self.place_of(first);
         Stretch {
