@@ -24,8 +24,11 @@ impl Node<'_> {
 
     /// A member's digest arrived with a ping or pong.
     pub(crate) fn table_is(&mut self, now: Instant, peer: u16, table: u32) {
-        // Who is still to be met is missing in the digest.
-        if table != self.table() && self.members.tally().hearsay == 0 {
+        if table == self.table() {
+            // What it lacked it has heard from others meanwhile.
+            self.members.slot_mut(peer).outbox.exchange = None;
+        } else if self.members.tally().hearsay == 0 {
+            // Who is still to be met is missing in the digest.
             self.compare_with(now, peer);
         }
     }
