@@ -250,8 +250,7 @@ impl Node<'_> {
         let former = self.records.get_mut(old);
         let attributes = core::mem::replace(&mut former.attributes, NIL);
         let (stamp, digest) = (former.stamp, former.digest);
-        let (max_inactive, touches, wanted) =
-            (former.max_inactive, former.touches, former.wanted());
+        let (max_inactive, touches) = (former.max_inactive, former.touches);
         let holders: Vec<u16, MAX_HOLDERS> = list::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
@@ -259,9 +258,9 @@ impl Node<'_> {
         slot.digest = digest;
         slot.max_inactive = max_inactive;
         slot.touches = touches;
-        // Where the old id's copies are, until the sweep moves them to where the new id belongs: a
-        // holder of the old one gives that up for the new one in one packet.
-        let all = self.set_holders(new, &holders, wanted);
+        // Where all of the old id's copies are, until the sweep moves them to where the new id
+        // belongs: a holder of the old one gives that up for the new one in one packet.
+        let all = self.set_holders(new, &holders, holders.len() as u8);
         self.become_home(new, all, &[], true);
         let generation = self.records.get(new).generation;
         self.waits.move_to(old, new, generation);

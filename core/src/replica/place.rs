@@ -8,6 +8,7 @@ use crate::list;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::unit::HOME_BIT;
 use crate::storage::records::{EXPIRING, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
@@ -469,29 +470,38 @@ impl Node<'_> {
 
     /// The holder of this bit lacks the whole record, and gets it in turn.
     pub(crate) fn owe_again(&mut self, record: u32, bit: u8) {
-        self.owe_whole(record, bit);
-        self.changed(record, bit);
+        if self.owe_whole(record, bit) {
+            self.changed(record, bit);
+        }
     }
 
     /// The holder of this bit lacks the whole record, and nobody waits for it.
     pub(crate) fn restore_at(&mut self, record: u32, bit: u8) {
-        self.owe_whole(record, bit);
-        self.owe_later(record, bit);
+        if self.owe_whole(record, bit) {
+            self.owe_later(record, bit);
+        }
     }
 
     /// A former holder gets the header alone: a part of the attributes would be a part of a commit.
-    fn owe_whole(&mut self, record: u32, bit: u8) {
+    /// Who isn't the home owes nobody but the home. Returns whether anything is owed.
+    fn owe_whole(&mut self, record: u32, bit: u8) -> bool {
         let slot = self.records.get_mut(record);
+        let is_home = slot.home() == Some(SELF);
+        if !is_home && slot.is_live() && bit != HOME_BIT {
+            return false;
+        }
         slot.header_owed |= bit;
-        let due = if slot.home() == Some(SELF) {
-            bit & slot.wanted_bits()
+        let receivers = if is_home {
+            slot.wanted_bits()
         } else {
-            bit
+            HOME_BIT
         };
+        let due = bit & receivers;
         self.records.update_attributes(record, |attribute| {
             attribute.owed |= due;
             attribute.whole |= bit;
         });
+        true
     }
 
     /// A holder confirmed: once the wanted ones all have, former ones may drop their copies.

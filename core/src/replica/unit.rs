@@ -876,7 +876,7 @@ enum HeaderFate {
 }
 
 /// The bit of the home, the first of all holders.
-const HOME_BIT: u8 = 1;
+pub(crate) const HOME_BIT: u8 = 1;
 
 /// What a unit was about.
 #[derive(Clone, Copy, Debug)]

@@ -439,10 +439,13 @@ impl World<'_> {
                 ack,
             } => {
                 self.fetched(node, session, since, &there, outcome)?;
-                if outcome.found {
+                let hash = self.model.hash_of(session);
+                let found = outcome.found && self.hosts[node].observed.has(&hash);
+                if found {
                     self.serve(session, node, *seen)?;
                 }
-                if !outcome.found {
+                // It may have ended since.
+                if !found {
                     if !self.model.sessions[session].ended && self.model.current[number] == session
                     {
                         self.report.lost_sessions += 1;
