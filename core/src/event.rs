@@ -49,8 +49,8 @@ pub enum Event {
     NameTaken,
     /// Events were lost because they weren't taken in time: look at everything again.
     Resync,
-    /// An idle session whose home is gone has expired: this node is to end it, by fetching it,
-    /// running its listeners and invalidating it.
+    /// An idle session that nobody serves has expired: this node, and no other that it can reach,
+    /// is to end it, by fetching it, running its listeners and invalidating it.
     Expired(SessionId),
     /// A newcomer was refused because the member table is full.
     TableFull,
@@ -133,6 +133,11 @@ impl<'m> Events<'m> {
             }
             _ => self.overflowed = true,
         }
+    }
+
+    /// Whether another event would be kept.
+    pub(crate) const fn has_room(&self) -> bool {
+        self.len < self.slots.len()
     }
 
     /// The next event; `Err` once after an overflow.

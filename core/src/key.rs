@@ -106,6 +106,8 @@ pub(crate) fn name_hash(name: &[u8]) -> u64 {
 #[derive(Clone, Debug, Default)]
 pub struct NamespaceSlot {
     name: Vec<u8, MAX_NAMESPACE>,
+    /// This node's application runs it.
+    runs: bool,
 }
 
 /// The applications whose sessions are kept here, by number.
@@ -139,6 +141,19 @@ impl<'m> Namespaces<'m> {
         self.slots.get_mut(self.count)?.name = list::copy(name)?;
         self.count = self.count.saturating_add(1);
         Some(number)
+    }
+
+    /// This node's application runs the namespace of this number.
+    pub(crate) fn set_running(&mut self, number: Option<u8>) {
+        if let Some(slot) = number.and_then(|number| self.slots.get_mut(usize::from(number))) {
+            slot.runs = true;
+        }
+    }
+
+    pub(crate) fn is_running(&self, name: &[u8]) -> bool {
+        let slot = self.find(name).map(usize::from);
+        slot.and_then(|number| self.slots.get(number))
+            .is_some_and(|slot| slot.runs)
     }
 
     pub(crate) fn name(&self, number: u8) -> &[u8] {

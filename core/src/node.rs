@@ -202,7 +202,7 @@ impl<'m> Node<'m> {
         })
     }
 
-    fn session_of(&self, record: u32, generation: u16) -> Option<SessionId> {
+    pub(crate) fn session_of(&self, record: u32, generation: u16) -> Option<SessionId> {
         let slot = self.records.get(record);
         if slot.generation != generation {
             return None;

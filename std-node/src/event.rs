@@ -19,8 +19,8 @@ const LIMIT: usize = 4_096;
 pub enum Event {
     /// A concurrent commit of the same attribute outranked this node's, which is gone.
     Conflict(SessionId),
-    /// An idle session whose home is gone has expired: this node is to end it, by fetching it,
-    /// running its listeners and invalidating it.
+    /// An idle session that nobody serves has expired: this node, and no other that it can reach,
+    /// is to end it, by fetching it, running its listeners and invalidating it.
     Expired(SessionId),
     /// A session ended on another node: drop what was kept of it.
     Invalidated(SessionId),

@@ -178,6 +178,13 @@ impl Node {
         self.handle.shared.flush(state, now);
     }
 
+    /// An application on this node runs `namespace`: expired sessions of it may be handed to it.
+    /// Whoever commits or fetches a session says so too. Returns whether there was room to note it.
+    pub fn runs(&self, namespace: &[u8]) -> bool {
+        let mut state = self.handle.shared.lock();
+        state.core(|core| core.runs(namespace))
+    }
+
     /// Whether this node is the session's owner and may serve it without asking.
     #[must_use]
     pub fn owns(&self, key: Key<'_>) -> bool {

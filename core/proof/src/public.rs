@@ -109,6 +109,7 @@ fn commands(node: &mut Node<'_>) {
     let asked = Node::rename(any(node), now(), key(), any(&[1]), ack);
     follow::<BuryError>(asked, node);
     Node::touch(any(node), now(), key());
+    any(Node::runs(any(node), any(&[1])));
     any(Node::leave(any(node), now()));
 }
 

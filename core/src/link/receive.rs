@@ -229,6 +229,7 @@ impl Node<'_> {
             }
             Message::Member(update) => self.told(now, member, &update),
             Message::News(news) => self.told_news(now, member, &news),
+            Message::Expire { namespace, id } => self.offered(now, Key { namespace, id }),
             Message::Table { sums } => self.compared(member, &sums),
             _ => {}
         }

@@ -2,6 +2,7 @@
 
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
+use crate::key::{Key, MAX_ID};
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::transfer::{CREDIT, Direction, TransferSlot};
@@ -140,6 +141,14 @@ impl Node<'_> {
                 cause,
             }),
             Answer::Absent { request } => body.push(&Message::Absent { request }),
+            Answer::Expired { record, generation } => {
+                if self.records.get(record).generation != generation {
+                    return Ok(());
+                }
+                let mut buffer = [0; MAX_ID];
+                let Key { namespace, id } = self.offered_key(record, &mut buffer);
+                body.push(&Message::Expire { namespace, id })
+            }
             Answer::Restart { transfer } => body.push(&Message::Grant {
                 transfer,
                 offset: 0,

@@ -118,7 +118,7 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 21 {
+        match self.kind % 22 {
             0 => Ping { table: a.to_le_bytes() },
             1 => Pong { table: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
@@ -139,6 +139,7 @@ impl Draw {
             17 => Heard { about: a.to_le_bytes(), age: b },
             18 => News(self.news()),
             19 => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
+            20 => Expire { namespace, id },
             _ => Change(self.change()),
         }
     }

@@ -15,7 +15,8 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, CHANGED, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, seconds,
+    ANSWERED, AttributeSlot, CHANGED, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN,
+    seconds,
 };
 use crate::time::Instant;
 
@@ -108,7 +109,10 @@ impl Node<'_> {
                 return Err(error);
             }
         };
+        self.revive(record);
         let slot = self.records.get_mut(record);
+        let namespace = slot.namespace;
+        self.namespaces.set_running(Some(namespace));
         slot.touched = seconds(now);
         slot.touches = slot.touches.saturating_add(1);
         if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
@@ -206,7 +210,10 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
-        slot.set(LENT | EXPIRING | SETTLED | ANSWERED | CHANGED, false);
+        slot.set(LENT | SETTLED | ANSWERED | CHANGED, false);
+        if serve {
+            slot.set(EXPIRING | TAKEN, false);
+        }
         let bits = self.renew_header(record, epoch);
         if serve {
             self.changed(record, bits);
@@ -246,7 +253,7 @@ impl Node<'_> {
     }
 
     /// Gives the header a new stamp. Returns the bits of those that lack it.
-    fn renew_header(&mut self, record: u32, epoch: u32) -> u8 {
+    pub(crate) fn renew_header(&mut self, record: u32, epoch: u32) -> u8 {
         let number = self.next_number();
         self.set_header_stamp(record, Writers::issue(epoch, number));
         let bits = self.backup_bits(record);
@@ -505,6 +512,8 @@ impl Node<'_> {
         if !slot.is_live() || !slot.is(OWNED) {
             return;
         }
+        self.revive(record);
+        let slot = self.records.get_mut(record);
         let stale = second.saturating_sub(slot.touched) > slot.max_inactive / 10;
         slot.touches = slot.touches.saturating_add(1);
         if stale && slot.max_inactive > 0 {

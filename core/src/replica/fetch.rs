@@ -20,7 +20,7 @@ use crate::replica::reply::Answer;
 use crate::replica::stamp::Stamp;
 use crate::replica::unit::{Extent, UnitSummary};
 use crate::replica::wait::{Goal, Outcome, Question, Ticket, WaitSlot};
-use crate::storage::records::{ANSWERED, LENT, MAX_HOLDERS, OWNED};
+use crate::storage::records::{ANSWERED, EXPIRING, LENT, MAX_HOLDERS, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 
@@ -63,6 +63,19 @@ impl Node<'_> {
         hint: Option<&str>,
     ) -> Result<Ticket, FetchError> {
         self.awake(now);
+        let ticket = self.begin_fetch(now, key, hint, false)?;
+        self.runs(key.namespace);
+        Ok(ticket)
+    }
+
+    /// `takes`: for the end of an expired session; nobody waits for the outcome then.
+    pub(crate) fn begin_fetch(
+        &mut self,
+        now: Instant,
+        key: Key<'_>,
+        hint: Option<&str>,
+        takes: bool,
+    ) -> Result<Ticket, FetchError> {
         if !key.is_valid() {
             return Err(FetchError::Invalid);
         }
@@ -71,7 +84,9 @@ impl Node<'_> {
             .intern(key.namespace)
             .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
-        if self.waits.fetches(&hash) {
+        if let Some(fetch) = self.waits.fetch_of(&hash) {
+            // Whoever asks for it makes it live.
+            self.waits.get_mut(fetch).joined = true;
             return self.join_fetch(now, hash);
         }
         let asked = self.whom_to_ask(&hash, hint);
@@ -89,6 +104,7 @@ impl Node<'_> {
                 .unwrap_or(0)
                 .wrapping_sub(1),
             asked,
+            takes,
             had,
             hash,
             namespace,
@@ -378,9 +394,13 @@ impl Node<'_> {
             .find(&hash)
             .filter(|r| self.records.get(*r).is_live());
         let found = record.is_some();
-        if let Some(record) = record {
+        let wait = self.waits.get(number);
+        let (is_taking, takes) = (wait.takes, wait.takes && !wait.joined);
+        let wanted = |record: &u32| !takes || self.may_take(*record, maybe_stale);
+        if let Some(record) = record.filter(wanted) {
             if !self.records.get(record).is_served_here() {
                 self.take_over(now, record, &answers, true);
+                self.records.get_mut(record).set(EXPIRING | TAKEN, takes);
             }
             if maybe_stale {
                 count(&mut self.stats.maybe_stale);
@@ -398,6 +418,9 @@ impl Node<'_> {
             maybe_stale,
         };
         self.waits.conclude(number, outcome);
+        if is_taking {
+            self.waits.get_mut(number).goal = Goal::Free;
+        }
         let deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
         let record = self.records.find(&hash);
         for question in deferred {

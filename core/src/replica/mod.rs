@@ -6,6 +6,7 @@
 
 pub(crate) mod bury;
 pub(crate) mod commit;
+pub(crate) mod expire;
 pub(crate) mod fetch;
 pub(crate) mod place;
 pub(crate) mod range;

@@ -2,14 +2,13 @@
 
 use heapless::Vec;
 
-use crate::event::SessionEvent;
 use crate::link::in_flight::InFlightSlot;
 use crate::list;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::unit::HOME_BIT;
-use crate::storage::records::{EXPIRING, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
+use crate::storage::records::{INCOMPLETE, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
 /// Pause between two walks over all records.
@@ -406,26 +405,6 @@ impl Node<'_> {
         let first = others.find(|holder| self.members.get(*holder).is_live());
         if first == Some(SELF) && !self.waits.fetches(&slot.hash) {
             self.take_over(now, record, &[], false);
-        }
-    }
-
-    /// An idle session whose application is gone is handed to this node's application, once; a
-    /// node without one lets it end.
-    fn expire(&mut self, now: Instant, record: u32) {
-        let slot = self.records.get(record);
-        if slot.home() != Some(SELF) || slot.is_served_here() || slot.is(EXPIRING) {
-            return;
-        }
-        // A guard knows the idle time from hearsay: a tenth more than the home would wait.
-        let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(11, 10);
-        if slot.max_inactive == 0 || slot.age(now) <= limit {
-            return;
-        }
-        if self.serves() {
-            self.records.get_mut(record).set(EXPIRING, true);
-            self.tell(SessionEvent::Expired, record);
-        } else {
-            self.bury(now, record);
         }
     }
 

@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     },
     /// Nothing is known of the session of this request.
     Absent { request: u32 },
+    /// The record has expired, and the peer may take it.
+    Expired { record: u32, generation: u16 },
     /// Nothing is known of this transfer: it is to start over.
     Restart { transfer: u32 },
     /// The record or its tombstone. `request` 0: the peer's header is out of date.

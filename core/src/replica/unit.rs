@@ -15,13 +15,13 @@ use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::value::{self, DeltaHead, Patch};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, CHANGED, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED,
-    State, seconds,
+    ANSWERED, AttributeSlot, CHANGED, EXPIRING, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, RecordSlot,
+    SETTLED, State, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, HOME, MERGED, Message, OWNER, RELEASES,
-    UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, MERGED, Message,
+    OWNER, RELEASES, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -186,8 +186,13 @@ impl Node<'_> {
         let holders = slot.holders().iter();
         let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
         let holders = holders.map(|member| self.members.get(*member).hash);
-        let flags = [(RELEASES, SETTLED), (UNNAMED, INCOMPLETE)].into_iter();
-        let flags = flags.filter(|(_, flag)| slot.is(*flag));
+        let flags = [
+            (RELEASES, slot.is(SETTLED)),
+            (UNNAMED, slot.is(INCOMPLETE)),
+            (EXPIRED, slot.is(EXPIRING) && !slot.is(TAKEN)),
+            (HANDED, slot.is(TAKEN)),
+        ];
+        let flags = flags.into_iter().filter(|(_, on)| *on);
         let (wanted, max_inactive) = if slot.is_live() {
             (slot.wanted(), slot.max_inactive)
         } else {
@@ -391,6 +396,7 @@ impl Node<'_> {
         }
         let (record, is_new) = self.record_to_apply(now, origin, head)?;
         let merged = self.is_merged_by(peer, record, head);
+        let refutes = self.refutes(now, record, head.header.as_ref());
         let (staged, header) = match self.stage_and_apply_header(record, peer, head, contents) {
             Ok(taken) => taken,
             Err(cause) => {
@@ -407,6 +413,10 @@ impl Node<'_> {
             self.hand_over(now, record, peer, merged, head.digest);
         }
         self.note_copy_at(record, peer);
+        if refutes && matches!(header, HeaderFate::NewHome | HeaderFate::Taken) {
+            self.records.get_mut(record).set(EXPIRING | TAKEN, false);
+            self.take_over(now, record, &[], false);
+        }
         if answers {
             return Ok(summary);
         }
@@ -417,7 +427,7 @@ impl Node<'_> {
         if self.release_if_told(record, peer, origin.counter) {
             return Err(Cause::NotHome);
         }
-        self.compare_with_home(record, peer, &head)?;
+        self.compare_with_home(record, peer, head)?;
         Ok(summary)
     }
 
@@ -707,6 +717,8 @@ impl Node<'_> {
         slot.max_inactive = header.max_inactive;
         slot.set(SETTLED, header.is(RELEASES));
         slot.set(INCOMPLETE, !all_named);
+        slot.set(EXPIRING, header.is(EXPIRED));
+        slot.set(TAKEN, header.is(HANDED));
         slot.set(OWNED, false);
         slot.set(LENT, false);
         slot.header_owed = 0;

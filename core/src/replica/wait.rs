@@ -95,6 +95,10 @@ pub struct WaitSlot {
     pub(crate) digests: Vec<u64, MAX_HOLDERS>,
     /// Of a fetch: the header of this node's copy when it began.
     pub(crate) had: Stamp,
+    /// Of a fetch: it is for the end of an expired session, and nobody waits for it.
+    pub(crate) takes: bool,
+    /// Of a fetch: somebody else waits for it too.
+    pub(crate) joined: bool,
     /// Of a fetch: those that have none.
     pub(crate) without: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: the members asked.
@@ -126,6 +130,8 @@ impl Default for WaitSlot {
             number: 0,
             answered: Vec::new(),
             digests: Vec::new(),
+            takes: false,
+            joined: false,
             had: Stamp::NONE,
             without: Vec::new(),
             asked: Vec::new(),

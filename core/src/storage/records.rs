@@ -37,8 +37,10 @@ pub(crate) const ANSWERED: u8 = 16;
 /// This copy has changed since it was first sent to whoever wants to take the session over, and
 /// no home has confirmed all of it since.
 pub(crate) const CHANGED: u8 = 32;
-/// An `Expired` event for this session is with the application.
+/// The session was idle for too long, and its end is with no application yet.
 pub(crate) const EXPIRING: u8 = 4;
+/// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
+pub(crate) const TAKEN: u8 = 128;
 /// Nodes that `holders` doesn't name may have a copy.
 pub(crate) const INCOMPLETE: u8 = 64;
 

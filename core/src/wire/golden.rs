@@ -89,6 +89,7 @@ const LIST: &[u8] = &hex::<20>("0f 02 80 80 80 b8 02 0c 23 f2 4c 27 24 e5 d9 30 
 const MISSING: &[u8] = &hex::<10>("10 08 23 f2 4c 27 24 e5 d9 30");
 const HEARD: &[u8] = &hex::<7>("11 83 bf 22 6c e2 09");
 const NEWS: &[u8] = &hex::<18>("12 83 bf 22 6c b0 b1 b2 b3 01 01 e2 09 01 47 9f 86 9f");
+const EXPIRE: &[u8] = &hex::<17>("15 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34");
 const TABLE: &[u8] = &hex::<65>(
     "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
@@ -117,7 +118,7 @@ const INTRODUCTION_DATAGRAM: &[u8] = &hex::<81>(
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
 const BROKEN: [(&str, &[u8]); 19] = [
-    ("no message of this number", &[0x15]),
+    ("no message of this number", &[0x16]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
     ("a varint beyond 32 bits", &[0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
@@ -543,6 +544,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("Heard", Message::Heard { about: [0; 4], age: FAR }),
         ("News", Message::News(News { incarnation: FAR, standing: suspect, ..news(1) })),
         ("Table", Message::Table { sums: [[0; 2]; GROUPS] }),
+        ("Expire", Message::Expire { namespace, id }),
     ] {
         let bytes = encode(&message);
         let row = std::format!("| {} | {name} | ", bytes[0]);
@@ -638,7 +640,7 @@ const INTEGER: [u8; 81] = *b"\xAC\xED\x00\x05sr\x00\x11java.lang.Integer\x12\xE2
 const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-fn messages() -> [(&'static [u8], Message<'static>); 20] {
+fn messages() -> [(&'static [u8], Message<'static>); 21] {
     let introduction = Introduction {
         member: member("t1", 1, T1_BOOT),
         asks: false,
@@ -689,6 +691,7 @@ fn messages() -> [(&'static [u8], Message<'static>); 20] {
         (HEARD, Message::Heard { about, age: 1_250 }),
         (NEWS, Message::News(news(1))),
         (TABLE, Message::Table { sums: groups }),
+        (EXPIRE, Message::Expire { namespace, id }),
     ]
 }
 

@@ -90,6 +90,8 @@ pub(crate) enum Message<'a> {
     /// An attribute that the sender wrote, as a delta; all else of the session is there. `len` bytes
     /// of operations follow.
     Change(ChangeHead<'a>),
+    /// The session has expired: take it for its end, if your application runs it.
+    Expire { namespace: &'a [u8], id: &'a [u8] },
 }
 
 /// Groups of members, by their hashes, that tables are compared by.
@@ -271,7 +273,7 @@ pub(crate) struct WireHeader {
     /// How many of them, from the front, are to keep their copy. Of a session that ended, bit i:
     /// holder i knows of the end.
     pub(crate) wanted: u8,
-    /// [`RELEASES`], [`UNNAMED`].
+    /// [`RELEASES`], [`UNNAMED`], [`EXPIRED`], [`HANDED`].
     pub(crate) flags: u8,
     pub(crate) max_inactive: u32,
 }
@@ -280,6 +282,10 @@ pub(crate) struct WireHeader {
 pub(crate) const RELEASES: u8 = 1;
 /// [`WireHeader::flags`]: nodes that are not named may have a copy.
 pub(crate) const UNNAMED: u8 = 2;
+/// [`WireHeader::flags`]: the session was idle for too long, and nobody took it yet.
+pub(crate) const EXPIRED: u8 = 4;
+/// [`WireHeader::flags`]: the home took the expired session, for its application to end it.
+pub(crate) const HANDED: u8 = 8;
 
 impl WireHeader {
     pub(crate) const fn is(&self, flag: u8) -> bool {

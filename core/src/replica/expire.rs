@@ -1,0 +1,169 @@
+//! An idle session that nobody serves expires: one application gets it, with its last contents.
+//!
+//! ```text
+//! idle too long ──▶ expired ──▶ taken ──▶ handed to the application of the home
+//!                      │           │
+//!                      └───────────┴──▶ alive: somebody served it, or serves it now
+//! ```
+//!
+//! *Expired* and *taken* are values of the header. The home of an expired session offers it to one
+//! node after another until one takes it, by the same fetch as for a request: so of two that
+//! would take it one finds that the other has. The application is told when all live holders know
+//! that it was taken. Where a session is served its host ends it, by its own clock.
+
+use crate::config::Role;
+use crate::event::SessionEvent;
+use crate::key::{Key, MAX_ID, SessionId};
+use crate::list;
+use crate::membership::member::SELF;
+use crate::node::Node;
+use crate::replica::reply::Answer;
+use crate::storage::records::{EXPIRING, OWNED, TAKEN};
+use crate::time::{Duration, Instant};
+use crate::wire::message::{EXPIRED, HANDED, WireHeader};
+
+/// How long one node has to take an expired session before the next is asked.
+const TURN: Duration = Duration::from_secs(10);
+
+impl Node<'_> {
+    /// This node's application runs the namespace, so that expired sessions of it may be handed to
+    /// it. Whoever commits or fetches a session says so too. Returns whether there was room to
+    /// note it.
+    pub fn runs(&mut self, namespace: &[u8]) -> bool {
+        let number = self.namespaces.intern(namespace);
+        self.namespaces.set_running(number);
+        number.is_some()
+    }
+
+    /// Looks at an idle session whose home this node is.
+    pub(crate) fn expire(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        if slot.home() != Some(SELF) {
+            return;
+        }
+        if slot.is_served_here() {
+            return self.hand_to_application(record);
+        }
+        // A guard knows the idle time from hearsay: a tenth more than the home would wait.
+        let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(11, 10);
+        if slot.max_inactive == 0 || slot.age(now) <= limit {
+            return;
+        }
+        match (slot.is(EXPIRING), slot.is(TAKEN)) {
+            // Its listeners may have run: nobody else may run them.
+            (_, true) if !slot.is(OWNED) => self.bury(now, record),
+            (false, true) => {}
+            (true, true) => self.take_expired(now, record),
+            (true, false) => self.offer(now, record),
+            // Two guards of one session have met when all live holders know of this one.
+            (false, false) if self.all_know(record) => {
+                self.records.get_mut(record).set(EXPIRING, true);
+                self.write_header(record);
+            }
+            (false, false) => {}
+        }
+    }
+
+    /// Whether all live holders have confirmed what is known here.
+    fn all_know(&self, record: u32) -> bool {
+        let slot = self.records.get(record);
+        let lacks = |holder: &u16| {
+            let live = *holder != SELF && self.members.get(*holder).is_live();
+            live && slot.owed & slot.bit_of(*holder) != 0
+        };
+        !slot.holders().iter().any(lacks)
+    }
+
+    /// The application gets a taken session once, when the others know that it was taken.
+    fn hand_to_application(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let taken = slot.is(TAKEN) && slot.is(EXPIRING);
+        if taken && self.all_know(record) && self.events.has_room() {
+            self.records.get_mut(record).set(EXPIRING, false);
+            self.tell(SessionEvent::Expired, record);
+        }
+    }
+
+    /// One node after another has its turn to take the session.
+    fn offer(&mut self, now: Instant, record: u32) {
+        let slot = self.records.get(record);
+        let may_run = |member: &u16| {
+            let slot = self.members.get(*member);
+            slot.role == Role::Application && (*member == SELF || slot.is_reachable())
+        };
+        let count = list::count(self.members.numbers().filter(may_run));
+        let turns = now.as_micros().checked_div(TURN.as_micros()).unwrap_or(0);
+        let turn = turns.wrapping_add(u64::from(record)) as usize;
+        let Some(turn) = turn.checked_rem(count) else {
+            return;
+        };
+        let generation = slot.generation;
+        match self.members.numbers().filter(may_run).nth(turn) {
+            Some(SELF) => self.take_expired(now, record),
+            Some(member) => self.reply(member, Answer::Expired { record, generation }),
+            None => {}
+        }
+    }
+
+    /// `peer` offers an expired session.
+    pub(crate) fn offered(&mut self, now: Instant, key: Key<'_>) {
+        if let Some(id) = SessionId::new(key) {
+            self.take(now, &id);
+        }
+    }
+
+    fn take_expired(&mut self, now: Instant, record: u32) {
+        let generation = self.records.get(record).generation;
+        if let Some(id) = self.session_of(record, generation) {
+            self.take(now, &id);
+        }
+    }
+
+    /// Fetches the session for its end, if this node's application runs it.
+    fn take(&mut self, now: Instant, id: &SessionId) {
+        let key = id.key();
+        let runs = self.serves() && self.namespaces.is_running(key.namespace);
+        let served = self
+            .find(key)
+            .is_some_and(|record| self.records.get(record).is_served_here());
+        if runs && !served && !self.waits.fetches(&self.hash_of(key)) {
+            // Without room for it there will be another turn.
+            let _ = self.begin_fetch(now, key, None, true);
+        }
+    }
+
+    /// Whether a fetch that was begun for the end of the session may take it: all that were asked
+    /// have answered, it has expired, and nobody else took it.
+    pub(crate) fn may_take(&self, record: u32, maybe_stale: bool) -> bool {
+        let slot = self.records.get(record);
+        let others = slot.is(TAKEN) && slot.home() != Some(SELF);
+        slot.is(EXPIRING) && !others && !maybe_stale
+    }
+
+    /// The session was used: it lives.
+    pub(crate) fn revive(&mut self, record: u32) {
+        let slot = self.records.get_mut(record);
+        if slot.is(EXPIRING | TAKEN) {
+            slot.set(EXPIRING | TAKEN, false);
+            let epoch = slot.stamp.epoch.saturating_add(1);
+            let bits = self.renew_header(record, epoch);
+            self.changed(record, bits);
+        }
+    }
+
+    /// Whether this node served the session later than who says that it has expired.
+    pub(crate) fn refutes(&self, now: Instant, record: u32, header: Option<&WireHeader>) -> bool {
+        let slot = self.records.get(record);
+        let fresh = slot.age(now) <= Duration::from_secs(u64::from(slot.max_inactive));
+        let told = header.is_some_and(|header| header.is(EXPIRED | HANDED));
+        told && fresh && slot.is(OWNED) && !slot.is(EXPIRING | TAKEN)
+    }
+
+    /// Copies the session's key to an offer.
+    pub(crate) fn offered_key<'b>(&'b self, record: u32, id: &'b mut [u8; MAX_ID]) -> Key<'b> {
+        Key {
+            namespace: self.namespaces.name(self.records.get(record).namespace),
+            id: self.records.id(record, id),
+        }
+    }
+}
