@@ -210,7 +210,9 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
-        slot.set(LENT | SETTLED | ANSWERED | CHANGED, false);
+        // What was sent to somebody before is no longer what is here.
+        slot.set(CHANGED, slot.is(ANSWERED | CHANGED));
+        slot.set(LENT | SETTLED | ANSWERED, false);
         if serve {
             slot.set(EXPIRING | TAKEN, false);
         }

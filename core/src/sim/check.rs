@@ -152,10 +152,9 @@ impl World<'_> {
         let up = self.hosts.iter().filter_map(|host| host.node.as_ref());
         up.into_iter().any(|machine| {
             machine.find(key).is_some_and(|record| {
-                let holders = machine.records.get(record).holders().iter();
-                holders
-                    .into_iter()
-                    .any(|holder| small(&machine.members.get(*holder).name))
+                let mut holders = machine.records.get(record).holders().iter();
+                small(&machine.members.me().name)
+                    || holders.any(|holder| small(&machine.members.get(*holder).name))
             })
         })
     }

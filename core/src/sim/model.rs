@@ -165,6 +165,11 @@ impl Model {
         }
     }
 
+    /// The session that has this key, or had it.
+    pub(super) fn by_key(&self, key: Key<'_>) -> Option<usize> {
+        self.by_hash.get(&key::hash(self.cluster, key)).copied()
+    }
+
     pub(super) fn hash_of(&self, session: usize) -> [u8; 16] {
         let hashes = &self.sessions[session].hashes;
         hashes[hashes.len() - 1]

@@ -293,6 +293,11 @@ impl<'m> World<'m> {
         }
         for event in events {
             self.report.conflicts += u64::from(matches!(event, Event::Conflict(_)));
+            if let Event::MaybeStale(id) = &event
+                && let Some(session) = self.model.by_key(id.key())
+            {
+                self.model.sessions[session].warned_at = self.now;
+            }
             if self.now < super::SETTLED_BY {
                 continue;
             }
