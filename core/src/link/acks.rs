@@ -155,10 +155,10 @@ impl Node<'_> {
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);
+        let mut carried_it = self.stop_transfers_of(member, hash);
         let Some(record) = known.or_else(|| self.records.find_short(short)) else {
             return;
         };
-        let mut carried_it = self.stop_transfer(member, record);
         while let Some(carried) = self.in_flight.take(member, counter) {
             let link = &mut self.members.get_mut(member).link;
             link.in_flight = link.in_flight.saturating_sub(1);

@@ -163,7 +163,12 @@ impl Node<'_> {
             return;
         };
         if credit == 0 {
-            return slot.restart(first);
+            // One that has been started over waits for its first piece's time: of all pieces on
+            // their way each would else start it over.
+            if slot.granted > 0 || slot.offset > first {
+                slot.restart(first);
+            }
+            return;
         }
         if offset > slot.offset || offset < slot.granted {
             return;
@@ -196,16 +201,21 @@ impl Node<'_> {
         }
     }
 
-    /// Ends the transfer of the record to the member. Returns whether there was one.
-    pub(crate) fn stop_transfer(&mut self, member: u16, record: u32) -> bool {
-        let is_it = |slot: &&mut TransferSlot| {
-            slot.direction == Direction::Outgoing && slot.peer == member && slot.record == record
-        };
-        let Some(slot) = self.transfers.iter_mut().find(is_it) else {
-            return false;
-        };
-        slot.free(&mut self.records.pages);
-        true
+    /// Ends all transfers of the session of this hash to the member. Returns whether there was one.
+    pub(crate) fn stop_transfers_of(&mut self, member: u16, hash: &[u8; 16]) -> bool {
+        let mut stopped = false;
+        for slot in self.transfers.iter_mut() {
+            // A unit begins with its record's hash; the record may be in another slot by now.
+            let start = &mut Cursor::start(slot.chain.head);
+            let is_it = slot.direction == Direction::Outgoing
+                && slot.peer == member
+                && self.records.pages.starts_with(start, hash);
+            if is_it {
+                slot.free(&mut self.records.pages);
+                stopped = true;
+            }
+        }
+        stopped
     }
 
     /// Transfers that stand still go back to what the receiver has; dead ones are dropped.

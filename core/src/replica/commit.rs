@@ -449,7 +449,7 @@ impl Node<'_> {
         let (minus, plus) = (self.mix(old_slot.stamp, salt), self.mix(slot.stamp, salt));
         let slot = self.records.get_mut(record);
         slot.digest = slot.digest.wrapping_sub(minus).wrapping_add(plus);
-        slot.set(CHANGED, slot.is(ANSWERED));
+        slot.set(CHANGED, slot.is(ANSWERED | CHANGED));
         let installed = self.records.attribute_mut(staged);
         installed.owed = bits;
         installed.whole |= !bits;

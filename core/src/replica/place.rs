@@ -221,7 +221,8 @@ impl Node<'_> {
     /// What is on its way to the member carries less of the record than the member is to have now:
     /// its acknowledgement must not count.
     fn forget_in_flight(&mut self, record: u32, member: u16) {
-        self.stop_transfer(member, record);
+        let hash = self.records.get(record).hash;
+        self.stop_transfers_of(member, &hash);
         let of_it = |carried: &InFlightSlot| carried.peer == member && carried.record == record;
         while self.in_flight.take_lost(Instant::LAST, of_it).is_some() {
             let link = &mut self.members.get_mut(member).link;

@@ -406,7 +406,7 @@ impl Node<'_> {
                 return Err(cause);
             }
         };
-        self.merge_staged(record, staged);
+        self.merge_staged(record, peer, staged);
         self.merge_idle(now, record, head);
         count(&mut self.stats.applied);
         if header == HeaderFate::NewHome && !is_new {
@@ -756,15 +756,20 @@ impl Node<'_> {
         (holders, wanted, all_named)
     }
 
-    /// Installs what arrived. The home passes on to its backups what others wrote.
-    fn merge_staged(&mut self, record: u32, staged: u32) {
+    /// Installs what arrived. The home passes on to its backups what others wrote, and who isn't the
+    /// home passes on to it what it didn't send: a part of that alone would be a part of a commit.
+    fn merge_staged(&mut self, record: u32, peer: u16, staged: u32) {
         if staged == NIL {
             return;
         }
-        let is_home = self.records.get(record).home() == Some(SELF);
-        let passes_on = is_home && !self.breaks(Mutation::HomeKeepsToItself);
-        let bits = if passes_on {
+        let slot = self.records.get(record);
+        let home = slot.home();
+        let bits = if home == Some(SELF) && !self.breaks(Mutation::HomeKeepsToItself) {
             self.keeper_bits(record)
+        } else if home.is_some_and(|home| home != SELF && home != peer)
+            && !self.waits.fetches(&slot.hash)
+        {
+            HOME_BIT
         } else {
             0
         };
