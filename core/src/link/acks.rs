@@ -8,7 +8,7 @@ use crate::link::transfer::Direction;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::{ANSWERED, CHANGED, RecordSlot};
+use crate::storage::records::{ANSWERED, RecordSlot};
 use crate::time::Instant;
 use crate::wire::message::{Cause, MAX_ACKS, Message};
 
@@ -134,7 +134,7 @@ impl Node<'_> {
         if self.records.get(record).home() == Some(member) {
             if left == 0 {
                 let slot = self.records.get_mut(record);
-                slot.set(ANSWERED | CHANGED, false);
+                slot.set(ANSWERED, false);
             }
             let newest = self.members.get(member).session.as_ref();
             let newest = newest.map_or(0, |session| session.window.newest());

@@ -15,8 +15,7 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, CHANGED, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN,
-    seconds,
+    ANSWERED, AttributeSlot, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN, seconds,
 };
 use crate::time::Instant;
 
@@ -210,8 +209,6 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
-        // What was sent to somebody before is no longer what is here.
-        slot.set(CHANGED, slot.is(ANSWERED | CHANGED));
         slot.set(LENT | SETTLED | ANSWERED, false);
         if serve {
             slot.set(EXPIRING | TAKEN, false);
@@ -449,7 +446,6 @@ impl Node<'_> {
         let (minus, plus) = (self.mix(old_slot.stamp, salt), self.mix(slot.stamp, salt));
         let slot = self.records.get_mut(record);
         slot.digest = slot.digest.wrapping_sub(minus).wrapping_add(plus);
-        slot.set(CHANGED, slot.is(ANSWERED | CHANGED));
         let installed = self.records.attribute_mut(staged);
         installed.owed = bits;
         installed.whole |= !bits;

@@ -193,14 +193,12 @@ impl Node<'_> {
         let promoted = promoted.filter(|holder| *holder != SELF && !was_wanted(holder));
         let promoted: Vec<u16, MAX_HOLDERS> = list::collect(promoted);
         let (owed, header_owed) = (moved(slot.owed), moved(slot.header_owed));
-        let merged = moved(slot.merged);
         let slot = self.records.get_mut(record);
         slot.owed = owed;
         slot.header_owed = header_owed;
         for (to, from) in slot.holders.iter_mut().zip(holders) {
             *to = *from;
         }
-        slot.merged = merged;
         slot.set_counts(holders.len() as u8, wanted);
         let keepers = slot.wanted_bits();
         self.records.update_attributes(record, |attribute| {
@@ -236,17 +234,16 @@ impl Node<'_> {
     pub(crate) fn owe_at_takeover(&mut self, record: u32, new: u8, answers: &[(u16, u64)]) {
         let slot = self.records.get(record);
         let digest = self.contents_digest(record);
-        let (mut merged, mut clean) = (0, 0);
+        let (mut asked, mut clean) = (0, 0);
         for (member, answered) in answers {
-            merged |= slot.bit_of(*member);
+            asked |= slot.bit_of(*member);
             if *answered == digest {
                 clean |= slot.bit_of(*member);
             }
         }
-        let bits = self.keeper_bits(record) & (new | merged) & !clean;
+        let bits = self.keeper_bits(record) & (new | asked) & !clean;
         let slot = self.records.get_mut(record);
         slot.owed |= bits;
-        slot.merged = merged;
         self.records.update_attributes(record, |attribute| {
             attribute.owed = bits;
             attribute.whole = !clean;

@@ -15,13 +15,13 @@ use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::value::{self, DeltaHead, Patch};
 use crate::storage::pages::{ChainWriter, Cursor, Input, NIL, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, CHANGED, EXPIRING, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, RecordSlot,
-    SETTLED, State, TAKEN, seconds,
+    ANSWERED, AttributeSlot, EXPIRING, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, RecordSlot, SETTLED,
+    State, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, MERGED, Message,
-    OWNER, RELEASES, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, Message, OWNER,
+    RELEASES, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Bytes that the longest head takes: a key, a header, or a name with a stamp.
@@ -68,14 +68,6 @@ impl Extent {
             Self::Everything => true,
             Self::Header => false,
             Self::Owed(bit) => attribute.owed & bit != 0,
-        }
-    }
-
-    /// [`MERGED`] if the receiver's answer was part of what the session was taken over with.
-    const fn merged_flag(self, record: &RecordSlot) -> u8 {
-        match self {
-            Self::Owed(bit) if record.merged & bit != 0 => MERGED,
-            _ => 0,
         }
     }
 
@@ -157,9 +149,7 @@ impl Node<'_> {
         let with_digest = reader.is_some() || (with_header && slot.is_live());
         let head = UnitHead {
             hash: slot.hash,
-            flags: unit_flags(slot, reader)
-                | if complete { COMPLETE } else { 0 }
-                | extent.merged_flag(slot),
+            flags: unit_flags(slot, reader) | if complete { COMPLETE } else { 0 },
             digest: with_digest.then(|| self.contents_digest(record)),
             key,
             header: if with_header {
@@ -270,7 +260,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let head = Message::Change(ChangeHead {
             session: slot.short(),
-            flags: unit_flags(slot, None) | extent.merged_flag(slot),
+            flags: unit_flags(slot, None),
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
             name,
@@ -323,7 +313,7 @@ impl Node<'_> {
     ) -> Result<UnitSummary, Cause> {
         let head = UnitHead {
             hash: self.records.get(record).hash,
-            flags: change.flags & (HOME | MERGED),
+            flags: change.flags & HOME,
             digest: None,
             key: None,
             header: None,
@@ -395,7 +385,6 @@ impl Node<'_> {
             return Ok(summary);
         }
         let (record, is_new) = self.record_to_apply(now, origin, head)?;
-        let merged = self.is_merged_by(peer, record, head);
         let refutes = self.refutes(now, record, head.header.as_ref());
         let (staged, header) = match self.stage_and_apply_header(record, peer, head, contents) {
             Ok(taken) => taken,
@@ -410,7 +399,7 @@ impl Node<'_> {
         self.merge_idle(now, record, head);
         count(&mut self.stats.applied);
         if header == HeaderFate::NewHome && !is_new {
-            self.hand_over(now, record, peer, merged, head.digest);
+            self.hand_over(now, record, peer, head.digest);
         }
         self.note_copy_at(record, peer);
         if refutes && matches!(header, HeaderFate::NewHome | HeaderFate::Taken) {
@@ -484,35 +473,20 @@ impl Node<'_> {
         }
     }
 
-    /// Whether `peer` took the session over with all that is in this copy.
-    fn is_merged_by(&self, peer: u16, record: u32, head: &UnitHead<'_>) -> bool {
-        let slot = self.records.get(record);
-        let answered = slot.is(ANSWERED) && !slot.is(CHANGED) && slot.lent_to == peer;
-        head.is(MERGED) && answered
-    }
-
     /// Another node is the home now. What it may lack of this copy goes to it, so that changes of
     /// different attributes all survive: what this node wrote last, and what a former home sent
-    /// to this node alone.
-    fn hand_over(
-        &mut self,
-        now: Instant,
-        record: u32,
-        peer: u16,
-        merged: bool,
-        digest: Option<u64>,
-    ) {
+    /// to this node alone. `digest`: of what the home has, beside the header.
+    fn hand_over(&mut self, now: Instant, record: u32, peer: u16, digest: Option<u64>) {
         let slot = self.records.get(record);
         let from_home = slot.home() == Some(peer);
         let equal = from_home && digest == Some(self.contents_digest(record));
-        let lacks = !(merged || equal || self.breaks(Mutation::FormerHomeForgets));
+        let lacks = !(equal || self.breaks(Mutation::FormerHomeForgets));
         self.records.update_attributes(record, |attribute| {
             attribute.owed = u8::from(lacks);
             attribute.whole = u8::MAX;
         });
         let slot = self.records.get_mut(record);
         slot.set(ANSWERED, false);
-        slot.set(CHANGED, lacks);
         slot.owed = 0;
         if lacks {
             self.changed(record, HOME_BIT);

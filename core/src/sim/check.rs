@@ -293,14 +293,13 @@ impl World<'_> {
         let holders: Vec<_> = slot.holders().iter().map(name).collect();
         let (wanted, rest) = holders.split_at(holders.len().min(slot.wanted().into()));
         let mut text = format!(
-            "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b} merged {:b}:",
+            "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b}:",
             String::from_utf8_lossy(id),
             slot.state,
             stamp(slot.stamp),
             slot.flags,
             slot.owed,
             slot.header_owed,
-            slot.merged,
         );
         if slot.state == State::Live {
             for attribute in machine.records.attributes_of(record) {

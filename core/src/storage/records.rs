@@ -34,9 +34,6 @@ pub(crate) const SETTLED: u8 = 2;
 pub(crate) const LENT: u8 = 8;
 /// The member `lent_to` was sent this copy.
 pub(crate) const ANSWERED: u8 = 16;
-/// This copy has changed since it was first sent to whoever wants to take the session over, and
-/// no home has confirmed all of it since.
-pub(crate) const CHANGED: u8 = 32;
 /// The session was idle for too long, and its end is with no application yet.
 pub(crate) const EXPIRING: u8 = 4;
 /// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
@@ -70,8 +67,6 @@ pub struct RecordSlot {
     id_len: u8,
     /// How many `holders` there are, and in the upper half how many of them are to keep their copy.
     counts: u8,
-    /// Bit i: what holder i had when this node took the session over is part of this record.
-    pub(crate) merged: u8,
     /// Bit i: holder i lacks something of this record.
     pub(crate) owed: u8,
     /// Bit i: holder i lacks the header.
@@ -101,7 +96,6 @@ impl RecordSlot {
         id: [0; ID_INLINE],
         id_len: 0,
         counts: 0,
-        merged: 0,
         owed: 0,
         header_owed: 0,
         flags: 0,

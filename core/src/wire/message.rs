@@ -225,7 +225,7 @@ impl From<Address> for SocketAddr {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnitHead<'a> {
     pub(crate) hash: [u8; 16],
-    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`], [`MERGED`].
+    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`].
     pub(crate) flags: u8,
     /// In an answer, or beside a header: the digest of the attributes that the sender has.
     pub(crate) digest: Option<u64>,
@@ -248,8 +248,6 @@ pub(crate) const HOME: u8 = 2;
 pub(crate) const DEAD: u8 = 4;
 /// [`UnitHead::flags`]: all attributes follow, so that the unit may make a record.
 pub(crate) const COMPLETE: u8 = 8;
-/// [`UnitHead::flags`]: the sender took the session over with what the receiver answered.
-pub(crate) const MERGED: u8 = 16;
 
 impl UnitHead<'_> {
     pub(crate) const fn is(&self, flag: u8) -> bool {
