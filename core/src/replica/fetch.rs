@@ -87,6 +87,7 @@ impl Node<'_> {
         if let Some(fetch) = self.waits.fetch_of(&hash) {
             // Whoever asks for it makes it live.
             self.waits.get_mut(fetch).joined = true;
+            self.ask_newcomers(fetch, &hash, hint);
             return self.join_fetch(now, hash);
         }
         let asked = self.whom_to_ask(&hash, hint);
@@ -113,6 +114,16 @@ impl Node<'_> {
         };
         self.wake_at(now + REPEAT);
         self.open_fetch(now, wait)
+    }
+
+    /// Members that this node has met since the fetch began, or that only this hint names, are
+    /// asked as well.
+    fn ask_newcomers(&mut self, fetch: u16, hash: &[u8; 16], hint: Option<&str>) {
+        for member in self.whom_to_ask(hash, hint) {
+            if self.waits.get_mut(fetch).ask_too(member) {
+                self.members.nudge(member);
+            }
+        }
     }
 
     /// The session is being fetched for somebody else already.

@@ -175,6 +175,16 @@ impl WaitSlot {
         silent.fold(0, |all, (place, _)| all | 1_u8.wrapping_shl(place))
     }
 
+    /// Of a fetch: asks another member. Returns whether it wasn't asked before.
+    pub(crate) fn ask_too(&mut self, member: u16) -> bool {
+        let place = self.asked.len() as u32;
+        if self.asked.contains(&member) || self.asked.push(member).is_err() {
+            return false; // eight are asked at most
+        }
+        self.ask |= 1_u8.wrapping_shl(place);
+        true
+    }
+
     /// Members that were asked and have not answered.
     pub(crate) fn silent(&self) -> impl Iterator<Item = u16> + '_ {
         self.asked
