@@ -39,8 +39,6 @@ pub enum Mutation {
     EarlyRelease,
     /// A holder without room acknowledges all the same.
     FullConfirms,
-    /// The home keeps to itself what others wrote.
-    HomeKeepsToItself,
     /// A former home forgets what nobody confirmed.
     FormerHomeForgets,
     /// A node serves on after a split as if it had never been away.
@@ -56,7 +54,7 @@ pub enum Mutation {
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 17] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -69,7 +67,6 @@ impl Mutation {
         Self::LastArrivalWins,
         Self::EarlyRelease,
         Self::FullConfirms,
-        Self::HomeKeepsToItself,
         Self::FormerHomeForgets,
         Self::NoDoubtAfterSplit,
         Self::DeadStayDead,

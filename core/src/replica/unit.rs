@@ -738,7 +738,7 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         let home = slot.home();
-        let bits = if home == Some(SELF) && !self.breaks(Mutation::HomeKeepsToItself) {
+        let bits = if home == Some(SELF) {
             self.keeper_bits(record)
         } else if home.is_some_and(|home| home != SELF && home != peer)
             && !self.waits.fetches(&slot.hash)
