@@ -96,14 +96,10 @@ impl Node<'_> {
         }
         let own = self.records.find(&hash);
         let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
-        let wait = WaitSlot {
+        let mut wait = WaitSlot {
             goal: Goal::Fetch,
             deadline: now + self.rules.fetch_timeout,
             repeat_at: now + REPEAT,
-            ask: 1_u8
-                .checked_shl(asked.len() as u32)
-                .unwrap_or(0)
-                .wrapping_sub(1),
             asked,
             takes,
             had,
@@ -112,6 +108,7 @@ impl Node<'_> {
             id: list::copy(key.id).ok_or(FetchError::Invalid)?,
             ..WaitSlot::default()
         };
+        wait.ask = wait.unanswered();
         self.wake_at(now + REPEAT);
         self.open_fetch(now, wait)
     }

@@ -74,22 +74,22 @@ impl fmt::Display for Failure {
 pub fn run(seed: u64, steps: u64, mutation: Option<Mutation>) -> Result<Report, Violation> {
     let plan = Plan::of(seed, LENGTH);
     let mut trace = Vec::new();
-    play(seed, steps, &plan, mutation, None, &mut trace)
+    play(seed, steps, &plan, mutation, false, &mut trace)
 }
 
 /// Runs a seed; a failing one is shortened and told.
 pub fn explain(seed: u64, steps: u64, mutation: Option<Mutation>) -> Result<Report, Failure> {
     let plan = Plan::of(seed, LENGTH);
     let mut trace = Vec::new();
-    let first = match play(seed, steps, &plan, mutation, None, &mut trace) {
+    let first = match play(seed, steps, &plan, mutation, false, &mut trace) {
         Ok(report) => return Ok(report),
         Err(violation) => violation,
     };
     let short = shrink::shrink(plan, |plan| {
-        let result = play(seed, steps, plan, mutation, None, &mut Vec::new());
+        let result = play(seed, steps, plan, mutation, false, &mut Vec::new());
         result.is_err_and(|violation| violation.rule == first.rule)
     });
-    let told = play(seed, steps, &short, mutation, Some(()), &mut trace);
+    let told = play(seed, steps, &short, mutation, true, &mut trace);
     Err(Failure {
         seed,
         violation: told.err().unwrap_or(first),
@@ -102,14 +102,14 @@ fn play(
     steps: u64,
     plan: &Plan,
     mutation: Option<Mutation>,
-    told: Option<()>,
+    told: bool,
     trace: &mut Vec<String>,
 ) -> Result<Report, Violation> {
     let restarts = plan.actions.iter();
     let restarts = restarts.filter(|(_, action)| matches!(action, Action::Restart(_)));
     let boots = restarts.count() + 2 * plan.nodes.len();
     let mut memory: Vec<Memory> = (0..boots).map(|_| Memory::default()).collect();
-    let mut world = World::new(seed, plan, mutation, &mut memory, told.is_some());
+    let mut world = World::new(seed, plan, mutation, &mut memory, told);
     let result = world
         .pass(SETTLED_BY)
         .and_then(|()| world.run(steps))

@@ -179,41 +179,26 @@ impl Plan {
     }
 
     fn crashes(&mut self, random: &mut Random, until: u64) {
-        let mut at = 4_000_000;
-        loop {
-            at += random.pause(3_000_000);
-            if at > until {
-                return;
-            }
+        at_moments(random, until, |random, at| {
             let node = random.below(self.nodes.len());
             self.actions.push((at, Action::Crash(node)));
             let mean = random.pick(&[200_000, 6_000_000]);
             let back = at + random.pause(mean);
             self.actions.push((back, Action::Restart(node)));
-        }
+        });
     }
 
     fn freezes(&mut self, random: &mut Random, until: u64) {
-        let mut at = 4_000_000;
-        loop {
-            at += random.pause(3_000_000);
-            if at > until {
-                return;
-            }
+        at_moments(random, until, |random, at| {
             let node = random.below(self.nodes.len());
             let mean = random.pick(&[300_000, 3_000_000]);
             let span = random.pause(mean);
             self.actions.push((at, Action::Freeze(node, span)));
-        }
+        });
     }
 
     fn splits(&mut self, random: &mut Random, until: u64) {
-        let mut at = 4_000_000;
-        loop {
-            at += random.pause(3_000_000);
-            if at > until {
-                return;
-            }
+        at_moments(random, until, |random, at| {
             let mask = random.next() as u8;
             let (a, b) = (
                 random.below(self.nodes.len()),
@@ -228,7 +213,7 @@ impl Plan {
             let mean = random.pick(&[500_000, 8_000_000]);
             let joined = at + random.pause(mean);
             self.actions.push((joined, Action::Join));
-        }
+        });
     }
 
     fn storms(&mut self, random: &mut Random, until: u64) {
@@ -249,6 +234,18 @@ impl Plan {
                 return;
             }
         }
+    }
+}
+
+/// Calls `fault` at moments some seconds apart.
+fn at_moments(random: &mut Random, until: u64, mut fault: impl FnMut(&mut Random, u64)) {
+    let mut at = 4_000_000;
+    loop {
+        at += random.pause(3_000_000);
+        if at > until {
+            return;
+        }
+        fault(random, at);
     }
 }
 
