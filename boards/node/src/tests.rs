@@ -4,7 +4,7 @@ use core::net::{Ipv4Addr, SocketAddr};
 use std::boxed::Box;
 use std::format;
 
-use relevo_core::{Ack, Change, Commit, CommitError, Entropy, Instant, Key};
+use relevo_core::{Ack, Change, Commit, CommitError, Config, Entropy, Instant, Key, Node};
 
 use super::*;
 
@@ -12,7 +12,7 @@ const NOW: Instant = Instant::from_micros(0);
 
 #[test]
 fn a_node_starts_in_the_memory_of_a_board_and_keeps_a_session() {
-    let mut memory = Box::<Memory>::default();
+    let mut memory = Box::new(Memory::new());
     let mut node = new_node(&mut memory);
     assert_eq!(commit(&mut node, "6B94", &[7; MAX_VALUE]), Ok(()));
     let record = node.read(key(b"6B94")).unwrap();
@@ -23,7 +23,7 @@ fn a_node_starts_in_the_memory_of_a_board_and_keeps_a_session() {
 
 #[test]
 fn full_memory_refuses_the_newcomer_and_keeps_what_is_there() {
-    let mut memory = Box::<Memory>::default();
+    let mut memory = Box::new(Memory::new());
     let mut node = new_node(&mut memory);
     let id = |number: usize| format!("{number:08}");
     let stored = (0..=SESSIONS)
@@ -41,7 +41,7 @@ fn full_memory_refuses_the_newcomer_and_keeps_what_is_there() {
 
 #[test]
 fn a_value_above_the_limit_is_refused() {
-    let mut memory = Box::<Memory>::default();
+    let mut memory = Box::new(Memory::new());
     let mut node = new_node(&mut memory);
     assert_eq!(
         commit(&mut node, "6B94", &[7; MAX_VALUE + 1]),

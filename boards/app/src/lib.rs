@@ -1,0 +1,68 @@
+//! The firmware of Relevo's boards, apart from their pins.
+//!
+//! Four tasks: `node` owns the core, `wifi` keeps the network and shows the node's state on the LED,
+//! `net` moves frames, and `serial` says on USB how the node is.
+#![no_std]
+
+mod last_words;
+mod node;
+mod nvram;
+mod random;
+mod serial;
+mod settings;
+mod stack;
+mod status;
+mod text;
+mod wifi;
+
+use cyw43_pio::PioSpi;
+use defmt_rtt as _;
+use embassy_executor::Spawner;
+use embassy_rp::gpio::Output;
+use embassy_rp::peripherals::{PIO0, USB};
+use embassy_rp::usb;
+use embassy_rp::watchdog::Watchdog;
+use embassy_time::Duration;
+// The atomic operations that a Cortex-M0+ doesn't have.
+use portable_atomic as _;
+
+/// A board's parts.
+pub struct Board {
+    /// Switches the radio on.
+    pub power: Output<'static>,
+    /// The bus to the radio.
+    pub wifi: PioSpi<'static, PIO0, 0>,
+    /// The USB socket.
+    pub usb: usb::Driver<'static, USB>,
+    /// Starts the board anew when it hangs.
+    pub watchdog: Watchdog,
+    /// What tells this board from others: needn't be random.
+    pub salt: [u8; 8],
+}
+
+/// How long the board may be busy with one thing: the upload of the radio's firmware takes longest.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Runs the node for ever.
+pub async fn run(spawner: Spawner, board: Board) -> ! {
+    let Board {
+        power,
+        wifi,
+        usb,
+        mut watchdog,
+        salt,
+    } = board;
+    last_words::recall(&watchdog);
+    watchdog.pause_on_debug(true);
+    watchdog.start(PATIENCE);
+    serial::start(spawner, usb);
+    let settings = settings::read();
+    let entropy = random::draw(&salt);
+    let stack = wifi::start(spawner, power, wifi, settings.as_ref().ok()).await;
+    let fault = match (settings, entropy) {
+        (Ok(settings), Ok(entropy)) => node::run(stack, &settings, &entropy, &mut watchdog).await,
+        (Err(error), _) => status::Fault::Settings(error),
+        (_, Err(doubt)) => status::Fault::Entropy(doubt),
+    };
+    status::fault(fault, &mut watchdog).await
+}

@@ -1,0 +1,101 @@
+//! The one task that owns the core.
+
+use core::fmt::Write;
+use core::net::Ipv4Addr;
+
+use embassy_net::{HardwareAddress, Stack};
+use embassy_rp::watchdog::Watchdog;
+use embassy_time::{Duration, with_timeout};
+use relevo_board_node::relevo_core::{ConfigError, Entropy, Node};
+use relevo_board_node::{Buffers, Driver, Memory, Network, Settings, now};
+use static_cell::{ConstStaticCell, StaticCell};
+
+use crate::status::{self, Fault};
+use crate::text::Text;
+use crate::{PATIENCE, last_words};
+
+/// All that the core is lent.
+static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
+
+/// The core. Too large to pass over the stack of who runs it.
+static NODE: StaticCell<Node<'static>> = StaticCell::new();
+
+/// What its sockets are lent.
+static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
+
+/// Runs the node once there is a network. Returns what can't be helped.
+pub(crate) async fn run(
+    stack: Stack<'static>,
+    settings: &Settings<'_>,
+    entropy: &Entropy,
+    watchdog: &mut Watchdog,
+) -> Fault {
+    let address = wait_for_address(stack, watchdog).await;
+    let Ok(node) = start(stack, settings, entropy, address) else {
+        return Fault::Core("the core refused its settings");
+    };
+    let network = Network::open(stack, BUFFERS.take(), settings.port, settings.group);
+    let report = |status: &_| {
+        watchdog.feed(PATIENCE);
+        status::running(status, address);
+        if stack
+            .config_v4()
+            .is_some_and(|config| config.address.address() != address)
+        {
+            // The others know the node by its address, so with another one it is another node.
+            last_words::restart("another address");
+        }
+    };
+    Driver::new(node, network, &settings.seeds)
+        .run(report)
+        .await
+}
+
+/// Not inlined, so that its stack is given back.
+#[inline(never)]
+fn start(
+    stack: Stack<'_>,
+    settings: &Settings<'_>,
+    entropy: &Entropy,
+    address: Ipv4Addr,
+) -> Result<&'static mut Node<'static>, ConfigError> {
+    let name = name(settings, stack);
+    let config = settings.config(name.as_str(), address);
+    defmt::info!(
+        "node {=str} at {}",
+        name.as_str(),
+        defmt::Display2Format(&address)
+    );
+    let key = settings.key.as_ref();
+    Ok(NODE.init(Node::new(
+        now(),
+        &config,
+        entropy,
+        key,
+        MEMORY.take().lend(),
+    )?))
+}
+
+/// The board's address, once it has one.
+async fn wait_for_address(stack: Stack<'_>, watchdog: &mut Watchdog) -> Ipv4Addr {
+    loop {
+        watchdog.feed(PATIENCE);
+        let _ = with_timeout(Duration::from_secs(1), stack.wait_config_up()).await;
+        if let Some(config) = stack.config_v4() {
+            return config.address.address();
+        }
+    }
+}
+
+/// The name of the settings, or one made of the hardware address.
+fn name(settings: &Settings<'_>, stack: Stack<'_>) -> Text<64> {
+    let mut name = Text::new();
+    if settings.name.is_empty() {
+        let HardwareAddress::Ethernet(address) = stack.hardware_address();
+        let [.., a, b, c] = address.0;
+        let _ = write!(name, "pico-{a:02x}{b:02x}{c:02x}");
+    } else {
+        let _ = name.write_str(settings.name);
+    }
+    name
+}

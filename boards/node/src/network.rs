@@ -1,0 +1,221 @@
+//! The sockets of a board's node, on embassy-net.
+
+use core::future::poll_fn;
+use core::net::{SocketAddr, SocketAddrV4};
+use core::task::Poll;
+
+use embassy_futures::poll_once;
+use embassy_futures::select::select;
+use embassy_net::udp::{PacketMetadata, UdpMetadata, UdpSocket};
+use embassy_net::{IpAddress, Stack};
+use embassy_time::{Duration, Instant, with_timeout};
+use relevo_core::{Destination, Transmit};
+
+use crate::slots::Slots;
+
+/// Largest datagram that is received and sent, in bytes.
+pub const DATAGRAM: usize = 1_472;
+
+/// Sockets of the network stack that a node uses, and one for DHCP.
+pub const SOCKETS: usize = LANES + 3;
+
+/// Sockets to send with. Each holds one datagram: who doesn't answer ARP delays nobody else's.
+const LANES: usize = 4;
+
+/// Datagrams that may wait to be read.
+const WAITING: usize = 8;
+
+/// How long a datagram may wait for a lane. Then the oldest one is given up: its receiver isn't there.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// Memory of all sockets, for a static.
+pub struct Buffers {
+    unicast: Queue<WAITING, { 4 * DATAGRAM }>,
+    group: Queue<2, 1_024>,
+    lanes: [Queue<1, DATAGRAM>; LANES],
+}
+
+struct Queue<const N: usize, const BYTES: usize> {
+    metadata: Slots<PacketMetadata, N>,
+    bytes: Slots<u8, BYTES>,
+}
+
+impl<const N: usize, const BYTES: usize> Queue<N, BYTES> {
+    const EMPTY: Self = Self {
+        metadata: Slots::new(),
+        bytes: Slots::new(),
+    };
+
+    fn lend(&mut self) -> (&mut [PacketMetadata], &mut [u8]) {
+        (
+            self.metadata.fill(|| PacketMetadata::EMPTY),
+            self.bytes.empty(),
+        )
+    }
+}
+
+impl Buffers {
+    /// Buffers without a datagram in them.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it would pass over the stack")]
+    pub const fn new() -> Self {
+        Self {
+            unicast: Queue::EMPTY,
+            group: Queue::EMPTY,
+            lanes: [const { Queue::EMPTY }; LANES],
+        }
+    }
+}
+
+/// What a node sends and receives with.
+pub struct Network<'a> {
+    stack: Stack<'a>,
+    port: u16,
+    group: Option<SocketAddrV4>,
+    unicast: UdpSocket<'a>,
+    multicast: Option<UdpSocket<'a>>,
+    lanes: [Lane<'a>; LANES],
+    /// Datagrams given up.
+    pub(crate) unreachable: u32,
+}
+
+struct Lane<'a> {
+    socket: UdpSocket<'a>,
+    /// When it was given its last datagram.
+    since: Instant,
+}
+
+impl<'a> Network<'a> {
+    /// Opens the sockets of a node at `port`, and joins the group of discovery.
+    pub fn open(
+        stack: Stack<'a>,
+        buffers: &'a mut Buffers,
+        port: u16,
+        group: Option<SocketAddrV4>,
+    ) -> Self {
+        // All lanes have the node's port; what arrives goes to the first that was opened.
+        let unicast = listen(stack, &mut buffers.unicast, port);
+        let multicast = group.map(|group| {
+            // It can only fail for want of room, and there are no other groups.
+            let _ = stack.join_multicast_group(IpAddress::Ipv4(*group.ip()));
+            listen(stack, &mut buffers.group, group.port())
+        });
+        let lanes = buffers.lanes.each_mut().map(|queue| {
+            let (metadata, bytes) = queue.lend();
+            let socket = UdpSocket::new(stack, &mut [], &mut [], metadata, bytes);
+            Lane {
+                socket: bind(socket, port),
+                since: Instant::MIN,
+            }
+        });
+        Self {
+            stack,
+            port,
+            group,
+            unicast,
+            multicast,
+            lanes,
+            unreachable: 0,
+        }
+    }
+
+    /// A datagram that has arrived, if there is one.
+    pub(crate) fn receive<'b>(
+        &mut self,
+        buffer: &'b mut [u8; DATAGRAM],
+    ) -> Option<(SocketAddr, &'b mut [u8])> {
+        let sockets = [Some(&self.unicast), self.multicast.as_ref()];
+        for socket in sockets.into_iter().flatten() {
+            // What is too long for the buffer is nobody's of this cluster.
+            while let Poll::Ready(received) = poll_once(socket.recv_from(buffer)) {
+                if let Ok((len, UdpMetadata { endpoint, .. })) = received {
+                    let from = SocketAddr::new(endpoint.addr.into(), endpoint.port);
+                    return Some((from, buffer.get_mut(..len)?));
+                }
+            }
+        }
+        None
+    }
+
+    /// Waits until a datagram has arrived.
+    pub(crate) async fn readable(&self) {
+        match &self.multicast {
+            Some(multicast) => {
+                select(self.unicast.wait_recv_ready(), multicast.wait_recv_ready()).await;
+            }
+            None => self.unicast.wait_recv_ready().await,
+        }
+    }
+
+    /// Sends a datagram, or gives up an older one for it. The protocol repeats what is lost.
+    pub(crate) async fn send(&mut self, transmit: &Transmit, buffer: &[u8]) {
+        let to = match (transmit.to, self.group) {
+            (Destination::Address(SocketAddr::V4(address)), _) => address,
+            (Destination::Beacon, Some(group)) => group,
+            // The stack speaks IPv4 alone.
+            (Destination::Address(SocketAddr::V6(_)), _) | (Destination::Beacon, None) => return,
+        };
+        let Some(datagram) = buffer.get(..transmit.len) else {
+            return;
+        };
+        // Without a link nothing leaves, and nobody is to wait for it.
+        if !self.stack.is_link_up() {
+            return;
+        }
+        let lane = self.free_lane().await;
+        lane.since = Instant::now();
+        // It has room, or else the datagram is lost on its first step.
+        let _ = poll_once(lane.socket.send_to(datagram, to));
+    }
+
+    /// A lane without a datagram in it.
+    async fn free_lane(&mut self) -> &mut Lane<'a> {
+        let lanes = &self.lanes;
+        let free = poll_fn(|context| {
+            let mut sockets = lanes.iter().map(|lane| &lane.socket);
+            match sockets.position(|socket| socket.poll_send_ready(context).is_ready()) {
+                Some(free) => Poll::Ready(free),
+                None => Poll::Pending,
+            }
+        });
+        let free = with_timeout(PATIENCE, free).await;
+        let port = self.port;
+        if let Ok(free) = free
+            && free < LANES
+        {
+            #[expect(clippy::indexing_slicing, reason = "a position in this array")]
+            return &mut self.lanes[free];
+        }
+        self.unreachable = self.unreachable.saturating_add(1);
+        let [first, rest @ ..] = &mut self.lanes;
+        let oldest = rest.iter_mut().fold(first, |oldest, lane| {
+            if lane.since < oldest.since {
+                lane
+            } else {
+                oldest
+            }
+        });
+        oldest.socket.close();
+        // It was bound to the same port before.
+        let _ = oldest.socket.bind(port);
+        oldest
+    }
+}
+
+fn listen<'a, const N: usize, const BYTES: usize>(
+    stack: Stack<'a>,
+    queue: &'a mut Queue<N, BYTES>,
+    port: u16,
+) -> UdpSocket<'a> {
+    let (metadata, bytes) = queue.lend();
+    bind(
+        UdpSocket::new(stack, metadata, bytes, &mut [], &mut []),
+        port,
+    )
+}
+
+/// A new socket can be bound to any port but 0, which the settings refuse.
+fn bind(mut socket: UdpSocket<'_>, port: u16) -> UdpSocket<'_> {
+    let _ = socket.bind(port);
+    socket
+}

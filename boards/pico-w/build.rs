@@ -1,0 +1,15 @@
+//! The linker's scripts, in the order in which they are read.
+
+use std::path::Path;
+use std::{env, fs};
+
+fn main() -> std::io::Result<()> {
+    let folder = env::var("OUT_DIR").map_err(std::io::Error::other)?;
+    fs::copy("memory.x", Path::new(&folder).join("memory.x"))?;
+    println!("cargo::rustc-link-search={folder}");
+    println!("cargo::rerun-if-changed=memory.x");
+    for script in ["--nmagic", "-Tlink.x", "-Tlink-rp.x", "-Tdefmt.x"] {
+        println!("cargo::rustc-link-arg-bins={script}");
+    }
+    Ok(())
+}
