@@ -49,12 +49,14 @@ pub enum Mutation {
     NoRefutation,
     /// Nobody replaces backups that are gone.
     NoRepairOfHolders,
+    /// Nobody compares the digest beside a header with what it has.
+    DigestIgnored,
 }
 
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -72,6 +74,7 @@ impl Mutation {
         Self::DeadStayDead,
         Self::NoRefutation,
         Self::NoRepairOfHolders,
+        Self::DigestIgnored,
     ];
 }
 

@@ -421,35 +421,48 @@ impl Node<'_> {
     }
 
     fn install_one(&mut self, record: u32, staged: u32, bits: u8) {
-        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
-        let slot = self.records.attribute(staged).clone();
-        let Some(name) = buffer.get_mut(..usize::from(slot.name_len)) else {
+        let Some((old, change)) = self.replaced_by(record, staged) else {
             return;
         };
-        if self
-            .records
-            .pages
-            .read(&mut Cursor::start(slot.head), name)
-            .is_err()
-        {
-            return;
-        }
-        let old = self.records.find_attribute(record, name);
-        let old_slot = old
-            .map(|old| self.records.attribute(old).clone())
-            .unwrap_or_default();
-        if old_slot.stamp.is_own() && !slot.stamp.is_own() && old_slot.owed != 0 {
+        let stamp = self.records.attribute(staged).stamp;
+        let former = self.records.attribute(old.unwrap_or(NIL));
+        if former.stamp.is_own() && !stamp.is_own() && former.owed != 0 {
             count(&mut self.stats.conflicts);
             self.tell(SessionEvent::Conflict, record);
         }
-        let salt = name_hash(name);
-        let (minus, plus) = (self.mix(old_slot.stamp, salt), self.mix(slot.stamp, salt));
         let slot = self.records.get_mut(record);
-        slot.digest = slot.digest.wrapping_sub(minus).wrapping_add(plus);
+        slot.digest = slot.digest.wrapping_add(change);
         let installed = self.records.attribute_mut(staged);
         installed.owed = bits;
         installed.whole |= !bits;
         self.records.install(record, staged, old);
+    }
+
+    /// The attribute of the record that a staged one replaces, and what that adds to the digest.
+    fn replaced_by(&self, record: u32, staged: u32) -> Option<(Option<u32>, u64)> {
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let slot = self.records.attribute(staged);
+        let name = buffer.get_mut(..usize::from(slot.name_len))?;
+        let pages = &self.records.pages;
+        pages.read(&mut Cursor::start(slot.head), name).ok()?;
+        let old = self.records.find_attribute(record, name);
+        let former = self.records.attribute(old.unwrap_or(NIL)).stamp;
+        let salt = name_hash(name);
+        let change = self
+            .mix(slot.stamp, salt)
+            .wrapping_sub(self.mix(former, salt));
+        Some((old, change))
+    }
+
+    /// The digest of the contents as they will be with a list of staged attributes.
+    pub(crate) fn digest_with(&self, record: u32, mut staged: u32) -> u64 {
+        let mut digest = self.contents_digest(record);
+        while staged != NIL {
+            let change = self.replaced_by(record, staged);
+            digest = digest.wrapping_add(change.map_or(0, |(_, change)| change));
+            staged = self.records.attribute(staged).next;
+        }
+        digest
     }
 
     /// An event about the session of `record`.

@@ -376,13 +376,7 @@ impl Node<'_> {
             digest: head.digest.unwrap_or(0),
         };
         if head.is(DEAD) {
-            if !self.bury_as_told(now, peer, head)? && !answers {
-                // The confirmation waits until the sender knows of all that may hold a copy.
-                let record = self.records.find(&head.hash).unwrap_or(NIL);
-                self.correct(peer, record);
-                return Err(Cause::NotHome);
-            }
-            return Ok(summary);
+            return self.apply_end(now, origin, head).map(|()| summary);
         }
         let (record, is_new) = self.record_to_apply(now, origin, head)?;
         let refutes = self.refutes(now, record, head.header.as_ref());
@@ -395,7 +389,12 @@ impl Node<'_> {
                 return Err(cause);
             }
         };
-        self.merge_staged(record, peer, staged);
+        let completes = self.completes(record, peer, head, staged);
+        if completes {
+            self.merge_staged(record, peer, staged);
+        } else {
+            self.unstage(staged);
+        }
         self.merge_idle(now, record, head);
         count(&mut self.stats.applied);
         if header == HeaderFate::NewHome && !is_new {
@@ -416,37 +415,55 @@ impl Node<'_> {
         if self.release_if_told(record, peer, origin.counter) {
             return Err(Cause::NotHome);
         }
-        self.compare_with_home(record, peer, head)?;
-        Ok(summary)
-    }
-
-    /// Whoever is to keep a copy compares it with the home's, once the unit was taken.
-    ///
-    /// # Errors
-    /// `Base`: it isn't the same, and the unit didn't hold all that the home has.
-    fn compare_with_home(
-        &mut self,
-        record: u32,
-        peer: u16,
-        head: &UnitHead<'_>,
-    ) -> Result<(), Cause> {
-        let slot = self.records.get(record);
-        let is_kept = slot.bit_of(SELF) & slot.wanted_bits() != 0 && slot.home() == Some(peer);
-        let theirs = head.digest.filter(|_| is_kept && head.header.is_some());
-        if theirs.is_none_or(|digest| digest == self.contents_digest(record)) {
-            return Ok(());
-        }
-        if !head.is(COMPLETE) {
+        if !completes {
             count(&mut self.stats.base_mismatches);
             return Err(Cause::Base);
         }
-        // Something is newer here.
-        self.records.update_attributes(record, |attribute| {
-            attribute.owed |= HOME_BIT;
-            attribute.whole |= HOME_BIT;
-        });
-        self.changed(record, HOME_BIT);
-        Ok(())
+        if self.is_newer_than(record, peer, head) {
+            self.records.update_attributes(record, |attribute| {
+                attribute.owed |= HOME_BIT;
+                attribute.whole |= HOME_BIT;
+            });
+            self.changed(record, HOME_BIT);
+        }
+        Ok(summary)
+    }
+
+    /// Takes a tombstone.
+    fn apply_end(
+        &mut self,
+        now: Instant,
+        origin: Origin,
+        head: &UnitHead<'_>,
+    ) -> Result<(), Cause> {
+        if self.bury_as_told(now, origin.peer, head)? || origin.answers {
+            return Ok(());
+        }
+        // The confirmation waits until the sender knows of all that may hold a copy.
+        let record = self.records.find(&head.hash).unwrap_or(NIL);
+        self.correct(origin.peer, record);
+        Err(Cause::NotHome)
+    }
+
+    /// Whether whoever is to keep a copy may take what a unit of the home holds: all there is, or
+    /// what was lacking for the same contents. Of what lacks more it might be a part of a commit.
+    fn completes(&self, record: u32, peer: u16, head: &UnitHead<'_>, staged: u32) -> bool {
+        let theirs = self.digest_at_home(record, peer, head);
+        let equal = |digest| digest == self.digest_with(record, staged);
+        head.is(COMPLETE) || theirs.is_none_or(equal) || self.breaks(Mutation::DigestIgnored)
+    }
+
+    /// Whether something is here that the home, whose unit was taken, lacks.
+    fn is_newer_than(&self, record: u32, peer: u16, head: &UnitHead<'_>) -> bool {
+        let theirs = self.digest_at_home(record, peer, head);
+        theirs.is_some_and(|digest| digest != self.contents_digest(record))
+    }
+
+    /// The digest of what the home has, if the unit is from there and this node is to keep a copy.
+    fn digest_at_home(&self, record: u32, peer: u16, head: &UnitHead<'_>) -> Option<u64> {
+        let slot = self.records.get(record);
+        let is_kept = slot.bit_of(SELF) & slot.wanted_bits() != 0 && slot.home() == Some(peer);
+        head.digest.filter(|_| is_kept && head.header.is_some())
     }
 
     /// Stores the unit's attributes beside the record, then takes its header. Returns the list of
