@@ -272,3 +272,31 @@ fn a_full_holder_declines_what_is_new_and_keeps_what_it_has() {
     assert!(declined > 0, "{}", cluster.describe());
     assert_eq!(cluster.value("t2", "first", "a").unwrap(), [1; 300]);
 }
+
+#[test]
+fn a_member_without_room_for_ends_that_it_never_heard_of_is_told_at_a_pace() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.kill("t2");
+    let now = cluster.now;
+    for (old, new) in [("s", "r"), ("r", "q")] {
+        let renamed = cluster
+            .node("t1")
+            .rename(now, key(old), new.as_bytes(), Ack::None);
+        assert!(renamed.is_ok());
+    }
+    cluster.run(Duration::from_secs(10));
+    cluster.cut("t1", "t2");
+    cluster.sessions = 2;
+    cluster.start("t2");
+    for id in ["a", "b"] {
+        cluster.commit("t2", id, &[("n", b"1")], Ack::None);
+    }
+    cluster.heal();
+    cluster.run(Duration::from_secs(10));
+    let before = cluster.sent;
+    cluster.run(MINUTE);
+    let sent = cluster.sent - before;
+    assert!(sent < 700, "{sent} datagrams\n{}", cluster.describe());
+    assert_eq!(tombstones(&mut cluster, "t1"), 2, "t2 may get copies yet");
+}

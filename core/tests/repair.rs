@@ -116,3 +116,21 @@ fn a_joiner_gets_the_copies_it_is_to_have() {
     let bytes = bytes_until_equal(&mut cluster);
     println!("{bytes} bytes for a joiner");
 }
+
+#[test]
+fn the_last_copy_is_guarded_although_a_backup_before_it_started_anew() {
+    for restarted in ["t2", "t3"] {
+        let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
+        for number in 0..8 {
+            cluster.commit("t1", &id(number), &[("n", b"1")], Ack::All);
+        }
+        cluster.kill("t1");
+        cluster.kill(restarted);
+        cluster.start(restarted);
+        cluster.run(Duration::from_secs(30));
+        for number in 0..8 {
+            let holders = cluster.holders(&id(number));
+            assert_eq!(holders, ["t2", "t3"], "{}", cluster.describe());
+        }
+    }
+}

@@ -170,7 +170,7 @@ impl Node<'_> {
         }
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
-        let lacks = matches!(cause, Cause::Base | Cause::Unknown);
+        let lacks = cause != Cause::NotHome;
         carried_it |= lacks && slot.owed & slot.bit_of(member) != 0;
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {

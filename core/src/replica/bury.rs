@@ -14,7 +14,7 @@ use crate::replica::commit::Ack;
 use crate::replica::stamp::Writers;
 use crate::replica::wait::Ticket;
 use crate::storage::pages::NIL;
-use crate::storage::records::{INCOMPLETE, MAX_HOLDERS, State, seconds};
+use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, State, seconds};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, UNNAMED, UnitHead};
 
@@ -295,6 +295,7 @@ impl Node<'_> {
         if known_for > GRACE || slot.age(now) > self.rules.tombstone_lifetime {
             self.remove_record(record);
         } else {
+            self.records.get_mut(record).set(DECLINED, false);
             self.send_forgotten(record);
         }
     }

@@ -8,7 +8,7 @@ use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::unit::HOME_BIT;
-use crate::storage::records::{INCOMPLETE, MAX_HOLDERS, SETTLED, State};
+use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
 /// Pause between two walks over all records.
@@ -361,7 +361,8 @@ impl Node<'_> {
     /// told to drop it.
     pub(crate) fn replace_holder(&mut self, now: Instant, member: u16, record: u32) {
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
-        let slot = self.records.get(record);
+        let slot = self.records.get_mut(record);
+        slot.set(DECLINED, !slot.is_live());
         if !slot.is_live() || slot.home() != Some(SELF) {
             return;
         }
@@ -401,8 +402,12 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let mut others = slot.holders().iter().copied().skip(1);
         let first = others.find(|holder| self.members.get(*holder).is_live());
-        if first == Some(SELF) && !self.waits.fetches(&slot.hash) {
-            self.take_over(now, record, &[], false);
+        match first {
+            Some(SELF) if self.waits.fetches(&slot.hash) => {}
+            Some(SELF) => self.take_over(now, record, &[], false),
+            // It may have started anew, and have nothing of it: then it says so.
+            Some(first) => self.owe_header(record, slot.bit_of(first)),
+            None => {}
         }
     }
 
@@ -427,8 +432,11 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let bit = slot.bit_of(peer);
         let former = slot.home() == Some(SELF) && bit & slot.wanted_bits() == 0;
+        let is_orphan = slot.is_live() && slot.home() != Some(SELF) && self.home_is_lost(record);
         if self.is_left_over(record, peer) {
             self.remove_record(record);
+        } else if is_orphan && slot.home() != Some(peer) {
+            self.forget_holder(record, peer);
         } else if !slot.is_live() || !former {
             self.owe_again(record, bit);
         } else if !self.in_flight.is_on_its_way(peer, record) && !slot.lent_to_peer(peer) {

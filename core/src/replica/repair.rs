@@ -445,7 +445,7 @@ impl Node<'_> {
     }
 
     /// The holder of this bit gets the header, and nobody waits for it.
-    fn owe_header(&mut self, record: u32, bit: u8) {
+    pub(crate) fn owe_header(&mut self, record: u32, bit: u8) {
         self.records.get_mut(record).header_owed |= bit;
         self.owe_later(record, bit);
     }

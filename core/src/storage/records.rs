@@ -38,6 +38,9 @@ pub(crate) const ANSWERED: u8 = 16;
 pub(crate) const EXPIRING: u8 = 4;
 /// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
 pub(crate) const TAKEN: u8 = 128;
+/// Of a tombstone: a member that doesn't know the session had no room for it, and is told again by the
+/// walk over all records.
+pub(crate) const DECLINED: u8 = 32;
 /// Nodes that `holders` doesn't name may have a copy.
 pub(crate) const INCOMPLETE: u8 = 64;
 

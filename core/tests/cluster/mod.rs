@@ -102,8 +102,8 @@ pub struct Cluster<N = Wire> {
     pub tombstones: Duration,
     /// Seconds after which an idle session ends.
     pub max_inactive: u32,
-    /// Slots of each node.
-    sessions: usize,
+    /// Slots of nodes that are started from now on.
+    pub sessions: usize,
     /// Pages of nodes that have other than the usual 32 for each slot.
     pub pages: BTreeMap<&'static str, usize>,
     /// Members that nodes can know that have other than the usual number.
