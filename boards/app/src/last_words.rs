@@ -1,31 +1,29 @@
 //! Why the board started: what was wrong before, in memory that a reset leaves as it is.
 
-use core::fmt::Write;
+use core::cell::RefCell;
+use core::fmt::{self, Write};
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
-use core::cell::RefCell;
 use cortex_m::peripheral::SCB;
 use cortex_m_rt::{ExceptionFrame, exception};
 use critical_section::Mutex;
 use embassy_rp::watchdog::{ResetReason, Watchdog};
 
+use crate::stack;
 use crate::text::Text;
 
 /// As long as a record may be.
 const LENGTH: usize = 160;
 
-/// What is written in the last moment.
-struct Record {
-    /// [`MAGIC`] if there is one.
-    magic: u32,
-    text: Text<LENGTH>,
-}
-
-const MAGIC: u32 = 0x1a57_0dd5;
+/// [`THERE`] if there are words of the former boot.
+#[unsafe(link_section = ".uninit.last_words")]
+static mut MARK: MaybeUninit<u32> = MaybeUninit::uninit();
 
 #[unsafe(link_section = ".uninit.last_words")]
-static mut RECORD: MaybeUninit<Record> = MaybeUninit::uninit();
+static mut WORDS: MaybeUninit<Text<LENGTH>> = MaybeUninit::uninit();
+
+const THERE: u32 = 0x1a57_0dd5;
 
 /// What the former boot said, or what is known without its words.
 static RECALLED: Mutex<RefCell<Text<LENGTH>>> = Mutex::new(RefCell::new(Text::new()));
@@ -33,16 +31,17 @@ static RECALLED: Mutex<RefCell<Text<LENGTH>>> = Mutex::new(RefCell::new(Text::ne
 /// Takes what the former boot left.
 pub(crate) fn recall(watchdog: &Watchdog) {
     let mut words = Text::new();
-    let record = &raw mut RECORD;
+    let (mark, left) = (
+        (&raw mut MARK).cast::<u32>(),
+        (&raw mut WORDS).cast::<Text<LENGTH>>(),
+    );
     // SAFETY: any bytes are a number, and nobody else reads or writes it while the program runs.
-    let magic = unsafe { &raw mut (*(*record).as_mut_ptr()).magic };
-    // SAFETY: as above.
-    if unsafe { magic.read_volatile() } == MAGIC {
-        // SAFETY: who wrote the number wrote the text before.
-        let text = unsafe { &(*(*record).as_ptr()).text };
-        let _ = words.write_str(text.as_str());
+    if unsafe { mark.read_volatile() } == THERE {
+        // SAFETY: who set the mark wrote the words before, and any bytes are a text.
+        let left = unsafe { &*left };
+        let _ = words.write_str(left.as_str());
         // SAFETY: as above.
-        unsafe { magic.write_volatile(0) };
+        unsafe { mark.write_volatile(0) };
     } else {
         let _ = words.write_str(match watchdog.reset_reason() {
             None => "power on",
@@ -65,27 +64,56 @@ pub(crate) fn restart(reason: &str) -> ! {
 }
 
 /// Leaves a record and starts anew.
-fn say(words: core::fmt::Arguments<'_>) -> ! {
+fn say(words: fmt::Arguments<'_>) -> ! {
     cortex_m::interrupt::disable();
-    let record = &raw mut RECORD;
+    let (mark, left) = (
+        (&raw mut MARK).cast::<u32>(),
+        (&raw mut WORDS).cast::<Text<LENGTH>>(),
+    );
     let mut text = Text::new();
     let _ = text.write_fmt(words);
-    // SAFETY: interrupts are off, so nobody else writes it.
-    unsafe { (*record).write(Record { magic: MAGIC, text }) };
+    // SAFETY: interrupts are off, so nobody else reads or writes it.
+    unsafe { left.write_volatile(text) };
+    // SAFETY: as above.
+    unsafe { mark.write_volatile(THERE) };
     SCB::sys_reset()
 }
 
+/// The message isn't looked at, so neither it nor any other is in the flash: that is 27 KB. Where the
+/// panic came from is on the stack, and `./where` says what it means.
 #[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    say(format_args!("{info}"))
+fn panic(_: &PanicInfo<'_>) -> ! {
+    say(format_args!("panic{}", Callers))
 }
 
 // SAFETY: it touches nothing but the record.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     say(format_args!(
-        "hard fault at {:#010x}, called from {:#010x}",
+        "hard fault {:x} {:x}{}",
         frame.pc(),
-        frame.lr()
+        frame.lr(),
+        Callers,
     ))
+}
+
+/// Words on the stack that may be return addresses, the latest ones first.
+struct Callers;
+
+impl fmt::Display for Callers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        stack::words()
+            .filter(|word| is_return_address(*word))
+            .take(CALLERS)
+            .try_for_each(|word| write!(f, " {word:x}"))
+    }
+}
+
+/// As many as a record has room for.
+const CALLERS: usize = 14;
+
+/// Whether it points behind an instruction of the flash, in Thumb's way.
+fn is_return_address(word: u32) -> bool {
+    let code = stack::code();
+    word & 1 == 1 && code.contains(&word)
 }

@@ -36,8 +36,8 @@ pub struct Board {
     pub usb: usb::Driver<'static, USB>,
     /// Starts the board anew when it hangs.
     pub watchdog: Watchdog,
-    /// What tells this board from others: needn't be random.
-    pub salt: [u8; 8],
+    /// What the board has of randomness besides its ring oscillator, which alone must do.
+    pub noise: [u8; 32],
 }
 
 /// How long the board may be busy with one thing: the upload of the radio's firmware takes longest.
@@ -50,15 +50,15 @@ pub async fn run(spawner: Spawner, board: Board) -> ! {
         wifi,
         usb,
         mut watchdog,
-        salt,
+        noise,
     } = board;
     last_words::recall(&watchdog);
     watchdog.pause_on_debug(true);
     watchdog.start(PATIENCE);
     serial::start(spawner, usb);
     let settings = settings::read();
-    let entropy = random::draw(&salt);
     let stack = wifi::start(spawner, power, wifi, settings.as_ref().ok()).await;
+    let entropy = random::draw(stack.hardware_address(), &noise);
     let fault = match (settings, entropy) {
         (Ok(settings), Ok(entropy)) => node::run(stack, &settings, &entropy, &mut watchdog).await,
         (Err(error), _) => status::Fault::Settings(error),

@@ -5,6 +5,10 @@ use cyw43::{A4, Aligned};
 /// Lines of `name=value`, each with a zero byte behind it, and one more.
 pub(crate) static NVRAM: Aligned<A4, [u8; LINES.len()]> = Aligned(zero_ended(LINES));
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler runs it, and would notice"
+)]
 const fn zero_ended<const N: usize>(lines: &[u8; N]) -> [u8; N] {
     let mut bytes = *lines;
     let mut place = 0;

@@ -1,12 +1,14 @@
 //! Randomness: the jitter of the ring oscillator, tested before it is believed.
 
+use embassy_net::HardwareAddress;
 use embassy_rp::pac;
 use relevo_board_node::entropy::{self, Doubt};
 use relevo_board_node::relevo_core::Entropy;
 
-/// Draws what the node needs.
-pub(crate) fn draw(salt: &[u8]) -> Result<Entropy, Doubt> {
-    entropy::draw(bit, salt)
+/// Draws what the node needs; what is handed in needn't be random.
+pub(crate) fn draw(hardware: HardwareAddress, noise: &[u8; 32]) -> Result<Entropy, Doubt> {
+    let HardwareAddress::Ethernet(address) = hardware;
+    entropy::draw(bit, [&address.0, noise])
 }
 
 /// 64 bits that needn't be secret.

@@ -6,6 +6,29 @@ unsafe extern "C" {
     /// Lowest and highest address of the stack, as the linker set them.
     static _stack_end: u32;
     static _stack_start: u32;
+    /// First address of the code, and the first behind it.
+    static __stext: u32;
+    static __etext: u32;
+}
+
+/// What is on the stack now, the latest first.
+pub(crate) fn words() -> impl Iterator<Item = u32> {
+    let here = 0_u32;
+    let latest = &raw const here;
+    let words = (&raw const _stack_start)
+        .addr()
+        .saturating_sub(latest.addr())
+        / size_of::<u32>();
+    (0..words).map(move |word| {
+        // SAFETY: it lies between a variable on the stack and the stack's end.
+        unsafe { latest.wrapping_add(word).read_volatile() }
+    })
+}
+
+/// Addresses of the code.
+pub(crate) fn code() -> core::ops::Range<u32> {
+    let address = |symbol: *const u32| u32::try_from(symbol.addr()).unwrap_or(u32::MAX);
+    address(&raw const __stext)..address(&raw const __etext)
 }
 
 /// Bytes used at most so far, and bytes there are.

@@ -61,6 +61,7 @@ impl<'a, 'm> Driver<'a, 'm> {
                 self.node.handle_timeout(now());
                 self.seeds.contact(now(), self.node);
             }
+            self.network.give_up();
             self.transmit().await;
             while self.node.poll_event().is_some() {}
             report(&Status {
@@ -105,48 +106,53 @@ impl<'a, 'm> Driver<'a, 'm> {
     }
 }
 
-/// The nodes to contact, and when next.
+/// The nodes to contact, one after another: the stack asks for one hardware address in a second, so
+/// nodes that aren't there would keep those away that are.
 struct Seeds<'a> {
     addresses: &'a [Option<SocketAddrV4>],
+    /// Contacts so far; says who is next.
+    turn: usize,
     next: Instant,
-    rounds: u32,
 }
 
 impl<'a> Seeds<'a> {
-    /// Between two introductions at first, so that nodes started together meet at once.
+    /// Between two contacts at first, so that nodes started together meet at once.
     const OFTEN: Duration = Duration::from_secs(1);
 
-    /// Between two introductions later.
+    /// Between two contacts later.
     const SELDOM: Duration = Duration::from_secs(5);
 
-    /// How many introductions come often.
-    const EAGER: u32 = 10;
+    /// How many contacts come often.
+    const EAGER: usize = 30;
 
     const fn new(addresses: &'a [Option<SocketAddrV4>]) -> Self {
         Self {
             addresses,
+            turn: 0,
             next: Instant::from_micros(0),
-            rounds: 0,
         }
     }
 
-    /// Contacts, if it is time, the seeds where no live member is.
+    /// Contacts, if it is time, the next seed where no live member is.
     fn contact(&mut self, now: Instant, node: &mut Node<'_>) {
         if now < self.next {
             return;
         }
-        self.rounds = self.rounds.saturating_add(1);
-        let often = self.rounds <= Self::EAGER;
+        let often = self.turn < Self::EAGER;
         self.next = now + if often { Self::OFTEN } else { Self::SELDOM };
-        for seed in self.addresses.iter().flatten() {
-            let seed = (*seed).into();
+        let seeds = self.addresses.iter().flatten();
+        let absent = seeds.map(|seed| (*seed).into()).filter(|seed| {
             let lives = |state| matches!(state, MemberState::Alive | MemberState::Suspect);
-            if !node
-                .members()
-                .any(|member| member.address == seed && lives(member.state))
-            {
-                node.contact(now, seed);
-            }
+            let mut members = node.members();
+            !members.any(|member| member.address == *seed && lives(member.state))
+        });
+        let count = absent.clone().count();
+        let seed = absent
+            .cycle()
+            .nth(self.turn.checked_rem(count).unwrap_or_default());
+        self.turn = self.turn.wrapping_add(1);
+        if let Some(seed) = seed {
+            node.contact(now, seed);
         }
     }
 }

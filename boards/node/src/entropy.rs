@@ -31,23 +31,24 @@ pub enum Doubt {
     Biased,
 }
 
-/// Draws what a node needs from `bit`, and mixes in `salt`, which needn't be random: what tells this
-/// board and this start from others.
+/// Draws what a node needs from `bit`, and mixes in `salts`, which needn't be random: what tells this
+/// board from others, and other sources of noise.
 ///
 /// # Errors
 /// The source looks broken.
-pub fn draw(mut bit: impl FnMut() -> bool, salt: &[u8]) -> Result<Entropy, Doubt> {
+pub fn draw(mut bit: impl FnMut() -> bool, salts: [&[u8]; 2]) -> Result<Entropy, Doubt> {
     let mut bytes = [0; BITS / 8];
     for byte in &mut bytes {
         *byte = (0..8).fold(0, |byte, _| byte << 1 | u8::from(bit()));
     }
     check(&bytes)?;
-    Ok(condense([&bytes, salt]))
+    let [one, other] = salts;
+    Ok(condense([&bytes, one, other]))
 }
 
 /// All bytes in 32: each block of 16 chooses the next key of HChaCha20, which the core's sealing
 /// brings along.
-fn condense(inputs: [&[u8]; 2]) -> Entropy {
+fn condense(inputs: [&[u8]; 3]) -> Entropy {
     let mut key = [0; 32];
     for input in inputs {
         for chunk in input.chunks(16) {
@@ -89,4 +90,76 @@ fn check(bytes: &[u8; BITS / 8]) -> Result<(), Doubt> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_noisy_source_gives_different_ids_for_different_bits_or_salts() {
+        let one = draw(noise(1), [b"a", b"c"]).unwrap();
+        assert_eq!(one.boot, draw(noise(1), [b"a", b"c"]).unwrap().boot);
+        assert_ne!(one.boot, draw(noise(2), [b"a", b"c"]).unwrap().boot);
+        assert_ne!(one.boot, draw(noise(1), [b"b", b"c"]).unwrap().boot);
+        assert_ne!(one.boot, one.seed);
+    }
+
+    #[test]
+    fn a_source_that_is_stuck_is_refused_whenever_it_gets_stuck() {
+        for moment in [0, 1_000, BITS - 50] {
+            let mut noise = noise(1);
+            let mut drawn = 0;
+            let stuck = || {
+                drawn += 1;
+                let bit = noise();
+                drawn > moment || bit
+            };
+            assert!(
+                matches!(draw(stuck, [b"", b""]), Err(Doubt::Stuck)),
+                "{moment}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_source_that_prefers_a_bit_too_much_is_refused() {
+        let mut noise = noise(1);
+        // Thirteen of sixteen.
+        let biased = || noise() || noise() || noise() && noise();
+        assert!(matches!(draw(biased, [b"", b""]), Err(Doubt::Biased)));
+    }
+
+    #[test]
+    fn the_cutoffs_are_those_of_a_source_of_half_a_bit() {
+        let most_likely = f64::from(-MIN_ENTROPY).exp2();
+        assert_eq!(LONGEST_RUN, 1 + (20.0 / MIN_ENTROPY) as u32);
+        // The probability of at least so many equal bits is below 2^-20, of one less it isn't.
+        let tail = |equal: u32| {
+            let n = WINDOW as u32 - 1;
+            let mut term = f64::from(n) * (1.0 - most_likely).ln();
+            let mut sum = 0.0;
+            for k in 0..=n {
+                if k + 1 >= equal {
+                    sum += term.exp();
+                }
+                let odds = most_likely.ln() - (1.0 - most_likely).ln();
+                term += f64::from(n - k).ln() - f64::from(k + 1).ln() + odds;
+            }
+            sum
+        };
+        let limit = f64::from(2.0_f32.powi(-20));
+        assert!(tail(MOST_EQUAL) <= limit);
+        assert!(tail(MOST_EQUAL - 1) > limit);
+    }
+
+    /// SplitMix64.
+    fn noise(seed: u64) -> impl FnMut() -> bool {
+        let mut state = seed;
+        move || {
+            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            let mixed = (state ^ state >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB) >> 63 == 1
+        }
+    }
 }

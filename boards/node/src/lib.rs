@@ -21,7 +21,7 @@ pub use relevo_core;
 pub use driver::{Driver, now};
 pub use memory::{
     ATTRIBUTES, BUDGET, MAX_VALUE, MEMBERS, Memory, PAGES, PROTOCOL_BUDGET, PROTOCOL_BYTES,
-    SESSIONS, fit,
+    RECORD_BYTES, SESSIONS, fit,
 };
 pub use network::{Buffers, DATAGRAM, Network, SOCKETS};
 pub use settings::{BLOCK, HEADING, Problem, Settings, SettingsError, Static};

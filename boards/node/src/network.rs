@@ -13,8 +13,11 @@ use relevo_core::{Destination, Transmit};
 
 use crate::slots::Slots;
 
-/// Largest datagram that is received and sent, in bytes.
+/// Largest datagram that is received, in bytes: an Ethernet frame's.
 pub const DATAGRAM: usize = 1_472;
+
+/// Largest datagram that is sent: the core's default, which the settings don't change.
+const LARGEST: usize = 1_232;
 
 /// Sockets of the network stack that a node uses, and one for DHCP.
 pub const SOCKETS: usize = LANES + 3;
@@ -25,14 +28,17 @@ const LANES: usize = 4;
 /// Datagrams that may wait to be read.
 const WAITING: usize = 8;
 
-/// How long a datagram may wait for a lane. Then the oldest one is given up: its receiver isn't there.
+/// How long a datagram may wait in its lane for its receiver's hardware address.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// How long one may wait for a lane. Then the oldest one is given up at once.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Memory of all sockets, for a static.
 pub struct Buffers {
     unicast: Queue<WAITING, { 4 * DATAGRAM }>,
-    group: Queue<2, 1_024>,
-    lanes: [Queue<1, DATAGRAM>; LANES],
+    group: Queue<2, 512>,
+    lanes: [Queue<1, LARGEST>; LANES],
 }
 
 struct Queue<const N: usize, const BYTES: usize> {
@@ -186,7 +192,6 @@ impl<'a> Network<'a> {
             #[expect(clippy::indexing_slicing, reason = "a position in this array")]
             return &mut self.lanes[free];
         }
-        self.unreachable = self.unreachable.saturating_add(1);
         let [first, rest @ ..] = &mut self.lanes;
         let oldest = rest.iter_mut().fold(first, |oldest, lane| {
             if lane.since < oldest.since {
@@ -195,10 +200,28 @@ impl<'a> Network<'a> {
                 oldest
             }
         });
-        oldest.socket.close();
-        // It was bound to the same port before.
-        let _ = oldest.socket.bind(port);
+        self.unreachable = self.unreachable.saturating_add(1);
+        oldest.empty(port);
         oldest
+    }
+
+    /// Gives up datagrams whose receivers aren't there: the stack would ask for them for ever, and for
+    /// nobody else meanwhile.
+    pub(crate) fn give_up(&mut self) {
+        for lane in &mut self.lanes {
+            if !lane.socket.may_send() && lane.since.elapsed() >= LONGEST {
+                self.unreachable = self.unreachable.saturating_add(1);
+                lane.empty(self.port);
+            }
+        }
+    }
+}
+
+impl Lane<'_> {
+    fn empty(&mut self, port: u16) {
+        self.socket.close();
+        // It was bound to the same port before.
+        let _ = self.socket.bind(port);
     }
 }
 

@@ -112,7 +112,7 @@ impl Settings<'_> {
         let problem = |problem| SettingsError { line: 0, problem };
         let end = block.iter().position(|byte| *byte == 0);
         let text = end.and_then(|end| block.get(..end));
-        let text = text.ok_or(problem(Problem::Text))?;
+        let text = text.ok_or_else(|| problem(Problem::Text))?;
         let text = core::str::from_utf8(text).map_err(|_| problem(Problem::Text))?;
         let mut lines = text.lines();
         if lines.next().map(str::trim_end) != Some(HEADING) {
@@ -297,3 +297,6 @@ impl fmt::Display for SettingsError {
 }
 
 impl core::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests;

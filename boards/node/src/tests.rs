@@ -80,3 +80,16 @@ const fn key(id: &[u8]) -> Key<'_> {
         id,
     }
 }
+
+#[test]
+fn at_least_128_sessions_of_a_kilobyte_fit() {
+    let mut memory = Box::new(Memory::new());
+    let mut node = new_node(&mut memory);
+    for number in 0..128 {
+        assert_eq!(
+            commit(&mut node, &format!("{number:032}"), &[1; 1_024]),
+            Ok(()),
+            "{number}"
+        );
+    }
+}

@@ -36,7 +36,7 @@ async fn main(spawner: Spawner) {
         wifi,
         usb: usb::Driver::new(pins.USB, Interrupts),
         watchdog: Watchdog::new(pins.WATCHDOG),
-        salt: [0; 8],
+        noise: [0; 32],
     };
     relevo_board_app::run(spawner, board).await;
 }

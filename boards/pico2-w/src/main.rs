@@ -5,8 +5,9 @@
 use cyw43_pio::{DEFAULT_CLOCK_DIVIDER, PioSpi};
 use embassy_executor::Spawner;
 use embassy_rp::gpio::{Level, Output};
-use embassy_rp::peripherals::{DMA_CH0, PIO0, USB};
+use embassy_rp::peripherals::{DMA_CH0, PIO0, TRNG, USB};
 use embassy_rp::pio::Pio;
+use embassy_rp::trng::{self, Trng};
 use embassy_rp::watchdog::Watchdog;
 use embassy_rp::{bind_interrupts, dma, pio, usb};
 use relevo_board_app::Board;
@@ -14,6 +15,7 @@ use relevo_board_app::Board;
 bind_interrupts!(struct Interrupts {
     DMA_IRQ_0 => dma::InterruptHandler<DMA_CH0>;
     PIO0_IRQ_0 => pio::InterruptHandler<PIO0>;
+    TRNG_IRQ => trng::InterruptHandler<TRNG>;
     USBCTRL_IRQ => usb::InterruptHandler<USB>;
 });
 
@@ -31,12 +33,14 @@ async fn main(spawner: Spawner) {
         pins.PIN_29,
         dma::Channel::new(pins.DMA_CH0, Interrupts),
     );
+    let mut noise = [0; 32];
+    Trng::new(pins.TRNG, Interrupts, trng::Config::default()).blocking_fill_bytes(&mut noise);
     let board = Board {
         power: Output::new(pins.PIN_23, Level::Low),
         wifi,
         usb: usb::Driver::new(pins.USB, Interrupts),
         watchdog: Watchdog::new(pins.WATCHDOG),
-        salt: [0; 8],
+        noise,
     };
     relevo_board_app::run(spawner, board).await;
 }
