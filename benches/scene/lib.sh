@@ -113,6 +113,19 @@ build_relevo() {
   RELEVO_JAR=$(tail -n 1 "$LOGS/build-jar.log")
 }
 
+# build_pico: the image of a Pico W in PICO, and what runs it where there is none.
+build_pico() {
+  need nodejs node --version
+  need npm npm --version
+  need_end
+  need_rust
+  progress "building the image of the Pico W"
+  logged build-pico "$ROOT/boards/build" pico-w
+  progress "fetching the emulator's processor"
+  logged npm npm ci --prefix "$ROOT/boards/emulator"
+  PICO=$ROOT/boards/target/images/pico-w.uf2
+}
+
 # --- processes -----------------------------------------------------------------------------------------------------
 # Each runs in the folder $STAGE/NAME, in a session of its own (so that the terminal's keys and sizes don't reach it), with its
 # output in the file out. PIDS remembers those that run; they are no jobs of this shell, which would tell of each one killed.
@@ -147,11 +160,11 @@ free_port() { local port=$1; while is_listening 127.0.0.1 "$port"; do port=$((po
 
 # --- Tomcats -------------------------------------------------------------------------------------------------------
 
-# cluster CLASS ADDRESS PORT OPTIONS: the session cluster as every guide to Tomcat shows it. Only the class differs between
+# cluster CLASS ADDRESS PORT OPTIONS [ATTRIBUTES]: the session cluster as every guide to Tomcat shows it. Only the class differs between
 # Tomcat's own and Relevo's. It stands in the Host, where alone Tomcat accepts a FarmWarDeployer.
 cluster() {
   cat <<XML
-<Cluster className="$1" channelSendOptions="$4">
+<Cluster className="$1" channelSendOptions="$4" ${5:-}>
   <Manager className="org.apache.catalina.ha.session.DeltaManager"
            expireSessionsOnShutdown="false" notifyListenersOnReplication="true"/>
   <Channel className="org.apache.catalina.tribes.group.GroupChannel">

@@ -1,0 +1,24 @@
+// Marsaglia's xorshift of 32 bits: the same seed gives the same numbers.
+
+export class Random {
+  #state;
+
+  /** @param {number} seed */
+  constructor(seed) {
+    this.#state = (Math.imul(seed + 1, 2654435761) ^ 0x9e3779b9) | 1;
+    for (let n = 0; n < 8; n++) this.next();
+  }
+
+  /** 32 bits. */
+  next() {
+    this.#state ^= this.#state << 13;
+    this.#state ^= this.#state >>> 17;
+    this.#state ^= this.#state << 5;
+    return this.#state >>> 0;
+  }
+
+  /** From 0 to `end` - 1. @param {number} end */
+  below(end) { return this.next() % end; }
+
+  bit() { return (this.next() >>> 16) & 1; }
+}

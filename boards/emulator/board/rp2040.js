@@ -1,0 +1,70 @@
+// An RP2040 of rp2040js 1.4.1 in which embassy's firmware runs. What the package gets wrong is put right here, from outside.
+import { Simulator } from 'rp2040js';
+
+const ROSC = 0x40060, WATCHDOG = 0x40058;
+const ROSC_STATUS = 0x18, ROSC_RANDOM_BIT = 0x1c, ROSC_STABLE = 0x80001000;
+
+/** Application interrupt and reset control of the processor: its key, and the bit that asks for a reset. */
+const AIRCR = 0xd0c, AIRCR_KEY = 0x5fa, RESET_REQUEST = 4;
+
+/** The vectors, behind the second-stage boot loader: there is no boot ROM here that would run it. */
+const VECTORS = 0x100, FLASH = 0x10000000;
+
+/**
+ * @param {object} parts
+ * @param {Uint8Array} parts.image of the flash
+ * @param {() => number} parts.randomBit
+ * @param {number} parts.since nanoseconds on the clock at the start
+ * @param {(cause: 'software' | 'watchdog') => void} parts.onReset it must be started anew, outside of the clock's tick
+ */
+export function startRp2040({ image, randomBit, since, onReset }) {
+  const { rp2040: mcu, clock } = new Simulator();
+  clock.nanosCounter = since;
+  silence(mcu);
+  stopWallClock(mcu);
+  mcu.peripherals[ROSC].readUint32 = (offset) => (offset === ROSC_RANDOM_BIT ? randomBit() : offset === ROSC_STATUS ? ROSC_STABLE : 0);
+  catchResets(mcu, onReset);
+  mcu.flash.set(image);
+  const { core } = mcu, vectors = new DataView(mcu.flash.buffer, VECTORS);
+  core.SP = vectors.getUint32(0, true);
+  core.PC = vectors.getUint32(4, true) & ~1;
+  core.VTOR = FLASH + VECTORS;
+  return { mcu, clock };
+}
+
+/** What a reset leaves as it was: memory, and why and with which words the watchdog barked. */
+export function inherit(mcu, former) {
+  mcu.sram.set(former.sram);
+  const [now, before] = [mcu.peripherals[WATCHDOG], former.peripherals[WATCHDOG]];
+  now.reason = before.reason;
+  now.scratchData.set(before.scratchData);
+}
+
+/** The logger also hears of SEV, which sets no event in rp2040js: a task woken in thread mode would sleep on. */
+function silence(mcu) {
+  const ignore = () => {};
+  mcu.logger = { debug: ignore, warn: ignore, error: ignore, info: (_, text) => { if (text === 'SEV') mcu.core.eventRegistered = true; } };
+}
+
+/** State machines run by setTimeout; whoever connects to them runs them by the simulated clock. They start with an empty register. */
+function stopWallClock(mcu) {
+  for (const pio of mcu.pio) {
+    pio.run = () => {};
+    for (const machine of pio.machines) machine.outputShiftCount = 32;
+  }
+}
+
+function catchResets(mcu, onReset) {
+  const watchdog = mcu.peripherals[WATCHDOG];
+  // Its alarm would fire again without time passing.
+  watchdog.onWatchdogTrigger = () => { watchdog.alarm.enable = false; onReset('watchdog'); };
+  const write = mcu.ppb.writeUint32.bind(mcu.ppb);
+  mcu.ppb.writeUint32 = (offset, value) => {
+    if (offset === AIRCR && value >>> 16 === AIRCR_KEY && value & RESET_REQUEST) {
+      watchdog.reason = 0;
+      onReset('software');
+    } else {
+      write(offset, value);
+    }
+  };
+}

@@ -1,0 +1,100 @@
+// The bus in whole words: takes the place of the state machine that runs the driver's program, and gives the same answers as
+// bus/bits.js in a tenth of the time.
+
+/** One bit of the bus at 33 MHz, nanoseconds. */
+const BIT = 30;
+
+const POWER = 23;
+const CONTROL = 0;
+
+/** @param {any} mcu of rp2040js @param {import('../chip/cyw43439.js').Cyw43439} chip */
+export function connectWords(mcu, chip, clock) {
+  new WordBus(mcu.pio[0], chip, clock);
+  mcu.gpio[POWER].addListener((level) => chip.power(level === 1));
+}
+
+class WordBus {
+  /** off, sending, busy, answering */
+  #state = 'off';
+  #sent = /** @type {number[]} */ ([]);
+  #sends = 0;
+  #reads = 0;
+  #answer = new Uint32Array(0);
+  #next = 0;
+
+  constructor(pio, chip, clock) {
+    this.pio = pio;
+    this.machine = pio.machines[0];
+    this.chip = chip;
+    this.alarm = clock.createAlarm(() => this.#finish());
+    chip.onInterrupt = (level) => { if (level) this.#raise(); };
+    this.#hook();
+  }
+
+  #hook() {
+    const { pio, machine } = this;
+    const write = pio.writeUint32.bind(pio), push = machine.writeFIFO.bind(machine);
+    pio.writeUint32 = (offset, value) => {
+      const was = machine.enabled;
+      write(offset, value);
+      if (offset === CONTROL && was !== machine.enabled) this.#enable(machine.enabled);
+    };
+    machine.writeFIFO = (word) => (this.#state === 'off' ? push(word) : this.#send(word >>> 0));
+    machine.readFIFO = () => this.#read();
+  }
+
+  /** The driver has put the bits to send, less one, into x, and those to read into y. */
+  #enable(on) {
+    const { machine } = this;
+    this.#state = on ? 'sending' : 'off';
+    if (!on) return;
+    this.#sends = (machine.x + 1) >>> 5;
+    this.#reads = (machine.y + 1) >>> 5;
+    this.#sent = [];
+    this.#answer = new Uint32Array(0);
+    machine.rxFIFO.reset();
+    machine.updateDMARx();
+  }
+
+  #send(word) {
+    if (this.#state !== 'sending') return;
+    this.#sent.push(word);
+    if (this.#sent.length < this.#sends) return;
+    this.#state = 'busy';
+    this.alarm.schedule((this.#sends + this.#reads) * 32 * BIT);
+  }
+
+  #finish() {
+    if (this.#state !== 'busy') return;
+    this.#answer = this.chip.transact(Uint32Array.from(this.#sent), this.#reads);
+    this.#next = 0;
+    this.#state = 'answering';
+    this.#fill();
+    this.machine.updateDMARx();
+    this.pio.checkInterrupts();
+    this.#raise();
+  }
+
+  #read() {
+    const { rxFIFO } = this.machine;
+    if (rxFIFO.empty) return 0;
+    const word = rxFIFO.pull();
+    // Filled before the DMA is told, or it would take one word too many.
+    this.#fill();
+    this.machine.updateDMARx();
+    return word;
+  }
+
+  #fill() {
+    const { rxFIFO } = this.machine;
+    while (this.#next < this.#answer.length && !rxFIFO.full) rxFIFO.push(this.#answer[this.#next++]);
+  }
+
+  /** The program ends by waiting for the chip's interrupt line, and passes it on once. */
+  #raise() {
+    if (this.#state !== 'answering' || !this.chip.interrupt) return;
+    this.#state = 'told';
+    this.pio.irq |= 1;
+    this.pio.irqUpdated();
+  }
+}

@@ -1,0 +1,157 @@
+// Boards and nodes in one emulated network, by one clock that only runUntil() moves. The same seed means the same run, bit by bit.
+//
+// All may run ahead of each other by less than the time a frame is on its way: nothing that one of them does in a window can reach
+// another one before the window ends.
+import { createHash } from 'node:crypto';
+import { Board } from '../board/board.js';
+import { Random } from '../board/random.js';
+import { Gateway } from '../network/gateway.js';
+import { Segment } from '../network/segment.js';
+import { Nodes } from './nodes.js';
+
+/** How long a frame is on its way, nanoseconds. */
+const LATENCY = 200e3;
+
+const GROUP = { address: '228.0.0.4', port: 45564 };
+const PORT = 4000;
+
+export class World {
+  /** Nanoseconds. */
+  now = 0;
+  /** Of a thousand frames and datagrams, how many are lost on the way to each receiver. */
+  loss = 0;
+  lost = 0;
+  /** What nodes said: the time, then the words. @type {(string | number)[][]} */
+  said = [];
+  boards = /** @type {Board[]} */ ([]);
+  #hash = createHash('sha256');
+  #moment = 0;
+  /** Datagrams for nodes, the next first. */
+  #arrivals = /** @type {{ at: number, name: string, from: string, data: Uint8Array }[]} */ ([]);
+  #addresses = new Map();
+  #since = new Map();
+
+  /** @param {{ seed: number }} options */
+  constructor({ seed }) {
+    this.random = new Random(seed);
+    this.nodes = new Nodes();
+    this.segment = new Segment();
+    this.gateway = new Gateway({
+      address: '192.168.69.1', mask: '255.255.255.0', lend: (n) => `192.168.69.${100 + n}`,
+      onFrame: (frame) => this.segment.send(port, frame),
+      onDatagram: (from, to, data) => this.#leave(from, to, data),
+    });
+    const port = this.segment.attach('', (frame) => { if (!this.#loses()) this.gateway.receive(frame); });
+  }
+
+  /** @param {Omit<ConstructorParameters<typeof Board>[0], 'onFrame'>} options */
+  addBoard(options) {
+    const since = this.now;
+    const board = new Board({
+      ...options,
+      onFrame: (frame) => { this.#moment = since + board.nanos; this.#note('frame', frame); this.segment.send(port, frame); },
+      onLine: (line) => { this.#note('line', Buffer.from(line)); options.onLine?.(line); },
+    });
+    const port = this.segment.attach(Buffer.from(options.mac).toString('hex'), (frame) => {
+      if (!this.#loses()) board.receive(frame, this.#moment + LATENCY - since);
+    });
+    this.boards.push(board);
+    this.#since.set(board, since);
+    return board;
+  }
+
+  /** @param {string} name @param {number} n the last byte of its address @param {{ backups?: number, seed?: number }} [options] */
+  startNode(name, n, { backups = 1, seed = n } = {}) {
+    const address = `192.168.69.${n}`;
+    this.#addresses.set(address, name);
+    this.command('start', name, `${address}:${PORT}`, seed, backups);
+  }
+
+  /** @param {string} name */
+  stopNode(name) {
+    for (const [address, other] of this.#addresses) if (other === name) this.#addresses.delete(address);
+    this.command('stop', name);
+  }
+
+  /** A command of the nodes, done now. @param {...(string | number)} words */
+  command(...words) {
+    this.nodes.command(...words);
+    this.nodes.next = this.now / 1e3;
+  }
+
+  /** @param {number} end nanoseconds */
+  async runUntil(end) {
+    while (this.now < end) {
+      const boards = this.boards.map((board) => this.#since.get(board) + board.next);
+      const next = Math.max(this.now, Math.min(...boards, this.#nextOfNodes()));
+      const window = Math.min(end, next + LATENCY);
+      for (const board of this.boards) board.runUntil(window - this.#since.get(board));
+      while (this.#nextOfNodes() < window) await this.#runNodes();
+      this.now = window;
+    }
+  }
+
+  /** Until it is so, for at most so long. @param {() => boolean} what @param {number} most nanoseconds */
+  async runWhile(what, most, step = 1e6) {
+    const end = this.now + most;
+    while (what() && this.now < end) await this.runUntil(this.now + step);
+  }
+
+  /** All that was sent and said until now, and when. */
+  digest() { return this.#hash.copy().digest('hex'); }
+
+  close() { this.nodes.close(); }
+
+  #nextOfNodes() { return Math.min(this.nodes.next * 1e3, this.#arrivals[0]?.at ?? Infinity); }
+
+  async #runNodes() {
+    // The nodes count microseconds.
+    const micros = Math.ceil(Math.max(this.#nextOfNodes(), 0) / 1e3);
+    this.#moment = micros * 1e3;
+    while (this.#arrivals[0]?.at <= this.#moment) {
+      const { name, from, data } = this.#arrivals.shift();
+      this.nodes.command('receive', name, from, Buffer.from(data).toString('hex'));
+    }
+    for (const [verb, ...words] of await this.nodes.run(micros)) {
+      if (verb === 'send') this.#sendOf(words[0], words[1], Buffer.from(words[2], 'hex'));
+      else if (verb !== 'next') this.said.push([this.#moment, verb, ...words]);
+      this.#hash.update(`${this.#moment} ${verb} ${words.join(' ')}\n`);
+    }
+  }
+
+  #sendOf(name, to, data) {
+    const address = [...this.#addresses].find(([, other]) => other === name)?.[0];
+    if (!address) return;
+    const from = { address, port: PORT };
+    if (to === 'group') {
+      for (const other of this.#addresses.keys()) if (other !== address) this.#arrive(other, from, data);
+      return this.gateway.send(from, GROUP, data);
+    }
+    const [host, port] = to.split(':');
+    if (this.#addresses.has(host)) this.#arrive(host, from, data);
+    else this.gateway.send(from, { address: host, port: Number(port) }, data);
+  }
+
+  /** A board's datagram that no board gets. */
+  #leave(from, to, data) {
+    const targets = to.address === GROUP.address ? [...this.#addresses.keys()] : [to.address];
+    for (const address of targets) this.#arrive(address, from, data);
+  }
+
+  #arrive(address, from, data) {
+    const name = this.#addresses.get(address);
+    if (!name || this.#loses()) return;
+    const at = this.#moment + LATENCY;
+    let place = this.#arrivals.length;
+    while (place > 0 && this.#arrivals[place - 1].at > at) place--;
+    this.#arrivals.splice(place, 0, { at, name, from: `${from.address}:${from.port}`, data });
+  }
+
+  #loses() {
+    if (this.loss === 0 || this.random.below(1000) >= this.loss) return false;
+    this.lost++;
+    return true;
+  }
+
+  #note(what, bytes) { this.#hash.update(`${this.#moment} ${what} `); this.#hash.update(bytes); }
+}

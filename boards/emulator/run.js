@@ -1,0 +1,46 @@
+#!/usr/bin/env node
+// Runs a Pi Pico W in real time beside the nodes of this machine: `node run.js IMAGE [name=value…]`.
+import { readFileSync } from 'node:fs';
+import { Board } from './board/board.js';
+import { readImage, settingsOf, withSettings } from './board/image.js';
+import { pace } from './board/pace.js';
+import { Gateway } from './network/gateway.js';
+import { Loopback } from './network/loopback.js';
+
+const USAGE = `node run.js IMAGE [name=value…]
+Runs the image of a Pi Pico W, an ELF, UF2 or binary file, in real time. It finds its Wi-Fi, and joins the cluster on 127.0.0.1.
+  name=value   settings put into the image, such as key=…; without any, those in the image hold
+  key-file=PATH the cluster's key, as relevo keygen writes it; what stands on a command line is for all to see
+  lend=ADDRESS the address that DHCP lends to the board, of 127.0.0.0/8 [default: 127.0.0.20]
+Prints what the board says on USB. Ends by SIGINT or SIGTERM.`;
+
+const MAC = Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, 1);
+
+function main([path, ...pairs]) {
+  if (!path || pairs.some((pair) => !pair.includes('='))) { console.error(USAGE); process.exit(64); }
+  const { lend = '127.0.0.20', 'key-file': keyFile, ...given } = Object.fromEntries(pairs.map((pair) => { const at = pair.indexOf('='); return [pair.slice(0, at), pair.slice(at + 1)]; }));
+  if (keyFile) given.key = readFileSync(keyFile, 'utf8').trim();
+  const plain = readImage(path);
+  const image = Object.keys(given).length ? withSettings(plain, { ssid: 'relevo', password: 'in the emulator', ...given }) : plain;
+  const { ssid, password = '' } = settingsOf(image);
+  const loopback = new Loopback((from, to, data) => gateway.send(from, to, data));
+  const board = new Board({
+    image, mac: MAC, accessPoint: { ssid, password, present: true },
+    // Another one each time: it makes the boot id, which nobody may have had before.
+    seed: Math.floor(Math.random() * 2 ** 32),
+    onFrame: (frame) => gateway.receive(frame),
+    onLine: (line) => console.log(line),
+    onReset: (cause) => console.log(`emulator: reset: ${cause}`),
+  });
+  const gateway = new Gateway({
+    address: '127.255.255.254', mask: '255.0.0.0', lend: () => lend,
+    onFrame: (frame) => board.receive(frame),
+    onDatagram: (from, to, data) => loopback.send(from, to, data),
+  });
+  const pacer = pace([board]);
+  const end = () => { pacer.stop(); loopback.close(); };
+  process.on('SIGINT', end);
+  process.on('SIGTERM', end);
+}
+
+main(process.argv.slice(2));

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Board } from '../board/board.js';
+import { connectBits } from '../bus/bits.js';
+import { connectWords } from '../bus/words.js';
+import { Gateway } from '../network/gateway.js';
+import { ACCESS_POINT, imageWith, macOf, status } from './image.js';
+
+const SECOND = 1e9;
+
+/** A board alone on its network. */
+function alone(options = {}) {
+  const lines = [], leds = [], datagrams = [];
+  const gateway = new Gateway({
+    address: '192.168.69.1', mask: '255.255.255.0', lend: () => '192.168.69.100',
+    onFrame: (frame) => board.receive(frame),
+    onDatagram: (from, to, data) => datagrams.push({ at: board.nanos, from, to, data }),
+  });
+  const board = new Board({
+    image: imageWith({ name: 'pico' }), mac: macOf(0), accessPoint: { ...ACCESS_POINT },
+    onFrame: (frame) => gateway.receive(frame),
+    onLine: (line) => lines.push(status(line)),
+    onLed: (lit) => leds.push(lit),
+    ...options,
+  });
+  return { board, gateway, lines, leds, datagrams };
+}
+
+test('a board joins its Wi-Fi, gets an address and looks for others', () => {
+  const { board, lines, datagrams } = alone();
+  board.runUntil(4 * SECOND);
+  assert.deepEqual([lines.at(-1).state, lines.at(-1).address], ['alone', '192.168.69.100']);
+  assert.deepEqual(datagrams[0].from, { address: '192.168.69.100', port: 4000 });
+  assert.deepEqual(datagrams[0].to, { address: '228.0.0.4', port: 45564 });
+  assert.ok(datagrams[0].at < 5 * SECOND);
+  assert.ok(board.chip.counts.uploaded > 231077, 'the whole firmware of the radio');
+});
+
+test('bus by words and bus by bits make the same transactions', () => {
+  const [words, bits] = [connectWords, connectBits].map((connect) => {
+    const { board } = alone({ connect });
+    board.runUntil(3 * SECOND);
+    return { ...board.chip.counts, ...board.radio.counts };
+  });
+  assert.deepEqual(bits, words);
+});
+
+test('with a wrong password a board keeps trying, ever more seldom, and joins when it is right', () => {
+  const accessPoint = { ...ACCESS_POINT, password: 'another' };
+  const { board, lines, datagrams } = alone({ accessPoint });
+  board.runUntil(10 * SECOND);
+  assert.equal(lines.at(-1).state, 'joining');
+  assert.deepEqual(datagrams, []);
+  accessPoint.password = ACCESS_POINT.password;
+  board.runUntil(30 * SECOND);
+  assert.equal(lines.at(-1).state, 'alone');
+});
+
+test('a board whose access point is gone comes back with it', () => {
+  const accessPoint = { ...ACCESS_POINT };
+  const { board, lines, datagrams } = alone({ accessPoint });
+  board.runUntil(4 * SECOND);
+  accessPoint.present = false;
+  board.radio.loseLink();
+  board.runUntil(20 * SECOND);
+  const before = datagrams.length;
+  accessPoint.present = true;
+  board.runUntil(60 * SECOND);
+  assert.ok(datagrams.length > before, 'it sends again');
+  assert.equal(lines.at(-1).state, 'alone');
+  assert.deepEqual(board.resets, []);
+});
+
+test('without settings a board shows a fault and says which', () => {
+  const { board, lines, leds } = alone({ image: imageWith({ nonsense: 'yes' }) });
+  board.runUntil(4 * SECOND);
+  assert.equal(lines.at(-1).state, 'fault');
+  assert.match(lines.at(-1).fault, /settings/);
+  assert.ok(leds.includes(true) && leds.includes(false), 'the LED blinks');
+});
+
+test('a board that was reset says why', () => {
+  const { board, lines } = alone();
+  board.runUntil(2 * SECOND);
+  board.mcu.peripherals[0x40058].writeUint32(0, 2 ** 31);
+  board.runUntil(6 * SECOND);
+  assert.deepEqual(board.resets, ['watchdog']);
+  assert.equal(lines.at(-1).state, 'alone');
+  assert.equal(lines.at(-1).started, 'restart');
+});
+
+test('a clock whose lower half wraps around stops nothing', () => {
+  const { board, lines, datagrams } = alone({ clock: (2 ** 32 - 10e6) * 1e3 });
+  board.runUntil(30 * SECOND);
+  assert.ok(datagrams.at(-1).at > 29 * SECOND, 'it still sends');
+  assert.equal(lines.at(-1).state, 'alone');
+  assert.ok(Number(lines.at(-1).up.replace('s', '')) > 4294 + 10);
+  assert.deepEqual(board.resets, []);
+});
+
+test('an hour of idle time changes nothing but the clock, and the stack keeps its distance from its end', () => {
+  const { board, lines } = alone();
+  board.runUntil(3600 * SECOND);
+  assert.equal(lines.length, 3600);
+  assert.equal(lines.at(-1).state, 'alone');
+  assert.deepEqual(board.resets, []);
+  const [used, size] = lines.at(-1).stack.split('/').map(Number);
+  assert.ok(used < size, `${used} of ${size} bytes of stack`);
+});
+
+test('the same seed gives the same run, another one another', () => {
+  const run = (seed) => {
+    const { board, datagrams } = alone({ seed });
+    board.runUntil(3 * SECOND);
+    return datagrams.map(({ at, data }) => `${at} ${data.toString('hex')}`);
+  };
+  assert.deepEqual(run(7), run(7));
+  assert.notDeepEqual(run(7), run(8));
+});

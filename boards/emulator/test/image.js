@@ -1,0 +1,21 @@
+// The image under test, and what it is told.
+import { readImage, withSettings } from '../board/image.js';
+
+const PATH = process.env.PICO_IMAGE ?? new URL('../../target/images/pico-w.uf2', import.meta.url).pathname;
+
+export const ACCESS_POINT = { ssid: 'relevo', password: 'correct horse', present: true };
+export const KEY = '0123456789abcdef'.repeat(4);
+
+const image = readImage(PATH);
+
+/** @param {Record<string, string | string[]>} settings beside those of Wi-Fi and key */
+export const imageWith = (settings) => withSettings(image, { ssid: ACCESS_POINT.ssid, password: ACCESS_POINT.password, key: KEY, ...settings });
+
+/** @param {number} n */
+export const macOf = (n) => Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, n + 1);
+
+/** What a status line says. @param {string} line */
+export function status(line) {
+  const words = Object.fromEntries([...line.matchAll(/(\w+)=("[^"]*"|\S+)/g)].map(([, name, value]) => [name, value.replaceAll('"', '')]));
+  return { ...words, members: Number(words.members), sessions: Number((words.sessions ?? '0').split('/')[0]) };
+}

@@ -1,0 +1,259 @@
+//! Nodes in a process that knows no time of its own: lines come in, lines go out, the same ones each time.
+//!
+//! For whoever runs other nodes by a clock of their own, such as boards in an emulator, and wants a
+//! run that can be repeated. One line is one command; `run` ends a turn and is answered by lines, the
+//! last of which is `end`.
+//!
+//! ```text
+//! start NAME ADDRESS SEED BACKUPS       a node with the key 0123456789abcdef, four times
+//! stop NAME                             it is gone, and told nobody
+//! receive NAME FROM BYTES               a datagram, in hexadecimal digits
+//! commit NAME SESSION BYTES COPIES      that many bytes of one attribute, waited for that many copies
+//! fetch NAME SESSION                    NAME takes the session over
+//! run MICROS                            time goes on to there
+//! ```
+//!
+//! Answers: `send NAME TO BYTES` (`group` for a beacon), `done NAME VERB SESSION OUTCOME`,
+//! `member NAME OTHER STATE`, `holds NAME SESSIONS`, `next MICROS`, `end`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a tool for tests says what is wrong by panicking"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Write};
+use std::net::SocketAddr;
+
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use relevo_core::{
+    Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Progress,
+    Storage, Ticket,
+};
+
+const MAX_VALUE: usize = 64 * 1_024;
+
+const KEY: &[u8; 64] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+struct Host {
+    node: Node<'static>,
+    waits: Vec<(Ticket, String)>,
+}
+
+#[derive(Default)]
+struct Nodes {
+    hosts: BTreeMap<String, Host>,
+    now: Instant,
+    commits: u64,
+}
+
+fn main() {
+    let mut nodes = Nodes::default();
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for line in io::stdin().lock().lines() {
+        let line = line.unwrap();
+        let words: Vec<_> = line.split(' ').collect();
+        match words[..] {
+            ["start", name, address, seed, backups] => nodes.start(
+                name,
+                address.parse().unwrap(),
+                seed.parse().unwrap(),
+                backups.parse().unwrap(),
+            ),
+            ["stop", name] => drop(nodes.hosts.remove(name)),
+            ["receive", name, from, bytes] => nodes.receive(name, from.parse().unwrap(), bytes),
+            ["commit", name, session, bytes, copies] => nodes.commit(
+                name,
+                session,
+                bytes.parse().unwrap(),
+                copies.parse().unwrap(),
+                &mut out,
+            ),
+            ["fetch", name, session] => nodes.fetch(name, session, &mut out),
+            ["run", micros] => {
+                nodes.run(Instant::from_micros(micros.parse().unwrap()), &mut out);
+                out.flush().unwrap();
+            }
+            _ => panic!("no such command: {line}"),
+        }
+    }
+}
+
+impl Nodes {
+    fn start(&mut self, name: &str, address: SocketAddr, seed: u8, backups: u8) {
+        let mut config = Config::new("relevo", name, address);
+        config.backups = backups;
+        config.max_value = MAX_VALUE;
+        let mut key = [0; 32];
+        for (byte, digits) in key.iter_mut().zip(KEY.chunks(2)) {
+            *byte = u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
+        }
+        let entropy = Entropy {
+            boot: [seed; 16],
+            seed: [seed; 16],
+        };
+        let node = Node::new(self.now, &config, &entropy, Some(&key), storage()).unwrap();
+        let waits = Vec::new();
+        self.hosts.insert(name.to_owned(), Host { node, waits });
+    }
+
+    fn receive(&mut self, name: &str, from: SocketAddr, bytes: &str) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).unwrap() as u8;
+        let pairs = bytes.as_bytes().chunks_exact(2);
+        let mut datagram: Vec<_> = pairs
+            .map(|pair| digit(pair[0]) << 4 | digit(pair[1]))
+            .collect();
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.node.handle_datagram(self.now, from, &mut datagram);
+        }
+    }
+
+    fn commit(
+        &mut self,
+        name: &str,
+        session: &str,
+        bytes: usize,
+        copies: u8,
+        out: &mut impl Write,
+    ) {
+        self.commits += 1;
+        // Other bytes each time, and none that a delta would make shorter.
+        let mut state = self.commits;
+        let value: Vec<u8> = (0..bytes)
+            .map(|_| {
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
+                (state >> 56) as u8
+            })
+            .collect();
+        let changes = &[Change {
+            name: b"cart",
+            value: Some(&value),
+        }];
+        let commit = Commit {
+            changes,
+            max_inactive: 1_800,
+            ack: if copies == 0 {
+                Ack::None
+            } else {
+                Ack::Copies(copies)
+            },
+        };
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        match host.node.commit(self.now, key(session), &commit) {
+            Ok(ticket) => host.waits.push((ticket, format!("commit {session}"))),
+            Err(error) => writeln!(out, "done {name} commit {session} {error:?}").unwrap(),
+        }
+    }
+
+    fn fetch(&mut self, name: &str, session: &str, out: &mut impl Write) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        match host.node.fetch(self.now, key(session), None) {
+            Ok(ticket) => host.waits.push((ticket, format!("fetch {session}"))),
+            Err(error) => writeln!(out, "done {name} fetch {session} {error:?}").unwrap(),
+        }
+    }
+
+    fn run(&mut self, now: Instant, out: &mut impl Write) {
+        self.now = now;
+        let mut buffer = [0; 1_500];
+        for (name, host) in &mut self.hosts {
+            if host.node.poll_timeout().is_some_and(|due| due <= now) {
+                host.node.handle_timeout(now);
+            }
+            while let Some(transmit) = host.node.poll_transmit(now, &mut buffer) {
+                let to = match transmit.to {
+                    Destination::Address(address) => address.to_string(),
+                    Destination::Beacon => "group".to_owned(),
+                };
+                write!(out, "send {name} {to} ").unwrap();
+                for byte in buffer.get(..transmit.len).unwrap() {
+                    write!(out, "{byte:02x}").unwrap();
+                }
+                writeln!(out).unwrap();
+            }
+            host.tell(name, out);
+        }
+        let due = self
+            .hosts
+            .values()
+            .filter_map(|host| host.node.poll_timeout());
+        if let Some(due) = due.min() {
+            writeln!(out, "next {}", due.as_micros()).unwrap();
+        }
+        writeln!(out, "end").unwrap();
+    }
+}
+
+impl Host {
+    /// What happened, and which waits have ended.
+    fn tell(&mut self, name: &str, out: &mut impl Write) {
+        while let Some(event) = self.node.poll_event() {
+            let (member, state) = match event {
+                Event::MemberJoined(member) => (member, "joined"),
+                Event::MemberDown(member) => (member, "down"),
+                Event::MemberLeft(member) => (member, "left"),
+                _ => continue,
+            };
+            let other = self.node.member(member).map_or("", |member| member.name);
+            writeln!(out, "member {name} {other} {state}").unwrap();
+        }
+        let (node, mut ended) = (&mut self.node, Vec::new());
+        self.waits.retain(|(ticket, what)| {
+            let Progress::Done(outcome) = node.progress(*ticket) else {
+                return true;
+            };
+            ended.push((*ticket, what.clone(), outcome));
+            false
+        });
+        for (ticket, what, outcome) in ended {
+            self.node.finish(ticket);
+            writeln!(
+                out,
+                "done {name} {what} {}",
+                format!("{outcome:?}").replace(' ', "")
+            )
+            .unwrap();
+            writeln!(out, "holds {name} {}", self.node.usage().sessions).unwrap();
+        }
+    }
+}
+
+const fn key(session: &str) -> Key<'_> {
+    Key {
+        namespace: b"localhost#",
+        id: session.as_bytes(),
+    }
+}
+
+/// Leaked: a test's process ends soon.
+fn slots<T: Default>(count: usize) -> &'static mut [T] {
+    Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
+}
+
+fn storage() -> Storage<'static> {
+    Storage {
+        members: slots::<MemberSlot>(32),
+        writers: slots::<WriterSlot>(64),
+        namespaces: slots::<NamespaceSlot>(4),
+        records: slots::<RecordSlot>(2_048),
+        index: slots::<u32>(4_096),
+        attributes: slots::<AttributeSlot>(8_192),
+        pages: slots::<Page>(65_536),
+        in_flight: slots::<InFlightSlot>(1_024),
+        waits: slots::<WaitSlot>(512),
+        transfers: slots::<TransferSlot>(16),
+        events: slots::<EventSlot>(256),
+        scratch: slots::<u8>(2 * MAX_VALUE),
+        table: slots::<u32>(4_096),
+    }
+}
