@@ -84,7 +84,8 @@ fn bind(path: &PathBuf) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io::Result<()> {
+/// Reads a client's request and answers it.
+pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
     let mut request = String::new();

@@ -1,0 +1,143 @@
+//! A node in memory, small enough to be made anew for every input, and what must be true of it.
+
+use std::net::SocketAddr;
+
+use relevo_core::storage::{
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    TransferSlot, WaitSlot, WriterSlot,
+};
+use relevo_core::{Config, Destination, Entropy, Instant, Key, Node, Storage};
+
+/// The application of all sessions here.
+pub const NAMESPACE: &[u8] = b"localhost#";
+
+const MAX_VALUE: usize = 4_096;
+const MEMBERS: usize = 8;
+const SESSIONS: usize = 24;
+
+/// Datagrams that one input may cause at most.
+const ANSWERS: usize = 300;
+
+/// What one node lives in.
+pub struct Memory {
+    members: Vec<MemberSlot>,
+    writers: Vec<WriterSlot>,
+    namespaces: Vec<NamespaceSlot>,
+    records: Vec<RecordSlot>,
+    index: Vec<u32>,
+    attributes: Vec<AttributeSlot>,
+    pages: Vec<Page>,
+    in_flight: Vec<InFlightSlot>,
+    waits: Vec<WaitSlot>,
+    transfers: Vec<TransferSlot>,
+    events: Vec<EventSlot>,
+    scratch: Vec<u8>,
+    table: Vec<u32>,
+}
+
+fn slots<T: Default>(count: usize) -> Vec<T> {
+    (0..count).map(|_| T::default()).collect()
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self {
+            members: slots(MEMBERS),
+            writers: slots(16),
+            namespaces: slots(4),
+            records: slots(SESSIONS),
+            index: slots(2 * SESSIONS + 1),
+            attributes: slots(4 * SESSIONS),
+            pages: slots(12 * SESSIONS),
+            in_flight: slots(64),
+            waits: slots(8),
+            transfers: slots(4),
+            events: slots(16),
+            scratch: slots(2 * MAX_VALUE),
+            table: slots(128),
+        }
+    }
+}
+
+impl Memory {
+    fn lend(&mut self) -> Storage<'_> {
+        Storage {
+            members: &mut self.members,
+            writers: &mut self.writers,
+            namespaces: &mut self.namespaces,
+            records: &mut self.records,
+            index: &mut self.index,
+            attributes: &mut self.attributes,
+            pages: &mut self.pages,
+            in_flight: &mut self.in_flight,
+            waits: &mut self.waits,
+            transfers: &mut self.transfers,
+            events: &mut self.events,
+            scratch: &mut self.scratch,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// A node whose boot id is `boot` 16 times.
+#[must_use]
+pub fn node<'m>(
+    memory: &'m mut Memory,
+    now: Instant,
+    name: &str,
+    address: SocketAddr,
+    boot: u8,
+    key: Option<&[u8; 32]>,
+) -> Node<'m> {
+    let mut config = Config::new("test", name, address);
+    config.max_value = MAX_VALUE;
+    config.backups = 2;
+    let entropy = Entropy {
+        boot: [boot; 16],
+        seed: [boot; 16],
+    };
+    Node::new(now, &config, &entropy, key, memory.lend()).expect("the settings are right")
+}
+
+/// A datagram that a node sent.
+pub struct Said {
+    /// Where to; `None` of a beacon.
+    pub to: Option<SocketAddr>,
+    /// Its bytes.
+    pub datagram: Vec<u8>,
+}
+
+/// Takes all that the node has to say now.
+pub fn say(node: &mut Node<'_>, now: Instant) -> Vec<Said> {
+    let mut all = Vec::new();
+    let mut out = [0; 1_232];
+    while let Some(transmit) = node.poll_transmit(now, &mut out) {
+        all.push(Said {
+            to: match transmit.to {
+                Destination::Address(to) => Some(to),
+                Destination::Beacon => None,
+            },
+            datagram: out[..transmit.len].to_vec(),
+        });
+        assert!(all.len() < ANSWERS, "a node talks without end");
+    }
+    while node.poll_event().is_some() {}
+    all
+}
+
+/// Memory is bounded, and every record's digest is that of what it holds.
+pub fn check<'a>(node: &Node<'_>, ids: impl IntoIterator<Item = &'a [u8]>) {
+    let usage = node.usage();
+    assert!(usage.sessions + usage.tombstones <= usage.session_capacity);
+    assert!(usage.pages <= usage.page_capacity);
+    assert!(node.members().count() <= MEMBERS);
+    for id in ids {
+        let key = Key {
+            namespace: NAMESPACE,
+            id,
+        };
+        if let Some(record) = node.read(key) {
+            assert!(record.digest_is_right(), "{record:?}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! What a member that went mad says, byte by byte, in postcard's format.
+
+use std::hash::Hasher;
+use std::net::SocketAddr;
+
+use siphasher::sip::SipHasher13;
+use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
+
+pub(crate) const NAMESPACE: &[u8] = b"localhost#";
+
+// Kinds of messages, by their place in `Message`.
+pub(crate) const PING: u8 = 0;
+pub(crate) const PONG: u8 = 1;
+pub(crate) const PING_REQUEST: u8 = 2;
+pub(crate) const MEMBER: u8 = 3;
+pub(crate) const RECEIVED: u8 = 4;
+pub(crate) const REFUSED: u8 = 5;
+pub(crate) const FETCH: u8 = 6;
+pub(crate) const ABSENT: u8 = 7;
+pub(crate) const UPDATE: u8 = 8;
+pub(crate) const CHUNK: u8 = 9;
+pub(crate) const GRANT: u8 = 10;
+pub(crate) const INTRODUCTION: u8 = 11;
+pub(crate) const COMPARE: u8 = 12;
+pub(crate) const AGREED: u8 = 13;
+pub(crate) const SUMS: u8 = 14;
+pub(crate) const LIST: u8 = 15;
+pub(crate) const MISSING: u8 = 16;
+pub(crate) const HEARD: u8 = 17;
+pub(crate) const NEWS: u8 = 18;
+pub(crate) const TABLE: u8 = 19;
+pub(crate) const CHANGE: u8 = 20;
+
+// Flags of a unit.
+pub(crate) const OWNER: u8 = 1;
+pub(crate) const HOME: u8 = 2;
+pub(crate) const DEAD: u8 = 4;
+pub(crate) const COMPLETE: u8 = 8;
+
+/// Bytes in postcard's format.
+#[derive(Clone, Default)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+impl Bytes {
+    pub(crate) fn byte(mut self, byte: u8) -> Self {
+        self.0.push(byte);
+        self
+    }
+
+    pub(crate) fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    /// An unsigned number of more than eight bits.
+    pub(crate) fn number(mut self, number: impl Into<u64>) -> Self {
+        let mut left = number.into();
+        while left >= 0x80 {
+            self.0.push(left as u8 | 0x80);
+            left >>= 7;
+        }
+        self.byte(left as u8)
+    }
+
+    pub(crate) fn slice(self, bytes: &[u8]) -> Self {
+        self.number(bytes.len() as u64).raw(bytes)
+    }
+
+    pub(crate) fn stamp(self, stamp: &Stamp) -> Self {
+        let part = self.number(stamp.epoch).number(stamp.node);
+        part.number(stamp.boot).number(stamp.seq)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) epoch: u32,
+    pub(crate) node: u32,
+    pub(crate) boot: u32,
+    pub(crate) seq: u64,
+}
+
+impl Stamp {
+    /// Its part of a record's digest.
+    pub(crate) fn mix(&self, salt: u64) -> u64 {
+        let writer = (u64::from(self.node) << 32) | u64::from(self.boot);
+        let start = salt ^ 0x9E37_79B9_7F4A_7C15;
+        let words = [writer, self.seq, u64::from(self.epoch)];
+        words.iter().fold(start, |hash, word| scramble(hash ^ word))
+    }
+}
+
+pub(crate) fn scramble(word: u64) -> u64 {
+    let mut z = word.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+pub(crate) fn name_hash(name: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new_with_keys(0, 0);
+    hasher.write(name);
+    hasher.finish()
+}
+
+pub(crate) fn hash(namespace: &[u8], id: &[u8]) -> [u8; 16] {
+    let cluster = name_hash(b"test");
+    let mut hasher = SipHasher128::new_with_keys(cluster, !cluster);
+    hasher.write(&[namespace.len() as u8]);
+    hasher.write(namespace);
+    hasher.write(id);
+    hasher.finish128().as_bytes()
+}
+
+/// A unit without its attributes.
+#[derive(Clone, Debug)]
+pub(crate) struct Head {
+    pub(crate) hash: [u8; 16],
+    pub(crate) flags: u8,
+    pub(crate) digest: Option<u64>,
+    pub(crate) key: Option<(Vec<u8>, Vec<u8>)>,
+    pub(crate) header: Option<(Stamp, Vec<u32>, u8)>,
+    pub(crate) idle: u32,
+    pub(crate) touches: u32,
+    pub(crate) max_inactive: u32,
+    pub(crate) attributes: u16,
+}
+
+impl Head {
+    pub(crate) fn of(id: &[u8], stamp: Stamp, attributes: u16) -> Self {
+        let holders = [b"e".as_slice(), b"t1", b"t2"];
+        let holders = holders.map(|name| name_hash(name) as u32);
+        Self {
+            hash: hash(NAMESPACE, id),
+            flags: HOME | COMPLETE,
+            digest: None,
+            key: Some((NAMESPACE.to_vec(), id.to_vec())),
+            header: Some((stamp, holders.to_vec(), 3)),
+            idle: 0,
+            touches: 1,
+            max_inactive: 1_800,
+            attributes,
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> Bytes {
+        let mut out = Bytes::default().raw(&self.hash).byte(self.flags);
+        out = match self.digest {
+            Some(digest) => out.byte(1).number(digest),
+            None => out.byte(0),
+        };
+        out = match &self.key {
+            Some((namespace, id)) => out.byte(1).slice(namespace).slice(id),
+            None => out.byte(0),
+        };
+        out = match &self.header {
+            Some((stamp, holders, wanted)) => {
+                out = out.byte(1).stamp(stamp).number(holders.len() as u64);
+                for holder in holders {
+                    out = out.number(*holder);
+                }
+                out.byte(*wanted).byte(0).number(self.max_inactive)
+            }
+            None => out.byte(0),
+        };
+        let out = out.number(self.idle).number(self.touches);
+        out.number(self.attributes)
+    }
+}
+
+pub(crate) fn whole(unit: Bytes, name: &[u8], stamp: &Stamp, value: &[u8]) -> Bytes {
+    let head = unit.slice(name).stamp(stamp).byte(1);
+    head.slice(value)
+}
+
+pub(crate) fn update(unit: &Bytes, request: u32) -> Bytes {
+    let head = Bytes::default().byte(UPDATE).number(request);
+    head.slice(&unit.0)
+}
+
+pub(crate) struct About<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) address: SocketAddr,
+    pub(crate) boot: u32,
+    pub(crate) incarnation: u32,
+    pub(crate) state: u8,
+}
+
+pub(crate) fn about(out: Bytes, about: &About<'_>) -> Bytes {
+    let out = out.slice(about.name);
+    let out = match about.address {
+        SocketAddr::V4(v4) => out.byte(0).raw(&v4.ip().octets()),
+        SocketAddr::V6(v6) => out.byte(1).raw(&v6.ip().octets()),
+    };
+    let out = out.number(about.address.port()).number(about.boot);
+    let out = out.number(about.incarnation).byte(about.state);
+    out.byte(0).byte(16) // an application of capacity 16
+}
+
+/// Asks, and challenges nobody.
+pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
+    let out = about(Bytes::default().byte(INTRODUCTION), me);
+    let out = out.byte(1).byte(0);
+    let out = match echo {
+        Some(echo) => out.byte(1).raw(&echo),
+        None => out.byte(0),
+    };
+    out.number(0_u32).byte(0)
+}

@@ -1,0 +1,486 @@
+//! A member that went mad: it is one of the cluster and sends nonsense. Nobody panics, nobody
+//! grows, and the others go on.
+//!
+//! The cluster has no key, so that datagrams can be made here by hand, byte by byte.
+
+#![allow(
+    clippy::allow_attributes,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test says what must be by panicking"
+)]
+
+#[path = "../cluster/mod.rs"]
+mod cluster;
+
+mod bytes;
+mod nonsense;
+
+use std::hash::Hasher;
+use std::net::SocketAddr;
+
+use bytes::*;
+use cluster::Cluster;
+use nonsense::*;
+use relevo_core::{Ack, Destination, Duration, Event, Key, MemberState, Stats};
+use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
+
+const WEEK: Duration = Duration::from_secs(8 * 24 * 3_600);
+
+/// xorshift64* (Marsaglia 2003, Vigna 2016).
+struct Random(u64);
+
+impl Draw for Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+}
+
+/// A member made by hand.
+struct Evil {
+    name: Vec<u8>,
+    boot: [u8; 16],
+    address: SocketAddr,
+    counter: u64,
+    /// Boots of those that it is a member with.
+    boots: Vec<(&'static str, [u8; 16])>,
+}
+
+impl Evil {
+    fn new(name: &[u8], boot: u8, port: u16) -> Self {
+        Self {
+            name: name.to_vec(),
+            boot: [boot; 16],
+            address: SocketAddr::from(([127, 0, 0, 1], port)),
+            counter: 0,
+            boots: Vec::new(),
+        }
+    }
+
+    fn seal(&mut self, receiver: Option<[u8; 16]>, body: &[u8]) -> Vec<u8> {
+        self.counter += 1;
+        let counter = &self.counter.to_le_bytes()[..6];
+        let mut out = match receiver {
+            Some(_) => [&[0x10, 0], &self.boot[..4], counter].concat(),
+            None => [&[0x11, 0], counter, &self.boot].concat(),
+        };
+        let mut hasher = SipHasher128::new();
+        hasher.write(&out);
+        hasher.write(&name_hash(b"test").to_le_bytes());
+        hasher.write(&receiver.unwrap_or_default());
+        hasher.write(body);
+        out.extend_from_slice(body);
+        out.extend_from_slice(&hasher.finish128().as_bytes());
+        out
+    }
+
+    /// Sends a packet with this body to `name`.
+    fn send(&mut self, cluster: &mut Cluster, name: &str, body: &[u8]) {
+        let known = self.boots.iter().find(|(other, _)| *other == name);
+        let receiver = known.unwrap().1;
+        let mut datagram = self.seal(Some(receiver), body);
+        let (now, from) = (cluster.now, self.address);
+        cluster.node(name).handle_datagram(now, from, &mut datagram);
+    }
+
+    fn introduction(&self, echo: Option<[u8; 8]>) -> Bytes {
+        let me = About {
+            name: &self.name,
+            address: self.address,
+            boot: u32::from_le_bytes([self.boot[0]; 4]),
+            incarnation: 1,
+            state: 0,
+        };
+        introduction(&me, echo)
+    }
+
+    fn introduce(&mut self, cluster: &mut Cluster, name: &str, echo: Option<[u8; 8]>) {
+        let body = self.introduction(echo);
+        let mut datagram = self.seal(None, &body.0);
+        let (now, from) = (cluster.now, self.address);
+        cluster.node(name).handle_datagram(now, from, &mut datagram);
+    }
+
+    /// Becomes a member with `name`.
+    fn join(&mut self, cluster: &mut Cluster, name: &'static str) {
+        self.introduce(cluster, name, None);
+        let mut out = [0; 2_000];
+        let now = cluster.now;
+        while let Some(sent) = cluster.node(name).poll_transmit(now, &mut out) {
+            if sent.to != Destination::Address(self.address) || out[0] != 0x11 {
+                continue;
+            }
+            let mut boot = [0; 16];
+            boot.copy_from_slice(&out[8..24]);
+            // The challenge: the message's end is Some(challenge), None, least, name_taken.
+            let body = &out[24..sent.len - 16];
+            let mut challenge = [0; 8];
+            challenge.copy_from_slice(&body[body.len() - 11..body.len() - 3]);
+            self.boots.push((name, boot));
+            self.introduce(cluster, name, Some(challenge));
+            break;
+        }
+        cluster.drain();
+    }
+}
+
+/// `names` without a key, and one more member that is driven by hand.
+fn cluster_with_evil(names: &[&'static str]) -> (Cluster, Evil) {
+    let mut cluster = Cluster::with(&[], 2);
+    cluster.key = None;
+    for name in names {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(1));
+    let mut evil = Evil::new(b"e", 0xEE, 6_666);
+    for name in names {
+        evil.join(&mut cluster, name);
+        let members: Vec<_> = cluster.node(name).members().map(|m| m.state).collect();
+        assert_eq!(members.len(), names.len() + 1, "{name} took the newcomer");
+    }
+    (cluster, evil)
+}
+
+fn is_bounded(cluster: &Cluster) {
+    for (name, host) in &cluster.hosts {
+        let usage = host.node.usage();
+        let slots = usage.sessions + usage.tombstones;
+        assert!(slots <= usage.session_capacity, "{name}: {usage:?}");
+        assert!(usage.pages <= usage.page_capacity, "{name}: {usage:?}");
+        assert!(host.node.members().count() <= 8, "{name}");
+    }
+}
+
+/// The real members serve each other as if nothing were.
+fn goes_on(cluster: &mut Cluster, round: u32) {
+    is_bounded(cluster);
+    let value = round.to_le_bytes();
+    for (home, id) in [("t1", "of t1"), ("t2", "of t2")] {
+        let outcome = cluster.commit(home, id, &[("n", &value)], Ack::Copies(2));
+        assert!(
+            outcome.met,
+            "{id}, {round}: {outcome:?}\n{}",
+            cluster.describe()
+        );
+        assert_eq!(cluster.value(home, id, "n").unwrap(), value);
+    }
+}
+
+/// The storm is over, all sessions are ended, a week later all memory is free again.
+fn leaves_nothing(mut cluster: Cluster) {
+    cluster.run(Duration::from_secs(15));
+    goes_on(&mut cluster, 77);
+    let names: Vec<_> = cluster.hosts.keys().copied().collect();
+    for name in &names {
+        let alive = cluster.node(name).members();
+        let alive = alive.filter(|member| member.state == MemberState::Alive);
+        assert_eq!(alive.count(), names.len(), "{name}: {}", cluster.describe());
+    }
+    let mut ids = evil_ids();
+    ids.extend([b"of t1".to_vec(), b"of t2".to_vec()]);
+    for name in &names {
+        for id in &ids {
+            let key = Key {
+                namespace: NAMESPACE,
+                id,
+            };
+            let now = cluster.now;
+            let ticket = cluster.node(name).invalidate(now, key).unwrap();
+            cluster.wait(name, ticket);
+        }
+    }
+    cluster.now = cluster.now + WEEK;
+    cluster.run(Duration::from_secs(30));
+    for name in names {
+        let usage = cluster.node(name).usage();
+        let left = (usage.sessions, usage.tombstones, usage.pages);
+        assert_eq!(left, (0, 0, 0), "{name}: {usage:?}");
+    }
+}
+
+/// Sends what `make` makes to both nodes, while they go on with their work.
+fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    // `SEED=n` runs other storms.
+    let other = std::env::var("SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    let mut random = Random(seed + 4 * other.unwrap_or(0_u64));
+    for round in 0..rounds {
+        let body = make(&mut random);
+        let name = ["t1", "t2"][random.below(2)];
+        let before = cluster.sent;
+        evil.send(&mut cluster, name, &body);
+        cluster.drain();
+        let answers = cluster.sent - before;
+        assert!(answers < 300, "{answers} datagrams for one: {body:?}");
+        if round % 16 == 0 {
+            cluster.step();
+        }
+        if round % 500 == 0 {
+            goes_on(&mut cluster, round);
+            cluster.run(Duration::from_millis(200));
+        }
+    }
+    let stats = cluster.node("t1").stats().clone();
+    assert!(stats.received > u64::from(rounds / 3), "{stats:?}");
+    leaves_nothing(cluster);
+    stats
+}
+
+#[test]
+fn a_well_made_unit_is_taken_and_read_back() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    let stamp = Stamp {
+        epoch: 1,
+        node: name_hash(b"e") as u32,
+        boot: 0xEEEE_EEEE,
+        seq: 5,
+    };
+    let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    assert_eq!(cluster.value("t1", "e", "n").unwrap(), b"value");
+    let record = cluster.node("t1").read(cluster::key("e")).unwrap();
+    let expected = stamp.mix(0).wrapping_add(stamp.mix(name_hash(b"n")));
+    assert_eq!(record.digest(), expected);
+    assert!(record.digest_is_right());
+    let stats = cluster.node("t1").stats();
+    assert_eq!((stats.applied, stats.malformed), (1, 0));
+    goes_on(&mut cluster, 1);
+}
+
+#[test]
+fn random_bodies_of_a_member_change_nothing_for_the_others() {
+    storm(1, 10_000, |random| {
+        let len = random.below(1_200);
+        random.bytes(len)
+    });
+}
+
+#[test]
+fn well_formed_nonsense_of_a_member_is_survived() {
+    let stats = storm(2, 10_000, random_messages);
+    assert!(stats.applied > 200 && stats.declined > 10, "{stats:?}");
+    assert!(
+        stats.malformed > 10 && stats.base_mismatches > 10,
+        "{stats:?}"
+    );
+}
+
+#[test]
+fn damaged_messages_of_a_member_are_survived() {
+    storm(3, 10_000, damaged_messages);
+}
+
+#[test]
+fn pieces_of_transfers_in_any_order_and_of_any_size_are_survived() {
+    storm(4, 5_000, |random| {
+        let chunk = Bytes::default().byte(CHUNK);
+        let mut body = random_chunk(random, chunk);
+        let grant = Bytes::default().byte(GRANT).number(random.below(12) as u64);
+        let grant = grant.number(random.odd32()).number(random.odd32());
+        body = body.raw(&grant.0);
+        body.0
+    });
+}
+
+#[test]
+fn questions_and_answers_about_ranges_of_all_kinds_are_survived() {
+    let stats = storm(5, 10_000, |random| {
+        let kind = random.one(&[COMPARE, COMPARE, AGREED, SUMS, SUMS, LIST, LIST, MISSING]);
+        random_repair(random, Bytes::default().byte(kind), kind).0
+    });
+    assert!(stats.malformed > 10, "{stats:?}");
+}
+
+#[test]
+fn random_datagrams_of_all_lengths_change_nothing_and_are_all_counted() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    goes_on(&mut cluster, 1);
+    let usage = cluster.node("t1").usage();
+    let mut random = Random(5);
+    let strange = SocketAddr::from(([10, 0, 0, 1], 1));
+    for len in 0..1_500 {
+        for kind in [0, 0x10, 0x11, 0x1F] {
+            let mut datagram = random.bytes(len);
+            if kind != 0
+                && let Some(first) = datagram.first_mut()
+            {
+                *first = kind;
+            }
+            let now = cluster.now;
+            let counted = |cluster: &mut Cluster| {
+                let stats = cluster.node("t1").stats();
+                let parsed = stats.refused_forged + stats.refused_unknown;
+                parsed + stats.refused_truncated + stats.refused_version
+            };
+            let before = counted(&mut cluster);
+            cluster
+                .node("t1")
+                .handle_datagram(now, strange, &mut datagram);
+            assert_eq!(counted(&mut cluster), before + 1, "{len} bytes of {kind:x}");
+        }
+        // The same in the frame of a member, and as an introduction.
+        let body = random.bytes(len);
+        evil.send(&mut cluster, "t1", &body);
+        let mut datagram = evil.seal(None, &body);
+        let now = cluster.now;
+        cluster
+            .node("t1")
+            .handle_datagram(now, strange, &mut datagram);
+        if len % 100 == 0 {
+            goes_on(&mut cluster, len as u32);
+        }
+    }
+    assert_eq!(cluster.node("t1").usage(), usage);
+    let members: Vec<_> = cluster.node("t1").members().map(|m| m.state).collect();
+    assert_eq!(members, [MemberState::Alive; 3]);
+    leaves_nothing(cluster);
+}
+
+#[test]
+fn newcomers_with_odd_names_fill_the_table_and_no_more() {
+    let (mut cluster, _) = cluster_with_evil(&["t1", "t2"]);
+    let long = [b'n'; 64];
+    let longer = [b'n'; 65];
+    for number in 0..40_u8 {
+        let own = [b'x', number];
+        let names: [&[u8]; 6] = [b"", &long, &longer, "ä\u{0}".as_bytes(), b"t2", &own];
+        for (port, name) in (7_000..).zip(names) {
+            let mut newcomer = Evil::new(name, 100 + number, port + u16::from(number) * 10);
+            newcomer.join(&mut cluster, "t1");
+        }
+        is_bounded(&cluster);
+    }
+    cluster.run(Duration::from_secs(2));
+    let events = &cluster.hosts["t1"].events;
+    assert!(events.contains(&Event::TableFull), "{events:?}");
+    assert!(events.iter().all(|event| *event != Event::NameTaken));
+    cluster.run(Duration::from_secs(20));
+    goes_on(&mut cluster, 2);
+}
+
+#[test]
+fn a_session_with_the_greatest_stamps_is_still_ended_and_forgotten() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    let stamp = Stamp {
+        epoch: u32::MAX,
+        node: u32::MAX,
+        boot: u32::MAX,
+        seq: (1 << 48) - 1,
+    };
+    let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    evil.send(&mut cluster, "t2", &update(&unit, 0).0);
+    assert!(cluster.fetch("t1", "e", None).found);
+    assert_eq!(cluster.value("t1", "e", "n").unwrap(), b"value");
+    cluster.commit("t1", "e", &[("n", b"2"), ("m", b"3")], Ack::None);
+    cluster.run(Duration::from_secs(1));
+    assert!(cluster.fetch("t2", "e", None).found);
+    goes_on(&mut cluster, 1);
+    leaves_nothing(cluster);
+}
+
+#[test]
+fn a_unit_whose_header_cannot_be_kept_leaves_no_session_behind() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1"]);
+    let stamp = Stamp {
+        epoch: 1,
+        node: 1,
+        boot: 1,
+        seq: 1 << 48,
+    };
+    let unit = Head::of(b"e", stamp, 0).bytes();
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    assert_eq!(cluster.node("t1").usage().sessions, 0);
+}
+
+#[test]
+fn an_absurd_incarnation_is_refuted_like_any_other() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    goes_on(&mut cluster, 1);
+    let t2 = evil.boots[1].1;
+    for state in [1, 3] {
+        // Suspected, or said to have left.
+        let lie = About {
+            name: b"t2",
+            address: cluster.hosts["t2"].address,
+            boot: u32::from_le_bytes([t2[0]; 4]),
+            incarnation: u32::MAX,
+            state,
+        };
+        let body = about(Bytes::default().byte(MEMBER), &lie);
+        evil.send(&mut cluster, "t1", &body.0);
+        cluster.run(Duration::from_secs(20));
+        let members: Vec<_> = cluster.node("t1").members().collect();
+        assert_eq!(members[1].name, "t2");
+        assert_eq!(members[1].state, MemberState::Alive, "told {state}");
+    }
+    goes_on(&mut cluster, 2);
+}
+
+// The storage has 16 places for writers. A unit that brings more new ones than there are places
+// is refused, or it is taken with all its stamps as they are.
+#[test]
+fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1"]);
+    let by = |node: u32, seq: u64| Stamp {
+        epoch: 1,
+        node,
+        boot: node,
+        seq,
+    };
+    // Writer 0 is t1. 14 are needed, one of them by one attribute of each session alone.
+    for node in 1..=14 {
+        let id = format!("session {node}");
+        let stamp = by(node, 1);
+        let unit = whole(
+            Head::of(id.as_bytes(), stamp, 1).bytes(),
+            b"n",
+            &stamp,
+            b"v",
+        );
+        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    }
+    // The 15th wrote something that isn't stored any more.
+    for stamp in [by(15, 1), by(1_000, 2)] {
+        let unit = whole(
+            Head::of(b"session 1", by(1, 1), 1).bytes(),
+            b"m",
+            &stamp,
+            b"v",
+        );
+        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+        let newer = Stamp {
+            epoch: 2,
+            ..by(1, 9)
+        };
+        let unit = whole(
+            Head::of(b"session 1", by(1, 1), 1).bytes(),
+            b"m",
+            &newer,
+            b"v",
+        );
+        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    }
+    assert_eq!(cluster.node("t1").usage().sessions, 14);
+    let (a, b) = (by(2_001, 7), by(2_002, 7));
+    let unit = Head::of(b"e", by(1, 1), 2).bytes();
+    let unit = whole(whole(unit, b"a", &a, b"of a"), b"b", &b, b"of b");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    if let Some(record) = cluster.node("t1").read(cluster::key("e")) {
+        let expected = [
+            by(1, 1).mix(0),
+            a.mix(name_hash(b"a")),
+            b.mix(name_hash(b"b")),
+        ];
+        let expected = expected
+            .iter()
+            .fold(0_u64, |all, one| all.wrapping_add(*one));
+        assert_eq!(record.digest(), expected, "{record:?}");
+    }
+}
