@@ -202,3 +202,27 @@ fn a_newcomer_at_the_address_of_a_member_that_is_thought_alive_is_reported() {
     let taken = |event: &Event| matches!(event, Event::AddressTaken(_));
     assert_eq!(count(&cluster, taken), 2, "{}", cluster.describe());
 }
+
+/// Whom a node watches in turn is the same few, so that a crash is noticed as soon in a large
+/// cluster as in a small one.
+#[test]
+fn in_a_large_cluster_each_watches_eight_and_is_watched_by_these() {
+    let names: Vec<&'static str> = ('A'..='Z').map(|n| &*n.to_string().leak()).collect();
+    let mut cluster = Cluster::on(cluster::Wire::default());
+    cluster.members = names.len();
+    for name in &names {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(20));
+    let began = cluster.now;
+    cluster.run(Duration::from_secs(5));
+    let hears = |by: &str, of: &str| {
+        let mut members = cluster.hosts[by].node.members();
+        members.any(|member| !member.is_self && member.name == of && member.heard > began)
+    };
+    for by in &names {
+        let heard = names.iter().filter(|of| hears(by, of));
+        assert!(heard.clone().all(|of| hears(of, by)), "{by}");
+        assert_eq!(heard.count(), 8, "{by}\n{}", cluster.describe());
+    }
+}

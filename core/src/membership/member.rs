@@ -497,18 +497,30 @@ impl<'m> Members<'m> {
     ) -> usize {
         let [a, b, c, d, e, f, g, h, ..] = *key;
         let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        self.least(out, |member, slot| {
+            let draw = scramble(key ^ u64::from(slot.hash));
+            accepts(member, slot).then(|| distance(draw, slot.capacity))
+        })
+    }
+
+    /// The members of the least scores, in that order; whoever has none is passed over.
+    ///
+    /// Fills `out`, eight at most, and returns how many it found.
+    pub(crate) fn least(
+        &self,
+        out: &mut [u16],
+        score: impl Fn(u16, &MemberSlot) -> Option<u64>,
+    ) -> usize {
         let mut found = 0_usize;
         let mut scores = [u64::MAX; crate::storage::records::MAX_HOLDERS];
+        let limit = out.len().min(scores.len());
         for member in self.numbers() {
-            let slot = self.get(member);
-            if !accepts(member, slot) {
+            let Some(score) = score(member, self.get(member)) else {
                 continue;
-            }
-            let score = distance(scramble(key ^ u64::from(slot.hash)), slot.capacity);
+            };
             let so_far = scores.get(..found).unwrap_or_default();
             let better = so_far.iter().position(|other| score < *other);
             let position = better.unwrap_or(found);
-            let limit = out.len().min(scores.len());
             if position >= limit {
                 continue;
             }

@@ -1,6 +1,7 @@
 //! Finding out who doesn't answer.
 //!
-//! Each period the member unseen for longest is pinged; without an answer in two fifths of the
+//! All stand on a circle, in the order of their names' hashes, and each watches its neighbours: each
+//! period it pings the one unseen for longest; without an answer in two fifths of the
 //! period it is pinged again and again, and three others are asked to ping it as well. Each of them
 //! says at once when it heard that member last: so the asker knows that its own way is open, and
 //! when anybody has seen the member. Without a sign of life in the whole period the member is
@@ -12,6 +13,10 @@ use crate::membership::member::{MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::{Duration, Instant};
+
+/// Members that a node watches on each side. So many watch it as well, however many there are; and
+/// in clusters of up to nine all watch all.
+const NEIGHBOURS: usize = 4;
 
 /// Members asked to ping for us.
 const HELPERS: u8 = 3;
@@ -168,12 +173,10 @@ impl Node<'_> {
     }
 
     fn begin_probe(&mut self, now: Instant) {
-        let accused = |member: &u16| self.accuses(*member);
-        let others = self
-            .members
-            .others()
-            .filter(|m| self.members.get(*m).is_reachable() && !accused(m));
-        let Some(target) = others.min_by_key(|member| self.members.get(*member).seen) else {
+        let after = self.unseen(u32::wrapping_sub);
+        let before = self.unseen(|hash, own| own.wrapping_sub(hash));
+        let both = after.into_iter().chain(before);
+        let Some(target) = both.min_by_key(|member| self.members.get(*member).seen) else {
             return;
         };
         self.members.get_mut(target).outbox.ping = true;
@@ -184,6 +187,18 @@ impl Node<'_> {
             silent: 0,
         });
         self.prober.check = Some(now + self.fifths(AGAIN.start));
+    }
+
+    /// Of this node's neighbours on one side, the one unseen for longest.
+    fn unseen(&self, distance: fn(u32, u32) -> u32) -> Option<u16> {
+        let own = self.members.me().hash;
+        let mut neighbours = [SELF; NEIGHBOURS];
+        let found = self.members.least(&mut neighbours, |member, slot| {
+            let watched = member != SELF && slot.is_reachable() && !self.accuses(member);
+            watched.then(|| u64::from(distance(slot.hash, own)))
+        });
+        let neighbours = neighbours.into_iter().take(found);
+        neighbours.min_by_key(|member| self.members.get(*member).seen)
     }
 
     fn fifths(&self, count: u32) -> Duration {
