@@ -81,8 +81,11 @@ impl Node<'_> {
             bit = bit.wrapping_shl(1);
         }
         if groups != 0 {
-            self.members.get_mut(peer).outbox.exchange = Some(Exchange {
-                next: 0,
+            let outbox = &mut self.members.get_mut(peer).outbox;
+            // What it was told already needs some time to be met.
+            let next = outbox.exchange.map_or(0, |exchange| exchange.next);
+            outbox.exchange = Some(Exchange {
+                next,
                 groups,
                 due: true,
             });
@@ -103,9 +106,12 @@ impl Node<'_> {
                 return set_by(&mut self.prober.exchange_at, now + PACE);
             }
             left = left.saturating_sub(1);
-            if let Some(exchange) = &mut self.members.get_mut(member).outbox.exchange {
+            let outbox = &mut self.members.get_mut(member).outbox;
+            if let Some(exchange) = &mut outbox.exchange {
                 exchange.due = true;
             }
+            // Its answer tells whether it still lacks something.
+            outbox.ping = true;
         }
     }
 
