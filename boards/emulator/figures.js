@@ -1,0 +1,83 @@
+#!/usr/bin/env node
+// What an emulated board does in emulated time: `node figures.js`, after `./test pico` in the root has built what it needs.
+import { World } from './lockstep/world.js';
+import { ACCESS_POINT, imageWith, macOf, status } from './test/image.js';
+
+const SECOND = 1e9, MILLISECOND = 1e6;
+
+/** Sessions that are written to in turn, and commits that are under way at once. */
+const SESSIONS = 32, UNDER_WAY = 16;
+
+/** Fetches under way at once: each has 250 ms until it is answered without the board. */
+const FETCHES = 8;
+
+function start() {
+  const world = new World({ seed: 1 });
+  world.startNode('a', 2);
+  const board = world.addBoard({ image: imageWith({ name: 'pico' }), mac: macOf(0), accessPoint: ACCESS_POINT });
+  return { world, board };
+}
+
+const said = (world, ...words) => world.said.filter(([, ...rest]) => words.every((word, n) => word === '' || rest[n] === word));
+
+async function join() {
+  const { world, board } = start();
+  let wifi = 0;
+  await world.runWhile(() => { if (board.radio.joined) wifi ||= world.now; return !said(world, 'member', 'a', 'pico', 'joined').length; }, 30 * SECOND);
+  const [[at]] = said(world, 'member', 'a', 'pico', 'joined');
+  world.close();
+  console.log(`join after power on: ${(at / SECOND).toFixed(2)} s, of it ${(wifi / SECOND).toFixed(2)} s until Wi-Fi was joined`);
+}
+
+/** @param {number | null} rate commits a second; null: as many as it takes */
+async function commits(rate) {
+  const { world, board } = start();
+  await world.runUntil(4 * SECOND);
+  const from = world.now, seconds = 4, offered = [];
+  const done = () => said(world, 'done', 'a', 'commit').length;
+  for (let next = from; world.now < from + seconds * SECOND;) {
+    if (rate ? world.now >= next : offered.length - done() < UNDER_WAY) {
+      next += SECOND / (rate ?? 1);
+      offered.push(world.now);
+      world.command('commit', 'a', `s${offered.length % SESSIONS}`, 200, 2);
+    } else {
+      await world.runUntil(world.now + MILLISECOND / 4);
+    }
+  }
+  const acknowledged = said(world, 'done', 'a', 'commit').filter(([at]) => at <= from + seconds * SECOND);
+  const waits = acknowledged.map(([at], n) => at - offered[n]).sort((a, b) => a - b);
+  const kinds = [...new Set(acknowledged.map(([, , , , , outcome]) => outcome))];
+  world.close();
+  console.log(`${rate ? `${rate} commits a second offered` : `${UNDER_WAY} commits under way`}, 200 bytes, sealed: ${(acknowledged.length / seconds).toFixed(0)} acknowledged a second (${kinds.join(', ')}), `
+    + `wait ${(waits[waits.length >> 1] / MILLISECOND).toFixed(1)} ms at the median; stack ${status(board.line).stack}`);
+}
+
+async function restore() {
+  const { world, board } = start();
+  await world.runUntil(4 * SECOND);
+  for (let n = 0; n < 128; n++) {
+    world.command('commit', 'a', `s${n}`, 1024, 2);
+    await world.runWhile(() => said(world, 'done', 'a', 'commit').length <= n, SECOND, MILLISECOND);
+  }
+  await world.runUntil(world.now + 2 * SECOND);
+  const held = status(board.line).sessions;
+  world.stopNode('a');
+  world.startNode('a', 2, { seed: 77 });
+  await world.runWhile(() => said(world, 'member', 'a', 'pico', 'joined').length < 2, 10 * SECOND, MILLISECOND);
+  const from = world.now;
+  const done = () => said(world, 'done', 'a', 'fetch').length;
+  for (let n = 0; n < 128; n++) {
+    world.command('fetch', 'a', `s${n}`);
+    await world.runWhile(() => n + 1 - done() >= FETCHES, SECOND, MILLISECOND);
+  }
+  await world.runWhile(() => done() < 128, 30 * SECOND, MILLISECOND);
+  const [, , , back] = said(world, 'holds', 'a').at(-1);
+  world.close();
+  console.log(`restore of ${held} sessions of 1,024 bytes by a home that starts anew: ${back} back ${((world.now - from) / SECOND).toFixed(2)} s after it met the board`);
+}
+
+console.log('Emulated time, which knows no misses of the flash cache.');
+await join();
+await commits(500);
+await commits(null);
+await restore();
