@@ -34,6 +34,8 @@ mod seal;
 
 pub mod config;
 pub mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod key;
 mod membership;
 mod mutation;

@@ -63,7 +63,9 @@ pub(crate) use checksum::Checksum;
 pub(crate) use encode::encode;
 pub(crate) use ops::{Full, Malformed, Sink};
 #[cfg(test)]
-pub(crate) use ops::{MAX_VALUE, SliceSink};
+pub(crate) use ops::MAX_VALUE;
+#[cfg(any(test, fuzzing))]
+pub(crate) use ops::SliceSink;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! The operations of a delta as bytes: heads, varints, and where bytes go to and come from.
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use core::mem;
 
 /// Longest value that a delta is made from or for, in bytes.
@@ -44,14 +44,14 @@ pub(crate) trait Source {
 }
 
 /// A [`Sink`] that fills a slice from its start.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 #[derive(Debug)]
 pub(crate) struct SliceSink<'a> {
     free: &'a mut [u8],
     written: usize,
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl<'a> SliceSink<'a> {
     /// An empty sink over `memory`.
     pub(crate) fn new(memory: &'a mut [u8]) -> Self {
@@ -67,7 +67,7 @@ impl<'a> SliceSink<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Sink for SliceSink<'_> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full> {
         if bytes.len() > self.free.len() {
