@@ -4,7 +4,9 @@ use crate::delta::{self, SliceSink};
 
 /// Applies a delta; the length of what it made in `out`, unless it was refused.
 pub fn apply(base: &[u8], mut ops: &[u8], max_len: usize, out: &mut [u8]) -> Option<usize> {
-    delta::apply(base, &mut ops, max_len, &mut SliceSink::new(out)).ok()
+    let mut sink = SliceSink::new(out);
+    let len = delta::apply(base, &mut ops, max_len, &mut sink).ok()?;
+    (len == sink.written()).then_some(len)
 }
 
 /// Writes the delta of two values to `out`, and returns its length if there is one.

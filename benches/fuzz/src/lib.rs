@@ -5,14 +5,13 @@
 #[expect(dead_code, reason = "each user takes its part")]
 mod bytes;
 #[path = "../../../core/tests/hostile/nonsense.rs"]
-#[expect(dead_code, reason = "each user takes its part")]
 mod nonsense;
 
 mod machine;
 mod outsider;
 mod tape;
 
-pub use machine::{Memory, NAMESPACE, Said, check, node, say};
+pub use machine::{BOOTS, Memory, NAMESPACE, Said, check, memories, node, say};
 pub use outsider::Outsider;
 pub use tape::Tape;
 
@@ -32,7 +31,7 @@ pub fn nonsense(tape: &mut Tape<'_>) -> Vec<u8> {
 
 /// Ids of the sessions that [`nonsense`] is about.
 #[must_use]
-pub fn ids() -> Vec<Vec<u8>> {
+pub fn ids() -> &'static [Vec<u8>] {
     nonsense::evil_ids()
 }
 

@@ -1,6 +1,7 @@
 //! A node in memory, small enough to be made anew for every input, and what must be true of it.
 
 use std::net::SocketAddr;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use relevo_core::storage::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
@@ -17,6 +18,19 @@ const SESSIONS: usize = 24;
 
 /// Datagrams that one input may cause at most.
 const ANSWERS: usize = 300;
+
+/// Boots in one run, at most.
+pub const BOOTS: usize = 6;
+
+/// What the nodes of all inputs live in, one after the other: memory allocated afresh for each input would take the
+/// sanitizer longer than what is to be tested.
+static MEMORIES: LazyLock<Mutex<[Memory; BOOTS]>> =
+    LazyLock::new(|| Mutex::new(std::array::from_fn(|_| Memory::default())));
+
+/// Memory for the nodes of one input.
+pub fn memories() -> MutexGuard<'static, [Memory; BOOTS]> {
+    MEMORIES.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What one node lives in.
 pub struct Memory {
@@ -61,6 +75,7 @@ impl Default for Memory {
 
 impl Memory {
     fn lend(&mut self) -> Storage<'_> {
+        self.clear();
         Storage {
             members: &mut self.members,
             writers: &mut self.writers,
@@ -76,6 +91,23 @@ impl Memory {
             scratch: &mut self.scratch,
             table: &mut self.table,
         }
+    }
+
+    /// As a host lends it: nothing of the former node is left.
+    fn clear(&mut self) {
+        self.members.fill_with(Default::default);
+        self.writers.fill_with(Default::default);
+        self.namespaces.fill_with(Default::default);
+        self.records.fill_with(Default::default);
+        self.index.fill(0);
+        self.attributes.fill_with(Default::default);
+        self.pages.fill_with(Default::default);
+        self.in_flight.fill_with(Default::default);
+        self.waits.fill_with(Default::default);
+        self.transfers.fill_with(Default::default);
+        self.events.fill_with(Default::default);
+        self.scratch.fill(0);
+        self.table.fill(0);
     }
 }
 

@@ -13,10 +13,8 @@ use relevo_node::{Node, Options};
 
 // The daemon's own modules.
 #[path = "../../../std-node/src/bin/relevo/args.rs"]
-#[expect(dead_code, reason = "only requests are answered here")]
 mod args;
 #[path = "../../../std-node/src/bin/relevo/control.rs"]
-#[expect(dead_code, reason = "only requests are answered here")]
 mod control;
 #[path = "../../../std-node/src/bin/relevo/failure.rs"]
 #[expect(dead_code, reason = "only requests are answered here")]

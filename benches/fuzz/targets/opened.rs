@@ -5,13 +5,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use relevo_core::{Ack, Change, Commit, Duration, Instant, Key};
-use relevo_fuzz::{Memory, NAMESPACE, Outsider, Tape, check, ids, node, say};
+use relevo_fuzz::{NAMESPACE, Outsider, Tape, check, ids, memories, node, say};
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut memory = Memory::default();
+    let mut memories = memories();
+    let [memory, ..] = &mut *memories;
     let mut now = Instant::from_micros(1_000_000);
     let mut node = node(
-        &mut memory,
+        memory,
         now,
         "t1",
         ([127, 0, 0, 1], 4_000).into(),
@@ -60,9 +61,8 @@ fuzz_target!(|bytes: &[u8]| {
         node.handle_datagram(now, from, &mut datagram);
         say(&mut node, now);
     }
-    let ids = ids();
     check(
         &node,
-        ids.iter().map(Vec::as_slice).chain([b"of t1".as_slice()]),
+        ids().iter().map(Vec::as_slice).chain([b"of t1".as_slice()]),
     );
 });

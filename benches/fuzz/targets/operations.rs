@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use libfuzzer_sys::fuzz_target;
 use relevo_core::{Ack, Change, Commit, Duration, Instant, Key, Node, Progress, Ticket};
-use relevo_fuzz::{KEY, Memory, NAMESPACE, Said, Tape, check, node, say};
+use relevo_fuzz::{KEY, Memory, NAMESPACE, Said, Tape, check, memories, node, say};
 
 const NAMES: [&str; 3] = ["t1", "t2", "r"];
 const IDS: [&[u8]; 4] = [
@@ -20,9 +20,6 @@ const ATTRIBUTES: [&[u8]; 3] = [b"n", b"cart", b"empty"];
 
 /// Datagrams on their way, at most; the oldest are lost.
 const ON_THEIR_WAY: usize = 256;
-
-/// Boots in one run, at most.
-const BOOTS: u8 = 6;
 
 struct World<'m> {
     now: Instant,
@@ -221,7 +218,7 @@ fn drawn_changes(tape: &mut Tape<'_>, written: &mut HashSet<Vec<u8>>) -> Drawn {
 
 fuzz_target!(|bytes: &[u8]| {
     let mut tape = Tape::new(bytes);
-    let mut memories: [Memory; BOOTS as usize] = std::array::from_fn(|_| Memory::default());
+    let mut memories = memories();
     let mut world = World {
         now: Instant::from_micros(1_000_000),
         key: (tape.byte() % 4 == 0).then_some(KEY),

@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use relevo_core::{Ack, Change, Commit, Duration, Instant, Key, MemberState, Node, Usage};
-use relevo_fuzz::{KEY, Memory, NAMESPACE, Outsider, Tape, check, ids, node, nonsense, say};
+use relevo_fuzz::{KEY, NAMESPACE, Outsider, Tape, check, ids, memories, node, nonsense, say};
 
 /// What an outsider must not be able to change.
 fn state(node: &Node<'_>) -> (Usage, Vec<(String, MemberState, u32)>, [u64; 4]) {
@@ -25,10 +25,11 @@ fn state(node: &Node<'_>) -> (Usage, Vec<(String, MemberState, u32)>, [u64; 4]) 
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut memory = Memory::default();
+    let mut memories = memories();
+    let [memory, ..] = &mut *memories;
     let mut now = Instant::from_micros(1_000_000);
     let address = ([127, 0, 0, 1], 4_000).into();
-    let mut node = node(&mut memory, now, "t1", address, 1, Some(&KEY));
+    let mut node = node(memory, now, "t1", address, 1, Some(&KEY));
     let hint = node.keys().next().expect("a key");
     let mut mad = Outsider::new("e", 0xEE, Some((hint, KEY)));
     let mut good = Outsider::new("t2", 2, Some((hint, KEY)));
@@ -98,6 +99,5 @@ fuzz_target!(|bytes: &[u8]| {
         }
         say(&mut node, now);
     }
-    let ids = ids();
-    check(&node, ids.iter().map(Vec::as_slice).chain([own]));
+    check(&node, ids().iter().map(Vec::as_slice).chain([own]));
 });

@@ -12,7 +12,6 @@ use libfuzzer_sys::fuzz_target;
 
 // The daemon's own modules.
 #[path = "../../../std-node/src/bin/relevo/args.rs"]
-#[expect(dead_code, reason = "nothing is carried out here")]
 mod args;
 #[path = "../../../std-node/src/bin/relevo/failure.rs"]
 #[expect(dead_code, reason = "nothing is carried out here")]

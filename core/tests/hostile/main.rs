@@ -180,7 +180,7 @@ fn leaves_nothing(mut cluster: Cluster) {
         let alive = alive.filter(|member| member.state == MemberState::Alive);
         assert_eq!(alive.count(), names.len(), "{name}: {}", cluster.describe());
     }
-    let mut ids = evil_ids();
+    let mut ids = evil_ids().to_vec();
     ids.extend([b"of t1".to_vec(), b"of t2".to_vec()]);
     for name in &names {
         for id in &ids {

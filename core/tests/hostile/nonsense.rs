@@ -1,6 +1,7 @@
 //! Bodies of packets that are well formed and make no sense, made of what is drawn.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
 
 use crate::bytes::*;
 
@@ -63,18 +64,17 @@ pub(crate) trait Draw {
     }
 }
 /// Ids of sessions that the mad member makes, short and long ones.
-pub(crate) fn evil_ids() -> Vec<Vec<u8>> {
-    let ids = [1, 2, 31, 32, 33, 64, 127, 128];
-    let of_length = |len: &usize| {
-        (b'e'..b'j')
-            .map(|letter| vec![letter; *len])
-            .collect::<Vec<_>>()
-    };
-    ids.iter().flat_map(of_length).collect()
+pub(crate) fn evil_ids() -> &'static [Vec<u8>] {
+    static IDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    let lengths = [1, 2, 31, 32, 33, 64, 127, 128];
+    IDS.get_or_init(|| {
+        let of_length = |len| (b'e'..b'j').map(move |letter| vec![letter; len]);
+        lengths.into_iter().flat_map(of_length).collect()
+    })
 }
 pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
     let ids = evil_ids();
-    let id = random.one(&ids);
+    let id = random.one(ids);
     let count = random.below(4) as u16;
     let mut head = Head::of(&id, random_stamp(random), count);
     let odd = random.below(16);
@@ -208,7 +208,7 @@ pub(crate) fn random_fetch(random: &mut impl Draw, out: Bytes) -> Bytes {
     } else {
         NAMESPACE.to_vec()
     };
-    let out = out.slice(&namespace).slice(&random.one(&ids));
+    let out = out.slice(&namespace).slice(&random.one(ids));
     out.number(random.odd(u64::MAX))
 }
 
@@ -338,7 +338,7 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
 
 pub(crate) fn random_change(random: &mut impl Draw, out: Bytes) -> Bytes {
     let ids = evil_ids();
-    let hash = hash(NAMESPACE, &random.one(&ids));
+    let hash = hash(NAMESPACE, &random.one(ids));
     let stamp = random_stamp(random);
     let count = random.below(40);
     let ops = random.bytes(count);
