@@ -16,14 +16,20 @@ fuzz_target!(|bytes: &[u8]| {
     if let Some(len) = apply(base, ops, max, &mut out) {
         assert!(len <= max);
     }
-    assert!(out[max..].iter().all(|byte| *byte == 0xEE), "nothing is written beyond the longest value");
+    assert!(
+        out[max..].iter().all(|byte| *byte == 0xEE),
+        "nothing is written beyond the longest value"
+    );
     // What is left is a new value now.
     let (entries, limit) = (max % 129, usize::MAX);
     let mut delta = vec![0; ops.len()];
     if let Some(len) = encode(base, ops, limit, &mut vec![0; entries], &mut delta) {
         assert!(len * 4 < ops.len() * 3);
         let mut rebuilt = vec![0; ops.len()];
-        assert_eq!(apply(base, &delta[..len], ops.len(), &mut rebuilt), Some(ops.len()));
+        assert_eq!(
+            apply(base, &delta[..len], ops.len(), &mut rebuilt),
+            Some(ops.len())
+        );
         assert_eq!(rebuilt, ops);
     }
 });

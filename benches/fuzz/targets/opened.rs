@@ -11,14 +11,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut memories = memories();
     let [memory, ..] = &mut *memories;
     let mut now = Instant::from_micros(1_000_000);
-    let mut node = node(
-        memory,
-        now,
-        "t1",
-        ([127, 0, 0, 1], 4_000).into(),
-        1,
-        None,
-    );
+    let mut node = node(memory, now, "t1", ([127, 0, 0, 1], 4_000).into(), 1, None);
     let mut members = [Outsider::new("e", 0xEE, None), Outsider::new("t2", 2, None)];
     for member in &mut members {
         member.join(&mut node, now, 1);

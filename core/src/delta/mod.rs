@@ -61,11 +61,11 @@ mod writer;
 pub(crate) use apply::{ApplyError, apply};
 pub(crate) use checksum::Checksum;
 pub(crate) use encode::encode;
-pub(crate) use ops::{Full, Malformed, Sink};
 #[cfg(test)]
 pub(crate) use ops::MAX_VALUE;
 #[cfg(any(test, fuzzing))]
 pub(crate) use ops::SliceSink;
+pub(crate) use ops::{Full, Malformed, Sink};
 
 #[cfg(test)]
 mod tests;
