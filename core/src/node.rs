@@ -177,6 +177,7 @@ impl<'m> Node<'m> {
     }
 
     /// Makes sure that `handle_timeout` is called by `moment`.
+    #[inline(never)]
     pub(crate) fn wake_at(&mut self, moment: Instant) {
         self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
     }

@@ -1,4 +1,7 @@
 //! Time as the host hands it in: microseconds since an arbitrary start, never read here.
+//!
+//! Saturating 64 bits take longer code than a call on a 32-bit processor, and hundreds of places do
+//! it: that is why nothing here is inlined.
 
 use core::ops::{Add, Sub};
 
@@ -31,12 +34,14 @@ impl Instant {
 
     /// The time from `earlier` until this moment; zero if `earlier` is later.
     #[must_use]
+    #[inline(never)]
     pub const fn since(self, earlier: Self) -> Duration {
         Duration(self.0.saturating_sub(earlier.0))
     }
 
     /// The moment `span` before this one; the clock's start if that is later.
     #[must_use]
+    #[inline(never)]
     pub const fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span.0))
     }
@@ -54,12 +59,14 @@ impl Duration {
 
     /// A span of `millis` milliseconds.
     #[must_use]
+    #[inline(never)]
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
 
     /// A span of `secs` seconds.
     #[must_use]
+    #[inline(never)]
     pub const fn from_secs(secs: u64) -> Self {
         Self(secs.saturating_mul(1_000_000))
     }
@@ -84,6 +91,7 @@ impl Duration {
 
     /// `numerator / denominator` of this span; the whole span if `denominator` is zero.
     #[must_use]
+    #[inline(never)]
     pub const fn fraction(self, numerator: u32, denominator: u32) -> Self {
         match self
             .0
@@ -99,6 +107,7 @@ impl Duration {
 impl Add<Duration> for Instant {
     type Output = Self;
 
+    #[inline(never)]
     fn add(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span.0))
     }
@@ -107,6 +116,7 @@ impl Add<Duration> for Instant {
 impl Add for Duration {
     type Output = Self;
 
+    #[inline(never)]
     fn add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
@@ -115,6 +125,7 @@ impl Add for Duration {
 impl Sub for Duration {
     type Output = Self;
 
+    #[inline(never)]
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }

@@ -186,6 +186,11 @@ impl MemberSlot {
         self.is_live() && self.session.is_some()
     }
 
+    /// What its packets are known by, if it can send any.
+    fn tag(&self) -> Option<u32> {
+        self.session.is_some().then(|| self.boot.tag())
+    }
+
     /// Whether it is known only from what others told.
     pub(crate) const fn is_hearsay(&self) -> bool {
         self.is_live() && self.session.is_none()
@@ -325,18 +330,21 @@ impl<'m> Members<'m> {
         self.ready.len
     }
 
+    #[inline(never)]
     pub(crate) fn get(&self, member: u16) -> &MemberSlot {
         self.slots.get(usize::from(member)).unwrap_or(&self.nobody)
     }
 
     /// For a change that leaves state, name, boot and session as they are; see
     /// [`change`](Self::change). Whatever was changed, perhaps there's something to send now.
+    #[inline(never)]
     pub(crate) fn get_mut(&mut self, member: u16) -> &mut MemberSlot {
         self.nudge(member);
         self.slot_mut(member)
     }
 
     /// Perhaps there's something to send to the member.
+    #[inline(never)]
     pub(crate) fn nudge(&mut self, member: u16) {
         if member != SELF {
             self.enqueue(Line::Ready, member);
@@ -360,26 +368,39 @@ impl<'m> Members<'m> {
 
     /// Changes a member's state, boot or session.
     pub(crate) fn change(&mut self, member: u16, change: impl FnOnce(&mut MemberSlot)) {
-        let tag = |slot: &MemberSlot| slot.session.is_some().then(|| slot.boot.tag());
         if usize::from(member) >= self.count {
             return;
         }
         if member == SELF {
             return change(self.slot_mut(SELF));
         }
+        let former = self.strike(member);
+        change(self.get_mut(member));
+        self.enter(member, former);
+    }
+
+    /// Takes a member out of the tally. Returns what its packets are known by.
+    #[inline(never)]
+    fn strike(&mut self, member: u16) -> Option<u32> {
         let mut tally = self.tally;
         tally.remove(self.get(member));
-        let old = tag(self.get(member));
-        change(self.get_mut(member));
+        self.tally = tally;
+        self.get(member).tag()
+    }
+
+    /// Puts a member, changed, back into the tally, and where its packets are looked up.
+    #[inline(never)]
+    fn enter(&mut self, member: u16, former: Option<u32>) {
+        let mut tally = self.tally;
         tally.add(self.get(member));
         self.tally = tally;
-        let new = tag(self.get(member));
-        if old != new {
-            if let Some(old) = old {
-                self.unlink(By::Boot, old, member);
+        let tag = self.get(member).tag();
+        if tag != former {
+            if let Some(former) = former {
+                self.unlink(By::Boot, former, member);
             }
-            if let Some(new) = new {
-                self.link(By::Boot, new, member);
+            if let Some(tag) = tag {
+                self.link(By::Boot, tag, member);
             }
         }
     }

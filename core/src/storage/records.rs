@@ -309,12 +309,14 @@ impl<'m> Records<'m> {
         }
     }
 
+    #[inline(never)]
     pub(crate) fn get(&self, record: u32) -> &RecordSlot {
         self.slots
             .get(record as usize)
             .unwrap_or(&RecordSlot::EMPTY)
     }
 
+    #[inline(never)]
     pub(crate) fn get_mut(&mut self, record: u32) -> &mut RecordSlot {
         match self.slots.get_mut(record as usize) {
             Some(slot) => slot,

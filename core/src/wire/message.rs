@@ -11,6 +11,7 @@ use crate::membership::member::{ACCUSERS, MemberState};
 use crate::replica::range::{PARTS, Range};
 use crate::replica::stamp::WireStamp;
 use crate::storage::records::MAX_HOLDERS;
+use crate::wire::array;
 
 /// Packets that one acknowledgement names at most.
 pub(crate) const MAX_ACKS: usize = 16;
@@ -35,6 +36,7 @@ pub(crate) enum Message<'a> {
     /// What packet `counter` carried of this record wasn't taken. It stays owed.
     Refused {
         counter: u64,
+        #[serde(with = "array")]
         hash: [u8; 16],
         cause: Cause,
     },
@@ -75,6 +77,7 @@ pub(crate) enum Message<'a> {
     /// The sums of its parts.
     Sums {
         range: Range,
+        #[serde(with = "array")]
         sums: [[u8; 8]; PARTS],
     },
     /// These few records: of each the beginning of its hash, and four bytes of its digest.
@@ -86,7 +89,10 @@ pub(crate) enum Message<'a> {
     /// What the sender believes of a member that all know.
     News(News),
     /// Sums of the sender's groups of live members: tell me of those that differ.
-    Table { sums: [[u8; 2]; GROUPS] },
+    Table {
+        #[serde(with = "array")]
+        sums: [[u8; 2]; GROUPS],
+    },
     /// An attribute that the sender wrote, as a delta; all else of the session is there. `len` bytes
     /// of operations follow.
     Change(ChangeHead<'a>),
@@ -115,6 +121,7 @@ pub(crate) enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ChangeHead<'a> {
     /// What the session's hash begins with.
+    #[serde(with = "array")]
     pub(crate) session: [u8; 8],
     /// As in [`UnitHead`].
     pub(crate) flags: u8,
@@ -200,7 +207,7 @@ pub(crate) struct Introduction<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Address {
     V4([u8; 4], u16),
-    V6([u8; 16], u16),
+    V6(#[serde(with = "array")] [u8; 16], u16),
 }
 
 impl From<SocketAddr> for Address {
@@ -224,6 +231,7 @@ impl From<Address> for SocketAddr {
 /// What a unit begins with; as many [`AttributeHead`]s follow as `attributes` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UnitHead<'a> {
+    #[serde(with = "array")]
     pub(crate) hash: [u8; 16],
     /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`].
     pub(crate) flags: u8,

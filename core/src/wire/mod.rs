@@ -1,5 +1,6 @@
 #![doc = include_str!("SPEC.md")]
 
+mod array;
 #[cfg(test)]
 mod golden;
 pub(crate) mod message;
