@@ -47,8 +47,8 @@ pub struct Config<'a> {
     pub backups: u8,
     /// Largest datagram to send, in bytes of UDP payload. 1,232 passes every IPv6 path.
     pub datagram: usize,
-    /// Bound on asking others for a session that this node doesn't own, and on waiting for them to
-    /// hear of the end of one.
+    /// Bound on asking others for a session that this node doesn't own, four times as long while
+    /// they answer other questions; and on waiting for them to hear of the end of one.
     pub fetch_timeout: Duration,
     /// Bound on waiting for copies of a commit.
     pub ack_timeout: Duration,

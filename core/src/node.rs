@@ -15,6 +15,7 @@ use crate::list;
 use crate::membership::introduce::PendingIntroduction;
 use crate::membership::member::{Member, Members, SELF};
 use crate::membership::probe::Prober;
+use crate::replica::misses::Misses;
 use crate::replica::place::Sweep;
 use crate::replica::repair::Repair;
 use crate::replica::reply::Reply;
@@ -62,6 +63,7 @@ pub struct Node<'m> {
     pub(crate) records: Records<'m>,
     pub(crate) in_flight: InFlight<'m>,
     pub(crate) waits: Waits<'m>,
+    pub(crate) misses: Misses,
     pub(crate) transfers: &'m mut [TransferSlot],
     pub(crate) events: Events<'m>,
     pub(crate) scratch: &'m mut [u8],
@@ -119,6 +121,7 @@ impl<'m> Node<'m> {
             namespaces: Namespaces::new(storage.namespaces),
             in_flight: InFlight::new(storage.in_flight),
             waits: Waits::new(storage.waits),
+            misses: Misses::new(now),
             transfers: storage.transfers,
             events: Events::new(storage.events),
             scratch: storage.scratch,

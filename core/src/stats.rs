@@ -59,6 +59,11 @@ stats! {
     fetches,
     /// Fetches that ended without an answer of all that may hold a newer copy.
     maybe_stale,
+    /// Fetches that asked nobody but the former home, since all had denied the session just before.
+    misses_remembered,
+    /// Fetches that found nothing and asked only the likeliest, since too many unknown sessions were
+    /// asked for.
+    misses_unasked,
     /// Commits that were outranked by a concurrent one.
     conflicts,
     /// Suspicions of this node that it refuted.

@@ -128,7 +128,8 @@ impl Node {
     }
 
     /// Makes this node the session's home and returns the newest contents that its live holders
-    /// know, within [`Options::fetch_timeout`]. `hint`: the route suffix of the id. `None`: no
+    /// know, within [`Options::fetch_timeout`], or four times that while those asked are busy
+    /// answering other questions. `hint`: the route suffix of the id. `None`: no
     /// such session.
     ///
     /// # Errors
@@ -357,7 +358,7 @@ impl Identity {
             sealed: options.key.is_some(),
             backups: options.backups,
             opened: clock::now(),
-            fetch_bound: options.fetch_timeout.saturating_add(MARGIN),
+            fetch_bound: (options.fetch_timeout.saturating_mul(4)).saturating_add(MARGIN),
             ack_bound: options.ack_timeout.saturating_add(MARGIN),
         }
     }

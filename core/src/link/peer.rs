@@ -40,6 +40,10 @@ pub(crate) struct PeerLink {
     /// Counter of the newest packet that made this node drop a copy: an older packet that comes
     /// after it, out of order, must not bring the copy back.
     pub(crate) released: u64,
+    /// When it last answered a question for a session.
+    pub(crate) answered: Instant,
+    /// When the question was sent that was sent last of all answered ones.
+    pub(crate) answered_for: Instant,
     /// When the digests of both are to be compared again; `None`: the peer has just come.
     pub(crate) compare_at: Option<Instant>,
     smoothed: Duration,
@@ -62,6 +66,8 @@ impl PeerLink {
             in_flight: 0,
             window: FIRST_WINDOW,
             released: 0,
+            answered: Instant::from_micros(0),
+            answered_for: Instant::from_micros(0),
             compare_at: None,
             smoothed: Duration::ZERO,
             variance: Duration::ZERO,

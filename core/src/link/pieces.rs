@@ -59,6 +59,9 @@ impl Node<'_> {
             return;
         }
         slot.moved = now;
+        if piece.request != 0 {
+            self.members.get_mut(member).link.answered = now;
+        }
         match slot.put(&mut self.records.pages, piece.offset, bytes) {
             Some(true) => self.transfer_arrived(now, at),
             Some(false) => {}

@@ -84,7 +84,7 @@ impl Node<'_> {
         self.write_probes(now, &mut body, peer);
         self.write_acks(&mut body, peer);
         self.write_replies(now, &mut body, peer);
-        self.write_questions(&mut body, peer);
+        self.write_questions(now, &mut body, peer);
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
             self.write_updates(now, counter, &mut body, peer);

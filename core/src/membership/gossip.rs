@@ -324,6 +324,7 @@ impl Node<'_> {
                 link.behind = true;
                 link.compare_at = None;
                 self.events.push(Pending::Joined(member));
+                self.misses.forget();
                 self.doubt_ownership();
             }
             MemberState::Suspect => self.events.push(Pending::Suspected(member)),

@@ -331,6 +331,7 @@ impl Node<'_> {
         });
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
+        self.misses.forget();
         self.tell_all_about(member);
         self.compare_with(now, member);
         self.table_changed(now);

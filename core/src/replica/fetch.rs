@@ -19,13 +19,19 @@ use crate::replica::place::SILENT_FOR;
 use crate::replica::reply::Answer;
 use crate::replica::stamp::Stamp;
 use crate::replica::unit::{Extent, UnitSummary};
-use crate::replica::wait::{Goal, Outcome, Question, Ticket, WaitSlot};
+use crate::replica::wait::{Goal, Outcome, Question, Reach, Ticket, WaitSlot};
 use crate::storage::records::{ANSWERED, EXPIRING, LENT, MAX_HOLDERS, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 
 /// Pause until members that haven't answered are asked again.
 const REPEAT: Duration = Duration::from_millis(60);
+
+/// Questions to one member that may be unanswered: of more it would lose some.
+const QUESTIONS: usize = 16;
+
+/// A fetch takes so many times its bound, if those asked answer other questions meanwhile.
+const BUSY: u32 = 4;
 
 /// Why a session can't be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,17 +96,22 @@ impl Node<'_> {
             self.ask_newcomers(fetch, &hash, hint);
             return self.join_fetch(now, hash);
         }
-        let asked = self.whom_to_ask(&hash, hint);
+        let own = self.records.find(&hash);
+        let reach = self.reach_of(now, &hash, own.is_some());
+        let asked = self.whom_to_ask(&hash, hint, reach);
         for member in &asked {
             self.members.nudge(*member);
         }
-        let own = self.records.find(&hash);
         let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
+        let bound = self.rules.fetch_timeout;
         let mut wait = WaitSlot {
             goal: Goal::Fetch,
-            deadline: now + self.rules.fetch_timeout,
+            deadline: now + bound,
+            limit: now + bound.fraction(BUSY, 1),
             repeat_at: now + REPEAT,
+            first: asked.clone(),
             asked,
+            reach,
             takes,
             had,
             hash,
@@ -116,7 +127,11 @@ impl Node<'_> {
     /// Members that this node has met since the fetch began, or that only this hint names, are
     /// asked as well.
     fn ask_newcomers(&mut self, fetch: u16, hash: &[u8; 16], hint: Option<&str>) {
-        for member in self.whom_to_ask(hash, hint) {
+        let reach = match self.waits.get(fetch).reach {
+            Reach::All => Reach::All,
+            Reach::Likely | Reach::Named => Reach::Named,
+        };
+        for member in self.whom_to_ask(hash, hint, reach) {
             if self.waits.get_mut(fetch).ask_too(member) {
                 self.members.nudge(member);
             }
@@ -141,27 +156,56 @@ impl Node<'_> {
         }
     }
 
-    /// The live members that may hold the session, the likeliest first: the former home, the
-    /// holders, then the first in rendezvous order.
-    fn whom_to_ask(&self, hash: &[u8; 16], hint: Option<&str>) -> Vec<u16, MAX_HOLDERS> {
+    /// How many may be asked for a session. What is here names who else has it; an id of which
+    /// nothing is known may be invented, and must cost the others little.
+    fn reach_of(&mut self, now: Instant, hash: &[u8; 16], is_here: bool) -> Reach {
+        if is_here {
+            return Reach::All;
+        }
+        if self.misses.remembers(now, hash) {
+            count(&mut self.stats.misses_remembered);
+            return Reach::Named;
+        }
+        match self.misses.may_ask_all(now) {
+            true => Reach::All,
+            false => Reach::Likely,
+        }
+    }
+
+    /// The live members that may hold the session, at most eight: the former home, the holders,
+    /// then the first in rendezvous order.
+    fn whom_to_ask(
+        &self,
+        hash: &[u8; 16],
+        hint: Option<&str>,
+        reach: Reach,
+    ) -> Vec<u16, MAX_HOLDERS> {
         let mut asked = Vec::new();
+        let former = hint.and_then(|name| self.members.by_name(name));
         if let Some(record) = self.records.find(hash) {
             let slot = self.records.get(record);
             let unasked = slot.is_served_here() || self.breaks(Mutation::OwnCopyUnasked);
             if unasked || !slot.is_live() {
                 return asked;
             }
-            for holder in slot.holders() {
+        }
+        if let Some(member) = former {
+            self.ask_too(&mut asked, member);
+        }
+        if let Some(record) = self.records.find(hash) {
+            for holder in self.records.get(record).holders() {
                 self.ask_too(&mut asked, *holder);
             }
         }
-        if let Some(member) = hint.and_then(|name| self.members.by_name(name)) {
-            self.ask_too(&mut asked, member);
-        }
+        let most = match reach {
+            Reach::Named => 0,
+            Reach::Likely => usize::from(self.rules.backups).saturating_add(1),
+            Reach::All => MAX_HOLDERS,
+        };
         let mut likely = [0; MAX_HOLDERS];
         let accepts = |member: u16, slot: &MemberSlot| member != SELF && slot.is_reachable();
         let count = self.members.rendezvous(hash, &mut likely, accepts);
-        for member in likely.iter().take(count) {
+        for member in likely.iter().take(count.min(most)) {
             self.ask_too(&mut asked, *member);
         }
         asked
@@ -170,23 +214,64 @@ impl Node<'_> {
     fn ask_too(&self, asked: &mut Vec<u16, MAX_HOLDERS>, member: u16) {
         let can_answer = member != SELF && self.members.get(member).is_reachable();
         if can_answer && !asked.contains(&member) {
-            // Eight are asked at most; in larger clusters those are the likely ones.
+            // Eight are asked at a time; in larger clusters those are the likely ones.
             let _ = asked.push(member);
         }
     }
 
-    /// Adds the questions to `peer` to a packet.
-    pub(crate) fn write_questions(&mut self, body: &mut Body<'_>, peer: u16) {
-        for number in self.waits.numbers() {
-            let wait = self.waits.get(number);
-            if wait.goal != Goal::Fetch || wait.ask == 0 {
-                continue;
+    /// `peer` has nothing of what this fetch asks for: the next in line is asked instead, be it a
+    /// holder that another one's copy names, or with no copy found whoever comes next of all members.
+    fn ask_next(&mut self, number: u16, peer: u16) {
+        let wait = self.waits.get(number);
+        let may_be_asked = |member: &u16| {
+            *member != SELF && self.members.get(*member).is_reachable() && !wait.has_asked(*member)
+        };
+        let (next, walked) = match self.records.find(&wait.hash) {
+            Some(record) => {
+                let holders = self.records.get(record).holders();
+                (holders.iter().copied().find(may_be_asked), wait.next)
             }
-            let Some(position) = wait.asked.iter().position(|member| *member == peer) else {
-                continue;
-            };
-            let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
-            if wait.ask & bit == 0 {
+            None if wait.reach == Reach::All => {
+                let mut others = wait.next..self.members.numbers().end;
+                let next = others.find(may_be_asked);
+                (
+                    next,
+                    next.map_or(u16::MAX, |member| member.saturating_add(1)),
+                )
+            }
+            None => return,
+        };
+        let wait = self.waits.get_mut(number);
+        wait.next = walked;
+        if let Some(member) = next {
+            wait.ask_instead(peer, member);
+            self.members.nudge(member);
+        }
+    }
+
+    /// A copy was found: whoever it says has one too is asked as well.
+    fn ask_holders(&mut self, number: u16, record: u32) {
+        let holders = self.records.get(record).holders();
+        let holders: Vec<u16, MAX_HOLDERS> = list::collect(holders.iter().copied());
+        for holder in holders {
+            let asked = holder == SELF || self.waits.get(number).has_asked(holder);
+            if !asked
+                && self.members.get(holder).is_reachable()
+                && self.waits.get_mut(number).ask_too(holder)
+            {
+                self.members.nudge(holder);
+            }
+        }
+    }
+
+    /// Adds the questions to `peer` to a packet, as many as it may have before it answers some.
+    pub(crate) fn write_questions(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        let all = self.waits.numbers();
+        let sent = |number: &u16| self.waits.get(*number).is_to_ask(peer) == Some(false);
+        let mut unanswered = list::count(all.clone().filter(sent));
+        for number in all {
+            let wait = self.waits.get(number);
+            if wait.is_to_ask(peer) != Some(true) {
                 continue;
             }
             let question = Message::Fetch {
@@ -195,10 +280,13 @@ impl Node<'_> {
                 id: &wait.id,
                 digest: self.digest_of(&wait.hash),
             };
-            if body.push(&question).is_err() {
+            if unanswered >= QUESTIONS || body.push(&question).is_err() {
                 return;
             }
-            self.waits.get_mut(number).ask &= !bit;
+            let wait = self.waits.get_mut(number);
+            wait.asked_at = now;
+            wait.ask(peer, false);
+            unanswered = unanswered.saturating_add(1);
         }
     }
 
@@ -210,19 +298,8 @@ impl Node<'_> {
 
     /// Whether a question to `peer` waits to be sent.
     pub(crate) fn has_question(&self, peer: u16) -> bool {
-        self.waits.numbers().any(|number| {
-            let wait = self.waits.get(number);
-            wait.goal == Goal::Fetch
-                && wait.ask != 0
-                && wait
-                    .asked
-                    .iter()
-                    .position(|member| *member == peer)
-                    .is_some_and(|position| {
-                        let bit = 1_u8.checked_shl(position as u32).unwrap_or(0);
-                        wait.ask & bit != 0
-                    })
-        })
+        let to_ask = |number: u16| self.waits.get(number).is_to_ask(peer) == Some(true);
+        self.waits.numbers().any(to_ask)
     }
 
     /// `peer` takes a session over.
@@ -319,6 +396,8 @@ impl Node<'_> {
             // Each of the members asked has a place.
             let _ = wait.without.push(peer);
         }
+        self.is_answering(now, number, peer);
+        self.ask_next(number, peer);
         self.review(now, number);
     }
 
@@ -339,15 +418,26 @@ impl Node<'_> {
         let wait = self.waits.get_mut(number);
         note_answer(wait, peer, unit.digest);
         wait.owner_answered |= unit.owner;
-        let dead = self
-            .records
-            .find(&unit.hash)
-            .is_some_and(|r| !self.records.get(r).is_live());
-        if dead {
-            self.conclude_fetch(now, number, false);
-        } else {
-            self.review(now, number);
+        self.is_answering(now, number, peer);
+        match self.records.find(&unit.hash) {
+            Some(record) if !self.records.get(record).is_live() => {
+                self.conclude_fetch(now, number, false);
+            }
+            Some(record) => {
+                self.ask_holders(number, record);
+                self.review(now, number);
+            }
+            None => self.review(now, number),
         }
+    }
+
+    /// `peer` answered: it may have the next question, and time for the others.
+    fn is_answering(&mut self, now: Instant, number: u16, peer: u16) {
+        let asked_at = self.waits.get(number).asked_at;
+        let link = &mut self.members.get_mut(peer).link;
+        link.answered = now;
+        link.answered_for = link.answered_for.max(asked_at);
+        self.members.nudge(peer);
     }
 
     /// There was no room for an answer: what it says may be newer than what is here.
@@ -366,14 +456,24 @@ impl Node<'_> {
             }
             if wait.repeat_at <= now {
                 wait.repeat_at = now + REPEAT;
-                for member in wait.silent() {
+                let wait = self.waits.get(number);
+                let lost = wait.silent().filter(|peer| self.is_lost(now, wait, *peer));
+                let lost: Vec<u16, MAX_HOLDERS> = list::collect(lost);
+                for member in lost {
+                    self.waits.get_mut(number).ask(member, true);
                     self.members.nudge(member);
                 }
-                wait.ask = wait.unanswered();
             }
-            let at = wait.repeat_at;
+            let at = self.waits.get(number).repeat_at;
             self.wake_at(at);
         }
+    }
+
+    /// Whether the question to `peer`, or its answer, was lost: `peer` answers nothing, or has
+    /// answered what it was asked clearly later. Who is only slow isn't asked twice.
+    fn is_lost(&self, now: Instant, wait: &WaitSlot, peer: u16) -> bool {
+        let link = &self.members.get(peer).link;
+        now.since(link.answered) >= REPEAT || wait.asked_at + REPEAT < link.answered_for
     }
 
     /// Decides a fetch: takes over what there is.
@@ -402,6 +502,10 @@ impl Node<'_> {
             .find(&hash)
             .filter(|r| self.records.get(*r).is_live());
         let found = record.is_some();
+        let maybe_stale = match found {
+            true => maybe_stale,
+            false => self.missed(now, number, maybe_stale),
+        };
         let wait = self.waits.get(number);
         let (is_taking, takes) = (wait.takes, wait.takes && !wait.joined);
         let wanted = |record: &u32| !takes || self.may_take(*record, maybe_stale);
@@ -436,6 +540,27 @@ impl Node<'_> {
         }
     }
 
+    /// Nobody who was asked has the session. Returns whether somebody else may.
+    fn missed(&mut self, now: Instant, number: u16, maybe_stale: bool) -> bool {
+        let wait = self.waits.get(number);
+        if self.records.find(&wait.hash).is_some() {
+            return maybe_stale; // it has ended
+        }
+        match wait.reach {
+            Reach::Named => maybe_stale,
+            Reach::Likely => {
+                count(&mut self.stats.misses_unasked);
+                true
+            }
+            Reach::All => {
+                if !maybe_stale {
+                    self.misses.remember(now, &wait.hash);
+                }
+                maybe_stale
+            }
+        }
+    }
+
     /// A copy that is no backup's is what is left of an ended session if its home knows nothing.
     fn forget_if_ended(&mut self, number: u16, member: u16) {
         let wait = self.waits.get(number);
@@ -462,20 +587,31 @@ impl Node<'_> {
             Goal::Free | Goal::Done(_) | Goal::SameFetch => {}
             Goal::Copies(copies) => self.review_copies(now, number, copies),
             Goal::Leave => self.review_leave(now, number),
-            Goal::Fetch => {
-                let wait = self.waits.get(number);
-                let waits_for = |member: u16| {
-                    let slot = self.members.get(member);
-                    let suspect = slot.state == MemberState::Suspect;
-                    slot.is_reachable() && !(suspect && wait.owner_answered)
-                };
-                let waiting = wait.silent().any(waits_for);
-                let late = wait.deadline <= now;
-                if !waiting || late {
-                    let maybe_stale = waiting || self.waits.get(number).refused;
-                    self.conclude_fetch(now, number, maybe_stale);
-                }
-            }
+            Goal::Fetch => self.review_fetch(now, number),
+        }
+    }
+
+    fn review_fetch(&mut self, now: Instant, number: u16) {
+        let wait = self.waits.get(number);
+        let waits_for = |member: &u16| {
+            let slot = self.members.get(*member);
+            let suspect = slot.state == MemberState::Suspect;
+            slot.is_reachable() && !(suspect && wait.owner_answered)
+        };
+        let waiting = wait.silent().any(|member| waits_for(&member));
+        // Whoever answers other questions isn't silent: it has more than it can do at once.
+        let bound = self.rules.fetch_timeout;
+        let is_busy = |member: &u16| now.since(self.members.get(*member).link.answered) < bound;
+        let busy = wait
+            .silent()
+            .any(|member| waits_for(&member) && is_busy(&member));
+        if !waiting {
+            let refused = wait.refused;
+            self.conclude_fetch(now, number, refused);
+        } else if now >= wait.deadline && busy && now < wait.limit {
+            self.waits.get_mut(number).deadline = now + REPEAT;
+        } else if now >= wait.deadline {
+            self.conclude_fetch(now, number, true);
         }
     }
 
@@ -564,7 +700,8 @@ impl Node<'_> {
         for number in self.waits.numbers() {
             self.review(now, number);
             let wait = self.waits.get(number);
-            if wait.is_open() {
+            // Who joined another's fetch is answered with it.
+            if wait.is_open() && wait.goal != Goal::SameFetch {
                 let deadline = wait.deadline;
                 self.wake_at(deadline);
             }

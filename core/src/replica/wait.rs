@@ -70,6 +70,18 @@ pub(crate) enum Goal {
     Done(Outcome),
 }
 
+/// Who is asked for a session beside those whom its copy or its id names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nobody: all said lately that they have none.
+    Named,
+    /// Those that would be its backups.
+    Likely,
+    /// All members, the likeliest first.
+    #[default]
+    All,
+}
+
 /// A `Fetch` of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
@@ -105,11 +117,21 @@ pub struct WaitSlot {
     pub(crate) asked: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
     pub(crate) ask: u8,
+    /// Of a fetch: who is asked beside those whom the session's copy or id names.
+    pub(crate) reach: Reach,
+    /// Of a fetch: the members that were asked first. The walk over all others passes them over.
+    pub(crate) first: Vec<u16, MAX_HOLDERS>,
+    /// Of a fetch: where that walk goes on.
+    pub(crate) next: u16,
+    /// Of a fetch: when it ends even if those asked are still busy answering.
+    pub(crate) limit: Instant,
     /// Of a fetch: one of those that answered owns the session.
     pub(crate) owner_answered: bool,
     /// Of a fetch: there was no room for an answer.
     pub(crate) refused: bool,
     pub(crate) repeat_at: Instant,
+    /// Of a fetch: when somebody was last asked.
+    pub(crate) asked_at: Instant,
     /// Of a fetch: who asks for the same session at the same time, and is answered when this one
     /// is decided.
     pub(crate) deferred: Vec<Question, 4>,
@@ -136,9 +158,14 @@ impl Default for WaitSlot {
             without: Vec::new(),
             asked: Vec::new(),
             ask: 0,
+            reach: Reach::All,
+            first: Vec::new(),
+            next: 0,
+            limit: Instant::default(),
             owner_answered: false,
             refused: false,
             repeat_at: Instant::default(),
+            asked_at: Instant::default(),
             deferred: Vec::new(),
             request: 0,
             hash: [0; 16],
@@ -183,6 +210,48 @@ impl WaitSlot {
         }
         self.ask |= 1_u8.wrapping_shl(place);
         true
+    }
+
+    /// Of a fetch: `peer` has nothing; another member is asked in its place.
+    pub(crate) fn ask_instead(&mut self, peer: u16, member: u16) {
+        self.forget_answer(peer);
+        if let Some(asked) = self.asked.iter_mut().find(|asked| **asked == peer) {
+            *asked = member;
+        }
+        self.ask(member, true);
+    }
+
+    /// Of a fetch: what `peer` said is void.
+    fn forget_answer(&mut self, peer: u16) {
+        if let Some(place) = self.answered.iter().position(|member| *member == peer) {
+            list::swap_remove(&mut self.answered, place);
+            list::swap_remove(&mut self.digests, place);
+        }
+        if let Some(place) = self.without.iter().position(|member| *member == peer) {
+            list::swap_remove(&mut self.without, place);
+        }
+    }
+
+    /// Of a fetch: whether `member` was asked, this one's turn in the walk included.
+    pub(crate) fn has_asked(&self, member: u16) -> bool {
+        member < self.next || self.first.contains(&member) || self.asked.contains(&member)
+    }
+
+    /// Of a fetch: whether the question to `peer` waits to be sent; `None` if it needs no answer.
+    pub(crate) fn is_to_ask(&self, peer: u16) -> Option<bool> {
+        if self.goal != Goal::Fetch || self.answered.contains(&peer) {
+            return None;
+        }
+        let place = self.asked.iter().position(|member| *member == peer)?;
+        Some(self.ask & 1_u8.wrapping_shl(place as u32) != 0)
+    }
+
+    /// Of a fetch: the question to `peer` is to be sent, or was.
+    pub(crate) fn ask(&mut self, peer: u16, is_due: bool) {
+        if let Some(place) = self.asked.iter().position(|member| *member == peer) {
+            let bit = 1_u8.wrapping_shl(place as u32);
+            self.ask = self.ask & !bit | if is_due { bit } else { 0 };
+        }
     }
 
     /// Members that were asked and have not answered.
@@ -353,13 +422,7 @@ impl<'m> Waits<'m> {
         let request = self.next_request();
         let wait = self.get_mut(number);
         wait.request = request;
-        if let Some(place) = wait.answered.iter().position(|member| *member == peer) {
-            list::swap_remove(&mut wait.answered, place);
-            list::swap_remove(&mut wait.digests, place);
-        }
-        if let Some(place) = wait.without.iter().position(|member| *member == peer) {
-            list::swap_remove(&mut wait.without, place);
-        }
+        wait.forget_answer(peer);
         if !wait.asked.contains(&peer) {
             // Eight are asked at most.
             let _ = wait.asked.push(peer);

@@ -43,7 +43,7 @@ pub fn storage(sessions: usize, pages: usize, max_value: usize) -> Storage<'stat
         attributes: slots::<AttributeSlot>(sessions * 8),
         pages: slots::<Page>(pages),
         in_flight: slots::<InFlightSlot>(256),
-        waits: slots::<WaitSlot>(16),
+        waits: slots::<WaitSlot>(256),
         transfers: slots::<TransferSlot>(8),
         events: slots::<EventSlot>(64),
         scratch: slots::<u8>(2 * max_value),

@@ -15,6 +15,10 @@ pub struct Wire {
     pub loss: u64,
     /// Nothing from the first reaches the second.
     pub cut: Vec<(&'static str, &'static str)>,
+    /// Nodes whose datagrams leave one by one, and how long each one takes.
+    pub slow: BTreeMap<&'static str, Duration>,
+    /// When the last one has left.
+    busy_until: BTreeMap<&'static str, Instant>,
     random: u64,
 }
 
@@ -25,6 +29,8 @@ impl Default for Wire {
             on_their_way: Vec::new(),
             loss: 0,
             cut: Vec::new(),
+            slow: BTreeMap::new(),
+            busy_until: BTreeMap::new(),
             random: 1,
         }
     }
@@ -70,7 +76,13 @@ impl Network for Wire {
             from: self.addresses[from],
             datagram: datagram.to_vec(),
         };
-        self.on_their_way.push((now + delay, arrival));
+        let mut leaves = now;
+        if let Some(pace) = self.slow.get(from) {
+            let free = self.busy_until.get(from).copied().unwrap_or(now);
+            leaves = free.max(now) + *pace;
+            self.busy_until.insert(from, leaves);
+        }
+        self.on_their_way.push((leaves + delay, arrival));
     }
 
     fn next_at(&self) -> Option<Instant> {

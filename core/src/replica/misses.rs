@@ -1,0 +1,139 @@
+//! What ids that nobody knows may cost the others.
+//!
+//! An invented cookie is a question to all members. So there are tokens for asking all, and what all
+//! have denied is remembered for a moment.
+
+use crate::time::{Duration, Instant};
+
+/// Fetches of unknown sessions that may ask all members at once.
+const TOKENS: u32 = 256;
+
+/// A token comes every 2^13 µs: 122 in a second.
+const REFILL: u32 = 13;
+
+/// How long it is remembered that all members have nothing of a session. Whoever makes one with an
+/// id that was denied before may be missed so long where its home isn't named.
+const REMEMBERED: Duration = Duration::from_secs(1);
+
+/// Sessions that are remembered so.
+const PLACES: usize = 32;
+
+/// A session that nobody has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Miss {
+    /// What the session's hash begins with.
+    hash: u64,
+    until: Instant,
+}
+
+/// Tokens, and what is remembered.
+pub(crate) struct Misses {
+    tokens: u32,
+    refilled: Instant,
+    recent: [Miss; PLACES],
+}
+
+impl Misses {
+    pub(crate) const fn new(now: Instant) -> Self {
+        let none = Miss {
+            hash: 0,
+            until: Instant::from_micros(0),
+        };
+        Self {
+            tokens: TOKENS,
+            refilled: now,
+            recent: [none; PLACES],
+        }
+    }
+
+    /// Takes a token, if there's one.
+    pub(crate) fn may_ask_all(&mut self, now: Instant) -> bool {
+        let due = now.since(self.refilled).as_micros() >> REFILL;
+        let tokens = u64::from(self.tokens).saturating_add(due);
+        self.refilled = self.refilled + Duration::from_micros(due << REFILL);
+        self.tokens = tokens.min(u64::from(TOKENS)) as u32;
+        let left = self.tokens.checked_sub(1);
+        self.tokens = left.unwrap_or(0);
+        left.is_some()
+    }
+
+    /// All members said that they have nothing of this session.
+    pub(crate) fn remember(&mut self, now: Instant, hash: &[u8; 16]) {
+        let hash = short(hash);
+        if let Some(place) = self.recent.get_mut(place(hash)) {
+            *place = Miss {
+                hash,
+                until: now + REMEMBERED,
+            };
+        }
+    }
+
+    /// Whether they said so lately.
+    pub(crate) fn remembers(&self, now: Instant, hash: &[u8; 16]) -> bool {
+        let hash = short(hash);
+        let miss = self.recent.get(place(hash));
+        miss.is_some_and(|miss| miss.hash == hash && now < miss.until)
+    }
+
+    /// Another member is here, and may have what the others have not.
+    pub(crate) fn forget(&mut self) {
+        self.recent = [Miss::default(); PLACES];
+    }
+}
+
+fn short(hash: &[u8; 16]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *hash;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}
+
+const fn place(hash: u64) -> usize {
+    (hash as usize) & (PLACES - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Instant = Instant::from_micros(77);
+
+    #[test]
+    fn a_burst_may_ask_all_and_then_as_many_as_tokens_come() {
+        let mut misses = Misses::new(START);
+        let asked =
+            |misses: &mut Misses, now| (0..1_000).filter(|_| misses.may_ask_all(now)).count();
+        assert_eq!(asked(&mut misses, START), TOKENS as usize);
+        assert_eq!(asked(&mut misses, START), 0);
+        let later = START + Duration::from_secs(1);
+        assert_eq!(asked(&mut misses, later), 122);
+        let much_later = START + Duration::from_secs(1_000_000);
+        assert_eq!(
+            asked(&mut misses, much_later),
+            TOKENS as usize,
+            "never more at once"
+        );
+    }
+
+    #[test]
+    fn tokens_come_at_the_same_pace_however_often_one_looks() {
+        let mut misses = Misses::new(START);
+        let times = (0..1_000_000).map(|micros| START + Duration::from_micros(micros * 10));
+        let asked = times.filter(|now| misses.may_ask_all(*now)).count();
+        assert_eq!(asked, TOKENS as usize + (10_000_000 >> REFILL));
+    }
+
+    #[test]
+    fn a_miss_is_remembered_for_a_second_and_no_longer_than_all_are_the_same() {
+        let mut misses = Misses::new(START);
+        assert!(
+            !misses.remembers(START, &[0; 16]),
+            "nothing is remembered at first"
+        );
+        misses.remember(START, &[1; 16]);
+        let last = START + Duration::from_micros(REMEMBERED.as_micros() - 1);
+        assert!(misses.remembers(last, &[1; 16]));
+        assert!(!misses.remembers(last, &[2; 16]));
+        assert!(!misses.remembers(START + REMEMBERED, &[1; 16]));
+        misses.forget();
+        assert!(!misses.remembers(START, &[1; 16]));
+    }
+}
