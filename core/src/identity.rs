@@ -3,6 +3,9 @@
 use crate::seal::{self, BootId, Key, Keyring, Secret, Subkey};
 use crate::wire::packet::{Header, TAG};
 
+/// The hint of packets that are not sealed.
+pub(crate) const NO_KEY: u8 = 0;
+
 /// What this node seals and opens with.
 pub(crate) struct Identity {
     pub(crate) boot: BootId,
@@ -45,12 +48,17 @@ impl Identity {
 
     /// The hint that this node's packets carry.
     pub(crate) fn hint(&self) -> u8 {
-        self.sending.as_ref().map_or(0, |(hint, _)| *hint)
+        self.sending.as_ref().map_or(NO_KEY, |(hint, _)| *hint)
     }
 
-    /// Whether a key of this hint is held, now.
-    pub(crate) fn has_key(&self, hint: u8) -> bool {
-        self.keys.get(hint).is_some()
+    /// Whether packets with this hint may be opened: with a key of the ring, or, without keys, if
+    /// they are not sealed.
+    pub(crate) fn opens(&self, hint: u8) -> bool {
+        if self.is_sealed() {
+            self.keys.get(hint).is_some()
+        } else {
+            hint == NO_KEY
+        }
     }
 
     /// The subkey of another boot's packets with this hint; `None` if no key has it.

@@ -1,5 +1,7 @@
 //! Counters of everything that was refused, lost or repeated.
 
+use crate::wire::packet::Refusal;
+
 /// Declares [`Stats`] and its iteration from one list.
 macro_rules! stats {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
@@ -23,19 +25,31 @@ stats! {
     sent,
     /// Datagrams accepted.
     received,
-    /// Datagrams refused: shorter than a packet.
-    refused_truncated,
+    /// Datagrams refused: longer than anybody sends.
+    refused_oversized,
     /// Datagrams refused: another protocol or version.
     refused_version,
-    /// Datagrams refused: another key, another cluster, or changed on the way.
-    refused_forged,
+    /// Datagrams refused: shorter than a packet.
+    refused_truncated,
+    /// Datagrams refused: this node's own beacons, heard back from the group. They are no sign of
+    /// anything wrong.
+    refused_own,
+    /// Datagrams refused: of boots that have not introduced themselves.
+    refused_unknown,
     /// Datagrams refused: their counter was seen already.
     refused_replayed,
-    /// Datagrams of boots that have not introduced themselves.
-    refused_unknown,
+    /// Datagrams refused: introductions of nodes without a key, while this one has one.
+    refused_unsealed,
+    /// Datagrams refused: sealed with a key that this node doesn't have.
+    refused_key,
+    /// Datagrams refused: changed on the way, or made by somebody without the key that they name.
+    refused_forged,
+    /// Datagrams refused: introductions of nodes of a cluster of another name.
+    refused_cluster,
     /// Members refused, or not taken from what others told, because the table is full.
     refused_full,
-    /// Accepted packets whose body ended in the middle of a message.
+    /// Messages and units of members that made no sense; each member's own are with the
+    /// [`Member`](crate::Member).
     malformed,
     /// Commits by the application.
     commits,
@@ -76,4 +90,38 @@ stats! {
     ranges_compared,
     /// Records that differed: sent to the member, or asked of it.
     repaired,
+}
+
+impl Stats {
+    /// Datagrams refused, for whatever cause. Together with those `received` they are all that were
+    /// handed in.
+    #[must_use]
+    pub const fn refused(&self) -> u64 {
+        self.refused_oversized
+            .saturating_add(self.refused_version)
+            .saturating_add(self.refused_truncated)
+            .saturating_add(self.refused_own)
+            .saturating_add(self.refused_unknown)
+            .saturating_add(self.refused_replayed)
+            .saturating_add(self.refused_unsealed)
+            .saturating_add(self.refused_key)
+            .saturating_add(self.refused_forged)
+            .saturating_add(self.refused_cluster)
+    }
+
+    /// The counter of a cause.
+    pub(crate) const fn of(&mut self, refusal: Refusal) -> &mut u64 {
+        match refusal {
+            Refusal::Oversized => &mut self.refused_oversized,
+            Refusal::Version => &mut self.refused_version,
+            Refusal::Truncated => &mut self.refused_truncated,
+            Refusal::Own => &mut self.refused_own,
+            Refusal::Unknown => &mut self.refused_unknown,
+            Refusal::Replayed => &mut self.refused_replayed,
+            Refusal::Unsealed => &mut self.refused_unsealed,
+            Refusal::Key => &mut self.refused_key,
+            Refusal::Forged => &mut self.refused_forged,
+            Refusal::Cluster => &mut self.refused_cluster,
+        }
+    }
 }

@@ -389,6 +389,10 @@ const char *relevo_members_address(const relevo_members *members, size_t index);
 // Whether the member at `index` lives.
 relevo_member_state relevo_members_state(const relevo_members *members, size_t index);
 
+// How many messages of the member at `index` made no sense: above 0, its program or its machine
+// is faulty. 0 behind the end.
+uint32_t relevo_members_malformed(const relevo_members *members, size_t index);
+
 // Whether the member at `index` is the node that was asked.
 bool relevo_members_is_self(const relevo_members *members, size_t index);
 
@@ -525,6 +529,18 @@ uint32_t relevo_status_sessions(const relevo_status *status);
 
 // Live sessions, and ended ones that are still remembered, of which the node can have a copy.
 uint32_t relevo_status_session_limit(const relevo_status *status);
+
+// How many counters the status has: of what was sent, taken, refused, lost and repeated since the
+// node was opened.
+size_t relevo_status_counter_count(const relevo_status *status);
+
+// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL behind the
+// end. Later versions may add counters anywhere.
+const char *relevo_status_counter_name(const relevo_status *status,
+                                       size_t index);
+
+// The value of the counter at `index`, or 0 behind the end.
+uint64_t relevo_status_counter_value(const relevo_status *status, size_t index);
 
 // The version of the library at run time, such as "0.1.0". Never freed.
 const char *relevo_version(void);

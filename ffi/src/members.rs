@@ -34,6 +34,7 @@ struct Entry {
     name: CString,
     address: CString,
     state: MemberState,
+    malformed: u32,
     is_self: bool,
 }
 
@@ -73,6 +74,13 @@ pub extern "C" fn relevo_members_state(members: Option<&Members>, index: usize) 
     })
 }
 
+/// How many messages of the member at `index` made no sense: above 0, its program or its machine
+/// is faulty. 0 behind the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_members_malformed(members: Option<&Members>, index: usize) -> u32 {
+    reader(0, || Some(members?.members.get(index)?.malformed))
+}
+
 /// Whether the member at `index` is the node that was asked.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_is_self(members: Option<&Members>, index: usize) -> bool {
@@ -99,6 +107,7 @@ impl Entry {
             name: bytes::c_string(member.name),
             address: bytes::c_string(member.address.to_string()),
             state,
+            malformed: member.malformed,
             is_self: member.is_self,
         }
     }

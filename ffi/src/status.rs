@@ -14,6 +14,7 @@ pub struct Status {
     status: node::Status,
     name: CString,
     address: CString,
+    counters: Vec<(CString, u64)>,
 }
 
 /// Frees what was read of a node. The node goes on. NULL is allowed.
@@ -53,14 +54,42 @@ pub extern "C" fn relevo_status_session_limit(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_limit))
 }
 
+/// How many counters the status has: of what was sent, taken, refused, lost and repeated since the
+/// node was opened.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_counter_count(status: Option<&Status>) -> usize {
+    reader(0, || Some(status?.counters.len()))
+}
+
+/// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL behind the
+/// end. Later versions may add counters anywhere.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_counter_name(
+    status: Option<&Status>,
+    index: usize,
+) -> *const c_char {
+    reader(ptr::null(), || {
+        Some(status?.counters.get(index)?.0.as_ptr())
+    })
+}
+
+/// The value of the counter at `index`, or 0 behind the end.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_counter_value(status: Option<&Status>, index: usize) -> u64 {
+    reader(0, || Some(status?.counters.get(index)?.1))
+}
+
 impl Status {
     pub(crate) fn new(status: node::Status) -> Self {
         let name = bytes::c_string(status.name.clone());
         let address = bytes::c_string(status.address.to_string());
+        let named = |(name, value): &(&str, u64)| (bytes::c_string((*name).to_owned()), *value);
+        let counters = status.counters.iter().map(named).collect();
         Self {
             status,
             name,
             address,
+            counters,
         }
     }
 }

@@ -23,6 +23,9 @@ pub struct Member {
     pub incarnation: u32,
     /// How long ago it was last heard; zero of this node itself.
     pub heard: Duration,
+    /// Messages and units of it that made no sense: above zero, its program or its machine is
+    /// faulty.
+    pub malformed: u32,
     /// Whether it is this node.
     pub is_self: bool,
 }
@@ -41,6 +44,7 @@ impl Member {
             role: member.role,
             incarnation: member.incarnation,
             heard,
+            malformed: member.malformed,
             is_self: member.is_self,
         }
     }

@@ -131,7 +131,8 @@ fn nonce(boot: u8, counter: u64) -> XNonce {
 
 /// What a tag vouches for beside the body.
 fn bound(header: &[u8], receiver: Option<u8>) -> Vec<u8> {
-    let cluster = name_hash(b"test").to_le_bytes();
+    // The body of an introduction names the cluster.
+    let cluster = receiver.map_or(0, |_| name_hash(b"test")).to_le_bytes();
     let receiver = [receiver.unwrap_or(0); 16];
     [header, &cluster, &receiver].concat()
 }

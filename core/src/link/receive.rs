@@ -2,7 +2,7 @@
 
 use core::net::SocketAddr;
 
-use crate::identity::Opener;
+use crate::identity::{NO_KEY, Opener};
 use crate::key::Key;
 use crate::link::count;
 use crate::link::pieces::Piece;
@@ -16,7 +16,7 @@ use crate::seal::BootId;
 use crate::storage::pages::Input;
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, ChangeHead, Message};
-use crate::wire::packet::{Header, Refusal, Sender, TAG};
+use crate::wire::packet::{ANY_CLUSTER, Header, LONGEST, Refusal, Sender, TAG};
 
 /// Whether a packet's records were taken: only then it is acknowledged.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,30 +35,47 @@ impl Verdict {
 impl Node<'_> {
     /// See [`handle_datagram`](Self::handle_datagram).
     pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
-        let header = match Header::parse(datagram) {
-            Ok(header) if datagram.len() >= header.len().saturating_add(TAG) => header,
-            Ok(_) | Err(Refusal::Truncated) => return count(&mut self.stats.refused_truncated),
-            Err(Refusal::Version) => return count(&mut self.stats.refused_version),
-        };
+        match self.take_datagram(now, from, datagram) {
+            Ok(()) => self.wake_at(now),
+            Err(refusal) => count(self.stats.of(refusal)),
+        }
+    }
+
+    fn take_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Result<(), Refusal> {
+        if datagram.len() > self.rules.datagram.max(LONGEST) {
+            return Err(Refusal::Oversized);
+        }
+        let header = Header::parse(datagram)?;
+        if datagram.len() < header.len().saturating_add(TAG) {
+            return Err(Refusal::Truncated);
+        }
         match header.sender {
-            Sender::Known(tag) => match self.members.by_tag(tag) {
-                Some(member) => self.receive_from(now, member, &header, datagram),
-                None => {
-                    count(&mut self.stats.refused_unknown);
-                    // Perhaps a member that takes us for our former boot. Strangers could have us
-                    // answer others so, but not faster than one answer in each pause.
-                    if self.prober.stray_at <= now {
-                        self.prober.stray_at = now + GOSSIP_PERIOD;
-                        self.contact(now, from);
-                    }
-                }
-            },
-            Sender::Introduction(boot) if boot == self.identity.boot => {}
+            Sender::Known(tag) => {
+                let Some(member) = self.members.by_tag(tag) else {
+                    self.stray(now, from);
+                    return Err(Refusal::Unknown);
+                };
+                self.receive_from(now, member, &header, datagram)
+            }
+            Sender::Introduction(boot) if boot == self.identity.boot => Err(Refusal::Own),
             Sender::Introduction(boot) => {
                 self.receive_introduction(now, from, boot, &header, datagram)
             }
         }
-        self.wake_at(now);
+    }
+
+    /// Nobody known sent a packet: perhaps a member that takes us for our former boot. Strangers
+    /// could have us answer others so, but not faster than one answer in each pause.
+    fn stray(&mut self, now: Instant, from: SocketAddr) {
+        if self.prober.stray_at <= now {
+            self.prober.stray_at = now + GOSSIP_PERIOD;
+            self.contact(now, from);
+        }
     }
 
     fn receive_introduction(
@@ -68,39 +85,61 @@ impl Node<'_> {
         boot: BootId,
         header: &Header,
         datagram: &mut [u8],
-    ) {
+    ) -> Result<(), Refusal> {
         let subkey = self.identity.subkey_of(&boot, header.hint);
-        if subkey.is_none() && self.is_sealed() {
-            return count(&mut self.stats.refused_forged);
-        }
-        let cluster = self.rules.cluster;
-        let opener = Opener {
-            cluster,
+        let mut opener = Opener {
+            cluster: ANY_CLUSTER,
             subkey: subkey.as_ref(),
             receiver: None,
         };
-        let Some(body) = opener.open(header, datagram) else {
-            return count(&mut self.stats.refused_forged);
+        let opened = match self.identity.opens(header.hint) {
+            true => opener.open(header, datagram).ok_or(Refusal::Forged),
+            false => Err(Refusal::Key),
         };
-        count(&mut self.stats.received);
+        let body = match opened {
+            Ok(body) => body,
+            Err(refusal) if header.hint != NO_KEY || !self.is_sealed() => return Err(refusal),
+            Err(refusal) => {
+                opener.subkey = None;
+                let unsealed = opener.open(header, datagram).is_some();
+                return Err(if unsealed { Refusal::Unsealed } else { refusal });
+            }
+        };
         match postcard::from_bytes(body) {
             Ok(Message::Introduction(introduction)) => {
+                if introduction.cluster != self.rules.cluster.to_le_bytes() {
+                    return Err(Refusal::Cluster);
+                }
+                count(&mut self.stats.received);
                 self.introduced(now, from, boot, &introduction);
             }
-            _ => count(&mut self.stats.malformed),
+            _ => {
+                count(&mut self.stats.received);
+                let member = self.members.by_tag(boot.tag());
+                match member.filter(|member| self.members.get(*member).boot == boot) {
+                    Some(member) => self.malformed(member),
+                    None => count(&mut self.stats.malformed),
+                }
+            }
         }
+        Ok(())
     }
 
-    fn receive_from(&mut self, now: Instant, member: u16, header: &Header, datagram: &mut [u8]) {
+    fn receive_from(
+        &mut self,
+        now: Instant,
+        member: u16,
+        header: &Header,
+        datagram: &mut [u8],
+    ) -> Result<(), Refusal> {
         let slot = self.members.slot_mut(member);
-        let Some(session) = &mut slot.session else {
-            return;
-        };
+        // Known by hearsay: its introduction is on its way.
+        let session = slot.session.as_mut().ok_or(Refusal::Unknown)?;
         if !session.window.check(header.counter) {
-            return count(&mut self.stats.refused_replayed);
+            return Err(Refusal::Replayed);
         }
-        if self.identity.is_sealed() && !self.identity.has_key(header.hint) {
-            return count(&mut self.stats.refused_forged);
+        if !self.identity.opens(header.hint) {
+            return Err(Refusal::Key);
         }
         let cached = session
             .subkey
@@ -115,9 +154,7 @@ impl Node<'_> {
             subkey: session.subkey.as_ref().map(|(_, subkey)| subkey),
             receiver: Some(&self.identity.boot),
         };
-        let Some(body) = opener.open(header, datagram) else {
-            return count(&mut self.stats.refused_forged);
-        };
+        let body = opener.open(header, datagram).ok_or(Refusal::Forged)?;
         session.window.accept(header.counter);
         slot.link.is_open = true;
         count(&mut self.stats.received);
@@ -126,13 +163,21 @@ impl Node<'_> {
         if verdict.carried && !verdict.refused {
             self.acknowledge(member, header.counter);
         }
+        Ok(())
+    }
+
+    /// A member that holds the key said what makes no sense.
+    pub(crate) fn malformed(&mut self, member: u16) {
+        count(&mut self.stats.malformed);
+        let slot = self.members.get_mut(member);
+        slot.malformed = slot.malformed.saturating_add(1);
     }
 
     fn handle_body(&mut self, now: Instant, member: u16, counter: u64, mut body: &[u8]) -> Verdict {
         let mut verdict = Verdict::default();
         while !body.is_empty() {
             let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) else {
-                count(&mut self.stats.malformed);
+                self.malformed(member);
                 verdict.refused = true;
                 break;
             };
@@ -143,7 +188,7 @@ impl Node<'_> {
                 continue;
             };
             let Some((content, rest)) = body.split_at_checked(len as usize) else {
-                count(&mut self.stats.malformed);
+                self.malformed(member);
                 verdict.refused = true;
                 break;
             };
@@ -207,7 +252,7 @@ impl Node<'_> {
             // What is followed by contents is taken apart by the caller; introductions come in packets
             // of their own.
             Message::Update { .. } | Message::Change(_) | Message::Introduction(_) => {
-                count(&mut self.stats.malformed);
+                self.malformed(member);
             }
             about_members => self.handle_membership(now, member, about_members),
         }

@@ -201,7 +201,7 @@ impl Node<'_> {
     fn believe(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {
         let slot = self.members.get(member);
         if !is_plausible(told.incarnation, slot.incarnation) {
-            return count(&mut self.stats.malformed);
+            return self.malformed(from);
         }
         if member == SELF {
             return self.told_about_self(from, told);

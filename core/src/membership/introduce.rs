@@ -21,7 +21,7 @@ use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Address, Introduction, Message};
-use crate::wire::packet::{Header, INTRODUCTION_HEADER, Sender, TAG};
+use crate::wire::packet::{ANY_CLUSTER, Header, INTRODUCTION_HEADER, Sender, TAG};
 
 /// Pause between two beacons once another member is known.
 const SELDOM: Duration = Duration::from_secs(5);
@@ -90,6 +90,7 @@ impl Node<'_> {
     pub(crate) fn transmit_introduction(&mut self, out: &mut [u8]) -> Option<Transmit> {
         let pending = self.introductions.pop_front()?;
         let message = Message::Introduction(Introduction {
+            cluster: self.rules.cluster.to_le_bytes(),
             member: self.members.me().update(),
             asks: pending.is_hello() && pending.to.is_some(),
             challenge: pending.challenge,
@@ -105,9 +106,7 @@ impl Node<'_> {
             sender: Sender::Introduction(self.identity.boot),
             counter: self.identity.next_counter(),
         };
-        let len = self
-            .identity
-            .seal(self.rules.cluster, &header, None, len, out)?;
+        let len = self.identity.seal(ANY_CLUSTER, &header, None, len, out)?;
         Some(Transmit {
             to: pending
                 .to

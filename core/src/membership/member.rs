@@ -72,6 +72,8 @@ pub struct MemberSlot {
     pub(crate) meetings: u8,
     /// The member declined a copy, or was silent when asked for one: it gets none before this.
     pub(crate) avoid_until: Instant,
+    /// See [`Member::malformed`].
+    pub(crate) malformed: u32,
     pub(crate) links: Links,
 }
 
@@ -165,6 +167,7 @@ impl Default for MemberSlot {
             contacted: Instant::default(),
             meetings: 0,
             avoid_until: Instant::default(),
+            malformed: 0,
             links: Links::new(),
         }
     }
@@ -226,6 +229,9 @@ pub struct Member<'a> {
     pub incarnation: u32,
     /// When it was last heard, on this node's clock.
     pub heard: Instant,
+    /// Messages and units of it that made no sense: above zero, its program or its machine is
+    /// faulty.
+    pub malformed: u32,
     /// Whether it is this node.
     pub is_self: bool,
 }
@@ -502,6 +508,7 @@ impl<'m> Members<'m> {
             role: slot.role,
             incarnation: slot.incarnation,
             heard: slot.heard,
+            malformed: slot.malformed,
             is_self,
         })
     }

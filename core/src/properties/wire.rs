@@ -178,6 +178,7 @@ impl Draw {
 
     fn introduction(&self) -> Introduction<'_> {
         Introduction {
+            cluster: self.eight(1),
             member: self.member(),
             asks: self.yes[0],
             challenge: self.yes[1].then_some(self.eight(0)),
@@ -292,7 +293,10 @@ proptest! {
                 prop_assert_eq!(&again[..], &bytes[..header.len()]);
             }
             Err(Refusal::Version) => prop_assert!(kind != 0x10 && kind != 0x11),
-            Err(Refusal::Truncated) => prop_assert!(bytes.len() < 24),
+            Err(refusal) => {
+                prop_assert_eq!(refusal, Refusal::Truncated);
+                prop_assert!(bytes.len() < 24);
+            }
         }
     }
 

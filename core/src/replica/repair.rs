@@ -497,7 +497,7 @@ impl Node<'_> {
         sum: Option<[u8; 8]>,
     ) {
         let Some(range) = range.checked() else {
-            return count(&mut self.stats.malformed);
+            return self.malformed(peer);
         };
         self.members.get_mut(peer).outbox.question = Some(Question { range, sum });
         self.repair.asked = true;

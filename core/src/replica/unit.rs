@@ -354,8 +354,9 @@ impl Node<'_> {
     ) -> Result<UnitSummary, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
-        let (head, rest) =
-            postcard::take_from_bytes::<UnitHead<'_>>(bytes).map_err(|_| Cause::Base)?;
+        let Ok((head, rest)) = postcard::take_from_bytes::<UnitHead<'_>>(bytes) else {
+            return Err(self.broken(origin.peer));
+        };
         let used = bytes.len().saturating_sub(rest.len());
         unit.split(&self.records.pages, used)
             .map_err(|_| Cause::Base)?;
@@ -476,9 +477,9 @@ impl Node<'_> {
         contents: Contents<'_>,
     ) -> Result<(u32, HeaderFate), Cause> {
         let staged = match contents {
-            Contents::Listed(unit) => self.stage_unit(record, head, unit)?,
+            Contents::Listed(unit) => self.stage_unit(record, peer, head, unit)?,
             Contents::One(attribute, content) => self
-                .stage_attribute(record, &attribute, content)?
+                .stage_attribute(record, peer, &attribute, content)?
                 .unwrap_or(NIL),
         };
         match self.apply_header(record, peer, head) {
@@ -563,12 +564,13 @@ impl Node<'_> {
     fn stage_unit(
         &mut self,
         record: u32,
+        peer: u16,
         head: &UnitHead<'_>,
         mut unit: Input<'_>,
     ) -> Result<u32, Cause> {
         let mut staged = NIL;
         for _ in 0..head.attributes {
-            match self.stage_next(record, &mut unit) {
+            match self.stage_next(record, peer, &mut unit) {
                 Ok(None) => {}
                 Ok(Some(attribute)) => {
                     self.records.attribute_mut(attribute).next = staged;
@@ -584,11 +586,17 @@ impl Node<'_> {
     }
 
     /// Stores the unit's next attribute, if it is newer than the one here.
-    fn stage_next(&mut self, record: u32, unit: &mut Input<'_>) -> Result<Option<u32>, Cause> {
+    fn stage_next(
+        &mut self,
+        record: u32,
+        peer: u16,
+        unit: &mut Input<'_>,
+    ) -> Result<Option<u32>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
-        let (head, rest) =
-            postcard::take_from_bytes::<AttributeHead<'_>>(bytes).map_err(|_| Cause::Base)?;
+        let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(bytes) else {
+            return Err(self.broken(peer));
+        };
         let used = bytes.len().saturating_sub(rest.len());
         unit.split(&self.records.pages, used)
             .map_err(|_| Cause::Base)?;
@@ -596,20 +604,27 @@ impl Node<'_> {
             ValueHead::Removed => 0,
             ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len,
         };
-        let content = unit
-            .split(&self.records.pages, len as usize)
-            .map_err(|_| Cause::Base)?;
-        self.stage_attribute(record, &head, content)
+        let Ok(content) = unit.split(&self.records.pages, len as usize) else {
+            return Err(self.broken(peer));
+        };
+        self.stage_attribute(record, peer, &head, content)
+    }
+
+    /// A unit from this peer isn't what a unit must be.
+    fn broken(&mut self, peer: u16) -> Cause {
+        self.malformed(peer);
+        Cause::Base
     }
 
     fn stage_attribute(
         &mut self,
         record: u32,
+        peer: u16,
         head: &AttributeHead<'_>,
         content: Input<'_>,
     ) -> Result<Option<u32>, Cause> {
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
-            return Err(Cause::Base);
+            return Err(self.broken(peer));
         }
         let old = self.records.find_attribute(record, head.name);
         let old = old.map(|attribute| self.records.attribute(attribute).clone());

@@ -497,7 +497,7 @@ impl<'m> World<'m> {
         self.report.deaths += stats.deaths;
         self.report.refutations += stats.refutations;
         self.report.full += stats.declined;
-        self.report.refused += stats.refused_forged + stats.refused_unknown;
+        self.report.refused += stats.refused();
     }
 
     pub(super) fn finish(&mut self) -> Report {

@@ -17,7 +17,7 @@ use super::message::{
     MAX_ACKS, MemberUpdate, Message, News, OWNER, Standing, UnitHead, ValueHead, WireHeader,
     WireKey,
 };
-use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
+use super::packet::{ANY_CLUSTER, HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
 use crate::delta::{Checksum, Sink};
 use crate::identity::{Identity, Opener};
 use crate::key::{self, MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE, name_hash};
@@ -72,9 +72,9 @@ const UPDATE_DEAD: &[u8] = &hex::<68>(
 );
 const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 const GRANT: &[u8] = &hex::<7>("0a 01 9d 09 80 80 03");
-const INTRODUCTION: &[u8] = &hex::<41>(
-    "0b 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 c0 c1 c2 c3 c4 c5 c6 c7 \
-     01 e0 e1 e2 e3 e4 e5 e6 e7 00 00",
+const INTRODUCTION: &[u8] = &hex::<49>(
+    "0b 90 af 98 9e 03 ea e9 72 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 \
+     c0 c1 c2 c3 c4 c5 c6 c7 01 e0 e1 e2 e3 e4 e5 e6 e7 00 00",
 );
 const COMPARE: &[u8] = &hex::<12>("0c 00 00 01 60 2b 53 8e 3e 5b 17 5f");
 const AGREED: &[u8] = &hex::<7>("0d 02 80 80 80 b8 02");
@@ -109,10 +109,10 @@ const UNSEALED: &[u8] = &hex::<89>(
      c6 0a 00 00 00 00 02 01 06 76 69 73 69 74 73 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 05 02 04 ad \
      97 b8 f9 02 e8 a9 ea a0 0a c0 02 07 2a 8d 5e 6c 1f b3 ed 87 7c 4c 86 03 8d b6 1e 15 03",
 );
-const INTRODUCTION_DATAGRAM: &[u8] = &hex::<81>(
-    "11 5e 03 00 00 00 00 00 a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af 5a a9 4e 86 30 ed \
-     15 16 48 77 c2 f7 2a c3 cf a6 3e ba 45 95 9e fe fe ac 21 77 33 5a 10 34 01 01 ff 5d 6b 06 \
-     38 35 f0 b8 61 10 36 eb 98 12 3d ca 33 24 be c3 33 09 b0 67 b0",
+const INTRODUCTION_DATAGRAM: &[u8] = &hex::<89>(
+    "11 5e 03 00 00 00 00 00 a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af 5a 3b 95 2f ae 2e \
+     ff fd 3b d5 a9 66 e9 89 52 ae 3e 1a 5a 25 5d 75 a3 67 e2 b4 f7 8f d6 f2 c0 20 dc 7c 4c 27 \
+     1b 14 16 58 80 1d bf 92 1f b8 49 35 94 12 0d f2 bc 34 7c e6 c5 54 fc 41 98 62 2e 01 2b",
 );
 
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
@@ -204,7 +204,7 @@ fn every_datagram_is_sealed_and_opened_bit_for_bit() {
         assert_eq!(Header::parse(bytes), Ok(header));
         let subkey = identity(key).subkey_of(&boot, header.hint);
         let subkey = subkey.as_ref();
-        let cluster = cluster();
+        let cluster = receiver.map_or(ANY_CLUSTER, |_| cluster());
         let opener = Opener {
             cluster,
             subkey,
@@ -279,7 +279,7 @@ fn a_datagram_for_others_is_counted_and_changes_nothing() {
     };
     refused(0, 0x20, |stats| stats.refused_version);
     refused(0, 0x12, |stats| stats.refused_version);
-    refused(1, 0x00, |stats| stats.refused_forged);
+    refused(1, 0x00, |stats| stats.refused_key);
     refused(2, 0x00, |stats| stats.refused_unknown);
     refused(6, 0x00, |stats| stats.refused_forged);
     refused(DATAGRAM.len() - 1, 0x00, |stats| stats.refused_forged);
@@ -510,6 +510,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     let address = Address::V6([0xFF; 16], u16::MAX);
     let member = MemberUpdate { address, boot: FAR, incarnation: FAR, ..member(name, 1, T1_BOOT) };
     let introduction = Introduction {
+        cluster: [0; 8],
         member: member.clone(),
         asks: true,
         challenge: Some([0; 8]),
@@ -642,6 +643,7 @@ const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 #[rustfmt::skip]
 fn messages() -> [(&'static [u8], Message<'static>); 21] {
     let introduction = Introduction {
+        cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
         asks: false,
         challenge: Some(counting(0xC0)),
@@ -1009,7 +1011,8 @@ fn seal(
     };
     let mut out = [0; 1_232];
     out[header.len()..][..body.len()].copy_from_slice(body);
-    let len = identity.seal(cluster(), &header, receiver, body.len(), &mut out);
+    let cluster = receiver.map_or(ANY_CLUSTER, |_| cluster());
+    let len = identity.seal(cluster, &header, receiver, body.len(), &mut out);
     (header, out[..len.unwrap()].to_vec())
 }
 

@@ -189,6 +189,8 @@ impl Standing {
 /// How two boots prove to each other that they are live and hold the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Introduction<'a> {
+    /// The cluster's hash, little-endian: an introduction of another one is refused as such.
+    pub(crate) cluster: [u8; 8],
     #[serde(borrow)]
     pub(crate) member: MemberUpdate<'a>,
     /// The sender doesn't know the receiver: answer, even if you know the sender.

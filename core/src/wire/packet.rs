@@ -14,6 +14,10 @@ pub(crate) const INTRODUCTION_HEADER: usize = 24;
 /// Bytes of the tag behind the body.
 pub(crate) const TAG: usize = 16;
 
+/// What the tag of an introduction vouches for in the cluster's place: its body names the cluster,
+/// so that those of others are told from forged ones.
+pub(crate) const ANY_CLUSTER: u64 = 0;
+
 /// What a datagram is, and how it says who sent it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
@@ -33,13 +37,34 @@ pub(crate) struct Header {
     pub(crate) counter: u64,
 }
 
-/// Why a datagram is no packet of this protocol.
+/// Longest datagram that is looked at, unless this node sends longer ones itself: the payload of a
+/// jumbo frame. It bounds what a stranger's datagram costs.
+pub(crate) const LONGEST: usize = 8_972;
+
+/// Why a datagram changes nothing but a counter, which [`Stats`](crate::Stats) describes: the first
+/// cause found, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// Shorter than header and tag.
-    Truncated,
+    /// Longer than anybody sends.
+    Oversized,
     /// Another version of the protocol, or none.
     Version,
+    /// Shorter than header and tag.
+    Truncated,
+    /// This boot's own introduction.
+    Own,
+    /// Of a boot that didn't introduce itself.
+    Unknown,
+    /// Seen before.
+    Replayed,
+    /// Not sealed, while this node has a key.
+    Unsealed,
+    /// Sealed with a key that this node doesn't have.
+    Key,
+    /// The tag is wrong.
+    Forged,
+    /// The introduction of a node of another cluster.
+    Cluster,
 }
 
 impl Header {

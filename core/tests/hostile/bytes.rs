@@ -199,7 +199,8 @@ pub(crate) fn about(out: Bytes, about: &About<'_>) -> Bytes {
 
 /// Asks, and challenges nobody.
 pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
-    let out = about(Bytes::default().byte(INTRODUCTION), me);
+    let cluster = name_hash(b"test").to_le_bytes();
+    let out = about(Bytes::default().byte(INTRODUCTION).raw(&cluster), me);
     let out = out.byte(1).byte(0);
     let out = match echo {
         Some(echo) => out.byte(1).raw(&echo),

@@ -70,7 +70,8 @@ impl Evil {
         };
         let mut hasher = SipHasher128::new();
         hasher.write(&out);
-        hasher.write(&name_hash(b"test").to_le_bytes());
+        let cluster = receiver.map_or(0, |_| name_hash(b"test"));
+        hasher.write(&cluster.to_le_bytes());
         hasher.write(&receiver.unwrap_or_default());
         hasher.write(body);
         out.extend_from_slice(body);
@@ -228,6 +229,14 @@ fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats
     }
     let stats = cluster.node("t1").stats().clone();
     assert!(stats.received > u64::from(rounds / 3), "{stats:?}");
+    // All of it is told by the name of who said it.
+    for member in cluster.node("t1").members() {
+        let nonsense = match member.name {
+            "e" => stats.malformed,
+            _ => 0,
+        };
+        assert_eq!(u64::from(member.malformed), nonsense, "{member:?}");
+    }
     leaves_nothing(cluster);
     stats
 }
@@ -251,6 +260,28 @@ fn a_well_made_unit_is_taken_and_read_back() {
     let stats = cluster.node("t1").stats();
     assert_eq!((stats.applied, stats.malformed), (1, 0));
     goes_on(&mut cluster, 1);
+}
+
+#[test]
+fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    let other = About {
+        name: b"other",
+        address: SocketAddr::from(([127, 0, 0, 1], 7_777)),
+        boot: u32::from_le_bytes([0x33; 4]),
+        incarnation: 1,
+        state: 0,
+    };
+    let told = about(Bytes::default().byte(MEMBER), &other);
+    evil.send(&mut cluster, "t1", &told.0);
+    let before = cluster.node("t1").stats().clone();
+    let (now, from) = (cluster.now, other.address);
+    let mut packet = [&[0x10, 0], &[0x33; 4][..], &[0; 40]].concat();
+    cluster.node("t1").handle_datagram(now, from, &mut packet);
+    let after = cluster.node("t1").stats();
+    assert_eq!(after.refused_unknown, before.refused_unknown + 1);
+    assert_eq!(after.refused(), before.refused() + 1);
+    assert_eq!(after.received, before.received);
 }
 
 #[test]
@@ -313,11 +344,7 @@ fn random_datagrams_of_all_lengths_change_nothing_and_are_all_counted() {
                 *first = kind;
             }
             let now = cluster.now;
-            let counted = |cluster: &mut Cluster| {
-                let stats = cluster.node("t1").stats();
-                let parsed = stats.refused_forged + stats.refused_unknown;
-                parsed + stats.refused_truncated + stats.refused_version
-            };
+            let counted = |cluster: &mut Cluster| cluster.node("t1").stats().refused();
             let before = counted(&mut cluster);
             cluster
                 .node("t1")

@@ -265,11 +265,16 @@ fn members<'local>(
                 address,
                 state,
                 role,
+                malformed,
                 is_self,
                 ..
             } = member;
             let this = if is_self { " (this node)" } else { "" };
-            lines += &format!("{name} {address} {state:?} {role:?}{this}\n");
+            let faulty = match malformed {
+                0 => String::new(),
+                count => format!(" (faulty: {count} messages made no sense)"),
+            };
+            lines += &format!("{name} {address} {state:?} {role:?}{this}{faulty}\n");
         }
         Ok(JString::from_str(env, lines)?)
     })

@@ -101,10 +101,11 @@ static void null_readers(relevo_node *node) {
     CHECK(relevo_members_count(NULL) == 0 && relevo_members_name(NULL, 0) == NULL);
     CHECK(relevo_members_address(NULL, 0) == NULL);
     CHECK(relevo_members_state(NULL, 0) == RELEVO_MEMBER_STATE_NONE);
-    CHECK(!relevo_members_is_self(NULL, 0));
+    CHECK(!relevo_members_is_self(NULL, 0) && relevo_members_malformed(NULL, 0) == 0);
     CHECK(relevo_status_name(NULL) == NULL && relevo_status_address(NULL) == NULL);
     CHECK(relevo_status_sessions(NULL) == 0 && relevo_status_session_limit(NULL) == 0);
-    CHECK(!relevo_status_is_ready(NULL));
+    CHECK(!relevo_status_is_ready(NULL) && relevo_status_counter_count(NULL) == 0);
+    CHECK(relevo_status_counter_name(NULL, 0) == NULL && relevo_status_counter_value(NULL, 0) == 0);
     CHECK(relevo_event_kind_of(NULL) == RELEVO_EVENT_KIND_NONE);
     CHECK(relevo_event_member(NULL) == NULL);
     EXPECT(RELEVO_RESULT_NULL_POINTER, relevo_event_session(NULL, &key));

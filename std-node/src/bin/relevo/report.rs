@@ -16,6 +16,8 @@ struct MemberView {
     incarnation: u32,
     /// Milliseconds since it was last heard.
     heard_ms: u128,
+    /// Messages of it that made no sense.
+    malformed: u32,
     is_self: bool,
 }
 
@@ -65,10 +67,14 @@ pub(crate) fn members(node: &Node) -> String {
                 member.heard_ms % 1_000
             ),
         };
+        let faulty = match member.malformed {
+            0 => String::new(),
+            count => format!("  FAULTY: {count} messages made no sense"),
+        };
         // Writing to a string can't fail.
         let _ = writeln!(
             text,
-            "{:name$}  {:address$}  {:7}  {:11}  {:>11}  {heard}",
+            "{:name$}  {:address$}  {:7}  {:11}  {:>11}  {heard}{faulty}",
             member.name, member.address, member.state, member.role, member.incarnation
         );
     }
@@ -152,6 +158,7 @@ impl MemberView {
             role: role(member.role),
             incarnation: member.incarnation,
             heard_ms: member.heard.as_millis(),
+            malformed: member.malformed,
             is_self: member.is_self,
         }
     }
