@@ -42,7 +42,11 @@ pub fn read_key_file(path: &Path) -> Result<[u8; 32], KeyFileError> {
     }
     let mut text = Vec::new();
     file.take(LONGEST).read_to_end(&mut text).map_err(failed)?;
-    let digits = text.trim_ascii();
+    // What fills all that is read may go on with something else behind it.
+    let digits = match text.len() as u64 {
+        LONGEST => &text,
+        _ => text.trim_ascii(),
+    };
     from_hex(digits).ok_or_else(|| KeyFileError::Content {
         path: path.to_owned(),
         digits: digits.len(),

@@ -6,6 +6,7 @@ use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::transfer::Direction;
 use crate::list;
+use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::{ANSWERED, RecordSlot};
@@ -180,9 +181,17 @@ impl Node<'_> {
 
     /// The peer refused a record: send what it lacks, or choose another holder.
     pub(crate) fn refused_record(&mut self, now: Instant, member: u16, record: u32, cause: Cause) {
-        let slot = self.records.get_mut(record);
+        let slot = self.records.get(record);
         let bit = slot.bit_of(member);
+        let is_home = slot.is_live() && slot.home() == Some(SELF);
         match cause {
+            // It takes itself for one that is to keep its copy, and gets a header alone: another
+            // node wrote it, and this one doesn't know all that it names. One of its own is clear.
+            Cause::Base if is_home && bit & slot.wanted_bits() == 0 => {
+                if !slot.stamp.is_own() {
+                    self.write_header_later(record);
+                }
+            }
             Cause::Base => self.owe_again(record, bit),
             Cause::Unknown => self.unknown_at(record, member),
             Cause::Full => self.replace_holder(now, member, record),

@@ -285,6 +285,54 @@ fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
 }
 
 #[test]
+fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    let stamp = Stamp {
+        epoch: 2,
+        node: name_hash(b"e") as u32,
+        boot: 0xEEEE_EEEE,
+        seq: 7,
+    };
+    // "e" wrote that t1 is the home, and t2 and somebody unknown to it are to keep copies. So is
+    // "e", as far as it knows itself.
+    let mut head = Head::of(b"ee", stamp, 1);
+    head.flags &= !HOME;
+    let holders = [b"t1".as_slice(), b"t2", b"unknown"].map(|name| name_hash(name) as u32);
+    head.header = Some((stamp, holders.to_vec(), 3));
+    let unit = whole(head.bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    let hash = hash(NAMESPACE, b"ee");
+    let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
+    evil.send(&mut cluster, "t1", &missing.0);
+    let mut told = 0;
+    let mut out = [0; 2_000];
+    loop {
+        let mut counters = Vec::new();
+        let now = cluster.now;
+        while let Some(sent) = cluster.node("t1").poll_transmit(now, &mut out) {
+            if sent.to == Destination::Address(evil.address) && out[0] == 0x10 {
+                let counter = [out[6], out[7], out[8], out[9], out[10], out[11], 0, 0];
+                counters.push(u64::from_le_bytes(counter));
+            }
+        }
+        if counters.is_empty() {
+            break;
+        }
+        told += counters.len();
+        assert!(told < 100, "t1 says the same again and again");
+        for counter in counters {
+            let refused = Bytes::default().byte(REFUSED).number(counter);
+            let refused = refused.raw(&hash).byte(0);
+            evil.send(&mut cluster, "t1", &refused.0);
+        }
+    }
+    assert!(
+        told > 1,
+        "t1 told of the session, and then of a header of its own"
+    );
+}
+
+#[test]
 fn random_bodies_of_a_member_change_nothing_for_the_others() {
     storm(1, 10_000, |random| {
         let len = random.below(1_200);

@@ -247,6 +247,27 @@ fn key_files_are_read_back_and_refused_with_the_cure() {
 }
 
 #[test]
+fn what_stands_behind_a_key_is_never_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("key");
+    let digits = relevo_node::key_to_hex(&[7; 32]);
+    for blanks in 0..5 {
+        let text = format!("{}{digits}\nmore", "\n".repeat(blanks));
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let refused = relevo_node::read_key_file(&path);
+        assert!(
+            matches!(refused, Err(KeyFileError::Content { .. })),
+            "{blanks} lines before it: {refused:?}"
+        );
+    }
+    for line_end in ["", "\n", "\r\n"] {
+        fs::write(&path, format!("{digits}{line_end}")).unwrap();
+        assert_eq!(relevo_node::read_key_file(&path).unwrap(), [7; 32]);
+    }
+}
+
+#[test]
 fn key_files_of_the_wrong_length_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");

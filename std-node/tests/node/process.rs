@@ -1,9 +1,10 @@
 //! The program `relevo`, as an administrator uses it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
@@ -247,6 +248,27 @@ fn without_a_daemon_it_is_3() {
     ));
     assert_eq!(code, Some(3));
     assert!(err.contains("/nowhere.sock"), "{err}");
+}
+
+#[test]
+fn whatever_is_asked_on_the_control_socket_is_answered() {
+    let folder = folder();
+    let socket = folder.path().join("control");
+    let place = socket.to_str().unwrap().to_owned();
+    let _daemon = Daemon::start(folder.path(), &["--control", &place]);
+    for (request, answer) in [
+        (vec![b'x'; 4_000], "1\nrequests: "),
+        (vec![b'\n'; 4_000], "1\nrequests: "),
+        (vec![0xFF; 10], "1\nrequests: "),
+        ([&b"members\n"[..], &[b'x'; 4_000]].concat(), "0\nNAME"),
+    ] {
+        let mut client = UnixStream::connect(&socket).unwrap();
+        client.write_all(&request).unwrap();
+        client.shutdown(Shutdown::Write).unwrap();
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with(answer), "{text}");
+    }
 }
 
 #[test]

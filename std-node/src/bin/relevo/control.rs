@@ -21,6 +21,9 @@ use crate::run::Stop;
 /// Longest request in bytes.
 const LONGEST: u64 = 256;
 
+/// Bytes behind a request that are passed over at most.
+const REST: u64 = 1 << 20;
+
 /// How long a client may take to send its line, or to read a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -88,8 +91,10 @@ fn bind(path: &PathBuf) -> io::Result<UnixListener> {
 pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io::Result<()> {
     client.set_read_timeout(Some(PATIENCE))?;
     client.set_write_timeout(Some(PATIENCE))?;
-    let mut request = String::new();
-    BufReader::new((&client).take(LONGEST)).read_line(&mut request)?;
+    let mut request = Vec::new();
+    BufReader::new((&client).take(LONGEST)).read_until(b'\n', &mut request)?;
+    pass_over_the_rest(&client)?;
+    let request = String::from_utf8_lossy(&request);
     let mut words = request.split_whitespace();
     match (words.next(), words.next()) {
         // The main thread answers when it is done; if it has gone, the node has left.
@@ -107,6 +112,17 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
             1,
             "requests: members [json], status [json], leave\n",
         ),
+    }
+}
+
+/// Takes what the client sent behind its line: who closes a socket with bytes unread takes the
+/// answer away with it.
+fn pass_over_the_rest(client: &UnixStream) -> io::Result<()> {
+    client.set_nonblocking(true)?;
+    let mut rest = client.take(REST);
+    match io::copy(&mut rest, &mut io::sink()) {
+        Err(cause) if cause.kind() != io::ErrorKind::WouldBlock => Err(cause),
+        _ => client.set_nonblocking(false),
     }
 }
 
