@@ -4,11 +4,13 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectOutputStream;
+import java.io.OutputStream;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.function.Consumer;
 
 import org.apache.catalina.Context;
 
@@ -25,19 +27,22 @@ final class AttributeCodec {
     private static final byte BOOLEAN = 4;
 
     private final Context context;
+    private final ObjectFilter filter;
 
-    AttributeCodec(Context context) {
+    AttributeCodec(Context context, ObjectFilter filter) {
         this.context = context;
+        this.filter = filter;
     }
 
     /**
      * @param value an attribute's value
+     * @param refused is told each class of it that the filter will refuse
      * @return its bytes
      * @throws IOException if it can't be serialized
      */
-    byte[] write(Object value) throws IOException {
+    byte[] write(Object value, Consumer<Class<?>> refused) throws IOException {
         if (value instanceof String) {
-            return writeString((String) value);
+            return writeString((String) value, refused);
         }
         if (value instanceof Integer) {
             return ByteBuffer.allocate(5).put(INTEGER).putInt((Integer) value).array();
@@ -48,12 +53,13 @@ final class AttributeCodec {
         if (value instanceof Boolean) {
             return new byte[] { BOOLEAN, (byte) ((Boolean) value ? 1 : 0) };
         }
-        return writeObject(value);
+        return writeObject(value, refused);
     }
 
     /**
      * @param bytes of an attribute
      * @return its value
+     * @throws RefusedException if the filter refused a class or a size
      * @throws UnreadableException if its class can't be loaded or its stream is broken
      */
     Object read(byte[] bytes) throws UnreadableException {
@@ -77,29 +83,48 @@ final class AttributeCodec {
     }
 
     /** UTF-8 is a third of the size, but has no form for half a surrogate pair, which a String may hold. */
-    private static byte[] writeString(String value) throws IOException {
+    private byte[] writeString(String value, Consumer<Class<?>> refused) throws IOException {
         try {
             ByteBuffer utf8 = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(value));
             return ByteBuffer.allocate(1 + utf8.remaining()).put(STRING).put(utf8).array();
         } catch (CharacterCodingException e) {
-            return writeObject(value);
+            return writeObject(value, refused);
         }
     }
 
-    private static byte[] writeObject(Object value) throws IOException {
+    private byte[] writeObject(Object value, Consumer<Class<?>> refused) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(512);
-        try (ObjectOutputStream out = new ObjectOutputStream(bytes)) {
+        try (ObjectOutputStream out = new CheckedOutputStream(bytes, refused)) {
             out.writeObject(value);
         }
         return bytes.toByteArray();
     }
 
+    /** Tells of what can be written and will not be read. */
+    private final class CheckedOutputStream extends ObjectOutputStream {
+
+        private final Consumer<Class<?>> refused;
+
+        CheckedOutputStream(OutputStream out, Consumer<Class<?>> refused) throws IOException {
+            super(out);
+            this.refused = refused;
+        }
+
+        @Override
+        protected void annotateClass(Class<?> type) {
+            if (filter.refuses(type)) {
+                refused.accept(type);
+            }
+        }
+    }
+
     /** Reads with the web application's classes; its code may run meanwhile and expects its own context. */
     private Object readObject(byte[] bytes) throws UnreadableException {
         ClassLoader before = context.bind(false, null);
+        ObjectFilter.Reading reading = filter.reading(bytes.length);
         try (WebappObjectInputStream in =
-                new WebappObjectInputStream(new ByteArrayInputStream(bytes), classLoader())) {
-            return readObject(in);
+                new WebappObjectInputStream(new ByteArrayInputStream(bytes), classLoader(), reading)) {
+            return readObject(in, reading);
         } catch (IOException e) {
             throw new UnreadableException("no object stream", e);
         } finally {
@@ -107,10 +132,14 @@ final class AttributeCodec {
         }
     }
 
-    private static Object readObject(WebappObjectInputStream in) throws UnreadableException {
+    private static Object readObject(WebappObjectInputStream in, ObjectFilter.Reading reading)
+            throws UnreadableException {
         try {
             return in.readObject();
         } catch (IOException | ClassNotFoundException | RuntimeException | LinkageError | StackOverflowError e) {
+            if (reading.refused() != null) {
+                throw new RefusedException(reading.refused(), e);
+            }
             throw new UnreadableException("class " + in.lastClass(), e);
         }
     }
@@ -121,12 +150,35 @@ final class AttributeCodec {
     }
 
     /** An attribute that can't be turned into an object here; the message names its class. */
-    static final class UnreadableException extends Exception {
+    static class UnreadableException extends Exception {
 
         private static final long serialVersionUID = 1L;
 
+        private final String what;
+
         UnreadableException(String what, Throwable cause) {
             super(what + ": " + cause, cause);
+            this.what = what;
+        }
+
+        /** The class, without what became of it. */
+        final String what() {
+            return what;
+        }
+    }
+
+    /** An attribute that the filter keeps from being an object here; the message names its class. */
+    static final class RefusedException extends UnreadableException {
+
+        private static final long serialVersionUID = 1L;
+
+        RefusedException(String what, Throwable cause) {
+            super(what, cause);
+        }
+
+        @Override
+        public String getMessage() {
+            return what();
         }
     }
 }

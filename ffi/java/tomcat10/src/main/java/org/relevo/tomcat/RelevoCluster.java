@@ -55,7 +55,9 @@ public class RelevoCluster extends ClusterElement {
     private String memory;
     private String sessions;
     private boolean insecure;
+    private String objectFilter;
 
+    private volatile ObjectFilter filter = new ObjectFilter(null);
     private volatile Node node;
     private volatile Replicator replicator;
     private ScheduledFuture<?> events;
@@ -107,6 +109,16 @@ public class RelevoCluster extends ClusterElement {
         insecure = allow;
     }
 
+    /** @return which classes may become objects out of sessions' bytes, beside those that may by default */
+    public String getObjectFilter() {
+        return objectFilter;
+    }
+
+    /** @param pattern in the language of {@code jdk.serialFilter}; where it is silent, the default decides */
+    public void setObjectFilter(String pattern) {
+        objectFilter = pattern;
+    }
+
     // ------------------------------------------------------------- What a node says, for JMX
 
     /** @return whether sessions are replicated; the log says why not */
@@ -126,6 +138,11 @@ public class RelevoCluster extends ClusterElement {
 
     private interface Question {
         List<String> ask(Node node) throws RelevoException;
+    }
+
+    /** @return attributes of all applications that were refused here; the log names their classes */
+    public long getRefusedAttributes() {
+        return managers.values().stream().mapToLong(RelevoManager::getRefusedAttributes).sum();
     }
 
     private String[] lines(Question question) {
@@ -190,6 +207,7 @@ public class RelevoCluster extends ClusterElement {
         if (malformed() != null) {
             throw new RelevoException(malformed());
         }
+        filter = newFilter();
         Path base = engine().getCatalinaBase().toPath();
         NodeOptions options = new NodeOptions().cluster(getClusterName()).name(nodeName()).insecure(insecure);
         new ChannelSettings(getChannel(), getChannelStartOptions()).apply(options).forEach(this::addNotServed);
@@ -209,6 +227,19 @@ public class RelevoCluster extends ClusterElement {
                     + ClusterKey.cure(ClusterKey.file(base)) + ", or allow insecure=\"true\" on the Cluster");
         }
         return options;
+    }
+
+    private ObjectFilter newFilter() throws RelevoException {
+        try {
+            return new ObjectFilter(objectFilter);
+        } catch (IllegalArgumentException e) {
+            throw new RelevoException("objectFilter=\"" + objectFilter + "\": " + e.getMessage()
+                    + "; correct it on the Cluster, in the language of jdk.serialFilter");
+        }
+    }
+
+    ObjectFilter filter() {
+        return filter;
     }
 
     /** Read late: what the digester can't convert, it leaves at its default with a line of its own. */

@@ -23,6 +23,7 @@ import org.relevo.Changes;
 import org.relevo.Contents;
 import org.relevo.RelevoException;
 import org.relevo.SessionKey;
+import org.relevo.tomcat.AttributeCodec.RefusedException;
 import org.relevo.tomcat.AttributeCodec.UnreadableException;
 
 /**
@@ -45,13 +46,16 @@ public class RelevoManager extends ManagerBase {
     /** A session idle for so long has no request, so that what is pending came from elsewhere (a WebSocket, say). */
     private static final long QUIET_MILLIS = 10_000;
 
-    /** Different lines about attributes that can't be replicated. */
+    /** Different lines about attributes that can't be replicated, or that are refused. */
     private static final int SAID_MOST = 100;
+
+    private static final String OBJECT_FILTER = "; what the application needs, objectFilter on the Cluster may allow";
 
     private final ConcurrentHashMap<String, FutureTask<RelevoSession>> arriving = new ConcurrentHashMap<>();
     private final Set<String> said = ConcurrentHashMap.newKeySet();
     private final AtomicLong arrived = new AtomicLong();
     private final AtomicLong dropped = new AtomicLong();
+    private final AtomicLong refused = new AtomicLong();
 
     private RelevoCluster cluster;
     private volatile Replicator replicator;
@@ -92,6 +96,11 @@ public class RelevoManager extends ManagerBase {
         return dropped.get();
     }
 
+    /** @return attributes whose classes or sizes the filter refused since the start; see the Cluster's objectFilter */
+    public long getRefusedAttributes() {
+        return refused.get();
+    }
+
     /** @return changes that fewer nodes confirmed in time than were asked for, of all applications */
     public long getUnconfirmedChanges() {
         return replicator == null ? 0 : replicator.unconfirmed();
@@ -106,8 +115,8 @@ public class RelevoManager extends ManagerBase {
     @Override
     protected void startInternal() throws LifecycleException {
         namespace = fit(getName());
-        codec = new AttributeCodec(getContext());
         joinCluster();
+        codec = new AttributeCodec(getContext(), cluster == null ? new ObjectFilter(null) : cluster.filter());
         super.startInternal();
         setState(LifecycleState.STARTING);
     }
@@ -334,7 +343,7 @@ public class RelevoManager extends ManagerBase {
             return lost(session, full, "its name is longer than " + (Changes.MAX_NAME - 2) + " bytes");
         }
         try {
-            return codec.write(value);
+            return codec.write(value, type -> willBeRefused(session, full, type));
         } catch (ConcurrentModificationException e) {
             throw e;
         } catch (IOException | RuntimeException | StackOverflowError e) {
@@ -342,21 +351,33 @@ public class RelevoManager extends ManagerBase {
         }
     }
 
-    /** Says once what would be said after every request. */
     private byte[] lost(RelevoSession session, String full, String why) {
-        String line = SessionState.describe(full) + " is not replicated: " + why;
+        sayOnce(session, SessionState.describe(full) + " is not replicated: " + why);
+        return null;
+    }
+
+    private void willBeRefused(RelevoSession session, String full, Class<?> type) {
+        sayOnce(session, SessionState.describe(full) + " will be refused by other nodes: class " + type.getName()
+                + OBJECT_FILTER);
+    }
+
+    /** Says once what would be said after every request. */
+    private void sayOnce(RelevoSession session, String line) {
         if (said.size() < SAID_MOST && said.add(line)) {
             log.warn("Relevo: session " + session.key() + ": " + line);
         } else {
             log.debug("session " + session.key() + ": " + line);
         }
-        return null;
     }
 
     /** The value of these bytes; null, with a warning, if there is none to be had here. */
     Object read(RelevoSession session, String full, byte[] bytes) {
         try {
             return codec.read(bytes);
+        } catch (RefusedException e) {
+            refused.incrementAndGet();
+            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage() + OBJECT_FILTER);
+            return null;
         } catch (UnreadableException e) {
             dropped.incrementAndGet();
             log.warn("Relevo: session " + session.key() + ": " + SessionState.describe(full) + " is dropped here: "

@@ -429,31 +429,34 @@ public class RelevoSession extends StandardSession {
         }
     }
 
+    /** What is of another class than it should be is as good as nothing: a faulty node may have sent it. */
     private void setState(String full, Object value) {
         switch (full) {
             case SessionState.CREATED:
                 creationTime = value instanceof Long ? (Long) value : creationTime;
                 break;
             case SessionState.PRINCIPAL:
-                principal = (Principal) value;
+                principal = value instanceof Principal ? (Principal) value : null;
                 break;
             case SessionState.AUTH_TYPE:
-                authType = (String) value;
+                authType = value instanceof String ? (String) value : null;
                 break;
             case SessionState.LISTENERS:
-                setReplicatedListeners((List<?>) value);
+                setReplicatedListeners(value instanceof List ? (List<?>) value : List.of());
                 break;
             default:
-                setNoteQuietly(full, value);
+                if (SessionState.isNote(full)) {
+                    setNoteQuietly(SessionState.name(full), value);
+                }
                 break;
         }
     }
 
-    private void setNoteQuietly(String full, Object value) {
+    private void setNoteQuietly(String note, Object value) {
         if (value == null) {
-            notes.remove(SessionState.name(full));
-        } else if (SessionState.isNote(full)) {
-            notes.put(SessionState.name(full), value);
+            notes.remove(note);
+        } else {
+            notes.put(note, value);
         }
     }
 
@@ -468,9 +471,8 @@ public class RelevoSession extends StandardSession {
     private void setReplicatedListeners(List<?> replicated) {
         synchronized (listeners) {
             listeners.removeIf(ReplicatedSessionListener.class::isInstance);
-            if (replicated != null) {
-                replicated.forEach(listener -> listeners.add((SessionListener) listener));
-            }
+            replicated.stream().filter(ReplicatedSessionListener.class::isInstance)
+                    .forEach(listener -> listeners.add((SessionListener) listener));
         }
     }
 

@@ -49,6 +49,6 @@ final class SessionState {
         if (isAttribute(full)) {
             return "attribute " + name(full);
         }
-        return isNote(full) ? "note " + name(full) : full.substring(2);
+        return isNote(full) ? "note " + name(full) : full.substring(full.startsWith("m:") ? 2 : 0);
     }
 }

@@ -2,26 +2,39 @@ package org.relevo.tomcat;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InvalidObjectException;
 import java.io.ObjectInputStream;
 import java.io.ObjectStreamClass;
 import java.lang.reflect.Proxy;
 
 /**
  * Reads objects with the classes of a web application (like Tomcat's {@code CustomObjectInputStream}, which is final)
- * and remembers which class it asked for last: the one to name if it isn't there.
+ * that a filter allows, and remembers which class it asked for last: the one to name if it isn't there.
  */
 final class WebappObjectInputStream extends ObjectInputStream {
 
     private final ClassLoader loader;
+    private final ObjectFilter.Reading filter;
     private String lastClass = "unknown";
 
-    WebappObjectInputStream(InputStream in, ClassLoader loader) throws IOException {
+    WebappObjectInputStream(InputStream in, ClassLoader loader, ObjectFilter.Reading filter) throws IOException {
         super(in);
         this.loader = loader;
+        this.filter = filter;
+        setObjectInputFilter(filter);
+        enableResolveObject(true);
     }
 
     String lastClass() {
         return lastClass;
+    }
+
+    @Override
+    protected Object resolveObject(Object value) throws InvalidObjectException {
+        if (!filter.accepts(value)) {
+            throw new InvalidObjectException(filter.refused());
+        }
+        return value;
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.relevo.tomcat;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import java.io.Serializable;
 import java.lang.reflect.Proxy;
@@ -15,10 +16,14 @@ import org.relevo.tomcat.AttributeCodec.UnreadableException;
 
 class AttributeCodecTest {
 
-    private final AttributeCodec codec = new AttributeCodec(new StandardContext());
+    private final AttributeCodec codec = new AttributeCodec(new StandardContext(), new ObjectFilter(null));
 
     private Object again(Object value) throws Exception {
-        return codec.read(codec.write(value));
+        return codec.read(write(value));
+    }
+
+    private byte[] write(Object value) throws Exception {
+        return codec.write(value, type -> fail(type + " will be refused"));
     }
 
     @Test
@@ -32,8 +37,8 @@ class AttributeCodecTest {
 
     @Test
     void commonValuesAreSmall() throws Exception {
-        assertEquals(5, codec.write(12345).length);
-        assertEquals(4, codec.write("abc").length);
+        assertEquals(5, write(12345).length);
+        assertEquals(4, write("abc").length);
     }
 
     @Test

@@ -25,6 +25,8 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
+import javax.naming.Reference;
+
 import jakarta.servlet.http.HttpSessionActivationListener;
 import jakarta.servlet.http.HttpSessionEvent;
 import jakarta.servlet.http.HttpSessionListener;
@@ -154,6 +156,66 @@ class RelevoManagerTest {
         }
         // The bytes are still there, for a node that has the class.
         assertNotNull(network.record(session.key()).attributes.get("a:bad"));
+    }
+
+    @Test
+    void aRefusedClassCostsOneAttributeAndOneLine() throws Exception {
+        Reference gadget = new Reference("class");
+        try (LogCapture log = new LogCapture()) {
+            for (int i = 0; i < 3; i++) {
+                RelevoSession session = newSession(one);
+                session.setAttribute("gadget", new ArrayList<>(List.of(gadget)));
+                session.setAttribute("good", "value");
+                session.setPrincipal(new GenericPrincipal("anna", List.of("admin")));
+                committed(one, session);
+                RelevoSession moved = movedTo(two, session);
+                assertNull(moved.getAttribute("gadget"));
+                assertEquals("value", moved.getAttribute("good"));
+                assertEquals("anna", moved.getPrincipal().getName());
+                assertEquals(List.of("good"), Collections.list(moved.getAttributeNames()));
+            }
+            assertEquals(2, log.lines().size(), log.lines().toString());
+            String told = log.lines().get(0);
+            assertTrue(told.contains("attribute gadget will be refused by other nodes: class javax.naming.Reference;")
+                    && told.contains("objectFilter"), told);
+            String refused = log.lines().get(1);
+            assertTrue(refused.contains("attribute gadget is refused here: class javax.naming.Reference, 2 deep;")
+                    && refused.contains("objectFilter"), refused);
+        }
+        assertEquals(3, two.manager().getRefusedAttributes());
+        assertEquals(3, two.cluster.getRefusedAttributes());
+        assertEquals(0, two.manager().getDroppedAttributes());
+    }
+
+    @Test
+    void aRefusedPrincipalIsNobody() throws Exception {
+        RelevoSession session = newSession(one);
+        session.setAttribute("good", "value");
+        committed(one, session);
+        byte[] bytes = new AttributeCodec(one.context, new ObjectFilter("javax.naming.*"))
+                .write(new Reference("class"), type -> { });
+        network.record(session.key()).attributes.put(SessionState.PRINCIPAL, bytes);
+        RelevoSession moved = movedTo(two, session);
+        assertNull(moved.getPrincipal());
+        assertEquals("value", moved.getAttribute("good"));
+    }
+
+    /** What only somebody with the key could send: values of a class that doesn't belong there. */
+    @Test
+    void stateOfAWrongKindIsNoState() throws Exception {
+        RelevoSession session = newSession(one);
+        session.setAttribute("good", "value");
+        committed(one, session);
+        AttributeCodec codec = new AttributeCodec(one.context, new ObjectFilter(null));
+        for (String name : List.of(SessionState.PRINCIPAL, SessionState.AUTH_TYPE, SessionState.LISTENERS,
+                SessionState.CREATED, "m:unknown", "m:note:", "odd", "o", "a:")) {
+            network.record(session.key()).attributes.put(name, codec.write(new ArrayList<>(List.of("x")), type -> { }));
+        }
+        RelevoSession moved = movedTo(two, session);
+        assertNull(moved.getPrincipal());
+        assertNull(moved.getAuthType());
+        assertEquals("value", moved.getAttribute("good"));
+        moved.expire();
     }
 
     private static byte[] vanished() throws IOException {

@@ -168,6 +168,26 @@ class StockBlockTest {
     }
 
     @Test
+    void theObjectFilterIsTakenFromTheBlock() throws Exception {
+        TestCluster cluster = start("<Cluster className='org.apache.catalina.ha.tcp.SimpleTcpCluster' insecure='true'"
+                + " objectFilter='maxdepth=30; !com.example.Odd'/>", false);
+        assertEquals("maxdepth=30; !com.example.Odd", cluster.getObjectFilter());
+        assertFalse(cluster.filter().refuses(String.class));
+        assertTrue(cluster.filter().refuses(javax.naming.Reference.class));
+    }
+
+    @Test
+    void aMalformedObjectFilterIsSaid() throws Exception {
+        try (LogCapture log = new LogCapture()) {
+            start("<Cluster className='org.apache.catalina.ha.tcp.SimpleTcpCluster' insecure='true'"
+                    + " objectFilter='maxdepth=many'/>", false);
+            String line = log.lines().get(0);
+            assertTrue(line.startsWith("Relevo: sessions are served by this Tomcat alone: objectFilter=\"maxdepth=many\"")
+                    && line.contains("jdk.serialFilter"), line);
+        }
+    }
+
+    @Test
     void withoutAKeyOthersMayNotListen() throws Exception {
         InetAddress outside = InetAddress.getByName("10.99.0.10");
         try (LogCapture log = new LogCapture()) {
