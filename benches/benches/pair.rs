@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::{Duration as Elapsed, Instant as Clock};
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
@@ -224,6 +224,7 @@ fn storage() -> Storage<'static> {
         in_flight: slots::<InFlightSlot>(1_024),
         waits: slots::<WaitSlot>(64),
         transfers: slots::<TransferSlot>(8),
+        messages: slots::<MessageSlot>(8),
         events: slots::<EventSlot>(64),
         scratch: slots::<u8>(2 << 20),
         table: slots::<u32>(4_096),

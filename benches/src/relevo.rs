@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use relevo_core::event::MemberId;
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{Config, Destination, Entropy, Event, Instant, Node, Storage};
 
@@ -139,6 +139,7 @@ fn storage(nodes: usize) -> Storage<'static> {
         in_flight: slots::<InFlightSlot>(1),
         waits: slots::<WaitSlot>(1),
         transfers: slots::<TransferSlot>(2),
+        messages: slots::<MessageSlot>(0),
         events: slots::<EventSlot>(2 * nodes + 16),
         scratch: slots::<u8>(128),
         table: slots::<u32>(16),

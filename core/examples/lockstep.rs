@@ -27,8 +27,8 @@ use std::io::{self, BufRead, Write};
 use std::net::SocketAddr;
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Progress,
@@ -252,6 +252,7 @@ fn storage() -> Storage<'static> {
         in_flight: slots::<InFlightSlot>(1_024),
         waits: slots::<WaitSlot>(512),
         transfers: slots::<TransferSlot>(16),
+        messages: slots::<MessageSlot>(16),
         events: slots::<EventSlot>(256),
         scratch: slots::<u8>(2 * MAX_VALUE),
         table: slots::<u32>(4_096),

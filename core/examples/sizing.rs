@@ -12,8 +12,8 @@ use std::process::ExitCode;
 
 use relevo_core::Node;
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, PAGE_BYTES, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, PAGE_BYTES,
+    Page, RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 
 const HELP: &str = "\
@@ -30,6 +30,7 @@ sizing [board | linux] [--OPTION NUMBER]…    bytes that a node of this configu
   --in-flight    records in packets that are not yet acknowledged
   --waits        calls that wait at the same time
   --transfers    updates larger than a datagram at the same time, in both directions
+  --messages     of applications that are not yet taken, half of them sent, half received
   --events       events that are not yet taken
   --table        entries of the delta encoder's hash table
 ";
@@ -48,6 +49,7 @@ struct Choice {
     in_flight: usize,
     waits: usize,
     transfers: usize,
+    messages: usize,
     events: usize,
     table: usize,
 }
@@ -65,6 +67,7 @@ const BOARD: Choice = Choice {
     in_flight: 32,
     waits: 2,
     transfers: 4,
+    messages: 0,
     events: 16,
     table: 128,
 };
@@ -82,6 +85,7 @@ const LINUX: Choice = Choice {
     in_flight: 8_192,
     waits: 4_096,
     transfers: 256,
+    messages: 128,
     events: 1_024,
     table: 4_096,
 };
@@ -116,6 +120,7 @@ impl Choice {
             "--in-flight" => &mut self.in_flight,
             "--waits" => &mut self.waits,
             "--transfers" => &mut self.transfers,
+            "--messages" => &mut self.messages,
             "--events" => &mut self.events,
             "--table" => &mut self.table,
             _ => return Err(format!("{option}: no such option")),
@@ -132,7 +137,7 @@ impl Choice {
     }
 
     /// What the protocol needs for itself.
-    fn protocol(&self) -> [Part; 9] {
+    fn protocol(&self) -> [Part; 10] {
         [
             Part::of::<Node<'_>>("node", 1),
             Part::of::<MemberSlot>("members", self.members),
@@ -141,6 +146,7 @@ impl Choice {
             Part::of::<InFlightSlot>("in_flight", self.in_flight),
             Part::of::<WaitSlot>("waits", self.waits),
             Part::of::<TransferSlot>("transfers", self.transfers),
+            Part::of::<MessageSlot>("messages", self.messages),
             Part::of::<EventSlot>("events", self.events),
             Part::of::<u32>("table", self.table),
         ]

@@ -10,6 +10,7 @@
 //! then, until they answer None:
 //! while let Some(transmit) = node.poll_transmit(now, &mut out) { /* send it */ }
 //! while let Some(event) = node.poll_event() { /* tell the application */ }
+//! while let Some((from, len)) = node.poll_message(&mut message) { /* give it to the application */ }
 //! sleep until node.poll_timeout() or the next input
 //! ```
 //!
@@ -55,6 +56,7 @@ mod wire;
 pub use config::{Config, ConfigError, Entropy, Role};
 pub use event::{Destination, Event, MemberId, Transmit};
 pub use key::{Key, SessionId};
+pub use link::mail::{MAX_MESSAGE, SendError};
 pub use membership::member::{Member, MemberState};
 pub use node::{Node, Usage};
 pub use replica::bury::BuryError;

@@ -10,6 +10,7 @@ use crate::identity::Identity;
 use crate::key::{self, Key, Namespaces, SessionId};
 use crate::link::count;
 use crate::link::in_flight::InFlight;
+use crate::link::mail::Mail;
 use crate::link::transfer::TransferSlot;
 use crate::list;
 use crate::membership::introduce::PendingIntroduction;
@@ -64,6 +65,7 @@ pub struct Node<'m> {
     pub(crate) in_flight: InFlight<'m>,
     pub(crate) waits: Waits<'m>,
     pub(crate) misses: Misses,
+    pub(crate) mail: Mail<'m>,
     pub(crate) transfers: &'m mut [TransferSlot],
     pub(crate) events: Events<'m>,
     pub(crate) scratch: &'m mut [u8],
@@ -122,6 +124,7 @@ impl<'m> Node<'m> {
             in_flight: InFlight::new(storage.in_flight),
             waits: Waits::new(storage.waits),
             misses: Misses::new(now),
+            mail: Mail::new(storage.messages),
             transfers: storage.transfers,
             events: Events::new(storage.events),
             scratch: storage.scratch,
@@ -167,6 +170,7 @@ impl<'m> Node<'m> {
         self.repeat_lost(now);
         self.repeat_fetches(now);
         self.repeat_transfers(now);
+        self.repeat_mail(now);
         self.review_waits(now);
         self.sweep(now);
         self.repair(now);

@@ -78,6 +78,14 @@ stats! {
     /// Fetches that found nothing and asked only the likeliest, since too many unknown sessions were
     /// asked for.
     misses_unasked,
+    /// Messages of this node's application, sent.
+    messages_sent,
+    /// Those that not all took for whom they were.
+    messages_untaken,
+    /// Messages of other nodes' applications, taken.
+    messages_taken,
+    /// Those that there was no room for. They come again.
+    messages_declined,
     /// Commits that were outranked by a concurrent one.
     conflicts,
     /// Suspicions of this node that it refuted.

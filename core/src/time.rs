@@ -39,6 +39,17 @@ impl Instant {
         Duration(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment in four bytes, in units of 2^10 µs, for what a board has once a member: it comes
+    /// round after fifty days.
+    pub(crate) const fn coarse(self) -> u32 {
+        (self.0 >> 10) as u32
+    }
+
+    /// The time since a moment of less than fifty days ago, to about a millisecond.
+    pub(crate) const fn since_coarse(self, earlier: u32) -> Duration {
+        Duration((self.coarse().wrapping_sub(earlier) as u64) << 10)
+    }
+
     /// The moment `span` before this one; the clock's start if that is later.
     #[must_use]
     #[inline(never)]

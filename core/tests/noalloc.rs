@@ -415,6 +415,7 @@ fn node(now: Instant, number: usize) -> Node<'static> {
         index: slots(33),
         attributes: slots(32),
         pages: slots(1_024),
+        messages: slots(8),
         in_flight: slots(64),
         waits: slots(4),
         transfers: slots(4),

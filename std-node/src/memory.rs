@@ -2,8 +2,8 @@
 
 use relevo_core::Storage;
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 
 use crate::error::OpenError;
@@ -21,6 +21,7 @@ pub(crate) struct Memory {
     in_flight: Vec<InFlightSlot>,
     waits: Vec<WaitSlot>,
     transfers: Vec<TransferSlot>,
+    messages: Vec<MessageSlot>,
     events: Vec<EventSlot>,
     scratch: Vec<u8>,
     table: Vec<u32>,
@@ -38,6 +39,8 @@ const IN_FLIGHT: usize = 8_192;
 const WAITS: usize = 4_096;
 /// Updates larger than a datagram on their way at the same time.
 const TRANSFERS: usize = 256;
+/// Messages between applications that were not taken yet, sent and received.
+const MESSAGES: usize = 128;
 /// Events between two looks; they are taken after every call.
 const EVENTS: usize = 1_024;
 /// Entries of the table in which the delta encoder remembers where bytes were.
@@ -59,6 +62,7 @@ impl Memory {
             in_flight: slots(IN_FLIGHT)?,
             waits: slots(WAITS)?,
             transfers: slots(TRANSFERS)?,
+            messages: slots(MESSAGES)?,
             events: slots(EVENTS)?,
             scratch: slots(max_value.saturating_mul(2))?,
             table: slots(TABLE)?,
@@ -78,6 +82,7 @@ impl Memory {
             in_flight: &mut self.in_flight,
             waits: &mut self.waits,
             transfers: &mut self.transfers,
+            messages: &mut self.messages,
             events: &mut self.events,
             scratch: &mut self.scratch,
             table: &mut self.table,

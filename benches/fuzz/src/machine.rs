@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page, RecordSlot,
     TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{Config, Destination, Entropy, Instant, Key, Node, Storage};
@@ -44,6 +44,7 @@ pub struct Memory {
     in_flight: Vec<InFlightSlot>,
     waits: Vec<WaitSlot>,
     transfers: Vec<TransferSlot>,
+    messages: Vec<MessageSlot>,
     events: Vec<EventSlot>,
     scratch: Vec<u8>,
     table: Vec<u32>,
@@ -66,6 +67,7 @@ impl Default for Memory {
             in_flight: slots(64),
             waits: slots(8),
             transfers: slots(4),
+            messages: slots(8),
             events: slots(16),
             scratch: slots(2 * MAX_VALUE),
             table: slots(128),
@@ -87,6 +89,7 @@ impl Memory {
             in_flight: &mut self.in_flight,
             waits: &mut self.waits,
             transfers: &mut self.transfers,
+            messages: &mut self.messages,
             events: &mut self.events,
             scratch: &mut self.scratch,
             table: &mut self.table,
@@ -105,6 +108,7 @@ impl Memory {
         self.in_flight.fill_with(Default::default);
         self.waits.fill_with(Default::default);
         self.transfers.fill_with(Default::default);
+        self.messages.fill_with(Default::default);
         self.events.fill_with(Default::default);
         self.scratch.fill(0);
         self.table.fill(0);

@@ -4,7 +4,7 @@
 //! some more; [`Memory`] is what a node of a cluster of up to [`MEMBERS`] gets.
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page, RecordSlot,
     TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{Config, Node, Role, Storage};
@@ -76,6 +76,7 @@ pub struct Memory {
     in_flight: Slots<InFlightSlot, 32>,
     waits: Slots<WaitSlot, 2>,
     transfers: Slots<TransferSlot, 4>,
+    messages: Slots<MessageSlot, 0>,
     events: Slots<EventSlot, 16>,
     scratch: Slots<u8, { 2 * MAX_VALUE }>,
     table: Slots<u32, 128>,
@@ -107,6 +108,7 @@ impl Memory {
             in_flight: Slots::new(),
             waits: Slots::new(),
             transfers: Slots::new(),
+            messages: Slots::new(),
             events: Slots::new(),
             scratch: Slots::new(),
             table: Slots::new(),
@@ -126,6 +128,7 @@ impl Memory {
             in_flight: self.in_flight.empty(),
             waits: self.waits.empty(),
             transfers: self.transfers.empty(),
+            messages: self.messages.empty(),
             events: self.events.empty(),
             scratch: self.scratch.empty(),
             table: self.table.empty(),

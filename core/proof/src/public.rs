@@ -6,12 +6,13 @@ use core::net::SocketAddr;
 use core::ops::{Add, Sub};
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
     Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
-    FetchError, Instant, Key, KeyringError, Node, Record, SessionId, Stats, Storage, Ticket,
+    FetchError, Instant, Key, KeyringError, Node, Record, SendError, SessionId, Stats, Storage,
+    Ticket,
 };
 
 /// Calls everything.
@@ -111,6 +112,17 @@ fn commands(node: &mut Node<'_>) {
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
     any(Node::leave(any(node), now()));
+    messages(node);
+}
+
+fn messages(node: &mut Node<'_>) {
+    any(Node::max_message(node));
+    let sent = Node::send(any(node), now(), any(None), any(&[0]));
+    follow::<SendError>(sent, node);
+    if let Some((from, _)) = any(Node::poll_message(any(node), any(&mut [0; 2]))) {
+        let sent = Node::send(any(node), now(), any(Some(from)), any(&[0]));
+        follow::<SendError>(sent, node);
+    }
 }
 
 fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
@@ -215,6 +227,7 @@ struct Memory {
     in_flight: [InFlightSlot; 1],
     waits: [WaitSlot; 1],
     transfers: [TransferSlot; 1],
+    messages: [MessageSlot; 2],
     events: [EventSlot; 1],
     scratch: [u8; 1],
     table: [u32; 1],
@@ -233,6 +246,7 @@ impl Memory {
             in_flight: &mut self.in_flight,
             waits: &mut self.waits,
             transfers: &mut self.transfers,
+            messages: &mut self.messages,
             events: &mut self.events,
             scratch: &mut self.scratch,
             table: &mut self.table,

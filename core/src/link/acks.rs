@@ -19,7 +19,7 @@ use crate::wire::message::{Cause, MAX_ACKS, Message};
 pub(crate) struct Arrived {
     newest: u64,
     /// How far each is before the newest: zero is the newest itself.
-    before: Vec<u16, MAX_ACKS>,
+    before: Vec<u16, MAX_ACKS, u8>,
 }
 
 impl Arrived {

@@ -6,6 +6,7 @@
 
 mod acks;
 pub(crate) mod in_flight;
+pub(crate) mod mail;
 pub(crate) mod peer;
 mod pieces;
 mod receive;

@@ -6,16 +6,19 @@ use crate::time::{Duration, Instant};
 
 /// Records in flight at least and at most, and at first. A peer that is starved of processor time
 /// for some tens of milliseconds must not stop what its kernel would take meanwhile.
-const WINDOW: core::ops::RangeInclusive<u32> = 64..=4_096;
-const FIRST_WINDOW: u32 = 128;
+const WINDOW: core::ops::RangeInclusive<u16> = 64..=4_096;
+const FIRST_WINDOW: u16 = 128;
 
 /// Packets of restored copies in flight.
-const RESTORING: u32 = 16;
+const RESTORING: u16 = 16;
 
 /// Shortest and longest time until a packet without acknowledgement is taken for lost. The shortest
 /// is above the pauses of a busy process; what is really lost shows earlier, by later packets.
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A round trip is taken for no longer than this, in microseconds.
+const LONGEST_ROUND_TRIP: u64 = 60_000_000;
 
 /// Round-trip estimate, window and acknowledgements of one peer.
 #[derive(Clone, Debug)]
@@ -27,28 +30,36 @@ pub(crate) struct PeerLink {
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
     /// With nothing behind `cursor`, records are looked at from this number on for what was owed
-    /// without a place in the list: whole copies, which must not delay what is live.
-    pub(crate) restore: Option<u32>,
+    /// without a place in the list: whole copies, which must not delay what is live. [`NIL`]: none.
+    pub(crate) restore: u32,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
     pub(crate) ack_now: bool,
     /// Packets with records on their way.
-    pub(crate) in_flight: u32,
+    pub(crate) in_flight: u16,
     /// Packets that may be on their way.
-    window: u32,
+    window: u16,
     /// Counter of the newest packet that made this node drop a copy: an older packet that comes
     /// after it, out of order, must not bring the copy back.
     pub(crate) released: u64,
-    /// When it last answered a question for a session.
-    pub(crate) answered: Instant,
-    /// When the question was sent that was sent last of all answered ones.
-    pub(crate) answered_for: Instant,
-    /// When the digests of both are to be compared again; `None`: the peer has just come.
-    pub(crate) compare_at: Option<Instant>,
-    smoothed: Duration,
-    variance: Duration,
-    backoff: u32,
+    /// When it last answered a question for a session, [coarsely](Instant::coarse).
+    pub(crate) answered: u32,
+    /// Of the application's messages: the last one that the peer took, and the last one sent to it.
+    pub(crate) mail_taken: u32,
+    pub(crate) mail_sent: u32,
+    /// When that was sent, [coarsely](Instant::coarse).
+    pub(crate) mail_at: u32,
+    /// Of the peer's messages: the last one taken here; and whether to say so.
+    pub(crate) mail_last: u32,
+    pub(crate) answers_mail: bool,
+    /// When the digests of both are to be compared again; zero: the peer [has just
+    /// come](Self::has_just_come).
+    pub(crate) compare_at: Instant,
+    /// Of the round trip, in microseconds: a board has it for each member.
+    smoothed: u32,
+    variance: u32,
+    backoff: u8,
     last_loss: Instant,
     /// When the packet was sent that was sent last of all acknowledged ones.
     newest_acked: Instant,
@@ -60,21 +71,30 @@ impl PeerLink {
             cursor: NIL,
             is_open: false,
             behind: false,
-            restore: None,
+            restore: NIL,
             acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
             window: FIRST_WINDOW,
             released: 0,
-            answered: Instant::from_micros(0),
-            answered_for: Instant::from_micros(0),
-            compare_at: None,
-            smoothed: Duration::ZERO,
-            variance: Duration::ZERO,
+            answered: 0,
+            mail_taken: 0,
+            mail_sent: 0,
+            mail_at: 0,
+            mail_last: 0,
+            answers_mail: false,
+            compare_at: Instant::from_micros(0),
+            smoothed: 0,
+            variance: 0,
             backoff: 0,
             last_loss: Instant::from_micros(0),
             newest_acked: Instant::from_micros(0),
         }
+    }
+
+    /// Whether nothing was compared with the peer since it came, or came back.
+    pub(crate) fn has_just_come(&self) -> bool {
+        self.compare_at == Instant::default()
     }
 
     pub(crate) const fn has_window(&self) -> bool {
@@ -83,7 +103,7 @@ impl PeerLink {
 
     /// Whether something may be owed.
     pub(crate) const fn has_more(&self) -> bool {
-        self.behind || self.restore.is_some()
+        self.behind || self.restore != NIL
     }
 
     /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.
@@ -93,11 +113,11 @@ impl PeerLink {
 
     /// Time until a packet counts as lost (RFC 6298, with a floor fit for a LAN).
     pub(crate) fn timeout(&self) -> Duration {
-        if self.smoothed == Duration::ZERO {
+        if self.smoothed == 0 {
             return Duration::from_millis(200).fraction(1 << self.backoff.min(4), 1);
         }
-        let estimate = self.smoothed + self.variance.fraction(4, 1);
-        let floor = estimate.max(SHORTEST_TIMEOUT);
+        let estimate = u64::from(self.smoothed).saturating_add(u64::from(self.variance) << 2);
+        let floor = Duration::from_micros(estimate).max(SHORTEST_TIMEOUT);
         floor
             .fraction(1 << self.backoff.min(6), 1)
             .min(LONGEST_TIMEOUT)
@@ -106,25 +126,22 @@ impl PeerLink {
     /// Whether a packet sent at `sent` is lost: nothing came back in time, or a packet that was
     /// sent clearly later is acknowledged already (RACK, RFC 8985).
     pub(crate) fn is_lost(&self, now: Instant, sent: Instant) -> bool {
-        let reordering = self.smoothed.fraction(1, 4) + Duration::from_millis(2);
+        let quarter = Duration::from_micros(u64::from(self.smoothed / 4));
+        let reordering = quarter + Duration::from_millis(2);
         let overtaken = sent + reordering < self.newest_acked;
         overtaken || now.since(sent) >= self.timeout()
     }
 
     /// A packet sent at `sent` was acknowledged.
     pub(crate) fn acknowledged(&mut self, now: Instant, sent: Instant) {
-        let sample = now.since(sent);
-        if self.smoothed == Duration::ZERO {
-            self.smoothed = sample.max(Duration::from_micros(1));
-            self.variance = sample.fraction(1, 2);
+        let sample = now.since(sent).as_micros().min(LONGEST_ROUND_TRIP) as u32;
+        if self.smoothed == 0 {
+            self.smoothed = sample.max(1);
+            self.variance = sample / 2;
         } else {
-            let error = if sample > self.smoothed {
-                sample - self.smoothed
-            } else {
-                self.smoothed - sample
-            };
-            self.variance = self.variance.fraction(3, 4) + error.fraction(1, 4);
-            self.smoothed = self.smoothed.fraction(7, 8) + sample.fraction(1, 8);
+            let error = sample.abs_diff(self.smoothed);
+            self.variance = average(self.variance, error, 2);
+            self.smoothed = average(self.smoothed, sample, 3).max(1);
         }
         self.backoff = 0;
         self.newest_acked = self.newest_acked.max(sent);
@@ -142,6 +159,13 @@ impl PeerLink {
             self.backoff = self.backoff.saturating_add(1);
         }
     }
+}
+
+/// The average moved to the sample by one part of 2^`shift`.
+const fn average(average: u32, sample: u32, shift: u32) -> u32 {
+    average
+        .saturating_sub(average >> shift)
+        .saturating_add(sample >> shift)
 }
 
 #[cfg(test)]

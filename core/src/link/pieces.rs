@@ -34,15 +34,7 @@ impl Node<'_> {
             self.answer_refused(piece.request);
             // A unit begins with its record's hash.
             if let Some(hash) = bytes.first_chunk() {
-                let (counter, cause) = (0, Cause::Full);
-                self.reply(
-                    member,
-                    Answer::Refused {
-                        counter,
-                        hash: *hash,
-                        cause,
-                    },
-                );
+                self.reply(member, Answer::refused(0, *hash, Cause::Full));
             }
             return;
         }
@@ -60,7 +52,7 @@ impl Node<'_> {
         }
         slot.moved = now;
         if piece.request != 0 {
-            self.members.get_mut(member).link.answered = now;
+            self.members.get_mut(member).link.answered = now.coarse();
         }
         match slot.put(&mut self.records.pages, piece.offset, bytes) {
             Some(true) => self.transfer_arrived(now, at),
@@ -144,14 +136,7 @@ impl Node<'_> {
                     count(&mut self.stats.declined);
                 }
                 self.answer_refused(request);
-                self.reply(
-                    peer,
-                    Answer::Refused {
-                        counter: 0,
-                        hash,
-                        cause,
-                    },
-                );
+                self.reply(peer, Answer::refused(0, hash, cause));
             }
         }
     }

@@ -244,6 +244,8 @@ impl Node<'_> {
             } => {
                 self.granted(now, member, transfer, offset, credit);
             }
+            Message::Note(note) => self.told_note(member, &note),
+            Message::Noted { number } => self.noted(now, member, number),
             Message::Compare { range, sum } => self.asked_to_compare(now, member, range, sum),
             Message::Agreed { range } => self.agreed(now, member, range),
             Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
@@ -343,14 +345,7 @@ impl Node<'_> {
                 }
                 self.answer_refused(request);
                 if let Some(hash) = hash.filter(|_| request == 0) {
-                    self.reply(
-                        member,
-                        Answer::Refused {
-                            counter,
-                            hash,
-                            cause,
-                        },
-                    );
+                    self.reply(member, Answer::refused(counter, hash, cause));
                 }
                 false
             }

@@ -62,6 +62,7 @@ impl Node<'_> {
                 || (slot.takes_records() && (slot.link.has_more() || self.has_pieces_for(peer)))
                 || self.replies.iter().any(|reply| reply.to == peer)
                 || self.has_question(peer)
+                || (slot.takes_records() && self.has_mail_for(peer))
                 || self.repair.has_something_for(peer))
     }
 
@@ -87,6 +88,7 @@ impl Node<'_> {
         self.write_questions(now, &mut body, peer);
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
+            self.write_mail(now, &mut body, peer);
             self.write_updates(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
             self.write_restored(now, counter, &mut body, peer);
@@ -136,7 +138,7 @@ impl Node<'_> {
                 hash,
                 cause,
             } => body.push(&Message::Refused {
-                counter,
+                counter: u64::from_le_bytes(counter),
                 hash,
                 cause,
             }),
@@ -300,9 +302,10 @@ impl Node<'_> {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
             let waits = link.behind || !link.has_window_to_restore() || self.in_flight.is_full();
-            let Some(record) = link.restore.filter(|_| !waits) else {
+            let record = link.restore;
+            if waits || record == NIL {
                 return;
-            };
+            }
             let slot = self.records.get(record);
             if slot.owed & slot.bit_of(peer) != 0
                 && !self.write_in_order(now, counter, body, peer, record)
@@ -311,7 +314,7 @@ impl Node<'_> {
             }
             let next = record.saturating_add(1);
             let more = next < self.records.used_range();
-            self.members.get_mut(peer).link.restore = more.then_some(next);
+            self.members.get_mut(peer).link.restore = if more { next } else { NIL };
         }
         self.wake_at(now);
     }

@@ -322,7 +322,7 @@ impl Node<'_> {
             MemberState::Alive => {
                 let link = &mut self.members.get_mut(member).link;
                 link.behind = true;
-                link.compare_at = None;
+                link.compare_at = Instant::default();
                 self.events.push(Pending::Joined(member));
                 self.misses.forget();
                 self.doubt_ownership();

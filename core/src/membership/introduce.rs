@@ -305,7 +305,7 @@ impl Node<'_> {
             self.forget_copies_of(member);
         }
         let least = self.least_incarnation(update.name, boot);
-        let last = self.records.last();
+        let (last, message) = (self.records.last(), self.mail.number);
         self.members.change(member, |slot| {
             slot.address = from.into();
             slot.contacted = Instant::default();
@@ -319,9 +319,12 @@ impl Node<'_> {
             slot.fresh = true;
             slot.avoid_until = now;
             slot.link = PeerLink::new();
+            // Messages to those who were there before it are none of its own.
+            slot.link.mail_taken = message;
+            slot.link.mail_sent = message;
             // It starts at the end of the list of changes; what it lacks of others is restored.
             slot.link.cursor = last;
-            slot.link.restore = Some(0);
+            slot.link.restore = 0;
             slot.outbox = Outbox::default();
             slot.session = Some(Session {
                 subkey: None,

@@ -49,6 +49,7 @@ impl Node<'_> {
 
     fn owes_anything(&self) -> bool {
         self.in_flight.oldest().is_some()
+            || self.mail.is_on_its_way()
             || self
                 .transfers
                 .iter()

@@ -118,7 +118,7 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 22 {
+        match self.kind % 24 {
             0 => Ping { table: a.to_le_bytes() },
             1 => Pong { table: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
@@ -140,6 +140,8 @@ impl Draw {
             18 => News(self.news()),
             19 => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
             20 => Expire { namespace, id },
+            21 => Note(crate::wire::message::Note { number: a, after: b, bytes }),
+            22 => Noted { number: a },
             _ => Change(self.change()),
         }
     }

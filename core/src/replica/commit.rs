@@ -305,7 +305,7 @@ impl Node<'_> {
         for member in slot.holders() {
             if slot.bit_of(*member) & bits != 0 {
                 let link = &mut self.members.get_mut(*member).link;
-                link.restore = Some(link.restore.map_or(record, |from| from.min(record)));
+                link.restore = link.restore.min(record);
             }
         }
     }

@@ -30,8 +30,12 @@ const REPEAT: Duration = Duration::from_millis(60);
 /// Questions to one member that may be unanswered: of more it would lose some.
 const QUESTIONS: usize = 16;
 
-/// A fetch takes so many times its bound, if those asked answer other questions meanwhile.
+/// How much more time those have that answer other questions: for an answer so many times as long,
+/// and for all of a fetch so many times its bound.
 const BUSY: u32 = 4;
+
+/// Stands for the digest of a copy that isn't there. That of a session without attributes is 0.
+const ABSENT: u64 = u64::MAX;
 
 /// Why a session can't be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,13 +107,11 @@ impl Node<'_> {
             self.members.nudge(*member);
         }
         let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
-        let bound = self.rules.fetch_timeout;
         let mut wait = WaitSlot {
             goal: Goal::Fetch,
-            deadline: now + bound,
-            limit: now + bound.fraction(BUSY, 1),
+            deadline: now + self.rules.fetch_timeout,
             repeat_at: now + REPEAT,
-            first: asked.clone(),
+            first: list::collect(asked.iter().copied()),
             asked,
             reach,
             takes,
@@ -390,13 +392,8 @@ impl Node<'_> {
         let Some(number) = self.waits.by_request(request) else {
             return;
         };
-        let wait = self.waits.get_mut(number);
-        note_answer(wait, peer, 0);
-        if !wait.without.contains(&peer) {
-            // Each of the members asked has a place.
-            let _ = wait.without.push(peer);
-        }
-        self.is_answering(now, number, peer);
+        note_answer(self.waits.get_mut(number), peer, ABSENT);
+        self.is_answering(now, peer);
         self.ask_next(number, peer);
         self.review(now, number);
     }
@@ -418,7 +415,7 @@ impl Node<'_> {
         let wait = self.waits.get_mut(number);
         note_answer(wait, peer, unit.digest);
         wait.owner_answered |= unit.owner;
-        self.is_answering(now, number, peer);
+        self.is_answering(now, peer);
         match self.records.find(&unit.hash) {
             Some(record) if !self.records.get(record).is_live() => {
                 self.conclude_fetch(now, number, false);
@@ -432,11 +429,8 @@ impl Node<'_> {
     }
 
     /// `peer` answered: it may have the next question, and time for the others.
-    fn is_answering(&mut self, now: Instant, number: u16, peer: u16) {
-        let asked_at = self.waits.get(number).asked_at;
-        let link = &mut self.members.get_mut(peer).link;
-        link.answered = now;
-        link.answered_for = link.answered_for.max(asked_at);
+    fn is_answering(&mut self, now: Instant, peer: u16) {
+        self.members.get_mut(peer).link.answered = now.coarse();
         self.members.nudge(peer);
     }
 
@@ -469,11 +463,11 @@ impl Node<'_> {
         }
     }
 
-    /// Whether the question to `peer`, or its answer, was lost: `peer` answers nothing, or has
-    /// answered what it was asked clearly later. Who is only slow isn't asked twice.
+    /// Whether the question to `peer`, or its answer, was lost. Who answers others gets more time:
+    /// who is slow would be slower still if it were asked twice.
     fn is_lost(&self, now: Instant, wait: &WaitSlot, peer: u16) -> bool {
-        let link = &self.members.get(peer).link;
-        now.since(link.answered) >= REPEAT || wait.asked_at + REPEAT < link.answered_for
+        let answered = self.members.get(peer).link.answered;
+        now.since_coarse(answered) >= REPEAT || now.since(wait.asked_at) >= REPEAT.fraction(BUSY, 1)
     }
 
     /// Decides a fetch: takes over what there is.
@@ -492,9 +486,7 @@ impl Node<'_> {
         if maybe_stale {
             self.avoid_silent(now, number);
         }
-        let without: Vec<u16, MAX_HOLDERS> =
-            list::collect(self.waits.get(number).without.iter().copied());
-        for member in &without {
+        for (member, _) in answers.iter().filter(|(_, digest)| *digest == ABSENT) {
             self.forget_if_ended(number, *member);
         }
         let record = self
@@ -584,7 +576,7 @@ impl Node<'_> {
     /// Looks whether a wait is decided.
     pub(crate) fn review(&mut self, now: Instant, number: u16) {
         match self.waits.get(number).goal {
-            Goal::Free | Goal::Done(_) | Goal::SameFetch => {}
+            Goal::Free | Goal::Done(_) | Goal::SameFetch | Goal::Taken => {}
             Goal::Copies(copies) => self.review_copies(now, number, copies),
             Goal::Leave => self.review_leave(now, number),
             Goal::Fetch => self.review_fetch(now, number),
@@ -601,15 +593,18 @@ impl Node<'_> {
         let waiting = wait.silent().any(|member| waits_for(&member));
         // Whoever answers other questions isn't silent: it has more than it can do at once.
         let bound = self.rules.fetch_timeout;
-        let is_busy = |member: &u16| now.since(self.members.get(*member).link.answered) < bound;
+        let is_busy =
+            |member: &u16| now.since_coarse(self.members.get(*member).link.answered) < bound;
         let busy = wait
             .silent()
             .any(|member| waits_for(&member) && is_busy(&member));
         if !waiting {
             let refused = wait.refused;
             self.conclude_fetch(now, number, refused);
-        } else if now >= wait.deadline && busy && now < wait.limit {
-            self.waits.get_mut(number).deadline = now + REPEAT;
+        } else if now >= wait.deadline && busy && wait.extended < BUSY as u8 {
+            let wait = self.waits.get_mut(number);
+            wait.deadline = now + bound.fraction(3, BUSY);
+            wait.extended = wait.extended.saturating_add(1);
         } else if now >= wait.deadline {
             self.conclude_fetch(now, number, true);
         }

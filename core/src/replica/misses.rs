@@ -11,19 +11,19 @@ const TOKENS: u32 = 256;
 /// A token comes every 2^13 µs: 122 in a second.
 const REFILL: u32 = 13;
 
-/// How long it is remembered that all members have nothing of a session. Whoever makes one with an
-/// id that was denied before may be missed so long where its home isn't named.
-const REMEMBERED: Duration = Duration::from_secs(1);
+/// How long it is remembered that all members have nothing of a session, [coarsely](Instant::coarse):
+/// just below a second. Whoever makes one with an id that was denied before may be missed so long
+/// where its home isn't named.
+const REMEMBERED: u32 = 976;
 
 /// Sessions that are remembered so.
-const PLACES: usize = 32;
+const PLACES: usize = 16;
 
-/// A session that nobody has.
+/// A session that nobody has: four bytes of its hash, never 0, and when that was said.
 #[derive(Clone, Copy, Debug, Default)]
 struct Miss {
-    /// What the session's hash begins with.
-    hash: u64,
-    until: Instant,
+    hash: u32,
+    since: u32,
 }
 
 /// Tokens, and what is remembered.
@@ -35,14 +35,10 @@ pub(crate) struct Misses {
 
 impl Misses {
     pub(crate) const fn new(now: Instant) -> Self {
-        let none = Miss {
-            hash: 0,
-            until: Instant::from_micros(0),
-        };
         Self {
             tokens: TOKENS,
             refilled: now,
-            recent: [none; PLACES],
+            recent: [Miss { hash: 0, since: 0 }; PLACES],
         }
     }
 
@@ -59,12 +55,9 @@ impl Misses {
 
     /// All members said that they have nothing of this session.
     pub(crate) fn remember(&mut self, now: Instant, hash: &[u8; 16]) {
-        let hash = short(hash);
+        let (hash, since) = (short(hash), now.coarse());
         if let Some(place) = self.recent.get_mut(place(hash)) {
-            *place = Miss {
-                hash,
-                until: now + REMEMBERED,
-            };
+            *place = Miss { hash, since };
         }
     }
 
@@ -72,7 +65,9 @@ impl Misses {
     pub(crate) fn remembers(&self, now: Instant, hash: &[u8; 16]) -> bool {
         let hash = short(hash);
         let miss = self.recent.get(place(hash));
-        miss.is_some_and(|miss| miss.hash == hash && now < miss.until)
+        miss.is_some_and(|miss| {
+            miss.hash == hash && now.coarse().wrapping_sub(miss.since) < REMEMBERED
+        })
     }
 
     /// Another member is here, and may have what the others have not.
@@ -81,13 +76,13 @@ impl Misses {
     }
 }
 
-fn short(hash: &[u8; 16]) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *hash;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+fn short(hash: &[u8; 16]) -> u32 {
+    let [a, b, c, d, ..] = *hash;
+    u32::from_le_bytes([a, b, c, d]) | 1
 }
 
-const fn place(hash: u64) -> usize {
-    (hash as usize) & (PLACES - 1)
+const fn place(hash: u32) -> usize {
+    (hash >> 1) as usize & (PLACES - 1)
 }
 
 #[cfg(test)]
@@ -129,10 +124,10 @@ mod tests {
             "nothing is remembered at first"
         );
         misses.remember(START, &[1; 16]);
-        let last = START + Duration::from_micros(REMEMBERED.as_micros() - 1);
-        assert!(misses.remembers(last, &[1; 16]));
-        assert!(!misses.remembers(last, &[2; 16]));
-        assert!(!misses.remembers(START + REMEMBERED, &[1; 16]));
+        let end = Duration::from_micros(u64::from(REMEMBERED) << 10);
+        assert!(misses.remembers(START + (end - Duration::from_millis(2)), &[1; 16]));
+        assert!(!misses.remembers(START, &[2; 16]));
+        assert!(!misses.remembers(START + end, &[1; 16]));
         misses.forget();
         assert!(!misses.remembers(START, &[1; 16]));
     }

@@ -278,17 +278,17 @@ impl Node<'_> {
     fn begin_comparison(&mut self, now: Instant) {
         let due = |member: &u16| {
             let slot = self.members.get(*member);
-            slot.is_reachable() && slot.link.compare_at.is_none_or(|at| at <= now)
+            slot.is_reachable() && slot.link.compare_at <= now
         };
         let urgency = |member: &u16| {
             let slot = self.members.get(*member);
-            (slot.link.compare_at.is_some(), slot.heard)
+            (!slot.link.has_just_come(), slot.heard)
         };
         let Some(peer) = self.members.others().filter(due).min_by_key(urgency) else {
             return;
         };
         self.repair.peer = peer;
-        self.repair.urgent = self.members.get(peer).link.compare_at.is_none();
+        self.repair.urgent = self.members.get(peer).link.has_just_come();
         self.repair.path = Path::new();
         self.repair.found = false;
         self.repair.tries = 0;
@@ -390,7 +390,7 @@ impl Node<'_> {
     fn compare_after(&mut self, now: Instant, peer: u16, pause: Duration) {
         let begins = self.members.me().hash < self.members.get(peer).hash;
         let lag = if begins { Duration::ZERO } else { RECHECK };
-        self.members.get_mut(peer).link.compare_at = Some(now + pause + lag);
+        self.members.get_mut(peer).link.compare_at = now + pause + lag;
     }
 
     /// Compares a record with the peer's list. Returns whether something is done about it.

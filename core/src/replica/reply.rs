@@ -14,8 +14,9 @@ pub(crate) struct Reply {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     /// What packet `counter` carried of this record wasn't taken.
+    /// The counter is little-endian: so there's no gap in any answer, of which a board has many.
     Refused {
-        counter: u64,
+        counter: [u8; 8],
         hash: [u8; 16],
         cause: Cause,
     },
@@ -32,4 +33,14 @@ pub(crate) enum Answer {
         request: u32,
         extent: Extent,
     },
+}
+
+impl Answer {
+    pub(crate) const fn refused(counter: u64, hash: [u8; 16], cause: Cause) -> Self {
+        Self::Refused {
+            counter: counter.to_le_bytes(),
+            hash,
+            cause,
+        }
+    }
 }

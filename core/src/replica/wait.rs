@@ -42,7 +42,7 @@ pub enum Progress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     /// Copies that are known to exist, this node's included; of an invalidation, the nodes that
-    /// know of it.
+    /// know of it; of a message, those that have it.
     pub copies: u8,
     /// Whether as many as asked for confirmed in time.
     pub met: bool,
@@ -66,6 +66,8 @@ pub(crate) enum Goal {
     SameFetch,
     /// Everything confirmed, and the others told that this node leaves.
     Leave,
+    /// All for whom a message is have taken it.
+    Taken,
     /// Nothing any more.
     Done(Outcome),
 }
@@ -103,7 +105,7 @@ pub struct WaitSlot {
     pub(crate) number: u64,
     /// Members that confirmed, or of a fetch those that answered.
     pub(crate) answered: Vec<u16, MAX_HOLDERS>,
-    /// Of a fetch: the digests of their copies, 0 of who has none.
+    /// Of a fetch: the digests of their copies, or that they have none.
     pub(crate) digests: Vec<u64, MAX_HOLDERS>,
     /// Of a fetch: the header of this node's copy when it began.
     pub(crate) had: Stamp,
@@ -111,8 +113,6 @@ pub struct WaitSlot {
     pub(crate) takes: bool,
     /// Of a fetch: somebody else waits for it too.
     pub(crate) joined: bool,
-    /// Of a fetch: those that have none.
-    pub(crate) without: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: the members asked.
     pub(crate) asked: Vec<u16, MAX_HOLDERS>,
     /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
@@ -120,11 +120,11 @@ pub struct WaitSlot {
     /// Of a fetch: who is asked beside those whom the session's copy or id names.
     pub(crate) reach: Reach,
     /// Of a fetch: the members that were asked first. The walk over all others passes them over.
-    pub(crate) first: Vec<u16, MAX_HOLDERS>,
+    pub(crate) first: Vec<u16, MAX_HOLDERS, u8>,
     /// Of a fetch: where that walk goes on.
     pub(crate) next: u16,
-    /// Of a fetch: when it ends even if those asked are still busy answering.
-    pub(crate) limit: Instant,
+    /// Of a fetch: how often it was given more time, since those asked are busy answering.
+    pub(crate) extended: u8,
     /// Of a fetch: one of those that answered owns the session.
     pub(crate) owner_answered: bool,
     /// Of a fetch: there was no room for an answer.
@@ -155,13 +155,12 @@ impl Default for WaitSlot {
             takes: false,
             joined: false,
             had: Stamp::NONE,
-            without: Vec::new(),
             asked: Vec::new(),
             ask: 0,
             reach: Reach::All,
             first: Vec::new(),
             next: 0,
-            limit: Instant::default(),
+            extended: 0,
             owner_answered: false,
             refused: false,
             repeat_at: Instant::default(),
@@ -179,7 +178,7 @@ impl WaitSlot {
     pub(crate) const fn is_open(&self) -> bool {
         matches!(
             self.goal,
-            Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave
+            Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave | Goal::Taken
         )
     }
 
@@ -226,9 +225,6 @@ impl WaitSlot {
         if let Some(place) = self.answered.iter().position(|member| *member == peer) {
             list::swap_remove(&mut self.answered, place);
             list::swap_remove(&mut self.digests, place);
-        }
-        if let Some(place) = self.without.iter().position(|member| *member == peer) {
-            list::swap_remove(&mut self.without, place);
         }
     }
 
@@ -337,7 +333,7 @@ impl<'m> Waits<'m> {
             });
         }
         match self.of(ticket).map(|slot| slot.goal) {
-            Some(Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave) => {
+            Some(Goal::Copies(_) | Goal::Fetch | Goal::SameFetch | Goal::Leave | Goal::Taken) => {
                 Progress::Waiting
             }
             Some(Goal::Done(outcome)) => Progress::Done(outcome),
@@ -375,6 +371,14 @@ impl<'m> Waits<'m> {
             if other.goal == Goal::SameFetch && other.hash == hash {
                 other.goal = Goal::Done(outcome);
             }
+        }
+    }
+
+    /// It is decided how far the message of this number came.
+    pub(crate) fn conclude_message(&mut self, number: u64, outcome: Outcome) {
+        let is_it = |wait: &&mut WaitSlot| wait.goal == Goal::Taken && wait.number == number;
+        if let Some(wait) = self.slots.iter_mut().find(is_it) {
+            wait.goal = Goal::Done(outcome);
         }
     }
 

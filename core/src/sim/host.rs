@@ -12,8 +12,8 @@ use crate::config::{Config, Entropy};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot, Storage,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, Storage, TransferSlot, WaitSlot, WriterSlot,
 };
 use crate::time::{Duration, Instant};
 
@@ -30,6 +30,7 @@ pub(super) struct Memory {
     in_flight: Vec<InFlightSlot>,
     waits: Vec<WaitSlot>,
     transfers: Vec<TransferSlot>,
+    messages: Vec<MessageSlot>,
     events: Vec<EventSlot>,
     scratch: Vec<u8>,
     table: Vec<u32>,
@@ -52,6 +53,7 @@ impl Memory {
             in_flight: slots(128),
             waits: slots(64),
             transfers: slots(6),
+            messages: slots(8),
             events: slots(64),
             scratch: slots(2 * MAX_VALUE),
             table: slots(128),
@@ -67,6 +69,7 @@ impl Memory {
             in_flight: &mut self.in_flight,
             waits: &mut self.waits,
             transfers: &mut self.transfers,
+            messages: &mut self.messages,
             events: &mut self.events,
             scratch: &mut self.scratch,
             table: &mut self.table,

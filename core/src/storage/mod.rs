@@ -8,6 +8,7 @@ pub use self::records::{AttributeSlot, RecordSlot};
 pub use crate::event::EventSlot;
 pub use crate::key::NamespaceSlot;
 pub use crate::link::in_flight::InFlightSlot;
+pub use crate::link::mail::MessageSlot;
 pub use crate::link::transfer::TransferSlot;
 pub use crate::membership::member::MemberSlot;
 pub use crate::replica::stamp::WriterSlot;
@@ -38,6 +39,10 @@ pub struct Storage<'m> {
     pub waits: &'m mut [WaitSlot],
     /// Updates too large for a datagram, in both directions.
     pub transfers: &'m mut [TransferSlot],
+    /// Messages between applications: half of them for those that others have not taken yet, half
+    /// for those that this node's has not. May be empty:
+    /// then none are sent or taken.
+    pub messages: &'m mut [MessageSlot],
     /// Events that the application has not taken yet.
     pub events: &'m mut [EventSlot],
     /// Twice the largest value.

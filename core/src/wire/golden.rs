@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::message::{
     Address, AttributeHead, Body, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, HOME, Introduction,
-    MAX_ACKS, MemberUpdate, Message, News, OWNER, Standing, UnitHead, ValueHead, WireHeader,
+    MAX_ACKS, MemberUpdate, Message, News, Note, OWNER, Standing, UnitHead, ValueHead, WireHeader,
     WireKey,
 };
 use super::packet::{ANY_CLUSTER, HEADER, Header, INTRODUCTION_HEADER, Refusal, Sender, TAG};
@@ -90,6 +90,8 @@ const MISSING: &[u8] = &hex::<10>("10 08 23 f2 4c 27 24 e5 d9 30");
 const HEARD: &[u8] = &hex::<7>("11 83 bf 22 6c e2 09");
 const NEWS: &[u8] = &hex::<18>("12 83 bf 22 6c b0 b1 b2 b3 01 01 e2 09 01 47 9f 86 9f");
 const EXPIRE: &[u8] = &hex::<17>("15 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34");
+const NOTE: &[u8] = &hex::<9>("16 03 01 05 68 65 6c 6c 6f");
+const NOTED: &[u8] = &hex::<2>("17 03");
 const TABLE: &[u8] = &hex::<65>(
     "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
@@ -117,8 +119,8 @@ const INTRODUCTION_DATAGRAM: &[u8] = &hex::<89>(
 
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
-const BROKEN: [(&str, &[u8]); 19] = [
-    ("no message of this number", &[0x16]),
+const BROKEN: [(&str, &[u8]); 20] = [
+    ("no message of this number", &[0x18]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
     ("a varint beyond 32 bits", &[0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
@@ -133,6 +135,7 @@ const BROKEN: [(&str, &[u8]); 19] = [
     ("a unit beyond the body", &[0x08, 0x00, 0x02, 0x00]),
     ("a piece beyond the body", &[0x09, 0x01, 0x00, 0x0A, 0x00, 0x02, 0x00]),
     ("an introduction in a packet", INTRODUCTION),
+    ("an application's message beyond the body", &[0x16, 0x01, 0x00, 0x05, 0x68]),
     ("a list beyond the body", &[0x0F, 0x00, 0x00, 0x0C, 0x00]),
     ("sums of fifteen parts", &[0x0E, 0x00, 0x00, 1, 2, 3, 4, 5, 6, 7, 8]),
     ("five accusers", &[
@@ -546,6 +549,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("News", Message::News(News { incarnation: FAR, standing: suspect, ..news(1) })),
         ("Table", Message::Table { sums: [[0; 2]; GROUPS] }),
         ("Expire", Message::Expire { namespace, id }),
+        ("Noted", Message::Noted { number: FAR }),
     ] {
         let bytes = encode(&message);
         let row = std::format!("| {} | {name} | ", bytes[0]);
@@ -641,7 +645,7 @@ const INTEGER: [u8; 81] = *b"\xAC\xED\x00\x05sr\x00\x11java.lang.Integer\x12\xE2
 const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-fn messages() -> [(&'static [u8], Message<'static>); 21] {
+fn messages() -> [(&'static [u8], Message<'static>); 23] {
     let introduction = Introduction {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
@@ -694,6 +698,8 @@ fn messages() -> [(&'static [u8], Message<'static>); 21] {
         (NEWS, Message::News(news(1))),
         (TABLE, Message::Table { sums: groups }),
         (EXPIRE, Message::Expire { namespace, id }),
+        (NOTE, Message::Note(Note { number: 3, after: 1, bytes: b"hello" })),
+        (NOTED, Message::Noted { number: 3 }),
     ]
 }
 
@@ -936,6 +942,7 @@ fn node(name: &str, number: u8, boot: [u8; 16]) -> Node<'static> {
         index: slots(17),
         attributes: slots(16),
         pages: slots(160),
+        messages: slots(8),
         in_flight: slots(16),
         waits: slots(2),
         transfers: slots(2),

@@ -98,6 +98,10 @@ pub(crate) enum Message<'a> {
     Change(ChangeHead<'a>),
     /// The session has expired: take it for its end, if your application runs it.
     Expire { namespace: &'a [u8], id: &'a [u8] },
+    /// A message of the sender's application.
+    Note(Note<'a>),
+    /// Your messages up to this one were taken.
+    Noted { number: u32 },
 }
 
 /// Groups of members, by their hashes, that tables are compared by.
@@ -135,6 +139,14 @@ pub(crate) struct ChangeHead<'a> {
     pub(crate) base: [u8; 4],
     pub(crate) checksum: [u8; 4],
     pub(crate) len: u32,
+}
+
+/// A message of an application, the next one to the receiver behind `after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note<'a> {
+    pub(crate) number: u32,
+    pub(crate) after: u32,
+    pub(crate) bytes: &'a [u8],
 }
 
 /// What one member believes of another.

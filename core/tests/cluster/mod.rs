@@ -20,8 +20,8 @@ use std::net::SocketAddr;
 pub use wire::Wire;
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
@@ -45,6 +45,7 @@ pub fn storage(sessions: usize, pages: usize, max_value: usize) -> Storage<'stat
         in_flight: slots::<InFlightSlot>(256),
         waits: slots::<WaitSlot>(256),
         transfers: slots::<TransferSlot>(8),
+        messages: slots::<MessageSlot>(16),
         events: slots::<EventSlot>(64),
         scratch: slots::<u8>(2 * max_value),
         table: slots::<u32>(4_096),

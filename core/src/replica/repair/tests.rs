@@ -48,6 +48,7 @@ fn node(now: Instant, number: usize, records: usize) -> Node<'static> {
         index: slots(records * 3 / 2 + 1),
         attributes: slots(records * 2),
         pages: slots(records * 3),
+        messages: slots(2),
         in_flight: slots(1_024),
         waits: slots(2),
         transfers: slots(4),

@@ -1,0 +1,408 @@
+//! Messages of the application: to one member or to all, in order, each taken once and acknowledged.
+//!
+//! A message has a number of its sender's. To each member they go in that order, several at a time;
+//! it answers up to which number it has taken them, and what it didn't take is sent again. What a
+//! member has no room for it doesn't take; what nobody took in time is given up, and the sender knows.
+
+use core::fmt;
+
+use crate::config::Role;
+use crate::event::MemberId;
+use crate::link::count;
+use crate::list;
+use crate::node::Node;
+use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
+use crate::storage::pages::{Cursor, NIL};
+use crate::time::Instant;
+use crate::wire::message::{Body, Message, Note};
+use crate::wire::packet::{HEADER, TAG};
+
+/// Longest message in bytes; in datagrams of less than 1,232 bytes, [`Node::max_message`].
+pub const MAX_MESSAGE: usize = 1_024;
+
+/// Messages to one member that it hasn't answered.
+const WINDOW: usize = 16;
+
+/// Bytes of a `Note` beside the application's, at most.
+const NOTE_HEAD: usize = 14;
+
+/// Number of `Message::Note` on the wire.
+const NOTE_KIND: u8 = 22;
+
+/// Why a message can't be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// It is longer than [`Node::max_message`].
+    TooLong,
+    /// The member isn't there.
+    Unreachable,
+    /// No room: earlier messages are not taken yet, or no page is free.
+    Full,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "the message is longer than a datagram takes",
+            Self::Unreachable => "no such member is reachable",
+            Self::Full => "no room: earlier messages are not taken yet, or no page is free",
+        })
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// A message that is kept: of this node's application until others took it, or of another one's
+/// until this one's took it.
+#[derive(Clone, Copy, Debug)]
+pub struct MessageSlot {
+    /// 0: the slot is free.
+    number: u32,
+    /// Who it is for, or [`ALL`]; or who sent it.
+    member: u16,
+    /// Members that it was for when it was sent, and those that took it.
+    wanted: u16,
+    took: u16,
+    len: u16,
+    head: u32,
+    deadline: Instant,
+}
+
+/// Every member.
+const ALL: u16 = u16::MAX;
+
+impl Default for MessageSlot {
+    fn default() -> Self {
+        Self {
+            number: 0,
+            member: ALL,
+            wanted: 0,
+            took: 0,
+            len: 0,
+            head: NIL,
+            deadline: Instant::default(),
+        }
+    }
+}
+
+impl MessageSlot {
+    /// `serves`: the member runs an application, so that it is meant by all.
+    const fn is_for(&self, member: u16, serves: bool) -> bool {
+        self.number > 0 && (self.member == member || (self.member == ALL && serves))
+    }
+}
+
+/// All of them, and the numbers of the last ones.
+pub(crate) struct Mail<'m> {
+    outgoing: &'m mut [MessageSlot],
+    incoming: &'m mut [MessageSlot],
+    /// Of the last message sent: what a member that joins starts behind.
+    pub(crate) number: u32,
+    arrived: u32,
+}
+
+impl<'m> Mail<'m> {
+    pub(crate) fn new(slots: &'m mut [MessageSlot]) -> Self {
+        let half = slots.len() / 2;
+        let (outgoing, incoming) = slots.split_at_mut_checked(half).unwrap_or_default();
+        Self {
+            outgoing,
+            incoming,
+            number: 0,
+            arrived: 0,
+        }
+    }
+
+    /// The first message to `member` behind number `from`.
+    fn next_for(&self, member: u16, serves: bool, from: u32) -> Option<&MessageSlot> {
+        let all = self.outgoing.iter();
+        all.filter(|slot| slot.is_for(member, serves) && slot.number > from)
+            .min_by_key(|slot| slot.number)
+    }
+
+    /// Of the messages to `member` with numbers above `from`, up to `to`: how many there are, and
+    /// the last one, or 0.
+    fn between(&self, member: u16, serves: bool, from: u32, to: u32) -> (usize, u32) {
+        let is_between = |slot: &&MessageSlot| {
+            slot.is_for(member, serves) && slot.number > from && slot.number <= to
+        };
+        let sent = self.outgoing.iter().filter(is_between);
+        sent.fold((0, 0), |(count, last): (usize, u32), slot| {
+            (count.saturating_add(1), last.max(slot.number))
+        })
+    }
+
+    /// Whether a message was sent that somebody may still take.
+    pub(crate) fn is_on_its_way(&self) -> bool {
+        self.outgoing.iter().any(|slot| slot.number > 0)
+    }
+}
+
+impl Node<'_> {
+    /// The longest message that fits into a datagram, at most [`MAX_MESSAGE`].
+    #[must_use]
+    pub fn max_message(&self) -> usize {
+        let room = self.rules.datagram.saturating_sub(HEADER + TAG + NOTE_HEAD);
+        room.min(MAX_MESSAGE)
+    }
+
+    /// Sends `bytes` to the application of one member, or of all that are there now and
+    /// [run one](crate::Role::Application).
+    ///
+    /// Each takes a sender's messages in the order in which they were sent, and none twice. The
+    /// [outcome](Outcome) says how many nodes have it, this one included, and whether all did that
+    /// it was for, within `ack_timeout`; it is given up then.
+    ///
+    /// # Errors
+    /// [`SendError`]; nothing is sent then.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        to: Option<MemberId>,
+        bytes: &[u8],
+    ) -> Result<Ticket, SendError> {
+        self.awake(now);
+        if bytes.len() > self.max_message() {
+            return Err(SendError::TooLong);
+        }
+        let member = to.map_or(ALL, |member| member.0);
+        let is_for = |other: &u16| {
+            let slot = self.members.get(*other);
+            let meant = *other == member || (member == ALL && slot.role == Role::Application);
+            meant && slot.is_reachable()
+        };
+        let wanted = list::count(self.members.others().filter(is_for)) as u16;
+        if wanted == 0 {
+            // To all others when there are none is done.
+            return match to {
+                None => Ok(Ticket::IMMEDIATE),
+                Some(_) => Err(SendError::Unreachable),
+            };
+        }
+        let deadline = now + self.rules.ack_timeout;
+        let number = self.mail.number.checked_add(1).ok_or(SendError::Full)?;
+        let mut slots = self.mail.outgoing.iter_mut();
+        let slot = slots.find(|slot| slot.number == 0).ok_or(SendError::Full)?;
+        let head = self.records.pages.store(&[bytes]);
+        let wait = WaitSlot {
+            goal: Goal::Taken,
+            number: u64::from(number),
+            deadline,
+            ..WaitSlot::default()
+        };
+        let (Ok(head), Some(ticket)) = (head, self.waits.open(wait)) else {
+            self.records.pages.free(head.unwrap_or(NIL));
+            return Err(SendError::Full);
+        };
+        *slot = MessageSlot {
+            number,
+            member,
+            wanted,
+            took: 0,
+            len: bytes.len() as u16,
+            head,
+            deadline,
+        };
+        self.mail.number = number;
+        count(&mut self.stats.messages_sent);
+        self.wake_at(deadline);
+        for other in self.members.others() {
+            if member == ALL || other == member {
+                self.members.nudge(other);
+            }
+        }
+        Ok(ticket)
+    }
+
+    /// The next message of another node's application, written to `out`, which has room for
+    /// [`MAX_MESSAGE`] bytes: who sent it, and its length. `None` when there's no more.
+    ///
+    /// A message that isn't taken keeps its place: when all are in use others are refused.
+    pub fn poll_message(&mut self, out: &mut [u8]) -> Option<(MemberId, usize)> {
+        let out = out.get_mut(..MAX_MESSAGE)?;
+        let kept = self.mail.incoming.iter_mut().filter(|slot| slot.number > 0);
+        let slot = kept.min_by_key(|slot| slot.number)?;
+        let taken = core::mem::take(slot);
+        let (from, len) = (MemberId(taken.member), usize::from(taken.len));
+        let bytes = out.get_mut(..len)?;
+        let read = self
+            .records
+            .pages
+            .read(&mut Cursor::start(taken.head), bytes);
+        self.records.pages.free(taken.head);
+        read.ok().map(|()| (from, len))
+    }
+
+    /// Whether there's a message or an answer for `peer`.
+    pub(crate) fn has_mail_for(&self, peer: u16) -> bool {
+        let slot = self.members.get(peer);
+        let (serves, sent) = (slot.role == Role::Application, slot.link.mail_sent);
+        slot.link.answers_mail || self.mail.next_for(peer, serves, sent).is_some()
+    }
+
+    /// Adds messages to a packet, and the answer to those that came.
+    pub(crate) fn write_mail(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+        let slot = self.members.get_mut(peer);
+        let serves = slot.role == Role::Application;
+        let link = &mut slot.link;
+        let number = link.mail_last;
+        if link.answers_mail && body.push(&Message::Noted { number }).is_ok() {
+            link.answers_mail = false;
+        }
+        let (taken, mut sent) = (link.mail_taken, link.mail_sent);
+        let timeout = link.timeout();
+        while let Some(slot) = self.mail.next_for(peer, serves, sent) {
+            let (unanswered, after) = self.mail.between(peer, serves, taken, sent);
+            let len = usize::from(slot.len);
+            if unanswered >= WINDOW || body.room() < len.saturating_add(NOTE_HEAD) {
+                break;
+            }
+            let start = body.len();
+            let mut cursor = Cursor::start(slot.head);
+            let bytes = body.free().get_mut(..len).unwrap_or_default();
+            let read = self.records.pages.read(&mut cursor, bytes).is_ok();
+            body.advance(len);
+            let head = NoteHead {
+                kind: NOTE_KIND,
+                number: slot.number,
+                after,
+                len: len as u32,
+            };
+            if !read || body.prepend(start, &head).is_err() {
+                body.truncate(start);
+                break;
+            }
+            sent = slot.number;
+            let link = &mut self.members.get_mut(peer).link;
+            link.mail_sent = sent;
+            link.mail_at = now.coarse();
+            self.wake_at(now + timeout);
+        }
+    }
+
+    /// A message arrived: it is taken if it is the next one, and there is room.
+    pub(crate) fn told_note(&mut self, member: u16, note: &Note<'_>) {
+        let Note {
+            number,
+            after,
+            bytes,
+        } = *note;
+        if bytes.len() > MAX_MESSAGE {
+            return count(&mut self.stats.malformed);
+        }
+        let last = self.members.get(member).link.mail_last;
+        if number > last && (after > last || !self.keep(member, bytes)) {
+            return; // an earlier one is missing, or there's no room: it comes again
+        }
+        let link = &mut self.members.get_mut(member).link;
+        link.mail_last = last.max(number);
+        link.answers_mail = true;
+        self.members.nudge(member);
+    }
+
+    fn keep(&mut self, member: u16, bytes: &[u8]) -> bool {
+        let mut slots = self.mail.incoming.iter_mut();
+        let slot = slots.find(|slot| slot.number == 0);
+        let number = self.mail.arrived.checked_add(1);
+        if let (Some(slot), Some(number)) = (slot, number)
+            && let Ok(head) = self.records.pages.store(&[bytes])
+        {
+            *slot = MessageSlot {
+                number,
+                member,
+                len: bytes.len() as u16,
+                head,
+                ..MessageSlot::default()
+            };
+            self.mail.arrived = number;
+            count(&mut self.stats.messages_taken);
+            return true;
+        }
+        count(&mut self.stats.messages_declined);
+        false
+    }
+
+    /// `member` has taken all messages up to this one.
+    pub(crate) fn noted(&mut self, now: Instant, member: u16, number: u32) {
+        let slot = self.members.get_mut(member);
+        let serves = slot.role == Role::Application;
+        let link = &mut slot.link;
+        if number <= link.mail_taken || number > self.mail.number {
+            return;
+        }
+        let former = link.mail_taken;
+        link.mail_taken = number;
+        link.mail_sent = link.mail_sent.max(number);
+        for slot in self.mail.outgoing.iter_mut() {
+            if slot.is_for(member, serves) && slot.number > former && slot.number <= number {
+                slot.took = slot.took.saturating_add(1);
+            }
+        }
+        self.settle_mail(now);
+    }
+
+    /// Sends again what wasn't answered in time.
+    pub(crate) fn repeat_mail(&mut self, now: Instant) {
+        if !self.mail.is_on_its_way() {
+            return;
+        }
+        self.settle_mail(now);
+        for member in self.members.others() {
+            let link = &mut self.members.get_mut(member).link;
+            if link.mail_sent == link.mail_taken {
+                continue;
+            }
+            let waited = now.since_coarse(link.mail_at);
+            let timeout = link.timeout();
+            if waited < timeout {
+                self.wake_at(now + (timeout - waited));
+                continue;
+            }
+            link.mail_sent = link.mail_taken;
+            self.members.nudge(member);
+        }
+    }
+
+    /// Ends messages that everybody took, or nobody will.
+    fn settle_mail(&mut self, now: Instant) {
+        for at in 0..self.mail.outgoing.len() {
+            let Some(slot) = self.mail.outgoing.get(at).copied() else {
+                return;
+            };
+            let lacks_it = |member: u16| {
+                let other = self.members.get(member);
+                slot.is_for(member, other.role == Role::Application)
+                    && other.is_reachable()
+                    && other.link.mail_taken < slot.number
+            };
+            let expected = slot.number > 0 && self.members.others().any(lacks_it);
+            if slot.number == 0 || (expected && now < slot.deadline) {
+                continue;
+            }
+            let met = slot.took >= slot.wanted;
+            if !met {
+                count(&mut self.stats.messages_untaken);
+            }
+            let copies = slot.took.saturating_add(1).min(u16::from(u8::MAX)) as u8;
+            let outcome = Outcome {
+                copies,
+                met,
+                ..Outcome::default()
+            };
+            self.waits.conclude_message(u64::from(slot.number), outcome);
+            self.records.pages.free(slot.head);
+            if let Some(slot) = self.mail.outgoing.get_mut(at) {
+                *slot = MessageSlot::default();
+            }
+        }
+    }
+}
+
+/// A `Message::Note` without its bytes, which stand in the packet already.
+#[derive(serde::Serialize)]
+struct NoteHead {
+    kind: u8,
+    number: u32,
+    after: u32,
+    len: u32,
+}
