@@ -242,9 +242,9 @@ impl Node<'_> {
         let slot = self.members.get(member);
         let gone = matches!(told.state, MemberState::Dead | MemberState::Left);
         if gone && told.incarnation >= slot.incarnation {
-            self.members.forget(member);
+            self.give_up(member);
         } else if let Some(address) = told.address
-            && told.incarnation > slot.incarnation
+            && (told.incarnation > slot.incarnation || !slot.is_live())
         {
             self.hear_again(now, member, told.boot, told.incarnation, address);
         }

@@ -68,6 +68,8 @@ impl Node<'_> {
             true => Duration::ZERO,
             false => WAIT.fraction(members.saturating_mul(jitter.saturating_add(256)), 256),
         };
+        self.members
+            .change(member, |slot| slot.state = MemberState::Alive);
         let slot = self.members.slot_mut(member);
         let mut id = [0; 16];
         if let Some(tag) = id.first_chunk_mut() {
@@ -96,7 +98,7 @@ impl Node<'_> {
             if slot.contacted > now {
                 set_by(&mut self.prober.meet_at, slot.contacted);
             } else if slot.meetings >= MEETINGS {
-                self.members.forget(member);
+                self.give_up(member);
             } else if self.introductions.len() >= INTRODUCTIONS {
                 return set_by(&mut self.prober.meet_at, now + PACE);
             } else {
@@ -111,6 +113,17 @@ impl Node<'_> {
                 set_by(&mut self.prober.meet_at, now + pause);
                 self.introduce_to(Some(address));
             }
+        }
+    }
+
+    /// A member known by hearsay is gone, or never answered. One that a session names keeps its slot:
+    /// whoever got it next would count as a holder of what it never had.
+    pub(crate) fn give_up(&mut self, member: u16) {
+        if self.is_named(member) {
+            self.members
+                .change(member, |slot| slot.state = MemberState::Dead);
+        } else {
+            self.members.forget(member);
         }
     }
 

@@ -285,6 +285,49 @@ fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
 }
 
 #[test]
+fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    let other = About {
+        name: b"other",
+        address: SocketAddr::from(([127, 0, 0, 1], 7_777)),
+        boot: 0x3333_3333,
+        incarnation: 1,
+        state: 0,
+    };
+    let told = about(Bytes::default().byte(MEMBER), &other);
+    evil.send(&mut cluster, "t1", &told.0);
+    let stamp = Stamp {
+        epoch: 1,
+        node: name_hash(b"e") as u32,
+        boot: 0xEEEE_EEEE,
+        seq: 5,
+    };
+    let mut head = Head::of(b"ee", stamp, 1);
+    let holders = [b"e".as_slice(), b"t1", b"other"].map(|name| name_hash(name) as u32);
+    head.header = Some((stamp, holders.to_vec(), 3));
+    let unit = whole(head.bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    // It is introduced to in growing pauses, and never answers. "e" itself lives.
+    for _ in 0..300 {
+        cluster.run(Duration::from_millis(200));
+        let alive = Bytes::default().byte(PONG).raw(&[0; 4]);
+        evil.send(&mut cluster, "t1", &alive.0);
+    }
+    let hash = hash(NAMESPACE, b"ee");
+    let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
+    evil.send(&mut cluster, "t1", &missing.0);
+    let named = Bytes::default().number(name_hash(b"other") as u32).0;
+    let mut out = [0; 2_000];
+    let (mut sent_it, now) = (false, cluster.now);
+    while let Some(sent) = cluster.node("t1").poll_transmit(now, &mut out) {
+        if sent.to == Destination::Address(evil.address) {
+            sent_it |= out[..sent.len].windows(named.len()).any(|w| w == named);
+        }
+    }
+    assert!(sent_it, "the session's header names it");
+}
+
+#[test]
 fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     let stamp = Stamp {

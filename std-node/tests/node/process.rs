@@ -258,6 +258,7 @@ fn whatever_is_asked_on_the_control_socket_is_answered() {
     let _daemon = Daemon::start(folder.path(), &["--control", &place]);
     for (request, answer) in [
         (vec![b'x'; 4_000], "1\nrequests: "),
+        ([&b"leave"[..], &[b' '; 4_000]].concat(), "1\nrequests: "),
         (vec![b'\n'; 4_000], "1\nrequests: "),
         (vec![0xFF; 10], "1\nrequests: "),
         ([&b"members\n"[..], &[b'x'; 4_000]].concat(), "0\nNAME"),

@@ -94,6 +94,9 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
     let mut request = Vec::new();
     BufReader::new((&client).take(LONGEST)).read_until(b'\n', &mut request)?;
     pass_over_the_rest(&client)?;
+    if request.len() as u64 == LONGEST && !request.ends_with(b"\n") {
+        request.clear(); // who knows how the line goes on
+    }
     let request = String::from_utf8_lossy(&request);
     let mut words = request.split_whitespace();
     match (words.next(), words.next()) {
