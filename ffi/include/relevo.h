@@ -95,7 +95,7 @@ enum relevo_result
     RELEVO_RESULT_NOT_CONFIRMED = 7301,
     // Fewer live nodes than the commit demands could hold a copy. Nothing was written.
     RELEVO_RESULT_TOO_FEW_NODES = 7302,
-    // The application, the id, an attribute's name or its value is too long, or an id or a name is
+    // The application, the id, an attribute's name, its value or a message is too long, or an id or a name is
     // empty. Nothing was written.
     RELEVO_RESULT_BAD_LENGTH = 7303,
     // This node's memory is full. Nothing was written.
@@ -104,6 +104,8 @@ enum relevo_result
     RELEVO_RESULT_ENDED = 7305,
     // No event within the time given.
     RELEVO_RESULT_NO_EVENT = 7400,
+    // No such member is reachable. Nothing was sent.
+    RELEVO_RESULT_NO_MEMBER = 7401,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -152,6 +154,8 @@ enum relevo_event_kind
     RELEVO_EVENT_KIND_ADDRESS_TAKEN = 14,
     // The cluster has more members than this node's table: the node didn't join it, or left it.
     RELEVO_EVENT_KIND_OUTGROWN = 15,
+    // The application of the member sent a message.
+    RELEVO_EVENT_KIND_MESSAGE = 16,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -366,6 +370,11 @@ relevo_event_kind relevo_event_kind_of(const relevo_event *event);
 // The name of the member that the event is about, or NULL if it is about none.
 const char *relevo_event_member(const relevo_event *event);
 
+// The bytes of a message; relevo_event_member says who sent it. RELEVO_RESULT_NOT_FOUND: the event
+// is none.
+relevo_result relevo_event_message(const relevo_event *event,
+                                   relevo_bytes *message);
+
 // The session that the event is about. RELEVO_RESULT_NOT_FOUND: it is about none.
 relevo_result relevo_event_session(const relevo_event *event, relevo_key *key);
 
@@ -467,6 +476,20 @@ relevo_result relevo_node_rename(const relevo_node *node,
 
 // Notes that a session was used without a change. Cheap: others hear of it only now and then.
 relevo_result relevo_node_touch(const relevo_node *node, const relevo_key *key);
+
+// Sends a message of at most 1,024 bytes to the application of the member called `to`, or of all
+// members that run one if it is NULL. Each gets it as an event, RELEVO_EVENT_KIND_MESSAGE, in the
+// order of sending, and once. Waits at most `timeout_ms` until all have taken it; 0 doesn't wait.
+// `copies`, which may be NULL, gets the number of nodes known to have it, this one included.
+//
+// RELEVO_RESULT_NOT_CONFIRMED: sent, but not taken by all in time; it goes on in the background.
+// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: nobody is called `to`,
+// or it can't be reached.
+relevo_result relevo_node_send(const relevo_node *node,
+                               const char *to,
+                               relevo_bytes message,
+                               uint32_t timeout_ms,
+                               uint32_t *copies);
 
 // The members of the cluster as this node sees them, itself included. Freed with
 // relevo_members_free.

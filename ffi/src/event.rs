@@ -8,7 +8,7 @@ use relevo_node as node;
 use relevo_node::SessionId;
 
 use crate::boundary::{Required, free, operation, reader};
-use crate::bytes::{self, Key};
+use crate::bytes::{self, Bytes, Key};
 use crate::failure::Failure;
 use crate::result::Code;
 
@@ -49,6 +49,8 @@ pub enum EventKind {
     AddressTaken = 14,
     /// The cluster has more members than this node's table: the node didn't join it, or left it.
     Outgrown = 15,
+    /// The application of the member sent a message.
+    Message = 16,
 }
 
 /// Something that happened. What is read from it lives until relevo_event_free.
@@ -61,6 +63,7 @@ pub struct Event {
 enum Subject {
     Node,
     Member(CString),
+    Message(CString, Vec<u8>),
     Session(SessionId),
 }
 
@@ -80,8 +83,26 @@ pub extern "C" fn relevo_event_kind_of(event: Option<&Event>) -> EventKind {
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_event_member(event: Option<&Event>) -> *const c_char {
     reader(ptr::null(), || match &event?.subject {
-        Subject::Member(name) => Some(name.as_ptr()),
+        Subject::Member(name) | Subject::Message(name, _) => Some(name.as_ptr()),
         Subject::Node | Subject::Session(_) => None,
+    })
+}
+
+/// The bytes of a message; relevo_event_member says who sent it. RELEVO_RESULT_NOT_FOUND: the event
+/// is none.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_event_message(
+    event: Option<&Event>,
+    message: Option<&mut MaybeUninit<Bytes>>,
+) -> Code {
+    operation(|| {
+        let event = event.required("event")?;
+        let out = message.required("message")?;
+        let Subject::Message(_, bytes) = &event.subject else {
+            return Err(Failure::new(Code::NotFound, "event: it is not a message"));
+        };
+        out.write(Bytes::of(bytes));
+        Ok(())
     })
 }
 
@@ -117,6 +138,10 @@ impl Event {
             Node::MemberJoined(member) => Self::of_member(EventKind::MemberJoined, member),
             Node::MemberLeft(member) => Self::of_member(EventKind::MemberLeft, member),
             Node::MemberSuspected(member) => Self::of_member(EventKind::MemberSuspected, member),
+            Node::Message(member, message) => Self {
+                kind: EventKind::Message,
+                subject: Subject::Message(bytes::c_string(member.name), message),
+            },
             Node::Moved(session) => Self::of_session(EventKind::Moved, session),
             Node::NameTaken => Self::of_node(EventKind::NameTaken),
             Node::Resync => Self::of_node(EventKind::Resync),

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use relevo_node::relevo_core::{BuryError, CommitError, FetchError};
+use relevo_node::relevo_core::{BuryError, CommitError, FetchError, SendError};
 use relevo_node::{CallError, KeyFileError, OpenError};
 
 use crate::last_error;
@@ -94,6 +94,16 @@ impl Refusal for FetchError {
         match self {
             Self::Full => Code::Full,
             Self::Invalid => Code::BadLength,
+        }
+    }
+}
+
+impl Refusal for SendError {
+    fn code(&self) -> Code {
+        match self {
+            Self::Full => Code::Full,
+            Self::TooLong => Code::BadLength,
+            Self::Unreachable => Code::NoMember,
         }
     }
 }

@@ -209,6 +209,33 @@ pub extern "C" fn relevo_node_touch(node: *const Handle, key: Option<&Key>) -> C
     })
 }
 
+/// Sends a message of at most 1,024 bytes to the application of the member called `to`, or of all
+/// members that run one if it is NULL. Each gets it as an event, RELEVO_EVENT_KIND_MESSAGE, in the
+/// order of sending, and once. Waits at most `timeout_ms` until all have taken it; 0 doesn't wait.
+/// `copies`, which may be NULL, gets the number of nodes known to have it, this one included.
+///
+/// RELEVO_RESULT_NOT_CONFIRMED: sent, but not taken by all in time; it goes on in the background.
+/// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: nobody is called `to`,
+/// or it can't be reached.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn relevo_node_send(
+    node: *const Handle,
+    to: *const c_char,
+    message: Bytes,
+    timeout_ms: u32,
+    copies: Option<&mut MaybeUninit<u32>>,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        // SAFETY: the caller promises NULL or a text that ends with NUL.
+        let to = unsafe { bytes::optional_text(to, "to") }?;
+        let message = message.read("message")?;
+        let mut confirmed = node.send(to, message, milliseconds(timeout_ms))?;
+        confirmed.met |= timeout_ms == 0;
+        report(confirmed, copies)
+    })
+}
+
 /// The members of the cluster as this node sees them, itself included. Freed with
 /// relevo_members_free.
 #[unsafe(no_mangle)]

@@ -45,7 +45,7 @@ pub enum Code {
     NotConfirmed = 7301,
     /// Fewer live nodes than the commit demands could hold a copy. Nothing was written.
     TooFewNodes = 7302,
-    /// The application, the id, an attribute's name or its value is too long, or an id or a name is
+    /// The application, the id, an attribute's name, its value or a message is too long, or an id or a name is
     /// empty. Nothing was written.
     BadLength = 7303,
     /// This node's memory is full. Nothing was written.
@@ -55,7 +55,9 @@ pub enum Code {
     // 7306 to 7399 are reserved for sessions.
     /// No event within the time given.
     NoEvent = 7400,
-    // 7401 to 7499 are reserved for members and events.
+    /// No such member is reachable. Nothing was sent.
+    NoMember = 7401,
+    // 7402 to 7499 are reserved for members and events.
 }
 
 /// What `result` means in general, such as "the port is taken by another program". Never NULL,
@@ -71,7 +73,7 @@ fn message(result: u32) -> &'static CStr {
     known.map_or(c"not a result of Relevo", |(_, text)| text)
 }
 
-const MESSAGES: [(Code, &CStr); 20] = [
+const MESSAGES: [(Code, &CStr); 21] = [
     (Code::Ok, c"done"),
     (Code::NullPointer, c"a required pointer is NULL"),
     (Code::Panic, c"a bug in Relevo"),
@@ -98,6 +100,7 @@ const MESSAGES: [(Code, &CStr); 20] = [
     (Code::Full, c"the node's memory is full"),
     (Code::Ended, c"the session has ended"),
     (Code::NoEvent, c"no event in time"),
+    (Code::NoMember, c"no such member is reachable"),
 ];
 
 #[cfg(test)]

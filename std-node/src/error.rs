@@ -165,6 +165,9 @@ pub type InvalidateError = CallError<relevo_core::BuryError>;
 /// Why a session kept its id.
 pub type RenameError = CallError<relevo_core::BuryError>;
 
+/// Why a message was not sent.
+pub type SendError = CallError<relevo_core::SendError>;
+
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -5,13 +5,16 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use relevo_core::event::MemberId;
-use relevo_core::{Instant, Node, SessionId};
+use relevo_core::{Instant, MAX_MESSAGE, Node, SessionId};
 
 use crate::shared::lock;
 use crate::status::Member;
 
 /// Events kept for an application that doesn't take them.
 const LIMIT: usize = 4_096;
+
+/// With so many kept, messages stay in the core: their senders hear that they are not taken.
+const BUSY: usize = LIMIT / 4;
 
 /// What happened, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Event {
     MemberLeft(Member),
     /// A member doesn't answer and is asked to show that it lives.
     MemberSuspected(Member),
+    /// The application of this member sent a message.
+    Message(Member, Vec<u8>),
     /// Another node became the session's home: drop what was kept of it.
     Moved(SessionId),
     /// The name of this node belongs to another one that answers: choose another name.
@@ -93,6 +98,14 @@ impl EventQueue {
     pub(crate) fn take_from(&self, core: &mut Node<'_>, now: Instant) {
         while let Some(event) = core.poll_event() {
             self.push(Event::copy(event, core, now));
+        }
+        let mut bytes = [0; MAX_MESSAGE];
+        while lock(&self.inner).events.len() < BUSY
+            && let Some((from, len)) = core.poll_message(&mut bytes)
+        {
+            let message = |from| Event::Message(from, bytes[..len].to_vec());
+            let from = core.member(from).map(|from| Member::copy(&from, now));
+            self.push(from.map_or(Event::Resync, message));
         }
     }
 

@@ -31,7 +31,9 @@ mod session;
 mod shared;
 mod status;
 
-pub use error::{CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError};
+pub use error::{
+    CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError, SendError,
+};
 pub use event::Event;
 pub use key_file::{KeyFileError, create_key_file, key_to_hex, new_key, read_key_file};
 pub use node::Node;

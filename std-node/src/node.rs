@@ -11,7 +11,9 @@ use relevo_core::{Commit, Config, Entropy, Instant, Key, Outcome, Role, Ticket};
 use self_cell::MutBorrow;
 
 use crate::core_cell::CoreCell;
-use crate::error::{CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError};
+use crate::error::{
+    CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError, SendError,
+};
 use crate::event::Event;
 use crate::io::clock;
 use crate::io::driver::Driver;
@@ -177,6 +179,30 @@ impl Node {
         let now = clock::now();
         state.core(|core| core.touch(now, key));
         self.handle.shared.flush(state, now);
+    }
+
+    /// Sends `bytes`, at most 1,024, to the application of the member called `to`, or of all members
+    /// that run one; each gets it as [`Event::Message`], in the order of sending, once. Waits at most
+    /// `wait` until all have taken it; zero doesn't wait. It goes on in the background, and is given
+    /// up after [`Options::ack_timeout`].
+    ///
+    /// # Errors
+    /// The node is closed, or the core refused; nothing was sent.
+    pub fn send(
+        &self,
+        to: Option<&str>,
+        bytes: &[u8],
+        wait: Duration,
+    ) -> Result<Confirmed, SendError> {
+        let start = |core: &mut relevo_core::Node<'_>, now| {
+            let named = |name| core.members().find(|member| member.name == name);
+            let member = match to {
+                Some(name) => Some(named(name).ok_or(relevo_core::SendError::Unreachable)?.id),
+                None => None,
+            };
+            core.send(now, member, bytes)
+        };
+        self.ask(wait, start, |_, outcome| outcome.into())
     }
 
     /// An application on this node runs `namespace`: expired sessions of it may be handed to it.

@@ -54,7 +54,8 @@ impl Session {
 /// How far a commit, an invalidation or a rename got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Confirmed {
-    /// Copies known to exist, this node's included (of an invalidation: nodes that know of it).
+    /// Copies known to exist, this node's included (of an invalidation: nodes that know of it; of a
+    /// message: those that have it).
     pub copies: u8,
     /// Whether what was asked for was met in time.
     pub met: bool,

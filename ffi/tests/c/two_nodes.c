@@ -96,6 +96,44 @@ static void session_gets_a_new_id(relevo_node *a, relevo_node *b) {
     EXPECT(RELEVO_RESULT_NOT_FOUND, relevo_node_fetch(a, &old_key, NULL, &session));
 }
 
+// Takes events until a message comes, and checks who sent it and what it says.
+static void expect_message(relevo_node *node, const char *from, const char *text) {
+    relevo_event *event;
+    relevo_bytes bytes;
+    do {
+        DO(relevo_node_next_event(node, 60000, &event));
+        if (relevo_event_kind_of(event) == RELEVO_EVENT_KIND_MESSAGE) {
+            break;
+        }
+        EXPECT(RELEVO_RESULT_NOT_FOUND, relevo_event_message(event, &bytes));
+        relevo_event_free(event);
+    } while (1);
+    CHECK(strcmp(relevo_event_member(event), from) == 0);
+    DO(relevo_event_message(event, &bytes));
+    CHECK(same(bytes, text));
+    relevo_event_free(event);
+}
+
+// Applications tell each other something: to one, to all, in order; what can't be sent says so.
+static void messages(relevo_node *a, relevo_node *b) {
+    uint32_t copies = 0;
+    DO(relevo_node_send(a, "b", relevo_bytes_of("to b"), 10000, &copies));
+    CHECK(copies == 2);
+    DO(relevo_node_send(a, NULL, relevo_bytes_of("to all"), 0, NULL));
+    DO(relevo_node_send(a, NULL, relevo_bytes_of(""), 10000, &copies));
+    CHECK(copies == 2);
+    expect_message(b, "a", "to b");
+    expect_message(b, "a", "to all");
+    expect_message(b, "a", "");
+    EXPECT(RELEVO_RESULT_NO_MEMBER, relevo_node_send(a, "c", relevo_bytes_of("?"), 0, NULL));
+    static char longest[1025];
+    relevo_bytes long_one = {longest, 1025};
+    EXPECT(RELEVO_RESULT_BAD_LENGTH, relevo_node_send(a, "b", long_one, 0, NULL));
+    long_one.len = 1024;
+    DO(relevo_node_send(b, "a", long_one, 10000, NULL));
+    EXPECT(RELEVO_RESULT_NULL_POINTER, relevo_event_message(NULL, &long_one));
+}
+
 // What one node ends, the other doesn't serve.
 static void session_ends(relevo_node *a, relevo_node *b) {
     relevo_key key = shop("A2");
@@ -160,6 +198,7 @@ int main(void) {
     both_are_members(a);
     both_are_members(b);
 
+    messages(a, b);
     session_moves(a, b);
     session_gets_a_new_id(a, b);
     session_ends(a, b);

@@ -1,10 +1,11 @@
 //! Two and three nodes on 127.0.0.1 that know each other by seeds.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::common::{PATIENCE, await_event, await_members, await_that, cluster, key, open, set};
-use relevo_node::{Ack, Event, MemberState, Node, Options, Role, Session};
+use relevo_node::relevo_core::SendError;
+use relevo_node::{Ack, CallError, Event, MemberState, Node, Options, Role, Session};
 
 /// The attributes by name.
 fn contents(session: &Session) -> BTreeMap<&str, &[u8]> {
@@ -383,4 +384,33 @@ fn waiting_for_an_event_ends_when_the_node_is_closed() {
     node.leave(PATIENCE);
     waiter.join().unwrap();
     assert!(start.elapsed() < PATIENCE);
+}
+
+#[test]
+fn a_message_is_an_event_of_its_receivers_and_what_cannot_be_sent_says_so() {
+    let [a, b] = cluster(["a", "b"]);
+    let sent = a.send(Some("b"), b"to b", PATIENCE).unwrap();
+    assert_eq!((sent.copies, sent.met), (2, true));
+    a.send(None, b"to all", Duration::ZERO).unwrap();
+    assert!(a.send(None, b"", PATIENCE).unwrap().met);
+    for text in [&b"to b"[..], b"to all", b""] {
+        let event = await_event(&b, "a message", |event| matches!(event, Event::Message(..)));
+        let Event::Message(from, bytes) = event else {
+            panic!("{event:?}");
+        };
+        assert_eq!((from.name.as_str(), bytes.as_slice()), ("a", text));
+    }
+    let refused = |cause| Err(CallError::Refused(cause));
+    assert_eq!(
+        a.send(Some("c"), b"?", PATIENCE),
+        refused(SendError::Unreachable)
+    );
+    assert_eq!(
+        a.send(Some("a"), b"?", PATIENCE),
+        refused(SendError::Unreachable)
+    );
+    assert_eq!(
+        a.send(None, &[0; 1_025], PATIENCE),
+        refused(SendError::TooLong)
+    );
 }
