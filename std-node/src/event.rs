@@ -103,7 +103,8 @@ impl EventQueue {
         while lock(&self.inner).events.len() < BUSY
             && let Some((from, len)) = core.poll_message(&mut bytes)
         {
-            let message = |from| Event::Message(from, bytes[..len].to_vec());
+            let bytes = bytes.get(..len).unwrap_or_default();
+            let message = |from| Event::Message(from, bytes.to_vec());
             let from = core.member(from).map(|from| Member::copy(&from, now));
             self.push(from.map_or(Event::Resync, message));
         }
