@@ -113,12 +113,22 @@ build_relevo() {
   RELEVO_JAR=$(tail -n 1 "$LOGS/build-jar.log")
 }
 
+# need_thumb: what boards/bare looks for, to build for the processor of a Pico W: rustup's target, or Debian's Rust with its sources.
+need_thumb() {
+  need_rust
+  if rustup target add thumbv6m-none-eabi > /dev/null 2>&1; then return; fi
+  need "cargo-web rustc-web rust-web-src" test -f /usr/lib/rustlib/src/rust/library/Cargo.lock
+  need lld ld.lld --version
+  need_end
+  PATH=/usr/bin:$PATH
+}
+
 # build_pico: the image of a Pico W in PICO, and what runs it where there is none.
 build_pico() {
   need nodejs node --version
   need npm npm --version
   need_end
-  need_rust
+  need_thumb
   progress "building the image of the Pico W"
   logged build-pico "$ROOT/boards/build" pico-w
   progress "fetching the emulator's processor"

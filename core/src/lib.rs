@@ -37,6 +37,8 @@ pub mod config;
 pub mod event;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+#[cfg(any(test, feature = "golden"))]
+pub mod golden;
 pub mod key;
 mod membership;
 mod mutation;

@@ -4,8 +4,8 @@
 //! some more; [`Memory`] is what a node of a cluster of up to [`MEMBERS`] gets.
 
 use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page, RecordSlot,
-    TransferSlot, WaitSlot, WriterSlot,
+    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
+    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{Config, Node, Role, Storage};
 

@@ -5,3 +5,5 @@ mod array;
 mod golden;
 pub(crate) mod message;
 pub(crate) mod packet;
+#[cfg(any(test, feature = "golden"))]
+pub(crate) mod vectors;

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { Board } from '../board/board.js';
+import { readImage } from '../board/image.js';
+import { ACCESS_POINT, macOf } from './image.js';
+
+const SPECIFICATION = new URL('../../../core/src/wire/SPEC.md', import.meta.url);
+const IMAGE = process.env.GOLDEN_IMAGE ?? new URL('../../target/images/golden.bin', import.meta.url).pathname;
+const SECOND = 1e9;
+
+/** The bytes of the specification's examples: those in front of each line, up to two spaces. */
+function examples() {
+  const blocks = readFileSync(SPECIFICATION, 'utf8').split('```').filter((block) => block.startsWith('text\n'));
+  return blocks.map((block) => {
+    const words = block.split('\n').slice(1).flatMap((line) => line.split('  ')[0].split(' '));
+    const end = words.findIndex((word) => !/^[0-9a-f]{2}$/.test(word));
+    return words.slice(0, end).join(' ');
+  }).filter(Boolean);
+}
+
+/** What the processor of a Pico prints on its serial port. */
+function printed() {
+  const board = new Board({ image: readImage(IMAGE), mac: macOf(0), accessPoint: ACCESS_POINT });
+  let text = '';
+  board.mcu.uart[0].onByte = (byte) => { text += String.fromCharCode(byte); };
+  while (!text.endsWith('end\n') && board.nanos < 60 * SECOND) board.runUntil(board.nanos + SECOND / 10);
+  return text.split('\n').slice(0, -2);
+}
+
+test("a Pico's processor makes the bytes of the specification's examples and reads them", () => {
+  const made = printed();
+  assert.deepEqual(made.sort(), examples().map((bytes) => `${bytes} read`).sort());
+});

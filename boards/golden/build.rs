@@ -1,0 +1,18 @@
+//! The linker's scripts, in the order in which they are read.
+
+use std::path::Path;
+use std::{env, fs};
+
+/// A Pico's memory is the same with a radio and without.
+const MEMORY: &str = "../pico-w/memory.x";
+
+fn main() -> std::io::Result<()> {
+    let folder = env::var("OUT_DIR").map_err(std::io::Error::other)?;
+    fs::copy(MEMORY, Path::new(&folder).join("memory.x"))?;
+    println!("cargo::rustc-link-search={folder}");
+    println!("cargo::rerun-if-changed={MEMORY}");
+    for script in ["--nmagic", "-Tlink.x", "-Tlink-rp.x"] {
+        println!("cargo::rustc-link-arg-bins={script}");
+    }
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! Shows that an RP2040 makes the bytes of `core/src/wire/SPEC.md`: prints each of its examples as
+//! this processor makes it, one a line, on the serial port at GPIO 0 (115200 baud).
+#![no_std]
+#![no_main]
+
+use core::panic::PanicInfo;
+
+use embassy_executor::Spawner;
+use embassy_rp::uart::{Blocking, Config, Error, UartTx};
+
+#[embassy_executor::main]
+async fn main(_spawner: Spawner) {
+    let pins = embassy_rp::init(embassy_rp::config::Config::default());
+    let mut port = UartTx::new_blocking(pins.UART0, pins.PIN_0, Config::default());
+    // Without flow control nothing can go wrong on the way out.
+    relevo_core::golden::make(|bytes, read| {
+        let _ = line(&mut port, bytes, read);
+    });
+    let _ = port.blocking_write(b"end\n");
+}
+
+/// The bytes in hexadecimal, and whether those of the specification were read as what they say.
+fn line(port: &mut UartTx<'_, Blocking>, bytes: &[u8], read: bool) -> Result<(), Error> {
+    for byte in bytes {
+        let digit = |digit: u8| match digit {
+            0..=9 => b'0' + digit,
+            _ => b'a' - 10 + digit,
+        };
+        port.blocking_write(&[digit(byte >> 4), digit(byte & 0xf), b' '])?;
+    }
+    port.blocking_write(if read { b"read\n" } else { b"not read\n" })
+}
+
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    loop {}
+}
