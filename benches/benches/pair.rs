@@ -9,7 +9,7 @@ use relevo_core::storage::{
 };
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
-    Ticket,
+    Ticket, Transmit,
 };
 
 const KEY: Key<'_> = Key {
@@ -30,9 +30,13 @@ pub(crate) struct Pair {
 
 impl Pair {
     pub(crate) fn new() -> Self {
+        Self::with_key(Some([7; 32]))
+    }
+
+    pub(crate) fn with_key(key: Option<[u8; 32]>) -> Self {
         let now = Instant::from_micros(0);
         let mut pair = Self {
-            nodes: [new_node(0, now), new_node(1, now)],
+            nodes: [new_node(0, now, key), new_node(1, now, key)],
             now,
             buffer: vec![0; 2_048],
             handled: Elapsed::ZERO,
@@ -108,7 +112,7 @@ impl Pair {
         let mut delivered = false;
         for from in [0, 1] {
             let to = 1 - from;
-            let Some(sent) = self.nodes[from].poll_transmit(self.now, &mut self.buffer) else {
+            let Some(sent) = self.send(from) else {
                 continue;
             };
             delivered = true;
@@ -116,8 +120,7 @@ impl Pair {
                 continue;
             }
             let began = Clock::now();
-            let datagram = &mut self.buffer[..sent.len];
-            self.nodes[to].handle_datagram(self.now, address(from), datagram);
+            self.take(to, sent.len);
             if to == 1 {
                 self.handled += began.elapsed();
             }
@@ -126,6 +129,16 @@ impl Pair {
             while node.poll_event().is_some() {}
         }
         delivered
+    }
+
+    /// The next datagram of a node, which stays in the buffer.
+    pub(crate) fn send(&mut self, from: usize) -> Option<Transmit> {
+        self.nodes[from].poll_transmit(self.now, &mut self.buffer)
+    }
+
+    /// Gives a node what is in the buffer.
+    pub(crate) fn take(&mut self, to: usize, len: usize) {
+        self.nodes[to].handle_datagram(self.now, address(1 - to), &mut self.buffer[..len]);
     }
 
     /// Moves time to the next moment at which a node has something to do.
@@ -197,14 +210,14 @@ impl Value {
     }
 }
 
-fn new_node(number: u8, now: Instant) -> Node<'static> {
+fn new_node(number: u8, now: Instant, key: Option<[u8; 32]>) -> Node<'static> {
     let name = ["first", "second"][usize::from(number)];
     let config = Config::new("bench", name, address(usize::from(number)));
     let entropy = Entropy {
         boot: [number + 1; 16],
         seed: [number + 11; 16],
     };
-    Node::new(now, &config, &entropy, Some(&[7; 32]), storage()).unwrap()
+    Node::new(now, &config, &entropy, key.as_ref(), storage()).unwrap()
 }
 
 fn address(number: usize) -> SocketAddr {
