@@ -83,7 +83,8 @@ fn say(words: fmt::Arguments<'_>) -> ! {
 /// panic came from is on the stack, and `./where` says what it means.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    say(format_args!("panic{}", Callers))
+    let callers = Callers(stack::pointer());
+    say(format_args!("panic{callers}"))
 }
 
 // SAFETY: it touches nothing but the record.
@@ -93,16 +94,16 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
         "hard fault {:x} {:x}{}",
         frame.pc(),
         frame.lr(),
-        Callers,
+        Callers(stack::behind(frame)),
     ))
 }
 
-/// Words on the stack that may be return addresses, the latest ones first.
-struct Callers;
+/// Words on the stack, from this address on, that may be return addresses: the latest ones first.
+struct Callers(u32);
 
 impl fmt::Display for Callers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        stack::words()
+        stack::words(self.0)
             .filter(|word| is_return_address(*word))
             .take(CALLERS)
             .try_for_each(|word| write!(f, " {word:x}"))

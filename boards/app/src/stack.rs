@@ -1,5 +1,8 @@
 //! How much of its stack the program ever used: cortex-m-rt paints it at the start.
 
+use core::ptr;
+
+use cortex_m::register::msp;
 use cortex_m_rt::STACK_PAINT_VALUE;
 
 unsafe extern "C" {
@@ -11,24 +14,35 @@ unsafe extern "C" {
     static __etext: u32;
 }
 
-/// What is on the stack now, the latest first.
-pub(crate) fn words() -> impl Iterator<Item = u32> {
-    let here = 0_u32;
-    let latest = &raw const here;
-    let words = (&raw const _stack_start)
-        .addr()
-        .saturating_sub(latest.addr())
-        / size_of::<u32>();
-    (0..words).map(move |word| {
-        // SAFETY: it lies between a variable on the stack and the stack's end.
-        unsafe { latest.wrapping_add(word).read_volatile() }
-    })
+/// Where the stack ends now. Not the address of a variable: the compiler believes that nothing lies
+/// beyond it.
+pub(crate) fn pointer() -> u32 {
+    msp::read()
+}
+
+/// The address behind something on the stack.
+pub(crate) fn behind<T>(thing: &T) -> u32 {
+    address((&raw const *thing).wrapping_add(1).cast())
+}
+
+/// What is on the stack from an address on, the latest first.
+pub(crate) fn words(latest: u32) -> impl Iterator<Item = u32> {
+    (latest..address(&raw const _stack_start))
+        .step_by(size_of::<u32>())
+        .map(|place| {
+            let place = ptr::with_exposed_provenance::<u32>(place as usize);
+            // SAFETY: it lies between an address on the stack and the stack's end, and any bytes are a number.
+            unsafe { place.read_volatile() }
+        })
 }
 
 /// Addresses of the code.
 pub(crate) fn code() -> core::ops::Range<u32> {
-    let address = |symbol: *const u32| u32::try_from(symbol.addr()).unwrap_or(u32::MAX);
     address(&raw const __stext)..address(&raw const __etext)
+}
+
+fn address(symbol: *const u32) -> u32 {
+    u32::try_from(symbol.addr()).unwrap_or(u32::MAX)
 }
 
 /// Bytes used at most so far, and bytes there are.

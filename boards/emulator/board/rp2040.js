@@ -7,6 +7,9 @@ const ROSC_STATUS = 0x18, ROSC_RANDOM_BIT = 0x1c, ROSC_STABLE = 0x80001000;
 /** Application interrupt and reset control of the processor: its key, and the bit that asks for a reset. */
 const AIRCR = 0xd0c, AIRCR_KEY = 0x5fa, RESET_REQUEST = 4;
 
+/** The number of the exception. */
+const HARD_FAULT = 3;
+
 /** The vectors, behind the second-stage boot loader: there is no boot ROM here that would run it. */
 const VECTORS = 0x100, FLASH = 0x10000000;
 
@@ -21,6 +24,7 @@ export function startRp2040({ image, randomBit, since, onReset }) {
   const { rp2040: mcu, clock } = new Simulator();
   clock.nanosCounter = since;
   silence(mcu);
+  raiseFaults(mcu);
   stopWallClock(mcu);
   mcu.peripherals[ROSC].readUint32 = (offset) => (offset === ROSC_RANDOM_BIT ? randomBit() : offset === ROSC_STATUS ? ROSC_STABLE : 0);
   catchResets(mcu, onReset);
@@ -44,6 +48,14 @@ export function inherit(mcu, former) {
 function silence(mcu) {
   const ignore = () => {};
   mcu.logger = { debug: ignore, warn: ignore, error: ignore, info: (_, text) => { if (text === 'SEV') mcu.core.eventRegistered = true; } };
+}
+
+/** Instructions that the processor doesn't have are hard faults; rp2040js goes on behind them, or stops as for a debugger. */
+function raiseFaults(mcu) {
+  const { core } = mcu;
+  const fault = () => { core.PC -= 2; core.exceptionEntry(HARD_FAULT); };
+  mcu.onBreak = fault;
+  mcu.logger.warn = (_, text) => { if (/is not implemented/.test(text)) fault(); };
 }
 
 /** State machines run by setTimeout; whoever connects to them runs them by the simulated clock. They start with an empty register. */

@@ -27,6 +27,8 @@ export class Radio {
   counts = { commands: 0, sent: 0, received: 0, dropped: 0, filtered: 0 };
   joined = false;
   led = false;
+  /** What it answers to commands; the driver panics of any but 0. */
+  status = 0;
   link = new PacketLink();
   #variables = new Map();
   #groups = /** @type {string[]} */ ([]);
@@ -120,6 +122,7 @@ export class Radio {
     out.setUint32(4, value.length, true);
     out.setUint16(8, flags, true);
     out.setUint16(10, id, true);
+    out.setInt32(12, this.status, true);
     answer.set(value, 16);
     this.link.push(CONTROL, answer);
     // Events of what was ordered come behind the answer.

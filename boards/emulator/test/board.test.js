@@ -1,30 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Board } from '../board/board.js';
 import { connectBits } from '../bus/bits.js';
 import { connectWords } from '../bus/words.js';
-import { Gateway } from '../network/gateway.js';
-import { ACCESS_POINT, imageWith, macOf, status } from './image.js';
+import { alone } from './alone.js';
+import { ACCESS_POINT, imageWith } from './image.js';
 
 const SECOND = 1e9;
-
-/** A board alone on its network. */
-function alone(options = {}) {
-  const lines = [], leds = [], datagrams = [];
-  const gateway = new Gateway({
-    address: '192.168.69.1', mask: '255.255.255.0', lend: () => '192.168.69.100',
-    onFrame: (frame) => board.receive(frame),
-    onDatagram: (from, to, data) => datagrams.push({ at: board.nanos, from, to, data }),
-  });
-  const board = new Board({
-    image: imageWith({ name: 'pico' }), mac: macOf(0), accessPoint: { ...ACCESS_POINT },
-    onFrame: (frame) => gateway.receive(frame),
-    onLine: (line) => lines.push(status(line)),
-    onLed: (lit) => leds.push(lit),
-    ...options,
-  });
-  return { board, gateway, lines, leds, datagrams };
-}
 
 test('a board joins its Wi-Fi, gets an address and looks for others', () => {
   const { board, lines, datagrams } = alone();
