@@ -401,3 +401,33 @@ fn two_backups_that_get_a_large_value_at_once_get_it_once() {
     assert!(transfers <= 4, "{transfers} transfers");
     assert_eq!(cluster.holders("s"), ["t1", "t3", "t4"]);
 }
+
+#[test]
+fn a_burst_that_a_host_hands_in_before_it_polls_is_acknowledged_whole() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let now = cluster.now;
+    for n in 0..100_u8 {
+        let id = format!("s{n}");
+        let commit = relevo_core::Commit {
+            changes: &[relevo_core::Change {
+                name: b"n",
+                value: Some(&[n; 1_000]),
+            }],
+            max_inactive: 1_800,
+            ack: Ack::None,
+        };
+        cluster.node("t1").commit(now, key(&id), &commit).unwrap();
+    }
+    let (from, mut out) = (cluster.hosts["t1"].address, [0; 1_232]);
+    let mut burst = Vec::new();
+    while let Some(transmit) = cluster.node("t1").poll_transmit(now, &mut out) {
+        burst.push(out[..transmit.len].to_vec());
+    }
+    assert!(burst.len() >= 100);
+    for datagram in &mut burst {
+        cluster.node("t2").handle_datagram(now, from, datagram);
+    }
+    cluster.run(Duration::from_secs(5));
+    assert_eq!(cluster.node("t1").stats().lost, 0);
+    assert_eq!(cluster.node("t2").usage().sessions, 100);
+}

@@ -111,12 +111,7 @@ impl Node<'_> {
 
     fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
         let link = &mut self.members.get_mut(peer).link;
-        link.ack_now = false;
-        if let Some(message) = link.acks.message()
-            && body.push(&message).is_ok()
-        {
-            link.acks.clear();
-        }
+        link.ack_now = !link.acks.write(body);
     }
 
     fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
