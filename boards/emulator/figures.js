@@ -8,8 +8,8 @@ const SECOND = 1e9, MILLISECOND = 1e6;
 /** Sessions that are written to in turn, and commits that are under way at once. */
 const SESSIONS = 32, UNDER_WAY = 16;
 
-/** Fetches under way at once: each has 250 ms until it is answered without the board. */
-const FETCHES = 8;
+/** Sessions that are restored, of so many bytes. */
+const RESTORED = 128, LENGTH = 1024;
 
 function start() {
   const world = new World({ seed: 1 });
@@ -18,13 +18,11 @@ function start() {
   return { world, board };
 }
 
-const said = (world, ...words) => world.said.filter(([, ...rest]) => words.every((word, n) => word === '' || rest[n] === word));
-
 async function join() {
   const { world, board } = start();
   let wifi = 0;
-  await world.runWhile(() => { if (board.radio.joined) wifi ||= world.now; return !said(world, 'member', 'a', 'pico', 'joined').length; }, 30 * SECOND);
-  const [[at]] = said(world, 'member', 'a', 'pico', 'joined');
+  await world.runWhile(() => { if (board.radio.joined) wifi ||= world.now; return !world.heard('member', 'a', 'pico', 'joined').length; }, 30 * SECOND);
+  const [[at]] = world.heard( 'member', 'a', 'pico', 'joined');
   world.close();
   console.log(`join after power on: ${(at / SECOND).toFixed(2)} s, of it ${(wifi / SECOND).toFixed(2)} s until Wi-Fi was joined`);
 }
@@ -34,17 +32,17 @@ async function commits(rate) {
   const { world, board } = start();
   await world.runUntil(4 * SECOND);
   const from = world.now, seconds = 4, offered = [];
-  const done = () => said(world, 'done', 'a', 'commit').length;
+  const done = () => world.heard('done', 'a', 'commit').length;
   for (let next = from; world.now < from + seconds * SECOND;) {
     if (rate ? world.now >= next : offered.length - done() < UNDER_WAY) {
       next += SECOND / (rate ?? 1);
       offered.push(world.now);
-      world.command('commit', 'a', `s${offered.length % SESSIONS}`, 200, 2);
+      world.command('commit', 'a', `s${offered.length % SESSIONS}`, offered.length, 200, 2);
     } else {
       await world.runUntil(world.now + MILLISECOND / 4);
     }
   }
-  const acknowledged = said(world, 'done', 'a', 'commit').filter(([at]) => at <= from + seconds * SECOND);
+  const acknowledged = world.heard('done', 'a', 'commit').filter(([at]) => at <= from + seconds * SECOND);
   const waits = acknowledged.map(([at], n) => at - offered[n]).sort((a, b) => a - b);
   const kinds = [...new Set(acknowledged.map(([, , , , , outcome]) => outcome))];
   world.close();
@@ -52,32 +50,34 @@ async function commits(rate) {
     + `wait ${(waits[waits.length >> 1] / MILLISECOND).toFixed(1)} ms at the median; stack ${status(board.line).stack}`);
 }
 
-async function restore() {
-  const { world, board } = start();
+/** @param {number} atOnce fetches under way: a node asks a member for sixteen, and has the others wait */
+async function restore(atOnce) {
+  const { world } = start();
   await world.runUntil(4 * SECOND);
-  for (let n = 0; n < 128; n++) {
-    world.command('commit', 'a', `s${n}`, 1024, 2);
-    await world.runWhile(() => said(world, 'done', 'a', 'commit').length <= n, SECOND, MILLISECOND);
+  for (let n = 0; n < RESTORED; n++) {
+    world.command('commit', 'a', `s${n}`, n, LENGTH, 2);
+    await world.runWhile(() => world.heard('done', 'a', 'commit').length <= n, SECOND, MILLISECOND);
   }
-  await world.runUntil(world.now + 2 * SECOND);
-  const held = status(board.line).sessions;
   world.stopNode('a');
-  world.startNode('a', 2, { seed: 77 });
-  await world.runWhile(() => said(world, 'member', 'a', 'pico', 'joined').length < 2, 10 * SECOND, MILLISECOND);
-  const from = world.now;
-  const done = () => said(world, 'done', 'a', 'fetch').length;
-  for (let n = 0; n < 128; n++) {
-    world.command('fetch', 'a', `s${n}`);
-    await world.runWhile(() => n + 1 - done() >= FETCHES, SECOND, MILLISECOND);
+  world.startNode('a', 2);
+  await world.runWhile(() => world.heard('member', 'a', 'pico', 'joined').length < 2, 10 * SECOND, MILLISECOND);
+  const from = world.now, sessions = Array.from({ length: RESTORED }, (_, n) => `s${n}`);
+  const done = () => world.heard('done', 'a', 'fetch');
+  for (const [n, session] of sessions.entries()) {
+    world.command('fetch', 'a', session);
+    await world.runWhile(() => n + 1 - done().length >= atOnce, SECOND, MILLISECOND);
   }
-  await world.runWhile(() => done() < 128, 30 * SECOND, MILLISECOND);
-  const [, , , back] = said(world, 'holds', 'a').at(-1);
+  await world.runWhile(() => done().length < RESTORED, 30 * SECOND, MILLISECOND);
+  const took = world.now - from;
+  const right = (await world.read('a', sessions)).filter(({ value, length }, n) => value === String(n) && length === LENGTH);
   world.close();
-  console.log(`restore of ${held} sessions of 1,024 bytes by a home that starts anew: ${back} back ${((world.now - from) / SECOND).toFixed(2)} s after it met the board`);
+  console.log(`restore of ${RESTORED} sessions of ${LENGTH} bytes by a home that starts anew, ${atOnce} asked for at once: ${right.length} back with the same bytes `
+    + `${(took / SECOND).toFixed(2)} s after it met the board`);
 }
 
 console.log('Emulated time, which knows no misses of the flash cache.');
 await join();
 await commits(500);
 await commits(null);
-await restore();
+await restore(8);
+await restore(RESTORED);

@@ -1,20 +1,28 @@
 //! Nodes in a process that knows no time of its own: lines come in, lines go out, the same ones each time.
 //!
 //! For whoever runs other nodes by a clock of their own, such as boards in an emulator, and wants a
-//! run that can be repeated. One line is one command; `run` ends a turn and is answered by lines, the
-//! last of which is `end`.
+//! run that can be repeated. One line is one command; `now` begins a turn, and `run` ends it and is
+//! answered by lines, the last of which is `end`.
 //!
 //! ```text
-//! start NAME ADDRESS SEED BACKUPS       a node with the key 0123456789abcdef, four times
-//! stop NAME                             it is gone, and told nobody
-//! receive NAME FROM BYTES               a datagram, in hexadecimal digits
-//! commit NAME SESSION BYTES COPIES      that many bytes of one attribute, waited for that many copies
-//! fetch NAME SESSION                    NAME takes the session over
-//! run MICROS                            time goes on to there
+//! now MICROS                                  time goes on to there
+//! start NAME ADDRESS SEED BACKUPS             a node with the key 0123456789abcdef, four times
+//! stop NAME                                   it is gone, and told nobody
+//! receive NAME FROM BYTES                     a datagram, in hexadecimal digits
+//! commit NAME SESSION VALUE LENGTH COPIES     writes the value of that number, waits for that many copies
+//! fetch NAME SESSION                          NAME takes the session over
+//! invalidate NAME SESSION                     the session ends
+//! read NAME SESSION                           what NAME holds of it, without asking anybody
+//! stats NAME                                  what NAME has counted
+//! run                                         all that is due is done
 //! ```
 //!
 //! Answers: `send NAME TO BYTES` (`group` for a beacon), `done NAME VERB SESSION OUTCOME`,
-//! `member NAME OTHER STATE`, `holds NAME SESSIONS`, `next MICROS`, `end`.
+//! `member NAME OTHER STATE`, `reads NAME SESSION VALUE LENGTH` (`none 0` where there is no such
+//! session), `stats NAME COUNTER=NUMBER…`, `next MICROS`, `end`.
+//!
+//! A value begins with its number, in eight bytes, and all that follows is made of it. So `reads` says
+//! whose value it is, or `damaged` where a single byte is another.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -23,7 +31,9 @@
 )]
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::io::{self, BufRead, Write};
+use std::iter;
 use std::net::SocketAddr;
 
 use relevo_core::storage::{
@@ -48,7 +58,6 @@ struct Host {
 struct Nodes {
     hosts: BTreeMap<String, Host>,
     now: Instant,
-    commits: u64,
 }
 
 fn main() {
@@ -57,25 +66,24 @@ fn main() {
     for line in io::stdin().lock().lines() {
         let line = line.unwrap();
         let words: Vec<_> = line.split(' ').collect();
+        let number = |word: &str| word.parse::<u64>().unwrap();
         match words[..] {
-            ["start", name, address, seed, backups] => nodes.start(
-                name,
-                address.parse().unwrap(),
-                seed.parse().unwrap(),
-                backups.parse().unwrap(),
-            ),
+            ["start", name, address, seed, backups] => {
+                nodes.start(name, address, number(seed), backups.parse().unwrap());
+            }
             ["stop", name] => drop(nodes.hosts.remove(name)),
             ["receive", name, from, bytes] => nodes.receive(name, from.parse().unwrap(), bytes),
-            ["commit", name, session, bytes, copies] => nodes.commit(
-                name,
-                session,
-                bytes.parse().unwrap(),
-                copies.parse().unwrap(),
-                &mut out,
-            ),
+            ["commit", name, session, value, length, copies] => {
+                let value = value_of(number(value), number(length) as usize);
+                nodes.commit(name, session, &value, copies.parse().unwrap(), &mut out);
+            }
             ["fetch", name, session] => nodes.fetch(name, session, &mut out),
-            ["run", micros] => {
-                nodes.run(Instant::from_micros(micros.parse().unwrap()), &mut out);
+            ["invalidate", name, session] => nodes.invalidate(name, session, &mut out),
+            ["read", name, session] => nodes.read(name, session, &mut out),
+            ["stats", name] => nodes.stats(name, &mut out),
+            ["now", micros] => nodes.now = Instant::from_micros(number(micros)),
+            ["run"] => {
+                nodes.run(&mut out);
                 out.flush().unwrap();
             }
             _ => panic!("no such command: {line}"),
@@ -84,18 +92,17 @@ fn main() {
 }
 
 impl Nodes {
-    fn start(&mut self, name: &str, address: SocketAddr, seed: u8, backups: u8) {
-        let mut config = Config::new("relevo", name, address);
+    fn start(&mut self, name: &str, address: &str, seed: u64, backups: u8) {
+        let mut config = Config::new("relevo", name, address.parse().unwrap());
         config.backups = backups;
         config.max_value = MAX_VALUE;
         let mut key = [0; 32];
         for (byte, digits) in key.iter_mut().zip(KEY.chunks(2)) {
             *byte = u8::from_str_radix(std::str::from_utf8(digits).unwrap(), 16).unwrap();
         }
-        let entropy = Entropy {
-            boot: [seed; 16],
-            seed: [seed; 16],
-        };
+        let mut boot = [0; 16];
+        boot[..8].copy_from_slice(&seed.to_le_bytes());
+        let entropy = Entropy { boot, seed: boot };
         let node = Node::new(self.now, &config, &entropy, Some(&key), storage()).unwrap();
         let waits = Vec::new();
         self.hosts.insert(name.to_owned(), Host { node, waits });
@@ -116,24 +123,13 @@ impl Nodes {
         &mut self,
         name: &str,
         session: &str,
-        bytes: usize,
+        value: &[u8],
         copies: u8,
         out: &mut impl Write,
     ) {
-        self.commits += 1;
-        // Other bytes each time, and none that a delta would make shorter.
-        let mut state = self.commits;
-        let value: Vec<u8> = (0..bytes)
-            .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                (state >> 56) as u8
-            })
-            .collect();
         let changes = &[Change {
             name: b"cart",
-            value: Some(&value),
+            value: Some(value),
         }];
         let commit = Commit {
             changes,
@@ -147,24 +143,65 @@ impl Nodes {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        match host.node.commit(self.now, key(session), &commit) {
-            Ok(ticket) => host.waits.push((ticket, format!("commit {session}"))),
-            Err(error) => writeln!(out, "done {name} commit {session} {error:?}").unwrap(),
-        }
+        let ticket = host.node.commit(self.now, key(session), &commit);
+        host.wait_for(ticket, name, &format!("commit {session}"), out);
     }
 
     fn fetch(&mut self, name: &str, session: &str, out: &mut impl Write) {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        match host.node.fetch(self.now, key(session), None) {
-            Ok(ticket) => host.waits.push((ticket, format!("fetch {session}"))),
-            Err(error) => writeln!(out, "done {name} fetch {session} {error:?}").unwrap(),
-        }
+        let ticket = host.node.fetch(self.now, key(session), None);
+        host.wait_for(ticket, name, &format!("fetch {session}"), out);
     }
 
-    fn run(&mut self, now: Instant, out: &mut impl Write) {
-        self.now = now;
+    fn invalidate(&mut self, name: &str, session: &str, out: &mut impl Write) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let ticket = host.node.invalidate(self.now, key(session));
+        host.wait_for(ticket, name, &format!("invalidate {session}"), out);
+    }
+
+    fn read(&self, name: &str, session: &str, out: &mut impl Write) {
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        let record = host.node.read(key(session));
+        let attribute = record.and_then(|record| record.attributes().next());
+        let (value, length) = attribute.map_or_else(
+            || ("none".to_owned(), 0),
+            |attribute| {
+                let mut bytes = vec![0; attribute.len()];
+                let whole = attribute.copy_value(&mut bytes);
+                let number = bytes
+                    .first_chunk()
+                    .map_or(0, |number| u64::from_le_bytes(*number));
+                let right = whole && bytes == value_of(number, bytes.len());
+                let value = if right {
+                    number.to_string()
+                } else {
+                    "damaged".to_owned()
+                };
+                (value, bytes.len())
+            },
+        );
+        writeln!(out, "reads {name} {session} {value} {length}").unwrap();
+    }
+
+    fn stats(&self, name: &str, out: &mut impl Write) {
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        write!(out, "stats {name}").unwrap();
+        for (counter, number) in host.node.stats().iter() {
+            write!(out, " {counter}={number}").unwrap();
+        }
+        writeln!(out).unwrap();
+    }
+
+    fn run(&mut self, out: &mut impl Write) {
+        let now = self.now;
         let mut buffer = [0; 1_500];
         for (name, host) in &mut self.hosts {
             if host.node.poll_timeout().is_some_and(|due| due <= now) {
@@ -195,6 +232,19 @@ impl Nodes {
 }
 
 impl Host {
+    fn wait_for<E: Debug>(
+        &mut self,
+        ticket: Result<Ticket, E>,
+        name: &str,
+        what: &str,
+        out: &mut impl Write,
+    ) {
+        match ticket {
+            Ok(ticket) => self.waits.push((ticket, what.to_owned())),
+            Err(error) => writeln!(out, "done {name} {what} {}", word(&error)).unwrap(),
+        }
+    }
+
     /// What happened, and which waits have ended.
     fn tell(&mut self, name: &str, out: &mut impl Write) {
         while let Some(event) = self.node.poll_event() {
@@ -217,15 +267,26 @@ impl Host {
         });
         for (ticket, what, outcome) in ended {
             self.node.finish(ticket);
-            writeln!(
-                out,
-                "done {name} {what} {}",
-                format!("{outcome:?}").replace(' ', "")
-            )
-            .unwrap();
-            writeln!(out, "holds {name} {}", self.node.usage().sessions).unwrap();
+            writeln!(out, "done {name} {what} {}", word(&outcome)).unwrap();
         }
     }
+}
+
+fn word(outcome: &impl Debug) -> String {
+    format!("{outcome:?}").replace(' ', "")
+}
+
+/// None that a delta would make shorter.
+fn value_of(number: u64, length: usize) -> Vec<u8> {
+    let mut state = number;
+    let rest = iter::repeat_with(|| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        (state >> 56) as u8
+    });
+    let begin = number.to_le_bytes();
+    begin.into_iter().chain(rest).take(length).collect()
 }
 
 const fn key(session: &str) -> Key<'_> {

@@ -28,7 +28,7 @@ export class Board {
    * @param {Uint8Array} options.mac
    * @param {import('../chip/radio.js').AccessPoint} options.accessPoint
    * @param {number} [options.seed] of the ring oscillator
-   * @param {number} [options.clock] nanoseconds that its clock has at power on
+   * @param {bigint} [options.clock] microseconds that its timer has at power on
    * @param {typeof connectWords} [options.connect] how the bus is emulated
    * @param {(frame: Uint8Array) => void} [options.onFrame]
    * @param {(line: string) => void} [options.onLine] of USB
@@ -37,7 +37,7 @@ export class Board {
    */
   constructor(options) {
     const ignore = () => {};
-    this.options = { seed: 1, clock: 0, connect: connectWords, onFrame: ignore, onLine: ignore, onLed: ignore, onReset: ignore, ...options };
+    this.options = { seed: 1, clock: 0n, connect: connectWords, onFrame: ignore, onLine: ignore, onLed: ignore, onReset: ignore, ...options };
     this.random = new Random(this.options.seed);
     this.#start(this.options.clock);
     this.#boot = -this.clock.nanos;
@@ -127,7 +127,7 @@ export class Board {
     this.#reset = null;
     this.resets.push(cause);
     this.line = '';
-    this.#start(0);
+    this.#start(0n);
     this.#boot = now;
     if (keepsMemory) inherit(this.mcu, former);
     this.options.onReset(cause);

@@ -1,8 +1,11 @@
 // An RP2040 of rp2040js 1.4.1 in which embassy's firmware runs. What the package gets wrong is put right here, from outside.
 import { Simulator } from 'rp2040js';
 
-const ROSC = 0x40060, WATCHDOG = 0x40058;
+const ROSC = 0x40060, WATCHDOG = 0x40058, TIMER = 0x40054;
 const ROSC_STATUS = 0x18, ROSC_RANDOM_BIT = 0x1c, ROSC_STABLE = 0x80001000;
+
+/** The upper half of the 64 bits of microseconds: latched, and as it is. */
+const TIMER_HIGH = [0x08, 0x24];
 
 /** Application interrupt and reset control of the processor: its key, and the bit that asks for a reset. */
 const AIRCR = 0xd0c, AIRCR_KEY = 0x5fa, RESET_REQUEST = 4;
@@ -17,12 +20,12 @@ const VECTORS = 0x100, FLASH = 0x10000000;
  * @param {object} parts
  * @param {Uint8Array} parts.image of the flash
  * @param {() => number} parts.randomBit
- * @param {number} parts.since nanoseconds on the clock at the start
+ * @param {bigint} parts.since microseconds on the timer at the start
  * @param {(cause: 'software' | 'watchdog') => void} parts.onReset it must be started anew, outside of the clock's tick
  */
 export function startRp2040({ image, randomBit, since, onReset }) {
   const { rp2040: mcu, clock } = new Simulator();
-  clock.nanosCounter = since;
+  startTimer(mcu, clock, since);
   silence(mcu);
   raiseFaults(mcu);
   stopWallClock(mcu);
@@ -64,6 +67,14 @@ function stopWallClock(mcu) {
     pio.run = () => {};
     for (const machine of pio.machines) machine.outputShiftCount = 32;
   }
+}
+
+/** The simulation counts nanoseconds in a double, which is too short for all of the timer's bits: the upper half is added to what is read. */
+function startTimer(mcu, clock, since) {
+  const timer = mcu.peripherals[TIMER], read = timer.readUint32.bind(timer);
+  const high = Number(since >> 32n);
+  clock.nanosCounter = Number(since & 0xffffffffn) * 1e3;
+  timer.readUint32 = (offset) => (TIMER_HIGH.includes(offset) ? (read(offset) + high) >>> 0 : read(offset));
 }
 
 function catchResets(mcu, onReset) {

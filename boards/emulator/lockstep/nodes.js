@@ -25,13 +25,13 @@ export class Nodes {
 
   /** Lets time go on, and gives what the nodes say. @param {number} micros @returns {Promise<string[][]>} */
   async run(micros) {
-    this.command('run', micros);
+    const turn = `now ${micros}\n${this.#pending}run\n`;
+    this.#pending = '';
     this.#lines = [];
     await new Promise((resolve, reject) => {
       this.#ended = /** @type {() => void} */ (resolve);
       this.#failed = reject;
-      this.process.stdin.write(this.#pending);
-      this.#pending = '';
+      this.process.stdin.write(turn);
     });
     this.next = Infinity;
     const said = this.#lines.map((line) => line.split(' '));

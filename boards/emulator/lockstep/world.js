@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { Board } from '../board/board.js';
 import { Random } from '../board/random.js';
 import { Gateway } from '../network/gateway.js';
+import { IPV4, parseEthernet, parseIpv4 } from '../network/packet.js';
 import { Segment } from '../network/segment.js';
 import { Nodes } from './nodes.js';
 
@@ -23,16 +24,24 @@ export class World {
   lost = 0;
   /** What nodes said: the time, then the words. @type {(string | number)[][]} */
   said = [];
+  /** Called with each of them. @type {(said: (string | number)[]) => void} */
+  onSaid = () => {};
   boards = /** @type {Board[]} */ ([]);
   #hash = createHash('sha256');
   #moment = 0;
+  /** Nanoseconds at which the nodes ran last. */
+  #turn = 0;
+  #boots = 0;
   /** Datagrams for nodes, the next first. */
   #arrivals = /** @type {{ at: number, name: string, from: string, data: Uint8Array }[]} */ ([]);
   #addresses = new Map();
   #since = new Map();
+  /** By address. Those of one island hear each other; all are on the same one until they are moved. */
+  #islands = new Map();
 
   /** @param {{ seed: number }} options */
   constructor({ seed }) {
+    this.seed = seed;
     this.random = new Random(seed);
     this.nodes = new Nodes();
     this.segment = new Segment();
@@ -53,18 +62,21 @@ export class World {
       onLine: (line) => { this.#note('line', Buffer.from(line)); options.onLine?.(line); },
     });
     const port = this.segment.attach(Buffer.from(options.mac).toString('hex'), (frame) => {
-      if (!this.#loses()) board.receive(frame, this.#moment + LATENCY - since);
+      if (!this.#isApart(sourceOf(frame), this.addressOf(board)) && !this.#loses()) board.receive(frame, this.#moment + LATENCY - since);
     });
     this.boards.push(board);
     this.#since.set(board, since);
     return board;
   }
 
-  /** @param {string} name @param {number} n the last byte of its address @param {{ backups?: number, seed?: number }} [options] */
-  startNode(name, n, { backups = 1, seed = n } = {}) {
+  /** @param {string} name @param {number} n the last byte of its address @param {{ backups?: number, island?: number }} [options] */
+  startNode(name, n, { backups = 1, island = 0 } = {}) {
     const address = `192.168.69.${n}`;
     this.#addresses.set(address, name);
-    this.command('start', name, `${address}:${PORT}`, seed, backups);
+    this.move(address, island);
+    // No boot of any run begins as another one did.
+    this.said.push([this.now, 'start', name]);
+    this.command('start', name, `${address}:${PORT}`, this.seed * 1000 + this.#boots++, backups);
   }
 
   /** @param {string} name */
@@ -73,10 +85,39 @@ export class World {
     this.command('stop', name);
   }
 
+  /** Whoever has this address hears only that island's from now on, and is heard only there. @param {string} address @param {number} island */
+  move(address, island) { this.#islands.set(address, island); }
+
+  /** What DHCP lent to it; undefined before. @param {Board} board */
+  addressOf(board) { return this.gateway.leases.get(Buffer.from(board.options.mac).toString('hex')); }
+
   /** A command of the nodes, done now. @param {...(string | number)} words */
   command(...words) {
     this.nodes.command(...words);
-    this.nodes.next = this.now / 1e3;
+    this.nodes.next = Math.max(this.now, this.#turn) / 1e3;
+  }
+
+  /** What nodes said with these words; undefined stands for any. @param {...(string | undefined)} words */
+  heard(...words) { return this.said.filter(([, ...said]) => words.every((word, n) => word === undefined || said[n] === word)); }
+
+  /**
+   * What a node holds of sessions, without asking anybody: the value's number ('none', 'damaged') and length.
+   * @param {string} name @param {string[]} sessions
+   */
+  async read(name, sessions) {
+    const from = this.said.length;
+    for (const session of sessions) this.command('read', name, session);
+    await this.runUntil(this.now + 1e3);
+    const reads = this.said.slice(from).filter(([, kind, reader]) => kind === 'reads' && reader === name);
+    return reads.map(([, , , session, value, length]) => ({ session, value, length: Number(length) }));
+  }
+
+  /** What a node has counted. @param {string} name @returns {Promise<Record<string, number>>} */
+  async stats(name) {
+    this.command('stats', name);
+    await this.runUntil(this.now + 1e3);
+    const [, , , ...counts] = this.heard('stats', name).at(-1);
+    return Object.fromEntries(counts.map((count) => count.split('=')).map(([counter, number]) => [counter, Number(number)]));
   }
 
   /** @param {number} end nanoseconds */
@@ -107,16 +148,21 @@ export class World {
   async #runNodes() {
     // The nodes count microseconds.
     const micros = Math.ceil(Math.max(this.#nextOfNodes(), 0) / 1e3);
-    this.#moment = micros * 1e3;
+    this.#moment = this.#turn = micros * 1e3;
     while (this.#arrivals[0]?.at <= this.#moment) {
       const { name, from, data } = this.#arrivals.shift();
       this.nodes.command('receive', name, from, Buffer.from(data).toString('hex'));
     }
     for (const [verb, ...words] of await this.nodes.run(micros)) {
       if (verb === 'send') this.#sendOf(words[0], words[1], Buffer.from(words[2], 'hex'));
-      else if (verb !== 'next') this.said.push([this.#moment, verb, ...words]);
+      else if (verb !== 'next') this.#say([this.#moment, verb, ...words]);
       this.#hash.update(`${this.#moment} ${verb} ${words.join(' ')}\n`);
     }
+  }
+
+  #say(said) {
+    this.said.push(said);
+    this.onSaid(said);
   }
 
   #sendOf(name, to, data) {
@@ -140,11 +186,17 @@ export class World {
 
   #arrive(address, from, data) {
     const name = this.#addresses.get(address);
-    if (!name || this.#loses()) return;
+    if (!name || this.#isApart(from.address, address) || this.#loses()) return;
     const at = this.#moment + LATENCY;
     let place = this.#arrivals.length;
     while (place > 0 && this.#arrivals[place - 1].at > at) place--;
     this.#arrivals.splice(place, 0, { at, name, from: `${from.address}:${from.port}`, data });
+  }
+
+  /** What has no address, and what the gateway says for itself, is on no island. */
+  #isApart(from, to) {
+    if (!from || !to || from === this.gateway.address) return false;
+    return (this.#islands.get(from) ?? 0) !== (this.#islands.get(to) ?? 0);
   }
 
   #loses() {
@@ -154,4 +206,9 @@ export class World {
   }
 
   #note(what, bytes) { this.#hash.update(`${this.#moment} ${what} `); this.#hash.update(bytes); }
+}
+
+function sourceOf(frame) {
+  const { type, payload } = parseEthernet(frame);
+  return type === IPV4 ? parseIpv4(payload).from : undefined;
 }
