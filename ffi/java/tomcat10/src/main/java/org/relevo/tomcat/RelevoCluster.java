@@ -344,12 +344,23 @@ public class RelevoCluster extends ClusterElement {
 
     /** Nothing may escape: Tomcat's executor would never call again. */
     private void takeEvents() {
+        Node asked = node;
+        if (asked == null) {
+            return;
+        }
         try {
-            for (Event event : node.events()) {
-                take(event);
-            }
-        } catch (RelevoException | IOException | RuntimeException e) {
+            asked.events().forEach(this::takeOrSay);
+        } catch (RelevoException | RuntimeException e) {
             log.warn("Relevo: events", e);
+        }
+    }
+
+    /** One that fails must not take the others with it. */
+    private void takeOrSay(Event event) {
+        try {
+            take(event);
+        } catch (IOException | RuntimeException e) {
+            log.warn("Relevo: event " + event, e);
         }
     }
 

@@ -43,10 +43,10 @@ public class RelevoManager extends ManagerBase {
      */
     private static final long LOCK_MILLIS = 4_000;
 
-    /** A session idle for so long has no request, so that what is pending came from elsewhere (a WebSocket, say). */
+    /** What is pending of a session without a request, idle for so long, came from elsewhere (a WebSocket, say). */
     private static final long QUIET_MILLIS = 10_000;
 
-    /** Different lines about attributes that can't be replicated, or that are refused. */
+    /** Different lines about attributes that can't be replicated or read. */
     private static final int SAID_MOST = 100;
 
     private static final String OBJECT_FILTER = "; what the application needs, objectFilter on the Cluster may allow";
@@ -115,18 +115,17 @@ public class RelevoManager extends ManagerBase {
     @Override
     protected void startInternal() throws LifecycleException {
         namespace = fit(getName());
-        joinCluster();
+        Cluster found = cluster == null ? getContext().getCluster() : cluster;
+        cluster = found instanceof RelevoCluster ? (RelevoCluster) found : null;
+        // Before the cluster knows of it: its events may ask for sessions at once.
         codec = new AttributeCodec(getContext(), cluster == null ? new ObjectFilter(null) : cluster.filter());
+        joinCluster();
         super.startInternal();
         setState(LifecycleState.STARTING);
     }
 
     private void joinCluster() {
-        Cluster found = cluster == null ? getContext().getCluster() : cluster;
-        if (found instanceof RelevoCluster) {
-            cluster = (RelevoCluster) found;
-            replicator = cluster.join(namespace, this);
-        }
+        replicator = cluster == null ? null : cluster.join(namespace, this);
         if (replicator == null) {
             log.warn("Relevo: the sessions of " + getName() + " are served by this Tomcat alone");
         }
@@ -380,8 +379,7 @@ public class RelevoManager extends ManagerBase {
             return null;
         } catch (UnreadableException e) {
             dropped.incrementAndGet();
-            log.warn("Relevo: session " + session.key() + ": " + SessionState.describe(full) + " is dropped here: "
-                    + e.getMessage());
+            sayOnce(session, SessionState.describe(full) + " is dropped here: " + e.getMessage());
             return null;
         }
     }
@@ -440,7 +438,7 @@ public class RelevoManager extends ManagerBase {
     public void backgroundProcess() {
         super.backgroundProcess();
         for (Session session : findSessions()) {
-            if (session.getIdleTimeInternal() > QUIET_MILLIS) {
+            if (session.getIdleTimeInternal() > QUIET_MILLIS && !((RelevoSession) session).isInUse()) {
                 commit((RelevoSession) session, false);
             }
         }

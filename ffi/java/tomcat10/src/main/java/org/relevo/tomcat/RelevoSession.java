@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 
 import jakarta.servlet.http.HttpSessionActivationListener;
@@ -42,6 +43,9 @@ public class RelevoSession extends StandardSession {
     private final transient ReentrantLock commitLock = new ReentrantLock(true);
 
     private final transient AtomicBoolean ended = new AtomicBoolean();
+
+    /** Requests that use the session just now. */
+    private final transient AtomicInteger requests = new AtomicInteger();
 
     private transient volatile SessionKey key;
 
@@ -302,12 +306,14 @@ public class RelevoSession extends StandardSession {
     @Override
     public void access() {
         super.access();
+        requests.incrementAndGet();
         RequestSessions.note(this);
     }
 
     @Override
     public void endAccess() {
         super.endAccess();
+        requests.decrementAndGet();
         relevo.requestEnded(this);
     }
 
@@ -335,6 +341,11 @@ public class RelevoSession extends StandardSession {
 
     boolean hasChanges() {
         return isValid && !pending.isEmpty();
+    }
+
+    /** Whether a request is under way, which commits what it changes when it ends, all at once. */
+    boolean isInUse() {
+        return requests.get() > 0;
     }
 
     /** Whether this is a session still, whatever its idle time. */

@@ -11,6 +11,8 @@ import org.apache.catalina.authenticator.Constants;
 import org.apache.catalina.connector.Request;
 import org.apache.catalina.connector.Response;
 import org.apache.catalina.valves.ValveBase;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
 
 /**
  * Gives a session that another node served the route of this one, so that the balancer sends its client here from now
@@ -18,6 +20,8 @@ import org.apache.catalina.valves.ValveBase;
  * with a new cookie. The cluster knows the session by {@code X} and hears nothing of it.
  */
 public class RouteBinderValve extends ValveBase {
+
+    private static final Log log = LogFactory.getLog(RouteBinderValve.class);
 
     private boolean enabled = true;
     private String sessionIdAttribute = "org.apache.catalina.ha.session.JvmRouteOriginalSessionID";
@@ -63,13 +67,13 @@ public class RouteBinderValve extends ValveBase {
         getNext().invoke(request, response);
     }
 
-    private void bind(Request request, String id, RelevoManager manager) throws IOException {
+    private void bind(Request request, String id, RelevoManager manager) {
         String here = manager.getJvmRoute();
         String there = Route.of(id);
         if (here == null || there == null || there.equals(here)) {
             return;
         }
-        Session session = manager.findSession(id);
+        Session session = find(manager, id);
         if (session == null) {
             return;
         }
@@ -81,6 +85,16 @@ public class RouteBinderValve extends ValveBase {
         request.changeSessionId(newId);
         if (sessionIdAttribute != null && !sessionIdAttribute.isEmpty()) {
             request.setAttribute(sessionIdAttribute, id);
+        }
+    }
+
+    /** A session that can't be had is no reason to refuse the request, which may not even want it. */
+    private static Session find(RelevoManager manager, String id) {
+        try {
+            return manager.findSession(id);
+        } catch (IOException e) {
+            log.warn("Relevo: " + e.getMessage());
+            return null;
         }
     }
 

@@ -36,6 +36,9 @@ final class FakeNetwork {
     /** Calls in their order, for tests to look at. */
     final List<String> calls = new ArrayList<>();
 
+    /** A session that can't be fetched, for a reason that nobody thought of. */
+    volatile SessionKey broken;
+
     /** Names of what a commit changed last. */
     final List<String> lastChanges = new ArrayList<>();
 
@@ -118,6 +121,9 @@ final class FakeNetwork {
             synchronized (FakeNetwork.this) {
                 check();
                 calls.add(name + " fetch " + key.id() + " " + hint);
+                if (key.equals(broken)) {
+                    throw new IllegalStateException("broken");
+                }
                 Record record = records.get(key);
                 if (record != null) {
                     move(key, record);

@@ -24,6 +24,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
 
 import javax.naming.Reference;
 
@@ -315,6 +316,59 @@ class RelevoManagerTest {
         assertEquals(0, two.manager().getActiveSessions());
         assertEquals(1, two.manager().getExpiredSessions());
         assertNull(network.record(session.key()));
+    }
+
+    @Test
+    void anEventThatFailsLeavesTheOthers() throws Exception {
+        RelevoSession broken = committed(one, newSession(one));
+        RelevoSession ended = committed(two, newSession(two));
+        network.broken = broken.key();
+        two.cluster.node.tell(Event.of(Event.Kind.EXPIRED, broken.key()));
+        one.cluster.node.invalidate(ended.key());
+        for (int i = 0; i < 1_000 && two.manager().getActiveSessions() > 0; i++) {
+            Thread.sleep(50);
+        }
+        assertEquals(0, two.manager().getActiveSessions());
+    }
+
+    @Test
+    void whatCanNotBeReadIsSaidOnce() throws Exception {
+        try (LogCapture log = new LogCapture()) {
+            for (int i = 0; i < 5; i++) {
+                RelevoSession session = committed(one, newSession(one));
+                network.record(session.key()).attributes.put("a:bad", vanished());
+                assertNull(movedTo(two, session).getAttribute("bad"));
+            }
+            assertEquals(1, log.lines().size(), log.lines().toString());
+            assertEquals(5, two.manager().getDroppedAttributes());
+        }
+    }
+
+    @Test
+    void aLongRequestCommitsAllAtOnceAndWhatComesWithoutOneIsNotForgotten() throws Exception {
+        RelevoSession session = committed(one, newSession(one));
+        session.access();
+        session.setAttribute("half", 1);
+        session.setCreationTime(System.currentTimeMillis() - 60_000);
+        network.takeCalls();
+        one.manager().backgroundProcess();
+        assertEquals(List.of(), network.takeCalls());
+        session.setAttribute("whole", 2);
+        session.endAccess();
+        assertEquals(List.of("one commit " + session.key().id() + " [a:half, a:whole, m:created]"), sorted());
+
+        session.setAttribute("later", 3);
+        session.setCreationTime(System.currentTimeMillis() - 60_000);
+        one.manager().backgroundProcess();
+        assertEquals(List.of("one commit " + session.key().id() + " [a:later, m:created]"), sorted());
+    }
+
+    /** The calls, and the names that the commit changed in their order. */
+    private List<String> sorted() {
+        List<String> names = new ArrayList<>(network.lastChanges);
+        Collections.sort(names);
+        return network.takeCalls().stream().map(call -> call.replace(network.lastChanges.toString(), names.toString()))
+                .collect(Collectors.toList());
     }
 
     @Test

@@ -206,6 +206,15 @@ class TwoTomcatsTest {
     }
 
     @Test
+    void aSessionThatCanNotBeHadRefusesNoRequest() throws Exception {
+        String id = TestTomcat.cookie(one.get("/count", null));
+        network.broken = key(id);
+        HttpResponse<String> response = two.get("/none", id);
+        assertEquals(200, response.statusCode());
+        assertEquals("none", response.body());
+    }
+
+    @Test
     void whatAnAsynchronousRequestChangesIsCommitted() throws Exception {
         String id = TestTomcat.cookie(one.get("/count", null));
         one.get("/async", id);
