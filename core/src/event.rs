@@ -58,6 +58,10 @@ pub enum Event {
     AddressTaken(MemberId),
     /// The cluster has more members than this node's table: the node didn't join it, or left it.
     Outgrown,
+    /// A later boot of this node took its name while it couldn't be heard. This one owns nothing any
+    /// more and is silent for ever: make a new [`Node`](crate::Node) with another boot id, in empty
+    /// storage, or end.
+    Superseded,
 }
 
 /// An event before the host takes it: sessions by slot, so that a ring of them stays small.
@@ -78,6 +82,7 @@ pub(crate) enum Pending {
     TableFull,
     AddressTaken(u16),
     Outgrown,
+    Superseded,
 }
 
 /// Kinds of events about a session.

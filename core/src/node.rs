@@ -81,6 +81,8 @@ pub struct Node<'m> {
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
+    /// A later boot has this node's name: see [`Event::Superseded`].
+    pub(crate) superseded: bool,
     random: u64,
     #[cfg(feature = "sim")]
     pub(crate) mutation: Option<crate::mutation::Mutation>,
@@ -139,6 +141,7 @@ impl<'m> Node<'m> {
             introductions: Deque::new(),
             next_transfer: 0,
             wake: None,
+            superseded: false,
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
             #[cfg(feature = "sim")]
             mutation: None,
@@ -161,6 +164,9 @@ impl<'m> Node<'m> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.awake(now);
         self.wake = None;
+        if self.superseded {
+            return self.review_waits(now);
+        }
         self.probe(now);
         self.settle_suspects(now);
         self.spread_gossip(now);
@@ -179,6 +185,9 @@ impl<'m> Node<'m> {
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.superseded {
+            return self.wake;
+        }
         let times = [Some(self.prober.due()), Some(self.sweep.due()), self.wake];
         times.into_iter().flatten().min()
     }
@@ -207,6 +216,7 @@ impl<'m> Node<'m> {
             Pending::TableFull => Event::TableFull,
             Pending::AddressTaken(member) => Event::AddressTaken(MemberId(member)),
             Pending::Outgrown => Event::Outgrown,
+            Pending::Superseded => Event::Superseded,
         })
     }
 
@@ -350,6 +360,9 @@ impl<'m> Node<'m> {
             Some(_) => out.get_mut(..self.rules.datagram)?,
             None => return None,
         };
+        if self.superseded {
+            return None;
+        }
         let transmit = match self.transmit_introduction(out) {
             Some(transmit) => transmit,
             None => self.transmit_packet(now, out)?,

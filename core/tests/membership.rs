@@ -11,7 +11,7 @@
 mod cluster;
 
 use cluster::Cluster;
-use relevo_core::{Duration, Event, MemberState};
+use relevo_core::{Ack, Duration, Event, MemberState};
 
 const NAMES: [&str; 5] = ["t1", "t2", "t3", "t4", "t5"];
 
@@ -225,4 +225,74 @@ fn in_a_large_cluster_each_watches_eight_and_is_watched_by_these() {
         assert!(heard.clone().all(|of| hears(of, by)), "{by}");
         assert_eq!(heard.count(), 8, "{by}\n{}", cluster.describe());
     }
+}
+
+/// t1 stands still until another boot of its name is a member, and then goes on.
+fn thawed_beside(successor: &'static str) -> Cluster {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.commit("t1", "s", &[("a", b"before")], Ack::All);
+    cluster.run(Duration::from_secs(3));
+    let frozen = cluster.hosts.remove("t1").unwrap();
+    cluster.names.insert(successor, "t1");
+    cluster.run(Duration::from_secs(1));
+    cluster.start(successor);
+    for _ in 0..10 {
+        // A host contacts its seeds until they are members.
+        let (now, seed) = (cluster.now, cluster.hosts["t2"].address);
+        cluster.node(successor).contact(now, seed);
+        cluster.run(Duration::from_secs(1));
+    }
+    assert_eq!(alive(&cluster, "t2"), 5, "{}", cluster.describe());
+    cluster.hosts.insert("t1", frozen);
+    cluster.run(Duration::from_secs(20));
+    cluster
+}
+
+fn is_superseded_and_silent(cluster: &mut Cluster, successor: &'static str) {
+    let events = |name: &str| cluster.hosts[name].events.clone();
+    assert!(
+        events("t1").contains(&Event::Superseded),
+        "{events:?}",
+        events = events("t1")
+    );
+    assert!(!events("t1").contains(&Event::NameTaken));
+    for wrong in [Event::Superseded, Event::NameTaken] {
+        assert!(!events(successor).contains(&wrong), "{wrong:?}");
+    }
+    let now = cluster.now;
+    assert!(!cluster.node("t1").owns(now, cluster::key("s")));
+    let sent = cluster.node("t1").stats().sent;
+    let incarnation = |cluster: &Cluster| {
+        let mut members = cluster.hosts["t2"].node.members();
+        members
+            .find(|member| member.name == "t1")
+            .unwrap()
+            .incarnation
+    };
+    let settled = incarnation(cluster);
+    cluster.run(Duration::from_secs(60));
+    assert_eq!(cluster.node("t1").stats().sent, sent, "it goes on speaking");
+    assert_eq!(incarnation(cluster), settled, "they outbid each other");
+}
+
+#[test]
+fn who_thaws_after_another_boot_took_its_name_elsewhere_stops_claiming_it() {
+    let mut cluster = thawed_beside("s9");
+    is_superseded_and_silent(&mut cluster, "s9");
+    for name in ["t2", "t3", "t4", "t5", "s9"] {
+        assert_eq!(alive(&cluster, name), 5, "{}", cluster.describe());
+    }
+}
+
+/// Both machines have one address, and the thawed one gets what is sent there.
+#[test]
+fn who_thaws_after_another_boot_took_its_address_too_stops_claiming_its_name() {
+    let mut cluster = thawed_beside("u1");
+    is_superseded_and_silent(&mut cluster, "u1");
+    let thawed = cluster.hosts.remove("t1").unwrap();
+    cluster.run(Duration::from_secs(20));
+    for name in ["t2", "t3", "t4", "t5", "u1"] {
+        assert_eq!(alive(&cluster, name), 5, "{}", cluster.describe());
+    }
+    drop(thawed);
 }

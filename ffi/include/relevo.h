@@ -156,6 +156,9 @@ enum relevo_event_kind
     RELEVO_EVENT_KIND_OUTGROWN = 15,
     // The application of the member sent a message.
     RELEVO_EVENT_KIND_MESSAGE = 16,
+    // Another start of this node took its name while this one stood still. It has begun anew, as a
+    // newcomer that holds no session: look at everything again.
+    RELEVO_EVENT_KIND_SUPERSEDED = 17,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

@@ -51,6 +51,9 @@ pub enum EventKind {
     Outgrown = 15,
     /// The application of the member sent a message.
     Message = 16,
+    /// Another start of this node took its name while this one stood still. It has begun anew, as a
+    /// newcomer that holds no session: look at everything again.
+    Superseded = 17,
 }
 
 /// Something that happened. What is read from it lives until relevo_event_free.
@@ -148,6 +151,7 @@ impl Event {
             Node::TableFull => Self::of_node(EventKind::TableFull),
             Node::AddressTaken(member) => Self::of_member(EventKind::AddressTaken, member),
             Node::Outgrown => Self::of_node(EventKind::Outgrown),
+            Node::Superseded => Self::of_node(EventKind::Superseded),
             _ => Self::of_node(EventKind::Other),
         }
     }

@@ -51,6 +51,10 @@ pub enum Event {
     AddressTaken(Member),
     /// The cluster has more members than this node's table: the node didn't join it, or left it.
     Outgrown,
+    /// Another start of this node took its name while this one stood still. It has begun anew, as a
+    /// newcomer that holds no session; if the other one still answers, [`NameTaken`](Self::NameTaken)
+    /// follows. Look at everything again.
+    Superseded,
 }
 
 impl Event {
@@ -76,6 +80,7 @@ impl Event {
             Core::TableFull => Self::TableFull,
             Core::AddressTaken(id) => member(Self::AddressTaken, id),
             Core::Outgrown => Self::Outgrown,
+            Core::Superseded => Self::Superseded,
         }
     }
 }

@@ -19,6 +19,7 @@
 //! - `memory`, `core_cell`: the storage lent to the core, and both in one value.
 #![forbid(unsafe_code)]
 
+mod birth;
 mod core_cell;
 mod error;
 mod event;

@@ -7,10 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use relevo_core::storage::PAGE_BYTES;
-use relevo_core::{Commit, Config, Entropy, Instant, Key, Outcome, Role, Ticket};
-use self_cell::MutBorrow;
+use relevo_core::{Commit, Instant, Key, Outcome, Role, Ticket};
 
-use crate::core_cell::CoreCell;
+use crate::birth::Birth;
 use crate::error::{
     CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError, SendError,
 };
@@ -21,7 +20,6 @@ use crate::io::seeds::Seeds;
 use crate::io::sockets::Sockets;
 use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
-use crate::memory::Memory;
 use crate::options::Options;
 use crate::session::{Ack, Change, Confirmed, Session};
 use crate::shared::{Shared, lock};
@@ -69,7 +67,8 @@ impl Node {
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let sockets = Sockets::open(&options)?;
         let identity = Identity::new(&options, sockets.address);
-        let core = new_core(&options, &identity)?;
+        let birth = Birth::new(&options, &identity.name, identity.address);
+        let core = birth.core(identity.opened, options.key.as_ref())?;
         let unicast = Arc::new(sockets.unicast);
         let counters = Arc::new(Counters::default());
         let group = options.multicast.as_ref().map(|multicast| multicast.group);
@@ -80,7 +79,7 @@ impl Node {
             Arc::clone(&counters),
         );
         let waker = Waker::new().map_err(OpenError::Thread)?;
-        let shared = Arc::new(Shared::new(core, wire, waker, counters));
+        let shared = Arc::new(Shared::new(core, birth, wire, waker, counters));
         let seeds = Seeds::new(options.seeds, identity.address, identity.opened);
         let driver = Driver::new(Arc::clone(&shared), unicast, sockets.multicast, seeds);
         let thread = thread::Builder::new()
@@ -307,11 +306,12 @@ impl Node {
         }
         let now = clock::now();
         let ticket = state.core(|core| core.leave(now));
+        let call = state.call(ticket);
         self.handle.shared.flush(state, now);
         let met = self
             .handle
             .shared
-            .wait(ticket, timeout, |_, outcome| outcome.met);
+            .wait(call, timeout, |_, outcome| outcome.met);
         self.handle.close();
         met.unwrap_or(false)
     }
@@ -338,8 +338,9 @@ impl Node {
             shared.flush(state, now);
             return Ok(answer);
         }
+        let call = state.call(ticket);
         shared.flush(state, now);
-        shared.wait(ticket, bound, take).ok_or(CallError::Closed)
+        shared.wait(call, bound, take).ok_or(CallError::Closed)
     }
 }
 
@@ -388,45 +389,4 @@ impl Identity {
             ack_bound: options.ack_timeout.saturating_add(MARGIN),
         }
     }
-}
-
-/// The core of a node in memory of its own.
-fn new_core(options: &Options, identity: &Identity) -> Result<CoreCell, OpenError> {
-    let config = Config {
-        role: options.role,
-        capacity: options.capacity,
-        frequency: clock::to_core(options.frequency),
-        drop_time: clock::to_core(options.drop_time),
-        backups: options.backups,
-        datagram: options.datagram,
-        fetch_timeout: clock::to_core(options.fetch_timeout),
-        ack_timeout: clock::to_core(options.ack_timeout),
-        beacon: options.multicast.is_some(),
-        ..Config::new(&identity.cluster, &identity.name, identity.address)
-    };
-    config.check().map_err(OpenError::Config)?;
-    let entropy = new_entropy()?;
-    let memory = Memory::allocate(options, config.max_value)?;
-    CoreCell::try_new(MutBorrow::new(memory), |memory| {
-        let storage = memory.borrow_mut().lend();
-        relevo_core::Node::new(
-            identity.opened,
-            &config,
-            &entropy,
-            options.key.as_ref(),
-            storage,
-        )
-    })
-    .map_err(OpenError::Config)
-}
-
-fn new_entropy() -> Result<Entropy, OpenError> {
-    let mut entropy = Entropy {
-        boot: [0; 16],
-        seed: [0; 16],
-    };
-    getrandom::fill(&mut entropy.boot)
-        .and_then(|()| getrandom::fill(&mut entropy.seed))
-        .map_err(|cause| OpenError::Entropy(cause.into()))?;
-    Ok(entropy)
 }

@@ -2,12 +2,14 @@
 //!
 //! Locks are taken in the order state, wire, events.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use relevo_core::{Instant, Node, Outcome, Progress, Ticket};
 
+use crate::birth::Birth;
 use crate::core_cell::CoreCell;
 use crate::event::EventQueue;
 use crate::io::clock;
@@ -22,11 +24,15 @@ pub(crate) struct Shared {
     pub(crate) events: EventQueue,
     pub(crate) waker: Waker,
     pub(crate) counters: Arc<Counters>,
+    birth: Birth,
 }
 
 /// What the lock protects.
 pub(crate) struct State {
     core: CoreCell,
+    /// Cores before this one that were superseded, and when the last one was.
+    former: u32,
+    renewed: Option<Instant>,
     waiters: Vec<Waiter>,
     /// Until when the I/O thread sleeps if nothing wakes it; `None`: for ever. A moment that has
     /// passed: it is awake.
@@ -34,16 +40,31 @@ pub(crate) struct State {
     closed: bool,
 }
 
-/// A thread parked until its ticket is done.
-struct Waiter {
+/// What a thread waits for: a ticket of one core.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Call {
     ticket: Ticket,
+    former: u32,
+}
+
+/// A thread parked until its call is done.
+struct Waiter {
+    call: Call,
     thread: Thread,
 }
 
 impl Shared {
-    pub(crate) fn new(core: CoreCell, wire: Wire, waker: Waker, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        core: CoreCell,
+        birth: Birth,
+        wire: Wire,
+        waker: Waker,
+        counters: Arc<Counters>,
+    ) -> Self {
         let state = State {
             core,
+            former: 0,
+            renewed: None,
             waiters: Vec::new(),
             sleeps_until: AWAKE,
             closed: false,
@@ -54,6 +75,7 @@ impl Shared {
             events: EventQueue::default(),
             waker,
             counters,
+            birth,
         }
     }
 
@@ -68,6 +90,10 @@ impl Shared {
     pub(crate) fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, now: Instant) {
         loop {
             state.core(|core| self.events.take_from(core, now));
+            if state.core(|core| core.is_superseded()) && !self.begin_anew(&mut state, now) {
+                drop(state);
+                return self.close();
+            }
             state.wake_waiters();
             let mut slot = lock(&self.wire);
             let Some(wire) = slot.as_mut() else { return };
@@ -86,18 +112,44 @@ impl Shared {
         }
     }
 
-    /// Waits until `ticket` is done, at most `bound`. What `take` makes of the outcome and the
+    /// Puts a new core in the place of a superseded one: DESIGN's former boot, which owns nothing.
+    /// Whether that could be done, and is worth it.
+    fn begin_anew(&self, state: &mut State, now: Instant) -> bool {
+        let last = state.renewed.replace(now);
+        if last.is_some_and(|last| now.since(last) < ONCE_IN) {
+            log::error!("superseded again: two machines have this node's name and address");
+            return false;
+        }
+        match state.core(|core| self.birth.successor(now, core)) {
+            Ok(core) => {
+                log::warn!("superseded by another start of this node: begun anew, empty");
+                state.core = core;
+                state.former = state.former.wrapping_add(1);
+                self.counters.superseded.fetch_add(1, Ordering::Relaxed);
+                true
+            }
+            Err(cause) => {
+                log::error!("superseded, and can't begin anew: {cause}");
+                false
+            }
+        }
+    }
+
+    /// Waits until `call` is done, at most `bound`. What `take` makes of the outcome and the
     /// core is made under the same lock; `None`: the node was closed.
     pub(crate) fn wait<T>(
         &self,
-        ticket: Ticket,
+        call: Call,
         bound: Duration,
         take: impl FnOnce(&Node<'_>, Outcome) -> T,
     ) -> Option<T> {
         let deadline = clock::now() + clock::to_core(bound);
         let mut state = self.lock();
         loop {
-            if let Some(outcome) = state.outcome(ticket) {
+            if state.former != call.former {
+                return Some(state.core(|core| take(core, UNKNOWN)));
+            }
+            if let Some(outcome) = state.outcome(call.ticket) {
                 return Some(state.core(|core| take(core, outcome)));
             }
             if state.closed {
@@ -106,18 +158,18 @@ impl Shared {
             let left = clock::from_core(deadline.since(clock::now()));
             if left.is_zero() {
                 return Some(state.core(|core| {
-                    core.finish(ticket);
+                    core.finish(call.ticket);
                     take(core, UNKNOWN)
                 }));
             }
             state.waiters.push(Waiter {
-                ticket,
+                call,
                 thread: thread::current(),
             });
             drop(state);
             thread::park_timeout(left);
             state = self.lock();
-            state.waiters.retain(|waiter| waiter.ticket != ticket);
+            state.waiters.retain(|waiter| waiter.call != call);
         }
     }
 
@@ -135,7 +187,10 @@ impl Shared {
     }
 }
 
-/// What a caller is told that waited longer than the core allows.
+/// A node that is superseded more often than this would only take its name in turn with another.
+const ONCE_IN: relevo_core::Duration = relevo_core::Duration::from_secs(60);
+
+/// What a caller is told that waited longer than the core allows, or whose core was superseded.
 const UNKNOWN: Outcome = Outcome {
     copies: 1,
     met: false,
@@ -150,6 +205,14 @@ impl State {
     /// Works with the core.
     pub(crate) fn core<T>(&mut self, work: impl FnOnce(&mut Node<'_>) -> T) -> T {
         self.core.with_dependent_mut(|_, core| work(core))
+    }
+
+    /// What the ticket stands for, of the core as it is now.
+    pub(crate) const fn call(&self, ticket: Ticket) -> Call {
+        Call {
+            ticket,
+            former: self.former,
+        }
     }
 
     pub(crate) const fn is_closed(&self) -> bool {
@@ -194,10 +257,16 @@ impl State {
     }
 
     fn wake_waiters(&mut self) {
-        let Self { core, waiters, .. } = self;
+        let Self {
+            core,
+            waiters,
+            former,
+            ..
+        } = self;
         core.with_dependent(|_, core| {
             waiters.retain(|waiter| {
-                let waits = matches!(core.progress(waiter.ticket), Progress::Waiting);
+                let waits = waiter.call.former == *former
+                    && matches!(core.progress(waiter.call.ticket), Progress::Waiting);
                 if !waits {
                     waiter.thread.unpark();
                 }

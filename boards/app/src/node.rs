@@ -7,7 +7,7 @@ use embassy_net::{HardwareAddress, Stack};
 use embassy_rp::watchdog::Watchdog;
 use embassy_time::{Duration, with_timeout};
 use relevo_board_node::relevo_core::{ConfigError, Entropy, Node};
-use relevo_board_node::{Buffers, Driver, Memory, Network, Settings, now};
+use relevo_board_node::{Buffers, Driver, Memory, Network, Settings, Status, now};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::status::{self, Fault};
@@ -35,8 +35,11 @@ pub(crate) async fn run(
         return Fault::Core("the core refused its settings");
     };
     let network = Network::open(stack, BUFFERS.take(), settings.port, settings.group);
-    let report = |status: &_| {
+    let report = |status: &Status| {
         watchdog.feed(PATIENCE);
+        if status.superseded {
+            last_words::restart("superseded");
+        }
         status::running(status, address);
         if stack
             .config_v4()

@@ -32,6 +32,8 @@ pub struct Status {
     pub sent: u64,
     /// Datagrams given up because their receiver's hardware address wasn't found.
     pub unreachable: u32,
+    /// Another start of this node took its name: this one must begin anew.
+    pub superseded: bool,
 }
 
 impl Status {
@@ -49,6 +51,7 @@ impl Status {
         received: 0,
         sent: 0,
         unreachable: 0,
+        superseded: false,
     };
 
     /// How `node` is.
@@ -70,6 +73,7 @@ impl Status {
             received: stats.received,
             sent: stats.sent,
             unreachable: 0,
+            superseded: node.is_superseded(),
         }
     }
 }

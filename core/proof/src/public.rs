@@ -20,8 +20,18 @@ pub fn call() {
     times();
     keys();
     settings();
-    let memory = &mut Memory::default();
-    let made = Node::new(
+    let (memory, other) = (&mut Memory::default(), &mut Memory::default());
+    match (make(memory), make(other)) {
+        (Ok(mut node), Ok(mut former)) => {
+            drive(&mut node);
+            Node::take_keys_of(any(&mut node), any(&mut former));
+        }
+        (Err(error), _) | (_, Err(error)) => show::<ConfigError>(&error),
+    }
+}
+
+fn make(memory: &mut Memory) -> Result<Node<'_>, ConfigError> {
+    Node::new(
         any(Instant::LAST),
         &config(),
         &any(Entropy {
@@ -30,11 +40,7 @@ pub fn call() {
         }),
         any(Some(&[0; 32])),
         memory.lend(),
-    );
-    match made {
-        Ok(mut node) => drive(&mut node),
-        Err(error) => show::<ConfigError>(&error),
-    }
+    )
 }
 
 fn drive(node: &mut Node<'_>) {
@@ -137,6 +143,7 @@ fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
 
 fn keyring(node: &mut Node<'_>) {
     any(Node::is_sealed(node));
+    any(Node::is_superseded(node));
     if let Err(error) = any(Node::add_key(any(node), any(&[0; 32]))) {
         show::<KeyringError>(&error);
     }

@@ -54,6 +54,9 @@ impl Node<'_> {
         if datagram.len() < header.len().saturating_add(TAG) {
             return Err(Refusal::Truncated);
         }
+        if self.superseded {
+            return Err(Refusal::Unknown);
+        }
         match header.sender {
             Sender::Known(tag) => {
                 let Some(member) = self.members.by_tag(tag) else {
@@ -74,7 +77,7 @@ impl Node<'_> {
     fn stray(&mut self, now: Instant, from: SocketAddr) {
         if self.prober.stray_at <= now {
             self.prober.stray_at = now + GOSSIP_PERIOD;
-            self.contact(now, from);
+            self.call_on(now, from);
         }
     }
 

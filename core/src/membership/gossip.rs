@@ -256,15 +256,17 @@ impl Node<'_> {
             return;
         }
         let me = self.members.me();
-        let left = me.state == MemberState::Left;
-        if (told.state != me.state && !left) || told.boot != me.boot.tag() {
-            if told.state == MemberState::Dead && !left {
-                // Somebody thought so, and may have taken sessions over.
-                self.doubt_ownership();
-            }
-            self.refute(told.incarnation);
-            self.members.get_mut(from).outbox.gossip = true;
+        // Whose the name is, two boots don't settle by outbidding each other, but by introductions.
+        let other_boot = told.boot != me.boot.tag();
+        if other_boot || told.state == me.state || me.state == MemberState::Left {
+            return;
         }
+        if told.state == MemberState::Dead {
+            // Somebody thought so, and may have taken sessions over.
+            self.doubt_ownership();
+        }
+        self.refute(told.incarnation);
+        self.members.get_mut(from).outbox.gossip = true;
     }
 
     fn told_suspect(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {

@@ -20,7 +20,7 @@ use crate::membership::member::{MemberState, Outbox, SELF, Session};
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Address, Introduction, Message};
+use crate::wire::message::{Address, Introduction, MemberUpdate, Message};
 use crate::wire::packet::{ANY_CLUSTER, Header, INTRODUCTION_HEADER, Sender, TAG};
 
 /// Pause between two beacons once another member is known.
@@ -64,8 +64,16 @@ impl Node<'_> {
     /// Introduces this node to whoever listens at `seed`. Repeat it until a member has that
     /// address: a datagram may be lost, and a seed may start later.
     pub fn contact(&mut self, now: Instant, seed: SocketAddr) {
-        if self.members.by_address(seed).is_none() && self.members.me().address != seed.into() {
-            self.introduce_to(Some(seed.into()));
+        if self.members.by_address(seed).is_none() {
+            self.call_on(now, seed);
+        }
+    }
+
+    /// Introduces this node to whoever is there, even if that is the address of a member.
+    pub(crate) fn call_on(&mut self, now: Instant, address: SocketAddr) {
+        let me = self.members.me();
+        if me.is_live() && me.address != address.into() {
+            self.introduce_to(Some(address.into()));
             self.wake_at(now);
         }
     }
@@ -126,11 +134,15 @@ impl Node<'_> {
         if !self.members.me().is_live() || self.leaves_to_others(boot, introduction) {
             return;
         }
-        let least = self.least_incarnation(introduction.member.name, boot);
+        let least = self.least_incarnation(&introduction.member, boot);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let echoed = introduction
             .echo
             .is_some_and(|echo| self.is_own_challenge(now, &stranger, echo));
+        let of_successor = self.is_of_successor(boot, introduction);
+        if of_successor && echoed {
+            return self.is_succeeded(now);
+        }
         if introduction.name_taken {
             if echoed {
                 self.events.push(Pending::NameTaken);
@@ -149,19 +161,22 @@ impl Node<'_> {
                     });
                 }
             }
-            self.supersede_former(introduction.least_incarnation);
             self.install(now, from, boot, introduction);
             if !self.knows(boot) {
                 return; // no room: another challenge would be echoed at once, and so on
             }
         }
-        let asks = introduction.asks || !self.knows(boot);
+        if echoed {
+            self.supersede_former(introduction.least_incarnation);
+        }
+        // What may be a recording is no reason to give up the name, nor to take it back by an echo.
+        let asks = introduction.asks || of_successor || !self.knows(boot);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
         if introduction.challenge.is_some() || challenge.is_some() {
             self.answer(PendingIntroduction {
                 challenge,
-                echo: introduction.challenge,
+                echo: introduction.challenge.filter(|_| !of_successor),
                 least_incarnation: least,
                 ..PendingIntroduction::hello(Some(from.into()))
             });
@@ -173,16 +188,19 @@ impl Node<'_> {
         let _ = self.introductions.push_back(answer);
     }
 
-    /// The incarnation that the boot must have to supersede its former one.
-    fn least_incarnation(&self, name: &str, boot: BootId) -> u32 {
-        match self
-            .members
-            .by_name(name)
-            .map(|member| self.members.get(member))
-        {
-            Some(slot) if slot.boot.tag() == boot.tag() => slot.incarnation,
-            Some(slot) => slot.incarnation.saturating_add(1),
-            None => 0,
+    /// The incarnation that the boot must have to supersede another one of its name, or has by what
+    /// it refuted; 0 if it has enough.
+    fn least_incarnation(&self, update: &MemberUpdate<'_>, boot: BootId) -> u32 {
+        let member = self.members.by_name(update.name);
+        let Some(slot) = member.map(|member| self.members.get(member)) else {
+            return 0;
+        };
+        if slot.boot.tag() != boot.tag() {
+            slot.incarnation.saturating_add(1)
+        } else if slot.session.is_some() && slot.incarnation > update.incarnation {
+            slot.incarnation
+        } else {
+            0
         }
     }
 
@@ -247,20 +265,22 @@ impl Node<'_> {
         Owner::Perhaps
     }
 
-    /// What a challenge is bound to: the boot, its address, and the boot that is installed under
-    /// its name now. So each installation voids all earlier challenges of the name, and no
-    /// recorded echo brings a former boot back.
+    /// What a challenge is bound to: the boot, its address, the boot that is installed under its name
+    /// now, and whether that has sent a packet. So each installation voids all earlier challenges of
+    /// the name, and no recorded echo brings a former boot back; and what a member says of another
+    /// boot of this node's name is later than its first packet to this one.
     fn stranger(&self, from: SocketAddr, boot: BootId, name: &str) -> Stranger {
         let member = self
             .members
             .by_name(name)
             .map(|member| self.members.get(member));
         let installed = member.filter(|slot| slot.session.is_some());
+        let is_open = installed.is_some_and(|slot| slot.link.is_open);
         let installed = installed.map_or(0, |slot| slot.boot.tag());
-        let mut address = [0; 24];
-        // The kind, 16 bytes, and a port of at most 3, then the tag; the rest stays zero.
+        let mut address = [0; 25];
+        // The kind, 16 bytes, and a port of at most 3, then tag and flag; the rest stays zero.
         let _ = postcard::to_slice(
-            &(Address::from(from), installed.to_le_bytes()),
+            &(Address::from(from), installed.to_le_bytes(), is_open),
             &mut address,
         );
         Stranger { boot, address }
@@ -304,13 +324,19 @@ impl Node<'_> {
             self.stop_transfers(member);
             self.forget_copies_of(member);
         }
-        let least = self.least_incarnation(update.name, boot);
+        let least = self.least_incarnation(update, boot);
         let (last, message) = (self.records.last(), self.mail.number);
         self.members.change(member, |slot| {
             slot.address = from.into();
             slot.contacted = Instant::default();
+            // Of this boot the others may have told more already.
+            let told = if slot.boot.tag() == boot.tag() {
+                slot.incarnation
+            } else {
+                least
+            };
             slot.boot = boot;
-            slot.incarnation = update.incarnation.max(least);
+            slot.incarnation = update.incarnation.max(told);
             slot.state = MemberState::Alive;
             slot.role = update.role;
             slot.capacity = update.capacity;
@@ -354,7 +380,7 @@ enum Owner {
 /// Whom a challenge is for.
 struct Stranger {
     boot: BootId,
-    address: [u8; 24],
+    address: [u8; 25],
 }
 
 const fn bucket(now: Instant) -> u64 {

@@ -4,8 +4,8 @@
 //! (arXiv 1707.00788). [`member`] draws the states, [`probe`] finds who doesn't answer,
 //! [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
 //! others, [`exchange`] finds what a table lacks, [`introduce`] lets boots prove that they are live
-//! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye.
-//! [`table`] finds members.
+//! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye,
+//! [`supersede`] gives a name up. [`table`] finds members.
 
 pub(crate) mod exchange;
 pub(crate) mod gossip;
@@ -15,5 +15,6 @@ pub(crate) mod leave;
 pub(crate) mod meet;
 pub(crate) mod member;
 pub(crate) mod probe;
+pub(crate) mod supersede;
 pub(crate) mod suspect;
 pub(crate) mod table;

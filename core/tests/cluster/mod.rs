@@ -109,6 +109,8 @@ pub struct Cluster<N = Wire> {
     pub pages: BTreeMap<&'static str, usize>,
     /// Members that nodes can know that have other than the usual number.
     pub tables: BTreeMap<&'static str, usize>,
+    /// Names in the cluster, of nodes that the test calls otherwise.
+    pub names: BTreeMap<&'static str, &'static str>,
     boots: u8,
 }
 
@@ -165,6 +167,7 @@ impl<N: Network> Cluster<N> {
             sessions: 256,
             pages: BTreeMap::new(),
             tables: BTreeMap::new(),
+            names: BTreeMap::new(),
             boots: 0,
         }
     }
@@ -173,7 +176,8 @@ impl<N: Network> Cluster<N> {
     pub fn start(&mut self, name: &'static str) {
         self.boots += 1;
         let address = self.network.attach(self.now, name);
-        let mut config = Config::new("test", name, address);
+        let named = self.names.get(name).copied().unwrap_or(name);
+        let mut config = Config::new("test", named, address);
         config.max_value = MAX_VALUE;
         config.backups = self.backups;
         config.datagram = self.datagram;

@@ -226,6 +226,10 @@ fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
         Event::NameTaken => pack::text_event(bytes, WARNING, NAME_TAKEN),
         Event::TableFull => pack::text_event(bytes, WARNING, TABLE_FULL),
         Event::Outgrown => pack::text_event(bytes, WARNING, OUTGROWN),
+        Event::Superseded => {
+            pack::text_event(bytes, WARNING, SUPERSEDED)?;
+            pack::text_event(bytes, RESYNC, "")
+        }
         Event::AddressTaken(member) => {
             let text = format!(
                 "another node answers at {}, where {} was",
@@ -244,6 +248,8 @@ const WARNING: u8 = 7;
 const NAME_TAKEN: &str = "the name of this node belongs to another one that answers: give each \
                           node its own (of a Tomcat: the Engine's jvmRoute)";
 const TABLE_FULL: &str = "a newcomer was refused: the table of members is full";
+const SUPERSEDED: &str = "another start of this node took its name while it stood still: it has begun \
+                          anew, without its sessions";
 const OUTGROWN: &str = "the cluster has more members than the table of this node: it has left";
 
 fn put_member(bytes: &mut Vec<u8>, member: &Member, what: &str) -> Result<(), Failure> {

@@ -33,6 +33,8 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     /// Received.
     pub(crate) received: AtomicU64,
+    /// How often the core was superseded and begun anew.
+    pub(crate) superseded: AtomicU64,
 }
 
 impl Counters {
@@ -43,6 +45,7 @@ impl Counters {
             ("socket_sent", &self.sent),
             ("socket_send_dropped", &self.dropped),
             ("socket_send_failed", &self.failed),
+            ("superseded", &self.superseded),
         ]
         .into_iter()
         .map(|(name, counter)| (name, counter.load(Ordering::Relaxed)))

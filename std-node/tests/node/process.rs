@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
-use crate::common::{await_event, await_members, key, set};
+use crate::common::{await_event, await_members, await_that, key, set};
 use relevo_node::{Ack, Event, Node, Options, Role};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -531,4 +531,31 @@ fn a_killed_home_loses_nothing() {
             "{number}"
         );
     }
+}
+
+#[test]
+fn a_daemon_that_stood_still_while_its_name_was_taken_begins_anew_and_gives_way() {
+    let folder = folder();
+    let mut former = Daemon::start(folder.path(), &["--name", "kept"]);
+    let app = application(&former);
+    await_members(&app, 2);
+    former.signal(Signal::STOP);
+    await_event(&app, "kept is silent", |event| {
+        matches!(event, Event::MemberSuspected(_))
+    });
+    let seed = app.address().to_string();
+    let control = folder.path().join("later");
+    let control = control.to_str().unwrap();
+    let arguments = ["--name", "kept", "--control", control, "--seed", &seed];
+    let later = Daemon::start(folder.path(), &arguments);
+    let is_later = |node: &Node| {
+        let mut members = node.members().into_iter();
+        members.any(|member| member.address == later.address())
+    };
+    await_that(&app, "kept at its new address", is_later);
+    former.signal(Signal::CONT);
+    former.await_line("relevo: superseded");
+    assert_eq!(former.exit_code(), Some(1), "the name is another one's");
+    await_members(&app, 2);
+    assert!(is_later(&app));
 }

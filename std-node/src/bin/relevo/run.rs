@@ -145,6 +145,9 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
         Event::Outgrown => {
             say("relevo: the cluster has more members than this node's table: it has left");
         }
+        Event::Superseded => say(
+            "relevo: superseded: another start of this node took its name; begun anew, with no session",
+        ),
         other => log::debug!("{other:?}"),
     }
 }

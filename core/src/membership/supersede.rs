@@ -1,0 +1,56 @@
+//! A boot whose name a later boot took while this one couldn't be heard: it stops claiming it.
+
+use crate::event::Pending;
+use crate::membership::member::{MemberState, SELF};
+use crate::node::Node;
+use crate::seal::BootId;
+use crate::seal::Keyring;
+use crate::time::Instant;
+use crate::wire::message::Introduction;
+
+impl Node<'_> {
+    /// Whether this node was superseded: see [`Event::Superseded`](crate::Event::Superseded).
+    #[must_use]
+    pub const fn is_superseded(&self) -> bool {
+        self.superseded
+    }
+
+    /// Takes over all keys of `former`, which was [superseded](crate::Event::Superseded): of the node
+    /// that takes its place on this host. Nothing happens if it wasn't.
+    pub fn take_keys_of(&mut self, former: &mut Node<'_>) {
+        if former.superseded {
+            self.identity.keys = core::mem::replace(&mut former.identity.keys, Keyring::new());
+            self.identity.keys_changed();
+            former.identity.keys_changed();
+        }
+    }
+
+    /// Whether a member that knew this boot knows another one by its name now: a later one, since a
+    /// boot never takes the place of a later one. It counts as such only if it is no recording.
+    pub(crate) fn is_of_successor(&self, boot: BootId, introduction: &Introduction<'_>) -> bool {
+        let member = self.members.by_tag(boot.tag());
+        let knew = member.is_some_and(|member| {
+            let slot = self.members.get(member);
+            // Only whoever had installed this boot can have sent a packet to it, and an echo of a
+            // challenge is later than that.
+            slot.boot == boot && slot.link.is_open
+        });
+        // Who knows this boot puts no challenge to it, unless asked to.
+        let knows_another = introduction.challenge.is_some() && introduction.least_incarnation > 0;
+        knew && (knows_another || introduction.name_taken)
+    }
+
+    /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
+    pub(crate) fn is_succeeded(&mut self, now: Instant) {
+        self.superseded = true;
+        self.members.change(SELF, |me| me.state = MemberState::Left);
+        for member in self.members.others() {
+            self.members
+                .change(member, |slot| slot.state = MemberState::Dead);
+        }
+        self.introductions.clear();
+        self.doubt_ownership();
+        self.events.push(Pending::Superseded);
+        self.review_waits(now);
+    }
+}

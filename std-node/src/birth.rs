@@ -1,0 +1,87 @@
+//! Makes the core: at the start of a node, and anew when a later start of it took its name.
+
+use std::net::SocketAddr;
+
+use relevo_core::{Config, Entropy, Instant};
+use self_cell::MutBorrow;
+
+use crate::core_cell::CoreCell;
+use crate::error::OpenError;
+use crate::io::clock;
+use crate::memory::Memory;
+use crate::options::Options;
+
+/// What a core is made of, apart from its keys.
+pub(crate) struct Birth {
+    options: Options,
+    name: String,
+    address: SocketAddr,
+}
+
+impl Birth {
+    /// `name` and `address`: those that were found, if `options` leave them open.
+    pub(crate) fn new(options: &Options, name: &str, address: SocketAddr) -> Self {
+        let options = Options {
+            key: None,
+            ..options.clone()
+        };
+        Self {
+            options,
+            name: name.to_owned(),
+            address,
+        }
+    }
+
+    /// A core that knows nobody, in memory of its own.
+    pub(crate) fn core(&self, now: Instant, key: Option<&[u8; 32]>) -> Result<CoreCell, OpenError> {
+        let options = &self.options;
+        let config = Config {
+            role: options.role,
+            capacity: options.capacity,
+            frequency: clock::to_core(options.frequency),
+            drop_time: clock::to_core(options.drop_time),
+            backups: options.backups,
+            datagram: options.datagram,
+            fetch_timeout: clock::to_core(options.fetch_timeout),
+            ack_timeout: clock::to_core(options.ack_timeout),
+            beacon: options.multicast.is_some(),
+            ..Config::new(&options.cluster, &self.name, self.address)
+        };
+        config.check().map_err(OpenError::Config)?;
+        let entropy = new_entropy()?;
+        let memory = Memory::allocate(options, config.max_value)?;
+        CoreCell::try_new(MutBorrow::new(memory), |memory| {
+            let storage = memory.borrow_mut().lend();
+            relevo_core::Node::new(now, &config, &entropy, key, storage)
+        })
+        .map_err(OpenError::Config)
+    }
+
+    /// The core that takes the place of a superseded one. It has its keys, and introduces itself to
+    /// the members that it knew.
+    pub(crate) fn successor(
+        &self,
+        now: Instant,
+        former: &mut relevo_core::Node<'_>,
+    ) -> Result<CoreCell, OpenError> {
+        let mut successor = self.core(now, None)?;
+        successor.with_dependent_mut(|_, core| {
+            core.take_keys_of(former);
+            for member in former.members() {
+                core.contact(now, member.address);
+            }
+        });
+        Ok(successor)
+    }
+}
+
+fn new_entropy() -> Result<Entropy, OpenError> {
+    let mut entropy = Entropy {
+        boot: [0; 16],
+        seed: [0; 16],
+    };
+    getrandom::fill(&mut entropy.boot)
+        .and_then(|()| getrandom::fill(&mut entropy.seed))
+        .map_err(|cause| OpenError::Entropy(cause.into()))?;
+    Ok(entropy)
+}
