@@ -146,7 +146,7 @@ public class RelevoManager extends ManagerBase {
         if (cluster != null) {
             cluster.part(namespace, this);
         }
-        replicator = null;
+        // Requests that outlast their application still commit: the node is there until the cluster stops.
         super.stopInternal();
     }
 

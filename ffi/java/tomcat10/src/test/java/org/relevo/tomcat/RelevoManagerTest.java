@@ -372,6 +372,17 @@ class RelevoManagerTest {
     }
 
     @Test
+    void aRequestThatOutlastsItsApplicationIsCommitted() throws Exception {
+        RelevoSession session = committed(one, newSession(one));
+        RelevoManager manager = one.manager();
+        one.context.stop();
+        session.setAttribute("late", "x");
+        manager.requestCompleted(session);
+        assertEquals("x", movedTo(two, session).getAttribute("late"));
+        one.context.start();
+    }
+
+    @Test
     void aSessionOfADeadNodeEndsHere() throws Exception {
         List<String> destroyed = Collections.synchronizedList(new ArrayList<>());
         listen(two, "two", destroyed);
