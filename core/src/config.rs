@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seal::KeyringError;
 use crate::time::Duration;
 
 /// Longest member name in bytes.
@@ -118,6 +119,8 @@ pub enum ConfigError {
     Datagram,
     /// `frequency` is below 1 ms, or `drop_time` is below two of it.
     DropTime,
+    /// The keys can't be held together.
+    Keys(KeyringError),
     /// `name` is empty or longer than [`MAX_NAME`].
     Name,
     /// The lent storage is too small in the part named here.
@@ -133,6 +136,7 @@ impl fmt::Display for ConfigError {
             Self::DropTime => f.write_str(
                 "dropTime: at least twice the frequency, and the frequency at least 1 ms",
             ),
+            Self::Keys(cause) => write!(f, "keys: {cause}"),
             Self::Name => write!(f, "name: 1 to {MAX_NAME} bytes, unique in the cluster"),
             Self::Storage(part) => write!(f, "storage: too few {part}"),
         }

@@ -1,6 +1,6 @@
 //! Sealing and opening of datagrams: header, body in place, tag.
 
-use crate::seal::{self, BootId, Key, Keyring, Secret, Subkey};
+use crate::seal::{self, BootId, Keyring, Secret, Subkey};
 use crate::wire::packet::{Header, TAG};
 
 /// The hint of packets that are not sealed.
@@ -19,25 +19,21 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    pub(crate) fn new(boot: BootId, secret: Secret, key: Option<Key>) -> Self {
-        let mut keys = Keyring::new();
-        if let Some(key) = key {
-            // The first key of an empty ring is always taken.
-            let _ = keys.add(key);
-        }
+    pub(crate) fn new(boot: BootId, secret: Secret, keys: Keyring) -> Self {
         let mut identity = Self {
             boot,
-            keys,
+            keys: Keyring::default(),
             sending: None,
             counter: 0,
             secret,
         };
-        identity.keys_changed();
+        identity.set_keys(keys);
         identity
     }
 
-    /// The ring changed: derive anew what this boot sends with.
-    pub(crate) fn keys_changed(&mut self) {
+    /// Seals with the first of these keys from now on, and opens with all.
+    pub(crate) fn set_keys(&mut self, keys: Keyring) {
+        self.keys = keys;
         let sending = self.keys.sending();
         self.sending = sending.map(|(hint, key)| (hint, Subkey::derive(key, &self.boot)));
     }

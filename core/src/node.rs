@@ -22,7 +22,7 @@ use crate::replica::repair::Repair;
 use crate::replica::reply::Reply;
 use crate::replica::stamp::{Writer, Writers};
 use crate::replica::wait::{Progress, Ticket, Waits};
-use crate::seal::{BootId, KeyringError, Secret};
+use crate::seal::{BootId, Keyring, KeyringError, Secret};
 use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::storage::pages::Pages;
@@ -91,21 +91,22 @@ pub struct Node<'m> {
 impl<'m> Node<'m> {
     /// A node that knows nobody yet. It serves from its own memory at once.
     ///
-    /// `key`: the cluster's key; `None` leaves packets unsealed, for loopback only.
+    /// `keys`: the cluster's, as [`set_keys`](Self::set_keys) takes them; `None` leaves packets
+    /// unsealed, for loopback only.
     ///
     /// # Errors
     /// A setting that can't be used, or a part of `storage` that is too small.
-    pub fn new(
+    pub fn new<'k>(
         now: Instant,
         config: &Config<'_>,
         entropy: &Entropy,
-        key: Option<&[u8; 32]>,
+        keys: impl IntoIterator<Item = &'k [u8; 32]>,
         storage: Storage<'m>,
     ) -> Result<Self, ConfigError> {
         config.check()?;
         check_storage(config, &storage)?;
         let boot = BootId::new(entropy.boot);
-        let key = key.map(|bytes| crate::seal::Key::new(*bytes));
+        let keys = Keyring::of(keys).map_err(ConfigError::Keys)?;
         let mut members = Members::new(storage.members);
         let me = members
             .add(config.name)
@@ -119,7 +120,7 @@ impl<'m> Node<'m> {
         let records = Records::new(storage.records, storage.attributes, pages, storage.index);
         Ok(Self {
             rules: rules(config),
-            identity: Identity::new(boot, Secret::new(entropy.seed), key),
+            identity: Identity::new(boot, Secret::new(entropy.seed), keys),
             members,
             writers: Writers::new(storage.writers, own),
             namespaces: Namespaces::new(storage.namespaces),
@@ -288,40 +289,36 @@ impl<'m> Node<'m> {
         self.identity.is_sealed()
     }
 
-    /// Adds a key to open packets with, and returns its hint, which names it from then on.
+    /// Seals with the first of `keys` from now on, and opens with each of them: up to [`KEYS_MAX`],
+    /// 32 bytes each.
     ///
-    /// To change a cluster's key: add the new one on every node, [send with it](Self::use_key) on
-    /// every node, then [remove](Self::remove_key) the old one everywhere.
+    /// A cluster changes its key in three steps, each on every node before the next: old and new,
+    /// new and old, new.
     ///
     /// # Errors
-    /// [`KeyringError`]; nothing was changed then. A node that started without a key stays so:
-    /// its members would not understand it any more.
-    pub fn add_key(&mut self, key: &[u8; 32]) -> Result<u8, KeyringError> {
-        if !self.is_sealed() {
-            return Err(KeyringError::Unknown(0));
+    /// [`KeyringError`]; nothing was changed then.
+    ///
+    /// [`KEYS_MAX`]: crate::KEYS_MAX
+    pub fn set_keys<'k>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'k [u8; 32]>,
+    ) -> Result<(), KeyringError> {
+        let keys = Keyring::of(keys)?;
+        if keys.sending().is_none() || !self.is_sealed() {
+            return Err(KeyringError::Unsealed);
         }
-        self.identity.keys.add(crate::seal::Key::new(*key))
-    }
-
-    /// Seals with the key of this hint from now on.
-    ///
-    /// # Errors
-    /// [`KeyringError::Unknown`].
-    pub fn use_key(&mut self, hint: u8) -> Result<(), KeyringError> {
-        self.identity.keys.use_for_sending(hint)?;
-        self.identity.keys_changed();
+        self.identity.set_keys(keys);
+        // A hint may mean another key now.
+        for member in self.members.others() {
+            if let Some(session) = &mut self.members.slot_mut(member).session {
+                session.subkey = None;
+            }
+        }
         Ok(())
     }
 
-    /// Forgets the key of this hint: what is sealed with it is refused from now on.
-    ///
-    /// # Errors
-    /// [`KeyringError::Unknown`], or [`KeyringError::InUse`] for the one that is sent with.
-    pub fn remove_key(&mut self, hint: u8) -> Result<(), KeyringError> {
-        self.identity.keys.remove(hint)
-    }
-
-    /// The hints of all keys.
+    /// The hints of all keys, which name them without giving them away; that of the key that is
+    /// sent with comes first.
     pub fn keys(&self) -> impl Iterator<Item = u8> + '_ {
         self.identity.keys.hints()
     }

@@ -16,8 +16,8 @@ use std::net::SocketAddr;
 
 use cluster::{key, storage};
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, MemberState, Node,
-    Outcome, Progress, Stats, Ticket, Usage,
+    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, KeyringError,
+    MemberState, Node, Outcome, Progress, Stats, Ticket, Usage,
 };
 
 const KEY: [u8; 32] = [7; 32];
@@ -693,24 +693,19 @@ fn a_recorded_refusal_of_a_name_bothers_nobody_else() {
 fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
     let names = ["a", "b", "c"];
     let mut net = Net::of(&names);
-    let old = net.node("a").keys().next().unwrap();
-    let mut hint = old;
+    let hint = relevo_core::key_hint(&OTHER_KEY);
     let mut round = 0_u32;
     net.commit("a", "s", &[0]);
     net.tape.clear();
-    for step in 0..3 {
+    for keys in [&[KEY, OTHER_KEY][..], &[OTHER_KEY, KEY], &[OTHER_KEY]] {
         for name in names {
-            match step {
-                0 => hint = net.node(name).add_key(&OTHER_KEY).unwrap(),
-                1 => net.node(name).use_key(hint).unwrap(),
-                _ => net.node(name).remove_key(old).unwrap(),
-            }
+            net.node(name).set_keys(keys).unwrap();
             // While the step is half done the session moves around and each commit is confirmed.
             for writer in names {
                 assert!(net.fetch(writer, "s").found);
                 round += 1;
                 let outcome = net.commit(writer, "s", &round.to_le_bytes());
-                assert!(outcome.met && outcome.copies == 2, "{step} {name} {writer}");
+                assert!(outcome.met && outcome.copies == 2, "{name} {writer}");
                 assert_eq!(net.value(writer, "s").unwrap(), round.to_le_bytes());
             }
             net.run(Duration::from_millis(700));
@@ -739,12 +734,16 @@ fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
 }
 
 #[test]
-fn the_key_in_use_is_not_removed_and_an_unknown_one_not_used() {
+fn refused_keys_change_nothing() {
     let mut net = Net::of(&["a", "b"]);
-    let old = net.node("a").keys().next().unwrap();
-    assert!(net.node("a").remove_key(old).is_err());
-    assert!(net.node("a").use_key(old.wrapping_add(1)).is_err());
-    assert!(net.node("a").add_key(&KEY).is_err(), "it is there already");
+    let old = relevo_core::key_hint(&KEY);
+    let refused = |net: &mut Net, keys: &[[u8; 32]]| net.node("a").set_keys(keys).unwrap_err();
+    assert_eq!(refused(&mut net, &[]), KeyringError::Unsealed);
+    let twice = refused(&mut net, &[OTHER_KEY, KEY, KEY]);
+    assert_eq!(twice, KeyringError::HintTaken(old));
+    let five: [_; 5] = std::array::from_fn(|at| [at as u8; 32]);
+    assert_eq!(refused(&mut net, &five), KeyringError::Full);
+    assert!(net.node("a").keys().eq([old]));
     assert!(net.commit("a", "s", b"goes on").met);
 }
 
@@ -755,16 +754,14 @@ fn a_datagram_of_the_old_key_that_arrives_after_its_removal_is_refused() {
     net.begin_commit("a", "s", b"sealed with the old key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
-    let old = net.node("a").keys().next().unwrap();
     for name in ["a", "b"] {
-        let hint = net.node(name).add_key(&OTHER_KEY).unwrap();
-        net.node(name).use_key(hint).unwrap();
+        net.node(name).set_keys(&[OTHER_KEY, KEY]).unwrap();
     }
     // What was lost comes again, sealed with the new key.
     net.run(Duration::from_secs(1));
     assert_eq!(net.value("b", "s").unwrap(), b"sealed with the old key");
     for name in ["a", "b"] {
-        net.node(name).remove_key(old).unwrap();
+        net.node(name).set_keys(&[OTHER_KEY]).unwrap();
     }
     let refused = net.changes_nothing("b", [late]);
     assert_eq!(refused.refused_key, 1);
@@ -774,16 +771,12 @@ fn a_datagram_of_the_old_key_that_arrives_after_its_removal_is_refused() {
 fn who_still_sends_with_a_removed_key_is_refused_at_once() {
     let mut net = Net::of(&["a", "b"]);
     assert!(net.commit("a", "s", b"before").met);
-    let old = net.node("a").keys().next().unwrap();
-    for name in ["a", "b"] {
-        net.node(name).add_key(&OTHER_KEY).unwrap();
-    }
-    let new = net.node("b").keys().find(|hint| *hint != old).unwrap();
-    net.node("b").use_key(new).unwrap();
-    net.node("b").remove_key(old).unwrap();
+    net.node("a").set_keys(&[KEY, OTHER_KEY]).unwrap();
+    net.node("b").set_keys(&[OTHER_KEY]).unwrap();
     net.begin_commit("a", "s", b"sealed with the old key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
+    let old = relevo_core::key_hint(&KEY);
     assert_eq!(late.bytes[1], old, "a sends with the old key");
     let refused = net.changes_nothing("b", [late]);
     assert_eq!(refused.refused_key, 1);

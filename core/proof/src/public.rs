@@ -144,13 +144,8 @@ fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
 fn keyring(node: &mut Node<'_>) {
     any(Node::is_sealed(node));
     any(Node::is_superseded(node));
-    if let Err(error) = any(Node::add_key(any(node), any(&[0; 32]))) {
-        show::<KeyringError>(&error);
-    }
-    if let Err(error) = any(Node::use_key(any(node), any(0))) {
-        show::<KeyringError>(&error);
-    }
-    if let Err(error) = any(Node::remove_key(any(node), any(0))) {
+    any(relevo_core::key_hint(any(&[0; 32])));
+    if let Err(error) = any(Node::set_keys(any(node), any(&[[0; 32]; 2]))) {
         show::<KeyringError>(&error);
     }
     all(Node::keys(any(node)));

@@ -15,7 +15,7 @@ use crate::list;
 use crate::membership::member::MemberState;
 use crate::replica::range::Range;
 use crate::replica::stamp::{WireStamp, Writer};
-use crate::seal::{BootId, Key, Secret};
+use crate::seal::{BootId, Keyring, Secret};
 use crate::wire::message::{
     Address, AttributeHead, Cause, ChangeHead, Introduction, MemberUpdate, Message, News, Standing,
     UnitHead, ValueHead, WireHeader, WireKey,
@@ -312,7 +312,7 @@ proptest! {
         let identity = Identity::new(
             BootId::new(draw.sixteen()),
             Secret::new([7; 16]),
-            key.map(Key::new),
+            Keyring::of(&key).unwrap(),
         );
         let receiver = draw.yes[1].then_some(BootId::new([9; 16]));
         let header = Header { hint: identity.hint(), ..header(&draw) };

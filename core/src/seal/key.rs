@@ -34,6 +34,13 @@ impl Key {
     }
 }
 
+/// The hint of a cluster key: one public byte by which receivers pick it, and operators name it. It
+/// says nothing else about the key.
+#[must_use]
+pub fn key_hint(key: &[u8; KEY_LENGTH]) -> u8 {
+    Key::new(*key).hint()
+}
+
 impl Drop for Key {
     fn drop(&mut self) {
         self.0.zeroize();

@@ -2,40 +2,38 @@
 
 use core::fmt;
 
-use super::key::Key;
+use heapless::Vec;
+
+use super::key::{KEY_LENGTH, Key};
 
 /// How many keys a node holds at most.
-pub(crate) const KEYS_MAX: usize = 4;
+pub const KEYS_MAX: usize = 4;
 
-/// Why a keyring was not changed.
+/// Why a node keeps the keys that it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyringError {
-    /// All places are taken: remove a key first.
+    /// No key at all was given, or one to a node that started without: its members would not
+    /// understand it any more.
+    Unsealed,
+    /// More than [`KEYS_MAX`] keys.
     Full,
-    /// The hint belongs to a key already held: this one again, or (1 in 256) another one. A key
-    /// that shares its hint with another can't be told from it; draw a new one.
+    /// Two keys have this hint: one of them twice, or (1 in 256) two that receivers couldn't tell
+    /// apart.
     HintTaken(u8),
-    /// No key has this hint.
-    Unknown(u8),
-    /// The key is used for sending: choose another for that first.
-    InUse(u8),
 }
 
 impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unsealed => write!(
+                f,
+                "a running node goes neither from a key to none nor from none to a key: restart it"
+            ),
             Self::Full => write!(f, "a node holds {KEYS_MAX} keys at most: remove one first"),
             Self::HintTaken(hint) => {
                 write!(
                     f,
-                    "a key with the hint {hint:02x} is here already: draw another key"
-                )
-            }
-            Self::Unknown(hint) => write!(f, "no key has the hint {hint:02x}"),
-            Self::InUse(hint) => {
-                write!(
-                    f,
-                    "the key {hint:02x} is sent with: choose another one for that first"
+                    "two keys have the hint {hint:02x}: remove one, or draw another key"
                 )
             }
         }
@@ -44,140 +42,82 @@ impl fmt::Display for KeyringError {
 
 impl core::error::Error for KeyringError {}
 
-/// Up to four keys: one to send with, each of them to open with.
-///
-/// A change of key is: add the new one on every node, then send with it on every node, then remove
-/// the old one everywhere.
+/// Up to four keys: the first to send with, each of them to open with.
 #[derive(Default)]
 pub(crate) struct Keyring {
-    slots: [Option<Slot>; KEYS_MAX],
-    /// Hint of the key to send with; none without keys.
-    sending: Option<u8>,
-}
-
-struct Slot {
-    hint: u8,
-    key: Key,
+    keys: Vec<(u8, Key), KEYS_MAX>,
 }
 
 impl Keyring {
-    /// A keyring without keys.
-    pub(crate) const fn new() -> Self {
-        Self {
-            slots: [const { None }; KEYS_MAX],
-            sending: None,
-        }
-    }
-
-    /// Adds a key to open with, and returns its hint. The first one is used for sending as well.
+    /// A ring of these keys; without any it is that of a node that doesn't seal.
     ///
     /// # Errors
-    /// [`KeyringError::HintTaken`], then [`KeyringError::Full`]; the key is dropped and zeroed.
-    pub(crate) fn add(&mut self, key: Key) -> Result<u8, KeyringError> {
-        let hint = key.hint();
-        if self.get(hint).is_some() {
-            return Err(KeyringError::HintTaken(hint));
+    /// [`KeyringError::HintTaken`], [`KeyringError::Full`]; what was read of the keys is zeroed.
+    pub(crate) fn of<'k>(
+        keys: impl IntoIterator<Item = &'k [u8; KEY_LENGTH]>,
+    ) -> Result<Self, KeyringError> {
+        let mut ring = Self::default();
+        for bytes in keys {
+            let key = Key::new(*bytes);
+            let hint = key.hint();
+            if ring.get(hint).is_some() {
+                return Err(KeyringError::HintTaken(hint));
+            }
+            ring.keys
+                .push((hint, key))
+                .map_err(|_| KeyringError::Full)?;
         }
-        let free = self
-            .slots
-            .iter_mut()
-            .find(|slot| slot.is_none())
-            .ok_or(KeyringError::Full)?;
-        *free = Some(Slot { hint, key });
-        self.sending.get_or_insert(hint);
-        Ok(hint)
-    }
-
-    /// Sends with the key of this hint from now on.
-    ///
-    /// # Errors
-    /// [`KeyringError::Unknown`].
-    pub(crate) fn use_for_sending(&mut self, hint: u8) -> Result<(), KeyringError> {
-        self.get(hint).ok_or(KeyringError::Unknown(hint))?;
-        self.sending = Some(hint);
-        Ok(())
-    }
-
-    /// Removes and zeroes the key of this hint. The one used for sending stays, so that a node
-    /// with a key never falls back to sending without.
-    ///
-    /// # Errors
-    /// [`KeyringError::Unknown`], [`KeyringError::InUse`].
-    pub(crate) fn remove(&mut self, hint: u8) -> Result<(), KeyringError> {
-        let has_hint = |slot: &&mut Option<Slot>| slot.as_ref().is_some_and(|s| s.hint == hint);
-        let slot = self
-            .slots
-            .iter_mut()
-            .find(has_hint)
-            .ok_or(KeyringError::Unknown(hint))?;
-        if self.sending == Some(hint) {
-            return Err(KeyringError::InUse(hint));
-        }
-        *slot = None;
-        Ok(())
+        Ok(ring)
     }
 
     /// The key to open datagrams of this hint with.
     pub(crate) fn get(&self, hint: u8) -> Option<&Key> {
-        self.slots
+        self.keys
             .iter()
-            .flatten()
-            .find(|slot| slot.hint == hint)
-            .map(|slot| &slot.key)
+            .find(|(held, _)| *held == hint)
+            .map(|(_, key)| key)
     }
 
     /// The key to send with and its hint; none when there are no keys.
     pub(crate) fn sending(&self) -> Option<(u8, &Key)> {
-        let hint = self.sending?;
-        Some((hint, self.get(hint)?))
+        self.keys.first().map(|(hint, key)| (*hint, key))
     }
 
-    /// The hints of all keys, in no particular order.
+    /// The hints of all keys; that of the one to send with comes first.
     pub(crate) fn hints(&self) -> impl Iterator<Item = u8> + '_ {
-        self.slots.iter().flatten().map(|slot| slot.hint)
+        self.keys.iter().map(|(hint, _)| *hint)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::key::KEY_LENGTH;
     use super::*;
 
-    fn key(byte: u8) -> Key {
-        Key::new([byte; KEY_LENGTH])
+    fn hint(byte: u8) -> u8 {
+        Key::new([byte; KEY_LENGTH]).hint()
+    }
+
+    fn ring(bytes: &[u8]) -> Result<Keyring, KeyringError> {
+        let keys: std::vec::Vec<_> = bytes.iter().map(|byte| [*byte; KEY_LENGTH]).collect();
+        Keyring::of(&keys)
     }
 
     #[test]
-    fn a_key_is_changed_without_a_gap() {
-        let mut keyring = Keyring::new();
-        assert!(keyring.sending().is_none());
-        let old = keyring.add(key(0)).unwrap();
-        assert_eq!(keyring.sending().map(|(hint, _)| hint), Some(old));
-        let new = keyring.add(key(1)).unwrap();
-        assert_eq!(keyring.sending().map(|(hint, _)| hint), Some(old));
-        assert!(keyring.hints().eq([old, new]));
-        assert_eq!(keyring.use_for_sending(new), Ok(()));
-        assert!(keyring.get(old).is_some());
-        assert_eq!(keyring.remove(old), Ok(()));
-        assert!(keyring.get(old).is_none());
-        assert_eq!(keyring.sending().map(|(hint, _)| hint), Some(new));
+    fn the_first_key_is_sent_with_and_all_of_them_open() {
+        let ring = ring(&[1, 0]).unwrap();
+        assert_eq!(ring.sending().map(|(hint, _)| hint), Some(hint(1)));
+        assert!(ring.hints().eq([hint(1), hint(0)]));
+        assert!(ring.get(hint(0)).is_some() && ring.get(hint(1)).is_some());
+        assert!(ring.get(hint(2)).is_none());
+        assert!(Keyring::default().sending().is_none());
     }
 
     #[test]
-    fn refusals_change_nothing() {
-        let mut keyring = Keyring::new();
-        assert_eq!(keyring.use_for_sending(7), Err(KeyringError::Unknown(7)));
-        assert_eq!(keyring.remove(7), Err(KeyringError::Unknown(7)));
-        let mut drawn = (0..=255).map(key);
-        let first = keyring.add(drawn.next().unwrap()).unwrap();
-        assert_eq!(keyring.add(key(0)), Err(KeyringError::HintTaken(first)));
-        assert_eq!(keyring.remove(first), Err(KeyringError::InUse(first)));
-        while keyring.hints().count() < KEYS_MAX {
-            let _ = keyring.add(drawn.next().unwrap());
-        }
-        let fifth = drawn.find(|key| keyring.get(key.hint()).is_none()).unwrap();
-        assert_eq!(keyring.add(fifth), Err(KeyringError::Full));
-        assert_eq!(keyring.sending().map(|(hint, _)| hint), Some(first));
+    fn a_key_twice_and_a_fifth_key_are_refused() {
+        let refused = |bytes: &[u8]| ring(bytes).err();
+        assert_eq!(refused(&[0, 1, 0]), Some(KeyringError::HintTaken(hint(0))));
+        assert_eq!(refused(&[0, 1, 2, 3]), None);
+        assert_eq!(refused(&[0, 1, 2, 3, 4]), Some(KeyringError::Full));
     }
 
     #[test]
@@ -185,11 +125,7 @@ mod tests {
         // Found by trying: both have the hint 0xbb.
         let [mut one, mut other] = [[0; KEY_LENGTH]; 2];
         (one[0], other[0]) = (12, 26);
-        let mut keyring = Keyring::new();
-        assert_eq!(keyring.add(Key::new(one)), Ok(0xbb));
-        assert_eq!(
-            keyring.add(Key::new(other)),
-            Err(KeyringError::HintTaken(0xbb))
-        );
+        let refused = Keyring::of([&one, &other]).err();
+        assert_eq!(refused, Some(KeyringError::HintTaken(0xbb)));
     }
 }

@@ -18,7 +18,8 @@ mod window;
 
 pub(crate) use aead::{open, seal};
 pub(crate) use cookie::{Cookie, Secret};
-pub(crate) use key::{BootId, Key, Subkey};
+pub use key::key_hint;
+pub(crate) use key::{BootId, Subkey};
 pub(crate) use keyring::Keyring;
-pub use keyring::KeyringError;
+pub use keyring::{KEYS_MAX, KeyringError};
 pub(crate) use window::Window;
