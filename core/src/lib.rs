@@ -66,7 +66,7 @@ pub use replica::commit::{Ack, Change, Commit, CommitError};
 pub use replica::fetch::FetchError;
 pub use replica::read::{Attribute, Record};
 pub use replica::wait::{Outcome, Progress, Ticket};
-pub use seal::{KEYS_MAX, KeyringError, key_hint};
+pub use seal::{KEYS_MAX, KeyringError, key_id};
 pub use stats::Stats;
 pub use storage::Storage;
 pub use time::{Duration, Instant};

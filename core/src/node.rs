@@ -317,10 +317,9 @@ impl<'m> Node<'m> {
         Ok(())
     }
 
-    /// The hints of all keys, which name them without giving them away; that of the key that is
-    /// sent with comes first.
-    pub fn keys(&self) -> impl Iterator<Item = u8> + '_ {
-        self.identity.keys.hints()
+    /// The [ids](crate::key_id) of all keys; that of the key that is sent with comes first.
+    pub fn keys(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
+        self.identity.keys.ids()
     }
 
     pub(crate) fn hash_of(&self, key: Key<'_>) -> [u8; 16] {

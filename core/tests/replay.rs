@@ -693,7 +693,7 @@ fn a_recorded_refusal_of_a_name_bothers_nobody_else() {
 fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
     let names = ["a", "b", "c"];
     let mut net = Net::of(&names);
-    let hint = relevo_core::key_hint(&OTHER_KEY);
+    let new = relevo_core::key_id(&OTHER_KEY);
     let mut round = 0_u32;
     net.commit("a", "s", &[0]);
     net.tape.clear();
@@ -713,7 +713,7 @@ fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
     }
     net.run(Duration::from_secs(10));
     for name in names {
-        assert!(net.node(name).keys().eq([hint]));
+        assert!(net.node(name).keys().eq([new]));
         let stats = net.node(name).stats();
         assert_eq!(stats.refused(), 0, "{name}: {stats:?}");
         assert_eq!(stats.deaths + stats.refutations, 0, "{name}: {stats:?}");
@@ -736,11 +736,11 @@ fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
 #[test]
 fn refused_keys_change_nothing() {
     let mut net = Net::of(&["a", "b"]);
-    let old = relevo_core::key_hint(&KEY);
+    let old = relevo_core::key_id(&KEY);
     let refused = |net: &mut Net, keys: &[[u8; 32]]| net.node("a").set_keys(keys).unwrap_err();
     assert_eq!(refused(&mut net, &[]), KeyringError::Unsealed);
     let twice = refused(&mut net, &[OTHER_KEY, KEY, KEY]);
-    assert_eq!(twice, KeyringError::HintTaken(old));
+    assert_eq!(twice, KeyringError::HintTaken(old[0]));
     let five: [_; 5] = std::array::from_fn(|at| [at as u8; 32]);
     assert_eq!(refused(&mut net, &five), KeyringError::Full);
     assert!(net.node("a").keys().eq([old]));
@@ -776,8 +776,30 @@ fn who_still_sends_with_a_removed_key_is_refused_at_once() {
     net.begin_commit("a", "s", b"sealed with the old key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
-    let old = relevo_core::key_hint(&KEY);
+    let [old, ..] = relevo_core::key_id(&KEY);
     assert_eq!(late.bytes[1], old, "a sends with the old key");
     let refused = net.changes_nothing("b", [late]);
     assert_eq!(refused.refused_key, 1);
+}
+
+#[test]
+fn a_key_with_the_hint_of_a_removed_one_is_another_key() {
+    // Found by trying: both have the hint 0xbb.
+    let [mut former, mut later] = [[0; 32]; 2];
+    (former[0], later[0]) = (12, 26);
+    let mut net = Net::of(&["a", "b"]);
+    let set = |net: &mut Net, keys: &[[u8; 32]]| {
+        for name in ["a", "b"] {
+            net.node(name).set_keys(keys).unwrap();
+        }
+    };
+    set(&mut net, &[former]);
+    assert!(net.commit("a", "s", b"before").met);
+    net.begin_commit("a", "s", b"sealed with the removed key");
+    let held = net.take();
+    let late = held.iter().find(|d| d.to == address("b")).unwrap();
+    set(&mut net, &[KEY]);
+    set(&mut net, &[later]);
+    let refused = net.changes_nothing("b", [late]);
+    assert_eq!(refused.refused_forged, 1);
 }

@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut now = Instant::from_micros(1_000_000);
     let address = ([127, 0, 0, 1], 4_000).into();
     let mut node = node(memory, now, "t1", address, 1, Some(&KEY));
-    let hint = node.keys().next().expect("a key");
+    let [hint, ..] = node.keys().next().expect("a key");
     let mut mad = Outsider::new("e", 0xEE, Some((hint, KEY)));
     let mut good = Outsider::new("t2", 2, Some((hint, KEY)));
     mad.join(&mut node, now, 1);

@@ -144,7 +144,7 @@ fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
 fn keyring(node: &mut Node<'_>) {
     any(Node::is_sealed(node));
     any(Node::is_superseded(node));
-    any(relevo_core::key_hint(any(&[0; 32])));
+    any(relevo_core::key_id(any(&[0; 32])));
     if let Err(error) = any(Node::set_keys(any(node), any(&[[0; 32]; 2]))) {
         show::<KeyringError>(&error);
     }

@@ -22,23 +22,29 @@ impl Key {
         Self(bytes)
     }
 
-    /// One public byte by which a receiver picks the key from its [`Keyring`](super::Keyring).
-    ///
-    /// Says nothing else about the key: it is one byte of a pseudo-random function's output.
-    pub(crate) fn hint(&self) -> u8 {
+    /// Four public bytes that name the key; they say nothing else about it: they are part of a
+    /// pseudo-random function's output.
+    pub(crate) fn id(&self) -> [u8; 4] {
         let inner = Subkey(derive(&self.0, &HINT_LABEL));
         let mut outer = derive(&inner.0, &HINT_LABEL);
-        let [hint, ..] = outer;
+        let [a, b, c, d, ..] = outer;
         outer.zeroize();
+        [a, b, c, d]
+    }
+
+    /// The first byte of its [id](Self::id), by which a receiver picks the key from its
+    /// [`Keyring`](super::Keyring).
+    pub(crate) fn hint(&self) -> u8 {
+        let [hint, ..] = self.id();
         hint
     }
 }
 
-/// The hint of a cluster key: one public byte by which receivers pick it, and operators name it. It
-/// says nothing else about the key.
+/// What names a cluster key without giving it away, on every node the same. Its first byte travels
+/// with each datagram.
 #[must_use]
-pub fn key_hint(key: &[u8; KEY_LENGTH]) -> u8 {
-    Key::new(*key).hint()
+pub fn key_id(key: &[u8; KEY_LENGTH]) -> [u8; 4] {
+    Key::new(*key).id()
 }
 
 impl Drop for Key {

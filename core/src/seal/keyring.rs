@@ -83,9 +83,9 @@ impl Keyring {
         self.keys.first().map(|(hint, key)| (*hint, key))
     }
 
-    /// The hints of all keys; that of the one to send with comes first.
-    pub(crate) fn hints(&self) -> impl Iterator<Item = u8> + '_ {
-        self.keys.iter().map(|(hint, _)| *hint)
+    /// What names the keys; the one to send with comes first.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
+        self.keys.iter().map(|(_, key)| key.id())
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
     fn the_first_key_is_sent_with_and_all_of_them_open() {
         let ring = ring(&[1, 0]).unwrap();
         assert_eq!(ring.sending().map(|(hint, _)| hint), Some(hint(1)));
-        assert!(ring.hints().eq([hint(1), hint(0)]));
+        assert!(ring.ids().map(|[hint, ..]| hint).eq([hint(1), hint(0)]));
         assert!(ring.get(hint(0)).is_some() && ring.get(hint(1)).is_some());
         assert!(ring.get(hint(2)).is_none());
         assert!(Keyring::default().sending().is_none());

@@ -18,7 +18,7 @@ mod window;
 
 pub(crate) use aead::{open, seal};
 pub(crate) use cookie::{Cookie, Secret};
-pub use key::key_hint;
+pub use key::key_id;
 pub(crate) use key::{BootId, Subkey};
 pub(crate) use keyring::Keyring;
 pub use keyring::{KEYS_MAX, KeyringError};
