@@ -70,3 +70,4 @@ pub use seal::{KEYS_MAX, KeyringError, key_id};
 pub use stats::Stats;
 pub use storage::Storage;
 pub use time::{Duration, Instant};
+pub use wire::packet::Refusal;

@@ -28,6 +28,7 @@ use crate::storage::Storage;
 use crate::storage::pages::Pages;
 use crate::storage::records::Records;
 use crate::time::{Duration, Instant};
+use crate::wire::packet::Refusal;
 
 /// Answers that wait for the next packet to a peer. What overflows is asked for again.
 const REPLIES: usize = 32;
@@ -368,10 +369,15 @@ impl<'m> Node<'m> {
     }
 
     /// A datagram arrived from `from`; it is opened in place. What isn't from a member of this
-    /// cluster changes nothing but a counter.
-    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    /// cluster changes nothing but a counter: then the result says why.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Option<Refusal> {
         self.awake(now);
-        self.receive(now, from, datagram);
+        self.receive(now, from, datagram)
     }
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use relevo_core::{Config, Entropy, Instant};
 use self_cell::MutBorrow;
 
+use crate::cluster_key::{ClusterKey, Keys};
 use crate::core_cell::CoreCell;
 use crate::error::OpenError;
 use crate::io::clock;
@@ -22,7 +23,7 @@ impl Birth {
     /// `name` and `address`: those that were found, if `options` leave them open.
     pub(crate) fn new(options: &Options, name: &str, address: SocketAddr) -> Self {
         let options = Options {
-            key: None,
+            keys: Keys::Given(Vec::new()),
             ..options.clone()
         };
         Self {
@@ -33,7 +34,7 @@ impl Birth {
     }
 
     /// A core that knows nobody, in memory of its own.
-    pub(crate) fn core(&self, now: Instant, key: Option<&[u8; 32]>) -> Result<CoreCell, OpenError> {
+    pub(crate) fn core(&self, now: Instant, keys: &[ClusterKey]) -> Result<CoreCell, OpenError> {
         let options = &self.options;
         let config = Config {
             role: options.role,
@@ -52,7 +53,8 @@ impl Birth {
         let memory = Memory::allocate(options, config.max_value)?;
         CoreCell::try_new(MutBorrow::new(memory), |memory| {
             let storage = memory.borrow_mut().lend();
-            relevo_core::Node::new(now, &config, &entropy, key, storage)
+            let keys = keys.iter().map(ClusterKey::bytes);
+            relevo_core::Node::new(now, &config, &entropy, keys, storage)
         })
         .map_err(OpenError::Config)
     }
@@ -64,7 +66,7 @@ impl Birth {
         now: Instant,
         former: &mut relevo_core::Node<'_>,
     ) -> Result<CoreCell, OpenError> {
-        let mut successor = self.core(now, None)?;
+        let mut successor = self.core(now, &[])?;
         successor.with_dependent_mut(|_, core| {
             core.take_keys_of(former);
             for member in former.members() {

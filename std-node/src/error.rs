@@ -5,6 +5,10 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
+use relevo_core::KeyringError;
+
+use crate::key_file::KeyFileError;
+
 /// Why a node could not be opened. Nothing of it is left behind.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -27,6 +31,8 @@ pub enum OpenError {
     Config(relevo_core::ConfigError),
     /// The system gave no random bytes.
     Entropy(io::Error),
+    /// The key file can't be used.
+    Key(KeyFileError),
     /// The group of discovery is no multicast address with a port.
     Group {
         /// The group asked for.
@@ -74,6 +80,7 @@ impl fmt::Display for OpenError {
             } => bind_failed(f, *address, *last_port, cause),
             Self::Config(cause) => cause.fmt(f),
             Self::Entropy(cause) => write!(f, "no random bytes for the boot id: {cause}"),
+            Self::Key(cause) => cause.fmt(f),
             Self::Group { group } => write!(
                 f,
                 "multicast group {group}: not a group; name one of 224.0.0.0 to \
@@ -134,11 +141,44 @@ impl Error for OpenError {
             | Self::Multicast { cause, .. }
             | Self::Thread(cause) => Some(cause),
             Self::Config(cause) => Some(cause),
+            Self::Key(cause) => Some(cause),
             Self::Address { .. }
             | Self::Group { .. }
             | Self::Memory { .. }
             | Self::MulticastV6 { .. }
             | Self::Unsealed { .. } => None,
+        }
+    }
+}
+
+/// Why a node keeps the keys that it has.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeysError {
+    /// The key file can't be used.
+    File(KeyFileError),
+    /// The node was opened without a key file.
+    NoFile,
+    /// The keys can't be held, or not together.
+    Refused(KeyringError),
+}
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(cause) => cause.fmt(f),
+            Self::NoFile => f.write_str("keys: this node has no key file to read again"),
+            Self::Refused(cause) => write!(f, "keys: {cause}"),
+        }
+    }
+}
+
+impl Error for KeysError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::File(cause) => Some(cause),
+            Self::NoFile => None,
+            Self::Refused(cause) => Some(cause),
         }
     }
 }

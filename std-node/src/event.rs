@@ -7,6 +7,7 @@ use std::time::Duration;
 use relevo_core::event::MemberId;
 use relevo_core::{Instant, MAX_MESSAGE, Node, SessionId};
 
+use crate::io::refusals::Refused;
 use crate::shared::lock;
 use crate::status::Member;
 
@@ -43,6 +44,9 @@ pub enum Event {
     Moved(SessionId),
     /// The name of this node belongs to another one that answers: choose another name.
     NameTaken,
+    /// Datagrams changed nothing, for a cause that should be looked at. At most one event in ten
+    /// minutes for each cause; [`Status::counters`](crate::Status::counters) counts all.
+    Refused(Refused),
     /// Events were lost because they weren't taken in time: look at everything again.
     Resync,
     /// A newcomer was refused because the member table is full.
@@ -131,7 +135,7 @@ impl EventQueue {
         self.changed.notify_all();
     }
 
-    fn push(&self, event: Event) {
+    pub(crate) fn push(&self, event: Event) {
         let mut inner = lock(&self.inner);
         if inner.events.len() >= LIMIT {
             // Who has to look at everything again needs none of the older ones.

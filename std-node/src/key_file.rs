@@ -1,33 +1,28 @@
-//! The cluster key in a file: 64 hexadecimal digits, readable by few.
+//! The cluster's keys in a file: 64 hexadecimal digits a line, readable by few.
 
 use std::error::Error;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-/// Bytes read of a key file: the digits, a line end, and one more to see that there is more.
-const LONGEST: u64 = 67;
+use relevo_core::KEYS_MAX;
+use zeroize::Zeroizing;
+
+use crate::cluster_key::{ClusterKey, NotAKey};
+
+/// Bytes read of a key file: more than four keys with their line ends have.
+const LONGEST: usize = 512;
 
 /// Permissions that a key file must not have: write for the group, anything for others.
 const FORBIDDEN: u32 = 0o027;
 
-/// Draws a new cluster key.
+/// Reads the keys of a file: one a line, at most four; the first is to seal with, all to open with.
 ///
 /// # Errors
-/// [`KeyFileError::Entropy`] if the system has no random bytes to give.
-pub fn new_key() -> Result<[u8; 32], KeyFileError> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|cause| KeyFileError::Entropy(cause.into()))?;
-    Ok(key)
-}
-
-/// Reads the cluster key from `path`.
-///
-/// # Errors
-/// The file can't be read, is open to others, or doesn't hold 64 hexadecimal digits.
-pub fn read_key_file(path: &Path) -> Result<[u8; 32], KeyFileError> {
+/// The file can't be read, is open to others, or has no key, too many, or something else.
+pub fn read_key_file(path: &Path) -> Result<Vec<ClusterKey>, KeyFileError> {
     let failed = |cause| KeyFileError::Read {
         path: path.to_owned(),
         cause,
@@ -40,76 +35,127 @@ pub fn read_key_file(path: &Path) -> Result<[u8; 32], KeyFileError> {
             mode,
         });
     }
-    let mut text = Vec::new();
-    file.take(LONGEST).read_to_end(&mut text).map_err(failed)?;
-    // What fills all that is read may go on with something else behind it.
-    let digits = match text.len() as u64 {
-        LONGEST => &text,
-        _ => text.trim_ascii(),
-    };
-    from_hex(digits).ok_or_else(|| KeyFileError::Content {
-        path: path.to_owned(),
-        digits: digits.len(),
-    })
+    parse(path, &read_text(file).map_err(failed)?)
+}
+
+/// As much as counts, in memory that is zeroed and never moved.
+fn read_text(file: File) -> io::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
+    file.take(LONGEST as u64).read_to_end(&mut bytes)?;
+    if bytes.len() == LONGEST {
+        // Something else may stand behind what was read.
+        let cause = format!("{LONGEST} bytes or more are no {KEYS_MAX} keys");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
+    }
+    let text = str::from_utf8(&bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+    Ok(Zeroizing::new(text.to_owned()))
+}
+
+fn parse(path: &Path, text: &str) -> Result<Vec<ClusterKey>, KeyFileError> {
+    let mut keys: Vec<ClusterKey> = Vec::with_capacity(KEYS_MAX);
+    for (at, line) in text.lines().enumerate() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let key = line.trim().parse().map_err(|cause| KeyFileError::Content {
+            path: path.to_owned(),
+            line: at + 1,
+            cause,
+        })?;
+        keys.push(key);
+    }
+    match keys.len() {
+        1..=KEYS_MAX => Ok(keys),
+        count => Err(KeyFileError::Count {
+            path: path.to_owned(),
+            count,
+        }),
+    }
 }
 
 /// Writes `key` to a new file that only its owner can read.
 ///
 /// # Errors
 /// The file exists already or can't be written.
-pub fn create_key_file(path: &Path, key: &[u8; 32]) -> Result<(), KeyFileError> {
-    let mut file = OpenOptions::new()
+pub fn create_key_file(path: &Path, key: &ClusterKey) -> Result<(), KeyFileError> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::AlreadyExists => KeyFileError::Exists {
+            path: path.to_owned(),
+        },
+        _ => KeyFileError::Write {
+            path: path.to_owned(),
+            cause,
+        },
+    };
+    let mut file = create(path).map_err(failed)?;
+    write(&mut file, std::slice::from_ref(key)).map_err(failed)
+}
+
+/// Replaces the keys of a file at once: whoever reads it sees the former ones or the new ones. Owner,
+/// group and permissions stay.
+///
+/// # Errors
+/// The file isn't there, or the folder or the file's owner don't allow it.
+pub fn replace_key_file(path: &Path, keys: &[ClusterKey]) -> Result<(), KeyFileError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".new");
+    let new = PathBuf::from(name);
+    let replace = || {
+        let former = fs::metadata(path)?;
+        let mut file = create(&new)?;
+        write(&mut file, keys)?;
+        let own = file.metadata()?;
+        if (own.uid(), own.gid()) != (former.uid(), former.gid()) {
+            fchown(&file, Some(former.uid()), Some(former.gid()))?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(former.mode() & 0o777))?;
+        fs::rename(&new, path)
+    };
+    replace().map_err(|cause| {
+        // It may not be there.
+        let _ = fs::remove_file(&new);
+        KeyFileError::Write {
+            path: path.to_owned(),
+            cause,
+        }
+    })
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(|cause| match cause.kind() {
-            io::ErrorKind::AlreadyExists => KeyFileError::Exists {
-                path: path.to_owned(),
-            },
-            _ => KeyFileError::Write {
-                path: path.to_owned(),
-                cause,
-            },
-        })?;
-    writeln!(file, "{}", key_to_hex(key))
-        .and_then(|()| file.sync_all())
-        .map_err(|cause| KeyFileError::Write {
-            path: path.to_owned(),
-            cause,
-        })
 }
 
-/// The 64 hexadecimal digits of `key`, as a key file has them.
-#[must_use]
-pub fn key_to_hex(key: &[u8; 32]) -> String {
-    key.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(digits: &[u8]) -> Option<[u8; 32]> {
-    let mut key = [0; 32];
-    if digits.len() != 2 * key.len() {
-        return None;
+fn write(file: &mut File, keys: &[ClusterKey]) -> io::Result<()> {
+    for key in keys {
+        file.write_all(key.to_hex().as_bytes())?;
+        file.write_all(b"\n")?;
     }
-    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = pair.iter().try_fold(0, |sum: u8, digit| {
-            let value = char::from(*digit).to_digit(16)?;
-            Some(sum << 4 | u8::try_from(value).ok()?)
-        })?;
-    }
-    Some(key)
+    file.sync_all()
 }
 
-/// Why there is no cluster key. Each names the file and the cure; none shows the contents.
+/// What is wrong with a key file. Each names the file and the cure; none shows the contents.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyFileError {
-    /// The file doesn't hold exactly 64 hexadecimal digits.
+    /// A line isn't exactly 64 hexadecimal digits.
     Content {
         /// The file.
         path: PathBuf,
-        /// Bytes found, at most 67.
-        digits: usize,
+        /// Its line, from 1.
+        line: usize,
+        /// What is there instead.
+        cause: NotAKey,
+    },
+    /// The file has no key, or more than four.
+    Count {
+        /// The file.
+        path: PathBuf,
+        /// Keys found.
+        count: usize,
     },
     /// The system gave no random bytes.
     Entropy(io::Error),
@@ -144,17 +190,19 @@ pub enum KeyFileError {
 impl fmt::Display for KeyFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Content { path, digits } => write!(
+            Self::Content { path, line, cause } => {
+                write!(f, "key file {}: line {line}: {cause}", path.display())
+            }
+            Self::Count { path, count } => write!(
                 f,
-                "key file {}: needs exactly 64 hexadecimal digits, has {digits}{} bytes; write one \
-                 with `relevo keygen FILE`",
-                path.display(),
-                if *digits < 67 { "" } else { " or more" }
+                "key file {}: needs 1 to {KEYS_MAX} keys, has {count}; write one with `relevo \
+                 keygen FILE`",
+                path.display()
             ),
             Self::Entropy(cause) => write!(f, "no random bytes for a key: {cause}"),
             Self::Exists { path } => write!(
                 f,
-                "key file {}: exists and is not overwritten; remove it first, or name another",
+                "key file {}: exists and is not overwritten; `relevo keys add` adds a key to it",
                 path.display()
             ),
             Self::Open { path, mode } => {
@@ -164,11 +212,14 @@ impl fmt::Display for KeyFileError {
                     "key file {path}: mode {mode:04o} lets others in; `chmod 600 {path}`"
                 )
             }
-            Self::Read { path, cause } => write!(
-                f,
-                "key file {}: can't be read: {cause}; write one with `relevo keygen FILE`",
-                path.display()
-            ),
+            Self::Read { path, cause } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "key file {path}: can't be read: {cause}; write one with `relevo keygen {path}` \
+                     and copy it to every node"
+                )
+            }
             Self::Write { path, cause } => {
                 write!(f, "key file {}: can't be written: {cause}", path.display())
             }
@@ -182,28 +233,8 @@ impl Error for KeyFileError {
             Self::Entropy(cause) | Self::Read { cause, .. } | Self::Write { cause, .. } => {
                 Some(cause)
             }
-            Self::Content { .. } | Self::Exists { .. } | Self::Open { .. } => None,
+            Self::Content { cause, .. } => Some(cause),
+            Self::Count { .. } | Self::Exists { .. } | Self::Open { .. } => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn digits_of_either_case_make_a_key() {
-        let key: [u8; 32] = std::array::from_fn(|at| u8::try_from(at * 7).unwrap());
-        let digits = key_to_hex(&key);
-        assert_eq!(from_hex(digits.as_bytes()), Some(key));
-        assert_eq!(from_hex(digits.to_uppercase().as_bytes()), Some(key));
-    }
-
-    #[test]
-    fn other_lengths_and_letters_make_none() {
-        let digits = key_to_hex(&[0xab; 32]);
-        assert_eq!(from_hex(&digits.as_bytes()[1..]), None);
-        assert_eq!(from_hex(digits.replacen('a', "g", 1).as_bytes()), None);
-        assert_eq!(from_hex(b""), None);
     }
 }

@@ -11,7 +11,7 @@
 //!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
 //! time. Files, from the outside in:
-//! - `options`, `key_file`: what a node is told;
+//! - `options`, `cluster_key`, `key_file`: what a node is told;
 //! - `node`: the calls an application makes;
 //! - `session`, `event`, `status`, `error`: what the calls give back;
 //! - `shared`: the core behind a lock, and how callers wait;
@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod birth;
+mod cluster_key;
 mod core_cell;
 mod error;
 mod event;
@@ -32,13 +33,16 @@ mod session;
 mod shared;
 mod status;
 
+pub use cluster_key::{ClusterKey, Keys, NotAKey};
 pub use error::{
-    CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError, SendError,
+    CallError, CommitError, FetchError, InvalidateError, KeysError, OpenError, RenameError,
+    SendError,
 };
 pub use event::Event;
-pub use key_file::{KeyFileError, create_key_file, key_to_hex, new_key, read_key_file};
+pub use io::refusals::Refused;
+pub use key_file::{KeyFileError, create_key_file, read_key_file, replace_key_file};
 pub use node::Node;
 pub use options::{Multicast, Options};
-pub use relevo_core::{self, Key, Role, SessionId};
+pub use relevo_core::{self, Key, Refusal, Role, SessionId};
 pub use session::{Ack, Change, Confirmed, Session};
 pub use status::{Member, MemberState, Status};

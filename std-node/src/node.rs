@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,8 +11,10 @@ use relevo_core::storage::PAGE_BYTES;
 use relevo_core::{Commit, Instant, Key, Outcome, Role, Ticket};
 
 use crate::birth::Birth;
+use crate::cluster_key::{ClusterKey, Keys, id_text};
 use crate::error::{
-    CallError, CommitError, FetchError, InvalidateError, OpenError, RenameError, SendError,
+    CallError, CommitError, FetchError, InvalidateError, KeysError, OpenError, RenameError,
+    SendError,
 };
 use crate::event::Event;
 use crate::io::clock;
@@ -20,6 +23,7 @@ use crate::io::seeds::Seeds;
 use crate::io::sockets::Sockets;
 use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
+use crate::key_file::read_key_file;
 use crate::options::Options;
 use crate::session::{Ack, Change, Confirmed, Session};
 use crate::shared::{Shared, lock};
@@ -48,6 +52,7 @@ struct Identity {
     address: SocketAddr,
     role: Role,
     sealed: bool,
+    key_file: Option<PathBuf>,
     backups: u8,
     opened: Instant,
     /// How long a caller waits for a session.
@@ -65,10 +70,11 @@ impl Node {
     /// # Errors
     /// A setting can't be used, or the system refuses a socket, memory or a thread.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        let sockets = Sockets::open(&options)?;
-        let identity = Identity::new(&options, sockets.address);
+        let keys = options.keys.read().map_err(OpenError::Key)?;
+        let sockets = Sockets::open(&options, !keys.is_empty())?;
+        let identity = Identity::new(&options, sockets.address, !keys.is_empty());
         let birth = Birth::new(&options, &identity.name, identity.address);
-        let core = birth.core(identity.opened, options.key.as_ref())?;
+        let core = birth.core(identity.opened, &keys)?;
         let unicast = Arc::new(sockets.unicast);
         let counters = Arc::new(Counters::default());
         let group = options.multicast.as_ref().map(|multicast| multicast.group);
@@ -92,6 +98,12 @@ impl Node {
             identity.cluster,
             identity.address
         );
+        if !identity.sealed && !identity.address.ip().is_loopback() {
+            log::warn!(
+                "insecure: without a cluster key, whoever reaches {} reads and changes every session",
+                identity.address
+            );
+        }
         let handle = Handle {
             shared,
             thread: Mutex::new(Some(thread)),
@@ -254,9 +266,15 @@ impl Node {
     pub fn status(&self) -> Status {
         let identity = &self.handle.identity;
         let alive = |member: &relevo_core::Member<'_>| member.state == MemberState::Alive;
-        let (members, usage, mut counters) = self.handle.shared.lock().core(|core| {
+        let (members, usage, keys, mut counters) = self.handle.shared.lock().core(|core| {
             let counters: Vec<_> = core.stats().iter().collect();
-            (core.members().filter(alive).count(), core.usage(), counters)
+            let keys = core.keys().map(id_text).collect();
+            (
+                core.members().filter(alive).count(),
+                core.usage(),
+                keys,
+                counters,
+            )
         });
         counters.extend(self.handle.shared.counters.iter());
         Status {
@@ -264,7 +282,7 @@ impl Node {
             cluster: identity.cluster.clone(),
             address: identity.address,
             role: identity.role,
-            sealed: identity.sealed,
+            keys,
             uptime: clock::from_core(clock::now().since(identity.opened)),
             members,
             backups: identity.backups,
@@ -276,6 +294,30 @@ impl Node {
             page_size: PAGE_BYTES,
             counters,
         }
+    }
+
+    /// Seals with the first of `keys` from now on, and opens with each of them, four at most.
+    ///
+    /// A cluster changes its key in three steps, each on every node before the next: old and new,
+    /// new and old, new. Nothing is lost meanwhile.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the node keeps the keys that it has.
+    pub fn set_keys(&self, keys: &[ClusterKey]) -> Result<(), KeysError> {
+        let mut state = self.handle.shared.lock();
+        let keys = keys.iter().map(ClusterKey::bytes);
+        let set = state.core(|core| core.set_keys(keys));
+        set.map_err(KeysError::Refused)
+    }
+
+    /// Reads the key file again, and [sets](Self::set_keys) its keys.
+    ///
+    /// # Errors
+    /// [`KeysError`]; the node keeps the keys that it has.
+    pub fn reload_keys(&self) -> Result<(), KeysError> {
+        let file = self.handle.identity.key_file.as_deref();
+        let keys = read_key_file(file.ok_or(KeysError::NoFile)?).map_err(KeysError::File)?;
+        self.set_keys(&keys)
     }
 
     /// This node's name.
@@ -371,7 +413,7 @@ impl Drop for Handle {
 }
 
 impl Identity {
-    fn new(options: &Options, address: SocketAddr) -> Self {
+    fn new(options: &Options, address: SocketAddr, sealed: bool) -> Self {
         let name = if options.name.is_empty() {
             address.to_string()
         } else {
@@ -382,7 +424,11 @@ impl Identity {
             cluster: options.cluster.clone(),
             address,
             role: options.role,
-            sealed: options.key.is_some(),
+            sealed,
+            key_file: match &options.keys {
+                Keys::File(path) => Some(path.clone()),
+                Keys::Given(_) => None,
+            },
             backups: options.backups,
             opened: clock::now(),
             fetch_bound: (options.fetch_timeout.saturating_mul(4)).saturating_add(MARGIN),

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use relevo_core::Role;
 
+use crate::cluster_key::Keys;
+
 /// What a node needs to start. Times follow Tomcat's names and defaults.
 ///
-/// Cluster, `frequency`, `drop_time`, `backups`, `datagram`, the key and the multicast group must
+/// Cluster, `frequency`, `drop_time`, `backups`, `datagram`, the keys and the multicast group must
 /// be the same on every node.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Cluster name; nodes of other names are refused. Default `relevo`.
     pub cluster: String,
@@ -40,8 +42,8 @@ pub struct Options {
     pub memory: usize,
     /// Sessions this node may hold, ended ones that it must remember included. Default 65,536.
     pub sessions: usize,
-    /// The cluster key of 32 bytes; `None`, the default, runs unsealed, on loopback only.
-    pub key: Option<[u8; 32]>,
+    /// The cluster's keys. None, the default: unsealed, on loopback only.
+    pub keys: Keys,
     /// Allow an address other than loopback without a key. Default no.
     pub insecure: bool,
     /// UDP payload a datagram may have, in bytes. Default 1,232.
@@ -69,38 +71,12 @@ impl Default for Options {
             capacity: 16,
             memory: 64 << 20,
             sessions: 65_536,
-            key: None,
+            keys: Keys::Given(Vec::new()),
             insecure: false,
             datagram: 1_232,
             fetch_timeout: Duration::from_millis(250),
             ack_timeout: Duration::from_secs(3),
         }
-    }
-}
-
-/// Shows whether there is a key, never the key.
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("cluster", &self.cluster)
-            .field("name", &self.name)
-            .field("address", &self.address)
-            .field("auto_bind", &self.auto_bind)
-            .field("multicast", &self.multicast)
-            .field("seeds", &self.seeds)
-            .field("frequency", &self.frequency)
-            .field("drop_time", &self.drop_time)
-            .field("role", &self.role)
-            .field("backups", &self.backups)
-            .field("capacity", &self.capacity)
-            .field("memory", &self.memory)
-            .field("sessions", &self.sessions)
-            .field("key", &self.key.map(|_| "…"))
-            .field("insecure", &self.insecure)
-            .field("datagram", &self.datagram)
-            .field("fetch_timeout", &self.fetch_timeout)
-            .field("ack_timeout", &self.ack_timeout)
-            .finish()
     }
 }
 
@@ -122,21 +98,5 @@ impl Default for Multicast {
             bind: None,
             ttl: None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_is_never_shown() {
-        let options = Options {
-            key: Some([7; 32]),
-            ..Options::default()
-        };
-        let shown = format!("{options:?}");
-        assert!(shown.contains("key: Some(\"…\")"), "{shown}");
-        assert!(!shown.contains("7, 7"), "{shown}");
     }
 }

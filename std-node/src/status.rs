@@ -61,8 +61,9 @@ pub struct Status {
     pub address: SocketAddr,
     /// What it is for.
     pub role: Role,
-    /// Whether datagrams are sealed with a cluster key.
-    pub sealed: bool,
+    /// The [ids](crate::ClusterKey::id) of the cluster keys; the one that it seals with comes first.
+    /// None: datagrams aren't sealed.
+    pub keys: Vec<String>,
     /// How long ago it was opened.
     pub uptime: Duration,
     /// Members that answer, this node included.
@@ -86,6 +87,13 @@ pub struct Status {
 }
 
 impl Status {
+    /// Whether whoever reaches the address can read and change every session: it isn't this machine
+    /// alone, and there is no key.
+    #[must_use]
+    pub fn is_insecure(&self) -> bool {
+        self.keys.is_empty() && !self.address.ip().is_loopback()
+    }
+
     /// Whether every session can have all its backups: there are enough other members.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -34,10 +34,21 @@ impl Verdict {
 
 impl Node<'_> {
     /// See [`handle_datagram`](Self::handle_datagram).
-    pub(crate) fn receive(&mut self, now: Instant, from: SocketAddr, datagram: &mut [u8]) {
+    pub(crate) fn receive(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &mut [u8],
+    ) -> Option<Refusal> {
         match self.take_datagram(now, from, datagram) {
-            Ok(()) => self.wake_at(now),
-            Err(refusal) => count(self.stats.of(refusal)),
+            Ok(()) => {
+                self.wake_at(now);
+                None
+            }
+            Err(refusal) => {
+                count(self.stats.of(refusal));
+                Some(refusal)
+            }
         }
     }
 

@@ -19,9 +19,9 @@ impl Node<'_> {
     /// that takes its place on this host. Nothing happens if it wasn't.
     pub fn take_keys_of(&mut self, former: &mut Node<'_>) {
         if former.superseded {
-            self.identity.keys = core::mem::replace(&mut former.identity.keys, Keyring::new());
-            self.identity.keys_changed();
-            former.identity.keys_changed();
+            let keys = core::mem::take(&mut former.identity.keys);
+            self.identity.set_keys(keys);
+            former.identity.set_keys(Keyring::default());
         }
     }
 

@@ -1,5 +1,7 @@
 //! The header in front of every datagram and the tag behind it.
 
+use core::fmt;
+
 use crate::seal::BootId;
 
 /// This build's protocol version, and the only one yet.
@@ -44,7 +46,8 @@ pub(crate) const LONGEST: usize = 8_972;
 /// Why a datagram changes nothing but a counter, which [`Stats`](crate::Stats) describes: the first
 /// cause found, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+#[non_exhaustive]
+pub enum Refusal {
     /// Longer than anybody sends.
     Oversized,
     /// Another version of the protocol, or none.
@@ -65,6 +68,40 @@ pub(crate) enum Refusal {
     Forged,
     /// The introduction of a node of another cluster.
     Cluster,
+}
+
+impl Refusal {
+    /// Whether nodes that start, end and are slow cause it, without anybody's fault.
+    #[must_use]
+    pub const fn is_ordinary(self) -> bool {
+        matches!(self, Self::Own | Self::Unknown)
+    }
+}
+
+/// What the datagram was, and what to do where it should have been welcome.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Oversized => {
+                "longer than any of this cluster: give all nodes the same datagram size"
+            }
+            Self::Version => {
+                "of another program, or of a version of Relevo that this node doesn't speak"
+            }
+            Self::Truncated => "cut short",
+            Self::Own => "this node's own introduction",
+            Self::Unknown => "of a node that didn't introduce itself",
+            Self::Replayed => {
+                "seen before: a network that doubles them, or somebody who recorded them"
+            }
+            Self::Unsealed => "not sealed: give its sender the cluster's key",
+            Self::Key => {
+                "sealed with a key that this node doesn't have: give all nodes the same keys"
+            }
+            Self::Forged => "damaged, forged, or of another cluster",
+            Self::Cluster => "of a cluster with another name: give it another key, group or port",
+        })
+    }
 }
 
 impl Header {

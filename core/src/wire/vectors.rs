@@ -20,7 +20,7 @@ use crate::key::{self, name_hash};
 use crate::replica::range::{PARTS, Range};
 use crate::replica::repair::mix;
 use crate::replica::stamp::{WireStamp, Writer, scramble};
-use crate::seal::{BootId, Secret};
+use crate::seal::{BootId, Keyring, Secret};
 use crate::{Key, MemberState, Role};
 
 pub(crate) const PING: &[u8] = &hex::<5>("00 7b ca a3 7d");
@@ -434,8 +434,9 @@ pub(crate) const fn hex<const N: usize>(text: &str) -> [u8; N] {
 
 /// t1 as it seals.
 pub(crate) fn identity(key: Option<[u8; 32]>) -> Identity {
-    let key = key.map(crate::seal::Key::new);
-    Identity::new(BootId::new(T1_BOOT), Secret::new([0; 16]), key)
+    // One key is always taken.
+    let keys = Keyring::of(&key).unwrap_or_default();
+    Identity::new(BootId::new(T1_BOOT), Secret::new([0; 16]), keys)
 }
 
 /// A datagram of t1, and what it is made of.

@@ -7,8 +7,10 @@ use std::sync::atomic::Ordering;
 use relevo_core::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::event::Event;
 use crate::io::clock;
 use crate::io::inbox::Inbox;
+use crate::io::refusals::Refusals;
 use crate::io::seeds::Seeds;
 use crate::shared::Shared;
 
@@ -22,6 +24,7 @@ pub(crate) struct Driver {
     multicast: Option<UdpSocket>,
     seeds: Seeds,
     inbox: Inbox,
+    refusals: Refusals,
 }
 
 impl Driver {
@@ -37,6 +40,7 @@ impl Driver {
             multicast,
             seeds,
             inbox: Inbox::new(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -80,10 +84,15 @@ impl Driver {
         let mut received = 0;
         let seeds = &mut self.seeds;
         let inbox = &mut self.inbox;
+        let (refusals, events) = (&mut self.refusals, &self.shared.events);
         state.core(|core| {
             for (from, datagram) in inbox.datagrams() {
                 received += 1;
-                core.handle_datagram(now, from, datagram);
+                let refusal = core.handle_datagram(now, from, datagram);
+                let due = refusal.and_then(|cause| refusals.note(now, cause, from));
+                due.into_iter()
+                    .map(Event::Refused)
+                    .for_each(|event| events.push(event));
             }
             if judge {
                 core.handle_timeout(now);

@@ -3,6 +3,7 @@
 pub(crate) mod clock;
 pub(crate) mod driver;
 mod inbox;
+pub(crate) mod refusals;
 pub(crate) mod seeds;
 pub(crate) mod sockets;
 pub(crate) mod waker;

@@ -24,8 +24,8 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// Binds what `options` ask for.
-    pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
-        check_address(options)?;
+    pub(crate) fn open(options: &Options, sealed: bool) -> Result<Self, OpenError> {
+        check_address(options, sealed)?;
         let (unicast, address) = bind_first_free(options.address, options.auto_bind)?;
         let multicast = match &options.multicast {
             Some(multicast) => Some(join(&unicast, multicast, address)?),
@@ -39,12 +39,12 @@ impl Sockets {
     }
 }
 
-fn check_address(options: &Options) -> Result<(), OpenError> {
+fn check_address(options: &Options, sealed: bool) -> Result<(), OpenError> {
     let address = options.address;
     if address.ip().is_unspecified() || address.ip().is_multicast() {
         return Err(OpenError::Address { address });
     }
-    if options.key.is_none() && !options.insecure && !address.ip().is_loopback() {
+    if !sealed && !options.insecure && !address.ip().is_loopback() {
         return Err(OpenError::Unsealed { address });
     }
     Ok(())

@@ -3,8 +3,11 @@
 
 mod cluster;
 mod common;
+mod daemon;
+mod keys;
 mod multicast;
 mod open;
 mod process;
+mod refused;
 mod sealed;
 mod threads;

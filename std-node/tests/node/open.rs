@@ -3,9 +3,10 @@
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
-use relevo_node::{KeyFileError, Multicast, Node, OpenError, Options};
+use relevo_node::{ClusterKey, KeyFileError, Multicast, Node, OpenError, Options};
 
 /// The error of `options`, whose text has no line break and contains all `parts`.
 fn refused(options: Options, parts: &[&str]) -> OpenError {
@@ -224,20 +225,24 @@ fn a_refused_node_leaves_no_socket_behind() {
 fn key_files_are_read_back_and_refused_with_the_cure() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    let key = relevo_node::new_key().unwrap();
+    let key = ClusterKey::draw().unwrap();
     relevo_node::create_key_file(&path, &key).unwrap();
-    assert_eq!(relevo_node::read_key_file(&path).unwrap(), key);
-    assert_eq!(
-        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
-    );
+    let read = relevo_node::read_key_file(&path).unwrap();
+    assert_eq!(read, std::slice::from_ref(&key));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
     assert!(matches!(
         relevo_node::create_key_file(&path, &key).unwrap_err(),
         KeyFileError::Exists { .. }
     ));
 
     fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
-    assert_eq!(relevo_node::read_key_file(&path).unwrap(), key);
+    let both = [ClusterKey::draw().unwrap(), key];
+    relevo_node::replace_key_file(&path, &both).unwrap();
+    assert_eq!(relevo_node::read_key_file(&path).unwrap(), both);
+    assert_eq!(mode(&path), 0o640, "permissions stay");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let text = relevo_node::read_key_file(&path).unwrap_err().to_string();
     assert!(
@@ -247,40 +252,34 @@ fn key_files_are_read_back_and_refused_with_the_cure() {
 }
 
 #[test]
-fn what_stands_behind_a_key_is_never_passed_over() {
+fn key_files_with_something_else_are_named_with_their_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("key");
-    let digits = relevo_node::key_to_hex(&[7; 32]);
-    for blanks in 0..5 {
-        let text = format!("{}{digits}\nmore", "\n".repeat(blanks));
+    let refusal = |text: &str| {
         fs::write(&path, text).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        let refused = relevo_node::read_key_file(&path);
-        assert!(
-            matches!(refused, Err(KeyFileError::Content { .. })),
-            "{blanks} lines before it: {refused:?}"
-        );
-    }
-    for line_end in ["", "\n", "\r\n"] {
-        fs::write(&path, format!("{digits}{line_end}")).unwrap();
-        assert_eq!(relevo_node::read_key_file(&path).unwrap(), [7; 32]);
-    }
-}
-
-#[test]
-fn key_files_of_the_wrong_length_are_named() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("key");
-    fs::write(&path, "abc\n").unwrap();
-    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    let text = relevo_node::read_key_file(&path).unwrap_err().to_string();
+        relevo_node::read_key_file(&path).unwrap_err().to_string()
+    };
+    let digits = "ab".repeat(32);
+    let text = refusal(&format!("{digits}\n\nabc\n"));
     for part in [
+        "line 3",
         "exactly 64",
-        "has 3 bytes",
+        "3 bytes",
         "relevo keygen",
         &*path.to_string_lossy(),
     ] {
         assert!(text.contains(part), "{part} is not in: {text}");
+    }
+    assert!(refusal("\n").contains("has 0"));
+    assert!(refusal(&format!("{digits}\n").repeat(5)).contains("has 5"));
+    assert!(refusal("\u{e4}").contains("line 1"));
+    for blanks in [0, 400, 448, 600] {
+        let text = refusal(&format!("{digits}{}more", "\n".repeat(blanks)));
+        assert!(
+            text.contains("exactly 64") || text.contains("512 bytes"),
+            "{text}"
+        );
     }
     let text = relevo_node::read_key_file(&folder.path().join("none"))
         .unwrap_err()

@@ -1,120 +1,16 @@
 //! The program `relevo`, as an administrator uses it.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use crate::common::{await_event, await_members, await_that, key, set};
+use crate::daemon::{Daemon, call, folder, outcome, relevo};
 use relevo_node::{Ack, Event, Node, Options, Role};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
-
-/// The program, without what the tester's environment may tell it.
-fn relevo(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_relevo"));
-    command
-        .env_remove("RELEVO_KEY_FILE")
-        .env_remove("RELEVO_CONTROL")
-        .env_remove("RELEVO_LOG")
-        .env("XDG_RUNTIME_DIR", folder)
-        .stdin(Stdio::null());
-    command
-}
-
-/// Runs the program to its end.
-fn call(folder: &Path, arguments: &[&str]) -> Output {
-    relevo(folder).args(arguments).output().unwrap()
-}
-
-/// The exit code and both outputs of a call.
-fn outcome(output: &Output) -> (Option<i32>, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
-}
-
-/// A daemon that is killed with the test.
-struct Daemon {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-    ready: String,
-}
-
-impl Daemon {
-    /// Starts a daemon on a free port and waits until it is ready.
-    fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = relevo(folder)
-            .args([
-                "run",
-                "--bind",
-                "127.0.0.1:0",
-                "--no-multicast",
-                "--memory",
-                "4M",
-            ])
-            .args([
-                "--frequency",
-                "100ms",
-                "--drop-time",
-                "2s",
-                "--sessions",
-                "1000",
-            ])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let ready = lines.next().unwrap().unwrap();
-        assert!(ready.starts_with("relevo: ready: "), "{ready}");
-        Self {
-            child,
-            lines,
-            ready,
-        }
-    }
-
-    /// The address that the ready line tells.
-    fn address(&self) -> std::net::SocketAddr {
-        let (_, rest) = self.ready.split_once(" at ").unwrap();
-        rest.split(',').next().unwrap().parse().unwrap()
-    }
-
-    /// Reads lines until one starts with `wanted`.
-    fn await_line(&mut self, wanted: &str) -> String {
-        self.lines
-            .by_ref()
-            .map(Result::unwrap)
-            .find(|line| line.starts_with(wanted))
-            .unwrap()
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn exit_code(&mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn folder() -> TempDir {
-    tempfile::tempdir().unwrap()
-}
+use rustix::process::Signal;
 
 /// An application's node that knows `daemon`.
 fn application(daemon: &Daemon) -> Node {

@@ -1,12 +1,13 @@
 //! Nodes with and without the cluster key.
 
 use crate::common::{await_members, await_that, key, set};
-use relevo_node::{Ack, Node, Options};
+use relevo_node::{Ack, ClusterKey, Keys, Node, Options};
 
 fn open(name: &str, key: Option<[u8; 32]>, seeds: &[&Node]) -> Node {
+    let keys = Keys::Given(key.iter().map(ClusterKey::new).collect());
     let seeds = seeds.iter().map(|node| node.address()).collect();
     Node::open(Options {
-        key,
+        keys,
         seeds,
         ..crate::common::options(name)
     })
@@ -20,7 +21,7 @@ fn nodes_with_the_same_key_replicate() {
     let b = open("b", secret, &[&a]);
     await_members(&a, 2);
     await_members(&b, 2);
-    assert!(a.status().sealed);
+    assert_eq!(a.status().keys, [ClusterKey::new(&[7; 32]).id()]);
     assert!(
         a.commit(key("s"), &[set("n", b"1")], 60, Ack::All)
             .unwrap()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use relevo_node::{Multicast, Options, Role};
+use relevo_node::{Keys, Multicast, Options, Role};
 
 use crate::failure::Failure;
 
@@ -37,6 +37,42 @@ pub(crate) enum Verb {
         /// Must not exist yet
         file: Option<PathBuf>,
     },
+    /// Change a cluster's key while it runs
+    #[command(after_help = ROTATION)]
+    Keys {
+        #[command(subcommand)]
+        verb: KeysVerb,
+    },
+}
+
+const ROTATION: &str = "\
+A key file holds up to four keys. Nodes seal with the first, and open with each of them. To change the key of a cluster, on
+every node before the next step: 1. `add` the new key, 2. `use` it, 3. `remove` the old one; each time `reload`, or change
+the file once, copy it to every node and reload there. A Tomcat reads its file again by itself. Nodes that restart meanwhile
+read the same file, so a step never gets lost.";
+
+/// What to do with keys. Each is named by its id, which gives nothing away.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysVerb {
+    /// List the keys of FILE, or those that the running node has now
+    List {
+        file: Option<PathBuf>,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Add a new key to FILE; nodes will open with it
+    Add {
+        file: PathBuf,
+        /// Take the first key of another file instead
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Put a key of FILE first; nodes will seal with it
+    Use { file: PathBuf, id: String },
+    /// Remove a key from FILE; nodes will refuse what is sealed with it
+    Remove { file: PathBuf, id: String },
+    /// Make the running node read its key file again
+    Reload(Place),
 }
 
 /// Which node to ask, and in which form it is to answer.
@@ -87,7 +123,7 @@ pub(crate) struct RunArgs {
     /// Hops a beacon may travel [default: the system's]
     #[arg(long, value_name = "HOPS")]
     ttl: Option<u8>,
-    /// Cluster key, as written by `relevo keygen`
+    /// Cluster keys, as written by `relevo keygen` and `relevo keys`, unless RELEVO_KEY has them
     #[arg(long, value_name = "FILE", env = "RELEVO_KEY_FILE")]
     key_file: Option<PathBuf>,
     /// Allow an address other than loopback without a key
@@ -131,11 +167,6 @@ enum RoleArg {
 impl RunArgs {
     /// The options with files read and names resolved.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
-        let key = self
-            .key_file
-            .as_deref()
-            .map(relevo_node::read_key_file)
-            .transpose();
         let multicast = Multicast {
             group: self.multicast,
             bind: self.multicast_bind,
@@ -158,11 +189,20 @@ impl RunArgs {
             capacity: self.capacity,
             memory: self.memory,
             sessions: self.sessions,
-            key: key.map_err(Failure::Key)?,
+            keys: self.keys()?,
             insecure: self.insecure,
             datagram: self.datagram,
             ..Options::default()
         })
+    }
+
+    fn keys(&self) -> Result<Keys, Failure> {
+        let given = Keys::from_environment().map_err(Failure::KeyVariable)?;
+        match (&self.key_file, given) {
+            (Some(_), Some(_)) => Err(Failure::KeysTwice),
+            (Some(file), None) => Ok(Keys::File(file.clone())),
+            (None, given) => Ok(given.unwrap_or(Keys::Given(Vec::new()))),
+        }
     }
 
     /// All addresses of all seeds; a host may have several.

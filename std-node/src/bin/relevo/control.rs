@@ -1,6 +1,6 @@
 //! The control socket of a running node.
 //!
-//! A request is one line: `members`, `status` or `leave`, the first two also followed by `json`.
+//! A request is one line: `members`, `status`, `keys`, `reload` or `leave`, the first two also followed by `json`.
 //! The answer's first line is the exit code of the verb; its text follows, until the end.
 
 use std::fs::{self, Permissions};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use relevo_node::Node;
 
 use crate::failure::Failure;
+use crate::keys;
 use crate::report;
 use crate::run::Stop;
 
@@ -110,10 +111,15 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
         (Some("status"), Some("json")) => {
             reply(&client, readiness(node), &report::status_json(node))
         }
+        (Some("keys"), None) => reply(&client, 0, &keys::list(node.status().keys.into_iter())),
+        (Some("reload"), None) => match node.reload_keys() {
+            Ok(()) => reply(&client, 0, &keys::list(node.status().keys.into_iter())),
+            Err(cause) => reply(&client, 1, &cause.to_string()),
+        },
         _ => reply(
             &client,
             1,
-            "requests: members [json], status [json], leave\n",
+            "requests: members [json], status [json], keys, reload, leave\n",
         ),
     }
 }

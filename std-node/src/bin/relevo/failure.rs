@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use relevo_node::{KeyFileError, OpenError};
+use relevo_node::{KeyFileError, NotAKey, OpenError};
 
+use crate::keys::Refusal;
 use crate::socket_path::PathError;
 
 /// Why the program ends with an error.
@@ -15,8 +16,14 @@ pub(crate) enum Failure {
     Closed,
     /// The node's name belongs to another one.
     NameTaken { name: String },
-    /// There is no cluster key.
+    /// A key file can't be used.
     Key(KeyFileError),
+    /// The variable RELEVO_KEY has no key.
+    KeyVariable(NotAKey),
+    /// A key file stays as it is.
+    Keys { file: PathBuf, cause: Refusal },
+    /// There are keys in a file and in the environment.
+    KeysTwice,
     /// The node could not be opened.
     Open(OpenError),
     /// There is no path for the control socket.
@@ -54,6 +61,11 @@ impl fmt::Display for Failure {
                 )
             }
             Self::Key(cause) => cause.fmt(f),
+            Self::KeyVariable(cause) => write!(f, "RELEVO_KEY: {cause}"),
+            Self::Keys { file, cause } => write!(f, "key file {}: {cause}", file.display()),
+            Self::KeysTwice => {
+                f.write_str("both RELEVO_KEY and a key file are given: leave one of them out")
+            }
             Self::Open(cause) => cause.fmt(f),
             Self::Path(cause) => cause.fmt(f),
             Self::Seed { seed, cause } => {

@@ -8,6 +8,7 @@ mod args;
 mod client;
 mod control;
 mod failure;
+mod keys;
 mod report;
 mod run;
 mod socket_path;
@@ -17,6 +18,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use relevo_node::ClusterKey;
 
 use crate::args::{Args, Verb};
 use crate::failure::Failure;
@@ -54,14 +57,15 @@ fn carry_out(verb: Verb) -> Result<u8, Failure> {
         Verb::Status(query) => client::ask("status", query.json, &query.place),
         Verb::Leave(place) => client::ask("leave", false, &place),
         Verb::Keygen { file } => keygen(file.as_deref()),
+        Verb::Keys { verb } => keys::run(&verb),
     }
 }
 
 fn keygen(file: Option<&Path>) -> Result<u8, Failure> {
-    let key = relevo_node::new_key().map_err(Failure::Key)?;
+    let key = ClusterKey::draw().map_err(Failure::Key)?;
     match file {
         Some(path) => relevo_node::create_key_file(path, &key).map_err(Failure::Key)?,
-        None => say(&relevo_node::key_to_hex(&key)),
+        None => say(&key.to_hex()),
     }
     Ok(0)
 }

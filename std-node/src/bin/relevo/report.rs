@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use relevo_node::{Member, MemberState, Node, Role};
+use relevo_node::{Member, MemberState, Node, Role, Status};
 use serde::Serialize;
 
 /// A member in JSON.
@@ -30,6 +30,11 @@ struct StatusView {
     role: &'static str,
     ready: bool,
     sealed: bool,
+    insecure: bool,
+    #[serde(skip)]
+    sealing: String,
+    /// Ids of the keys, that of the one it seals with first.
+    keys: Vec<String>,
     uptime_seconds: u64,
     members: usize,
     backups: u8,
@@ -105,7 +110,7 @@ pub(crate) fn status(node: &Node) -> String {
          members   {} alive, {backups} backups wanted\n\
          sessions  {} held, {} ended and remembered, of {}\n\
          pages     {} used, of {} ({} bytes each)\n",
-        if view.sealed { "sealed" } else { "not sealed" },
+        view.sealing,
         if view.ready {
             "yes"
         } else {
@@ -128,6 +133,15 @@ pub(crate) fn status(node: &Node) -> String {
 /// The status as a JSON object.
 pub(crate) fn status_json(node: &Node) -> String {
     to_json(&StatusView::new(node))
+}
+
+/// Whether, and with which key, a node seals its datagrams.
+pub(crate) fn sealing(status: &Status) -> String {
+    match status.keys.first() {
+        Some(id) => format!("sealed with {id}"),
+        None if status.is_insecure() => "INSECURE: whoever reaches it may do everything".to_owned(),
+        None => "not sealed".to_owned(),
+    }
 }
 
 /// A role as a word.
@@ -169,11 +183,14 @@ impl StatusView {
         let status = node.status();
         Self {
             ready: status.is_ready(),
+            sealed: !status.keys.is_empty(),
+            insecure: status.is_insecure(),
+            sealing: sealing(&status),
             name: status.name,
             cluster: status.cluster,
             address: status.address.to_string(),
             role: role(status.role),
-            sealed: status.sealed,
+            keys: status.keys,
             uptime_seconds: status.uptime.as_secs(),
             members: status.members,
             backups: status.backups,

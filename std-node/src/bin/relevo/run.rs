@@ -56,11 +56,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         report::role(status.role),
         status.address,
         status.cluster,
-        if status.sealed {
-            "sealed"
-        } else {
-            "not sealed"
-        },
+        report::sealing(&status),
         path.display()
     ));
     let teller = tell_events(node.clone(), stop).map_err(Failure::Signals)?;
@@ -141,6 +137,7 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
         // If nobody receives it, the node is ending already.
         Event::NameTaken => drop(stop.send(Stop::NameTaken)),
         Event::TableFull => say("relevo: a newcomer was refused: the table of members is full"),
+        Event::Refused(refused) => say(&format!("relevo: {refused}")),
         Event::AddressTaken(member) => tell("another node answers at its address", member),
         Event::Outgrown => {
             say("relevo: the cluster has more members than this node's table: it has left");
