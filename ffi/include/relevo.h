@@ -159,6 +159,9 @@ enum relevo_event_kind
     // Another start of this node took its name while this one stood still. It has begun anew, as a
     // newcomer that holds no session: look at everything again.
     RELEVO_EVENT_KIND_SUPERSEDED = 17,
+    // Datagrams changed nothing, for a cause that should be looked at: relevo_event_text says which, and
+    // what to do. At most one event in ten minutes for each cause; the status counts all.
+    RELEVO_EVENT_KIND_REFUSED = 18,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -321,12 +324,16 @@ relevo_result relevo_config_set_multicast(relevo_config *config,
                                           const char *bind,
                                           uint8_t ttl);
 
-// The cluster key, the same on every node: 32 bytes. Without one a node talks on loopback alone.
-relevo_result relevo_config_set_key(relevo_config *config,
-                                    relevo_bytes key);
+// The cluster's keys, the same on every node: `count` of 32 bytes each, at most 4. The first seals,
+// all of them open. Without one a node talks on loopback alone. The library zeroes its copies.
+relevo_result relevo_config_set_keys(relevo_config *config,
+                                     const relevo_bytes *keys,
+                                     size_t count);
 
-// Reads the cluster key from a file that `relevo keygen` wrote.
-relevo_result relevo_config_set_key_file(relevo_config *config, const char *path);
+// Takes the cluster's keys from a file that `relevo keygen` or `relevo keys` wrote, when the node is
+// opened, and again with relevo_node_reload_keys.
+relevo_result relevo_config_set_key_file(relevo_config *config,
+                                         const char *path);
 
 // Whether the node may listen on an address other than loopback without a key, so that whoever
 // reaches it can read and change every session: 0, the default, or 1.
@@ -373,6 +380,9 @@ relevo_event_kind relevo_event_kind_of(const relevo_event *event);
 // The name of the member that the event is about, or NULL if it is about none.
 const char *relevo_event_member(const relevo_event *event);
 
+// A line for the log, of a RELEVO_EVENT_KIND_REFUSED; NULL of others.
+const char *relevo_event_text(const relevo_event *event);
+
 // The bytes of a message; relevo_event_member says who sent it. RELEVO_RESULT_NOT_FOUND: the event
 // is none.
 relevo_result relevo_event_message(const relevo_event *event,
@@ -412,6 +422,18 @@ bool relevo_members_is_self(const relevo_members *members, size_t index);
 // a node without peers serves its own sessions. `config` can be used again, or freed.
 relevo_result relevo_node_open(const relevo_config *config,
                                relevo_node **node);
+
+// Seals with the first of `count` keys from now on, and opens with each of them: at most 4, of 32
+// bytes. A cluster changes its key in three steps, each on every node before the next: old and new,
+// new and old, new. RELEVO_RESULT_BAD_KEY: the keys can't be held together, or the node was opened
+// without one; it keeps what it has.
+relevo_result relevo_node_set_keys(const relevo_node *node,
+                                   const relevo_bytes *keys,
+                                   size_t count);
+
+// Reads the key file again that the node was opened with, and sets its keys as
+// relevo_node_set_keys does.
+relevo_result relevo_node_reload_keys(const relevo_node *node);
 
 // Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port
 // is free afterwards, its events can still be taken, and relevo_node_close remains to be called.
@@ -546,6 +568,14 @@ const char *relevo_status_name(const relevo_status *status);
 // The address at which others reach the node, its port the one that was really bound; or NULL
 // for a status that is NULL.
 const char *relevo_status_address(const relevo_status *status);
+
+// The names of the node's keys, with spaces between: eight hexadecimal digits each, which give
+// nothing away. It seals with the first. Empty: nothing is sealed. NULL for a status that is NULL.
+const char *relevo_status_keys(const relevo_status *status);
+
+// Whether whoever reaches the node's address can read and change every session: it has no key, and
+// others than this machine reach it.
+bool relevo_status_is_insecure(const relevo_status *status);
 
 // Whether there are enough other members for all copies that each session is to have.
 bool relevo_status_is_ready(const relevo_status *status);

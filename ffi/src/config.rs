@@ -2,11 +2,11 @@
 
 use std::ffi::c_char;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use relevo_node as node;
-use relevo_node::{Multicast, Options};
+use relevo_node::{ClusterKey, Keys, Multicast, Options};
 
 use crate::boundary::{Required, free, operation, reader};
 use crate::bytes::{self, Bytes};
@@ -135,19 +135,24 @@ pub unsafe extern "C" fn relevo_config_set_multicast(
     })
 }
 
-/// The cluster key, the same on every node: 32 bytes. Without one a node talks on loopback alone.
+/// The cluster's keys, the same on every node: `count` of 32 bytes each, at most 4. The first seals,
+/// all of them open. Without one a node talks on loopback alone. The library zeroes its copies.
 #[unsafe(no_mangle)]
-pub extern "C" fn relevo_config_set_key(config: Option<&mut Config>, key: Bytes) -> Code {
+pub unsafe extern "C" fn relevo_config_set_keys(
+    config: Option<&mut Config>,
+    keys: *const Bytes,
+    count: usize,
+) -> Code {
     operation(|| {
-        let options = options(config)?;
-        let key = key.read("key")?;
-        let exact = key.try_into().map_err(|_| wrong_key_length(key.len()))?;
-        options.key = Some(exact);
+        // SAFETY: the caller promises NULL or `count` keys.
+        let keys = unsafe { read_keys(keys, count) }?;
+        options(config)?.keys = Keys::Given(keys);
         Ok(())
     })
 }
 
-/// Reads the cluster key from a file that `relevo keygen` wrote.
+/// Takes the cluster's keys from a file that `relevo keygen` or `relevo keys` wrote, when the node is
+/// opened, and again with relevo_node_reload_keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_config_set_key_file(
     config: Option<&mut Config>,
@@ -157,7 +162,10 @@ pub unsafe extern "C" fn relevo_config_set_key_file(
         let options = options(config)?;
         // SAFETY: the caller promises NULL or a text that ends with NUL.
         let path = unsafe { bytes::text(path, "path") }?;
-        options.key = Some(node::read_key_file(Path::new(path))?);
+        let path = PathBuf::from(path);
+        // What is wrong is said where the file is named.
+        node::read_key_file(&path)?;
+        options.keys = Keys::File(path);
         Ok(())
     })
 }
@@ -286,6 +294,27 @@ fn interface(text: &str) -> Result<Ipv4Addr, Failure> {
 
 fn milliseconds(count: u32) -> Duration {
     Duration::from_millis(count.into())
+}
+
+/// Keys of a caller.
+///
+/// # Safety
+/// `keys` is NULL, or there are `count` keys.
+pub(crate) unsafe fn read_keys(
+    keys: *const Bytes,
+    count: usize,
+) -> Result<Vec<ClusterKey>, Failure> {
+    // SAFETY: as promised above.
+    let keys = unsafe { bytes::array(keys, count, "keys") }?;
+    keys.iter()
+        .map(|key| {
+            let bytes = key.read("key")?;
+            let exact = bytes.try_into();
+            exact
+                .map(ClusterKey::new)
+                .map_err(|_| wrong_key_length(bytes.len()))
+        })
+        .collect()
 }
 
 fn wrong_key_length(length: usize) -> Failure {

@@ -54,6 +54,9 @@ pub enum EventKind {
     /// Another start of this node took its name while this one stood still. It has begun anew, as a
     /// newcomer that holds no session: look at everything again.
     Superseded = 17,
+    /// Datagrams changed nothing, for a cause that should be looked at: relevo_event_text says which, and
+    /// what to do. At most one event in ten minutes for each cause; the status counts all.
+    Refused = 18,
 }
 
 /// Something that happened. What is read from it lives until relevo_event_free.
@@ -67,6 +70,7 @@ enum Subject {
     Node,
     Member(CString),
     Message(CString, Vec<u8>),
+    Text(CString),
     Session(SessionId),
 }
 
@@ -87,7 +91,16 @@ pub extern "C" fn relevo_event_kind_of(event: Option<&Event>) -> EventKind {
 pub extern "C" fn relevo_event_member(event: Option<&Event>) -> *const c_char {
     reader(ptr::null(), || match &event?.subject {
         Subject::Member(name) | Subject::Message(name, _) => Some(name.as_ptr()),
-        Subject::Node | Subject::Session(_) => None,
+        Subject::Node | Subject::Session(_) | Subject::Text(_) => None,
+    })
+}
+
+/// A line for the log, of a RELEVO_EVENT_KIND_REFUSED; NULL of others.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_event_text(event: Option<&Event>) -> *const c_char {
+    reader(ptr::null(), || match &event?.subject {
+        Subject::Text(text) => Some(text.as_ptr()),
+        _ => None,
     })
 }
 
@@ -152,6 +165,10 @@ impl Event {
             Node::AddressTaken(member) => Self::of_member(EventKind::AddressTaken, member),
             Node::Outgrown => Self::of_node(EventKind::Outgrown),
             Node::Superseded => Self::of_node(EventKind::Superseded),
+            Node::Refused(refused) => Self {
+                kind: EventKind::Refused,
+                subject: Subject::Text(bytes::c_string(refused.to_string())),
+            },
             _ => Self::of_node(EventKind::Other),
         }
     }

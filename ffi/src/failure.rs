@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use relevo_node::relevo_core::{BuryError, CommitError, FetchError, SendError};
-use relevo_node::{CallError, KeyFileError, OpenError};
+use relevo_node::{CallError, KeyFileError, KeysError, OpenError};
 
 use crate::last_error;
 use crate::result::Code;
@@ -50,6 +50,7 @@ impl From<OpenError> for Failure {
             },
             OpenError::Config(_) | OpenError::MulticastV6 { .. } => Code::BadSetting,
             OpenError::Unsealed { .. } => Code::KeyNeeded,
+            OpenError::Key(_) => Code::KeyFile,
             _ => Code::System,
         };
         Self::new(code, cause.to_string())
@@ -59,6 +60,16 @@ impl From<OpenError> for Failure {
 impl From<KeyFileError> for Failure {
     fn from(cause: KeyFileError) -> Self {
         Self::new(Code::KeyFile, cause.to_string())
+    }
+}
+
+impl From<KeysError> for Failure {
+    fn from(cause: KeysError) -> Self {
+        let code = match &cause {
+            KeysError::File(_) | KeysError::NoFile => Code::KeyFile,
+            _ => Code::BadKey,
+        };
+        Self::new(code, cause.to_string())
     }
 }
 

@@ -11,7 +11,7 @@ use relevo_node::{Ack, Confirmed, Node};
 
 use crate::boundary::{Required, operation, reader};
 use crate::bytes::{self, Bytes, Change, Key};
-use crate::config::Config;
+use crate::config::{Config, read_keys};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::members::Members;
@@ -51,6 +51,31 @@ pub extern "C" fn relevo_node_open(
         out.write(nodes().insert(opened));
         Ok(())
     })
+}
+
+/// Seals with the first of `count` keys from now on, and opens with each of them: at most 4, of 32
+/// bytes. A cluster changes its key in three steps, each on every node before the next: old and new,
+/// new and old, new. RELEVO_RESULT_BAD_KEY: the keys can't be held together, or the node was opened
+/// without one; it keeps what it has.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn relevo_node_set_keys(
+    node: *const Handle,
+    keys: *const Bytes,
+    count: usize,
+) -> Code {
+    operation(|| {
+        let node = find(node)?;
+        // SAFETY: the caller promises NULL or `count` keys.
+        let keys = unsafe { read_keys(keys, count) }?;
+        Ok(node.set_keys(&keys)?)
+    })
+}
+
+/// Reads the key file again that the node was opened with, and sets its keys as
+/// relevo_node_set_keys does.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_node_reload_keys(node: *const Handle) -> Code {
+    operation(|| Ok(find(node)?.reload_keys()?))
 }
 
 /// Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port

@@ -14,6 +14,7 @@ pub struct Status {
     status: node::Status,
     name: CString,
     address: CString,
+    keys: CString,
     counters: Vec<(CString, u64)>,
 }
 
@@ -34,6 +35,20 @@ pub extern "C" fn relevo_status_name(status: Option<&Status>) -> *const c_char {
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_address(status: Option<&Status>) -> *const c_char {
     reader(ptr::null(), || Some(status?.address.as_ptr()))
+}
+
+/// The names of the node's keys, with spaces between: eight hexadecimal digits each, which give
+/// nothing away. It seals with the first. Empty: nothing is sealed. NULL for a status that is NULL.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_keys(status: Option<&Status>) -> *const c_char {
+    reader(ptr::null(), || Some(status?.keys.as_ptr()))
+}
+
+/// Whether whoever reaches the node's address can read and change every session: it has no key, and
+/// others than this machine reach it.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_is_insecure(status: Option<&Status>) -> bool {
+    reader(false, || Some(status?.status.is_insecure()))
 }
 
 /// Whether there are enough other members for all copies that each session is to have.
@@ -83,12 +98,14 @@ impl Status {
     pub(crate) fn new(status: node::Status) -> Self {
         let name = bytes::c_string(status.name.clone());
         let address = bytes::c_string(status.address.to_string());
+        let keys = bytes::c_string(status.keys.join(" "));
         let named = |(name, value): &(&str, u64)| (bytes::c_string((*name).to_owned()), *value);
         let counters = status.counters.iter().map(named).collect();
         Self {
             status,
             name,
             address,
+            keys,
             counters,
         }
     }

@@ -43,9 +43,11 @@ fuzz_target!(|bytes: &[u8]| {
 fn key_file(content: &[u8]) {
     fs::write(&*KEY_FILE, content).expect("it can be written");
     match relevo_node::read_key_file(&KEY_FILE) {
-        Ok(key) => {
-            let digits = content.trim_ascii().to_ascii_lowercase();
-            assert_eq!(relevo_node::key_to_hex(&key).as_bytes(), digits);
+        Ok(keys) => {
+            let text = String::from_utf8(content.to_ascii_lowercase()).expect("digits");
+            let lines: Vec<_> = text.split_whitespace().collect();
+            let digits: Vec<_> = keys.iter().map(relevo_node::ClusterKey::to_hex).collect();
+            assert!(lines.iter().eq(digits.iter().map(|digits| digits.as_str())));
         }
         Err(refused) => assert!(!refused.to_string().is_empty()),
     }

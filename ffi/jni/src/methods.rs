@@ -11,9 +11,9 @@ use crate::failure::{Failure, Throw, called};
 use crate::{handles, options, pack};
 
 /// Fits `NativeNode`, name by name; the macro checks each function against its signature.
-pub(crate) const TABLE: [NativeMethod<'static>; 15] = [
+pub(crate) const TABLE: [NativeMethod<'static>; 16] = [
     native_method! { static fn version() -> JString, error_policy = Throw },
-    native_method! { static fn open(options: JString, key: jbyte[]) -> jlong, error_policy = Throw },
+    native_method! { static fn open(options: JString) -> jlong, error_policy = Throw },
     native_method! {
         static fn commit(
             handle: jlong, key: jbyte[], changes: jbyte[], max_inactive: jint, ack: jint
@@ -32,6 +32,7 @@ pub(crate) const TABLE: [NativeMethod<'static>; 15] = [
     native_method! { static fn touch(handle: jlong, key: jbyte[]), error_policy = Throw },
     native_method! { static fn next_events(handle: jlong) -> jbyte[], error_policy = Throw },
     native_method! { static fn members(handle: jlong) -> JString, error_policy = Throw },
+    native_method! { static fn reload_keys(handle: jlong) -> JString, error_policy = Throw },
     native_method! { static fn status(handle: jlong) -> JString, error_policy = Throw },
     native_method! { static fn address(handle: jlong) -> JString, error_policy = Throw },
     native_method! { static fn leave(handle: jlong, timeout: jlong) -> jboolean, error_policy = Throw },
@@ -50,16 +51,9 @@ fn open<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
     lines: Text<'local>,
-    key: Bytes<'local>,
 ) -> Result<jlong, Failure> {
     called(|| {
-        let lines = lines.try_to_string(env)?;
-        let key = if key.is_null() {
-            None
-        } else {
-            Some(env.convert_byte_array(&key)?)
-        };
-        let options = options::parse(&lines, key.as_deref())?;
+        let options = options::parse(&lines.try_to_string(env)?)?;
         Node::open(options)
             .map(handles::insert)
             .map_err(Failure::of)
@@ -230,6 +224,7 @@ fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
             pack::text_event(bytes, WARNING, SUPERSEDED)?;
             pack::text_event(bytes, RESYNC, "")
         }
+        Event::Refused(refused) => pack::text_event(bytes, WARNING, &refused.to_string()),
         Event::AddressTaken(member) => {
             let text = format!(
                 "another node answers at {}, where {} was",
@@ -287,6 +282,19 @@ fn members<'local>(
 }
 
 /// A line for each count: name, number.
+/// Reads the key file again; the ids of its keys, a line each.
+fn reload_keys<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<Text<'local>, Failure> {
+    called(|| {
+        let node = handles::get(handle)?;
+        node.reload_keys().map_err(Failure::of)?;
+        Ok(JString::from_str(env, node.status().keys.join("\n"))?)
+    })
+}
+
 fn status<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
@@ -297,6 +305,11 @@ fn status<'local>(
         let mut lines = format!(
             "members {}\nsessions_held {}\nsessions_ended {}\nsessions_limit {}\n",
             status.members, status.sessions_held, status.sessions_ended, status.sessions_limit
+        );
+        lines += &format!(
+            "keys {}\ninsecure {}\n",
+            status.keys.join(" "),
+            status.is_insecure()
         );
         for (name, count) in status.counters {
             lines += &format!("{name} {count}\n");

@@ -6,17 +6,18 @@
 use core::fmt::Display;
 use core::str::FromStr;
 use core::time::Duration;
+use std::path::PathBuf;
 
-use relevo_node::{Multicast, Options};
+use relevo_node::{Keys, Multicast, NotAKey, Options};
 
 use crate::failure::Failure;
 
-/// Reads the lines over the defaults; `key` is the cluster's.
-pub(crate) fn parse(lines: &str, key: Option<&[u8]>) -> Result<Options, Failure> {
-    let mut options = Options {
-        key: key.map(cluster_key).transpose()?,
-        ..Options::default()
-    };
+/// Reads the lines over the defaults. Without a key file the environment may have keys.
+pub(crate) fn parse(lines: &str) -> Result<Options, Failure> {
+    let mut options = Options::default();
+    if let Some(keys) = Keys::from_environment().map_err(|cause| key_variable(&cause))? {
+        options.keys = keys;
+    }
     for line in lines.lines() {
         let Some((name, value)) = line.split_once('=') else {
             return Err(Failure::Message(format!(
@@ -28,9 +29,8 @@ pub(crate) fn parse(lines: &str, key: Option<&[u8]>) -> Result<Options, Failure>
     Ok(options)
 }
 
-fn cluster_key(bytes: &[u8]) -> Result<[u8; 32], Failure> {
-    <[u8; 32]>::try_from(bytes)
-        .map_err(|_| Failure::Message(format!("cluster key: {} bytes instead of 32", bytes.len())))
+fn key_variable(cause: &NotAKey) -> Failure {
+    Failure::Message(format!("RELEVO_KEY: {cause}"))
 }
 
 fn set(options: &mut Options, name: &str, value: &str) -> Result<(), Failure> {
@@ -38,6 +38,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), Failure> {
         "cluster" => value.clone_into(&mut options.cluster),
         "name" => value.clone_into(&mut options.name),
         "address" => options.address = read(name, value)?,
+        "keyFile" => options.keys = Keys::File(PathBuf::from(value)),
         "autoBind" => options.auto_bind = read(name, value)?,
         "seed" => options.seeds.push(read(name, value)?),
         "frequency" => options.frequency = millis(name, value)?,
@@ -88,14 +89,15 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn lines_change_the_defaults() {
         let options = parse(
             "name=tomcat1\naddress=10.0.0.1:4001\nautoBind=99\nseed=10.0.0.2:4000\n\
-             frequency=250\nmulticast=228.0.0.5:45565\nbind=10.0.0.1\nttl=2",
-            Some(&[7; 32]),
+             frequency=250\nmulticast=228.0.0.5:45565\nbind=10.0.0.1\nttl=2\nkeyFile=/etc/k",
         )
         .unwrap();
         assert_eq!(options.name, "tomcat1");
@@ -109,24 +111,22 @@ mod tests {
             (multicast.bind, multicast.ttl),
             (Some([10, 0, 0, 1].into()), Some(2))
         );
-        assert_eq!(options.key, Some([7; 32]));
+        assert!(matches!(options.keys, Keys::File(path) if path == Path::new("/etc/k")));
     }
 
     #[test]
     fn no_multicast() {
-        assert!(parse("multicast=none", None).unwrap().multicast.is_none());
+        assert!(parse("multicast=none").unwrap().multicast.is_none());
     }
 
     #[test]
     fn errors_name_the_option() {
-        let message = |lines| parse(lines, None).unwrap_err().to_string();
+        let message = |lines| parse(lines).unwrap_err().to_string();
         assert!(message("backups=300").starts_with("option `backups`: `300`: "));
         assert_eq!(
             message("colour=red"),
             "option `colour`: this library knows none"
         );
         assert_eq!(message("x"), "option `x`: not of the form name=value");
-        let short = parse("", Some(&[1; 31])).unwrap_err();
-        assert_eq!(short.to_string(), "cluster key: 31 bytes instead of 32");
     }
 }

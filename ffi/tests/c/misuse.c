@@ -46,7 +46,7 @@ static void null_settings(void) {
     EXPECT(null, relevo_config_set_cluster(config, NULL));
     EXPECT(null, relevo_config_set_address(config, NULL, 0));
     EXPECT(null, relevo_config_add_seed(config, NULL));
-    EXPECT(null, relevo_config_set_key(config, no_key));
+    EXPECT(null, relevo_config_set_keys(config, &no_key, 1));
     EXPECT(null, relevo_config_set_key_file(config, NULL));
     EXPECT(null, relevo_config_set_multicast(NULL, NULL, NULL, 0));
     EXPECT(null, relevo_config_set_role(NULL, RELEVO_ROLE_REPLICA));
@@ -124,7 +124,7 @@ static void settings_that_cannot_be(void) {
     relevo_config *config = local_config("settings");
     unsigned char short_key[31] = {0};
     relevo_bytes key = {.data = short_key, .len = sizeof short_key};
-    EXPECT(RELEVO_RESULT_BAD_KEY, relevo_config_set_key(config, key));
+    EXPECT(RELEVO_RESULT_BAD_KEY, relevo_config_set_keys(config, &key, 1));
     SAYS("31");
     SAYS("32");
     EXPECT(RELEVO_RESULT_KEY_FILE, relevo_config_set_key_file(config, "/nonexistent/relevo.key"));

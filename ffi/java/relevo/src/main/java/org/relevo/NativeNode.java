@@ -24,7 +24,7 @@ public final class NativeNode implements Node {
      */
     public static NativeNode open(NodeOptions options) throws RelevoException {
         NativeLoader.load();
-        return new NativeNode(open(String.join("\n", options.lines()), options.key()));
+        return new NativeNode(open(String.join("\n", options.lines())));
     }
 
     @Override
@@ -73,6 +73,11 @@ public final class NativeNode implements Node {
     }
 
     @Override
+    public List<String> reloadKeys() throws RelevoException {
+        return lines(reloadKeys(handle));
+    }
+
+    @Override
     public List<String> status() throws RelevoException {
         return lines(status(handle));
     }
@@ -104,7 +109,7 @@ public final class NativeNode implements Node {
 
     static native String version();
 
-    private static native long open(String options, byte[] key) throws RelevoException;
+    private static native long open(String options) throws RelevoException;
 
     private static native int commit(long handle, byte[] key, byte[] changes, int maxInactive, int ack)
             throws RelevoException;
@@ -124,6 +129,8 @@ public final class NativeNode implements Node {
     private static native byte[] nextEvents(long handle) throws RelevoException;
 
     private static native String members(long handle) throws RelevoException;
+
+    private static native String reloadKeys(long handle) throws RelevoException;
 
     private static native String status(long handle) throws RelevoException;
 

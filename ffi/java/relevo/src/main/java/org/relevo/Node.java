@@ -86,6 +86,14 @@ public interface Node extends AutoCloseable {
     List<String> members() throws RelevoException;
 
     /**
+     * Reads the key file again: the node seals with its first key from now on, and opens with all.
+     *
+     * @return what names the keys, in their order
+     * @throws RelevoException if the file can't be used, or the node is closed; it keeps its keys
+     */
+    List<String> reloadKeys() throws RelevoException;
+
+    /**
      * @return this node's counters, one line each
      * @throws RelevoException if the node is closed
      */

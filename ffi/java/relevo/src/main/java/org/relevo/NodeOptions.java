@@ -2,8 +2,8 @@ package org.relevo;
 
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 
@@ -14,7 +14,7 @@ import java.util.List;
 public final class NodeOptions {
 
     private final List<String> lines = new ArrayList<>();
-    private byte[] key;
+    private boolean sealed;
     private boolean loopback = true;
     private boolean insecure;
 
@@ -93,9 +93,15 @@ public final class NodeOptions {
         return set("sessions", most);
     }
 
-    /** @return this, with the cluster key of 32 bytes; null: none */
-    public NodeOptions key(byte[] bytes) {
-        key = bytes == null ? null : bytes.clone();
+    /** @return this, with the file that has the cluster's keys, as {@code relevo keygen} writes it */
+    public NodeOptions keyFile(Path file) {
+        sealed = true;
+        return set("keyFile", file);
+    }
+
+    /** @return this, with the keys of the environment variable {@code RELEVO_KEY} */
+    public NodeOptions keysOfEnvironment() {
+        sealed = true;
         return this;
     }
 
@@ -107,29 +113,18 @@ public final class NodeOptions {
 
     /** @return whether these options would let anybody on the network read and change sessions without saying so */
     public boolean isOpenToAnybody() {
-        return key == null && !loopback && !insecure;
+        return !sealed && !loopback && !insecure;
     }
 
-    /** @return the options as {@code name=value}, without the key */
+    /** @return the options as {@code name=value} */
     public List<String> lines() {
         return Collections.unmodifiableList(lines);
     }
 
-    byte[] key() {
-        return key;
-    }
-
-    /** The options as {@code name=value}, without the key. */
+    /** The options as {@code name=value}. */
     @Override
     public String toString() {
-        return String.join(" ", lines) + (key == null ? " without key" : " with key");
-    }
-
-    /** Wipes the key from memory. */
-    public void forgetKey() {
-        if (key != null) {
-            Arrays.fill(key, (byte) 0);
-        }
+        return String.join(" ", lines) + (sealed ? " with key" : " without key");
     }
 
     private NodeOptions set(String name, Object value) {

@@ -1,88 +1,84 @@
 package org.relevo.tomcat;
 
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermission;
-import java.nio.file.attribute.PosixFilePermissions;
-import java.util.EnumSet;
-import java.util.Set;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
 
+import org.relevo.Node;
+import org.relevo.NodeOptions;
 import org.relevo.RelevoException;
 
-/** The cluster key: 64 hexadecimal digits in a file that only Tomcat's user (and its group) can read. */
+/** Where this Tomcat's keys are, and when to read them again. Only the native library ever sees what is in the file. */
 final class ClusterKey {
 
     /** Environment variable that names the file. */
-    static final String VARIABLE = "RELEVO_KEY_FILE";
+    static final String FILE_VARIABLE = "RELEVO_KEY_FILE";
 
-    private static final int DIGITS = 64;
+    /** Environment variable that has keys. */
+    static final String VARIABLE = "RELEVO_KEY";
 
-    private static final Set<PosixFilePermission> FORBIDDEN = EnumSet.of(PosixFilePermission.GROUP_WRITE,
-            PosixFilePermission.OTHERS_READ, PosixFilePermission.OTHERS_WRITE, PosixFilePermission.OTHERS_EXECUTE);
+    private final Path file;
+    private final boolean named;
+    private final boolean inEnvironment;
+    private FileTime read;
 
-    private ClusterKey() {
-    }
-
-    /** Where the key of a Tomcat is unless the environment says otherwise. */
-    static Path file(Path catalinaBase) {
-        return catalinaBase.resolve("conf").resolve("relevo.key");
+    /**
+     * @param catalinaBase of this Tomcat: {@code conf/relevo.key} is where the key is unless the environment says otherwise
+     * @param named the file that the environment names, or null
+     * @param keys what {@link #VARIABLE} has, or null
+     */
+    ClusterKey(Path catalinaBase, String named, String keys) {
+        this.named = named != null && !named.isEmpty();
+        this.file = this.named ? Path.of(named) : catalinaBase.resolve("conf").resolve("relevo.key");
+        this.inEnvironment = keys != null;
     }
 
     /**
-     * @param catalinaBase of this Tomcat
-     * @param named the file that the environment names; null: {@code conf/relevo.key}, if there is one
-     * @return the key of 32 bytes, or null if there is no file
-     * @throws RelevoException if the file isn't what it should be; names file and cure
+     * @param options that are to have the keys; none if there is no file
+     * @throws RelevoException if the environment contradicts itself, or names a file that isn't there
      */
-    static byte[] read(Path catalinaBase, String named) throws RelevoException {
-        Path file = named == null || named.isEmpty() ? file(catalinaBase) : Path.of(named);
-        try {
-            checkPermissions(file);
-            return decode(file, Files.readString(file, StandardCharsets.ISO_8859_1).strip());
-        } catch (NoSuchFileException e) {
-            if (named == null || named.isEmpty()) {
-                return null;
-            }
-            throw unreadable(file, "there is none; correct " + VARIABLE + " or " + cure(file));
-        } catch (IOException e) {
-            throw unreadable(file, "can't be read: " + e + "; give it to the user that runs Tomcat, or " + cure(file));
+    void apply(NodeOptions options) throws RelevoException {
+        if (inEnvironment && (named || Files.exists(file))) {
+            throw new RelevoException("there are keys in " + VARIABLE + " and in " + file + ": leave one of them out");
+        }
+        if (inEnvironment) {
+            options.keysOfEnvironment();
+        } else if (Files.exists(file)) {
+            read = modified();
+            options.keyFile(file);
+        } else if (named) {
+            throw new RelevoException("key file " + file + ": there is none; correct " + FILE_VARIABLE + " or " + cure());
         }
     }
 
     /** The command that makes a key. */
-    static String cure(Path file) {
+    String cure() {
         return "write one with `relevo keygen " + file + "` and copy it to every node";
     }
 
-    private static byte[] decode(Path file, String digits) throws RelevoException {
-        if (digits.length() != DIGITS || !digits.chars().allMatch(c -> c < 128 && Character.digit(c, 16) >= 0)) {
-            throw unreadable(file, "has " + digits.length() + " characters instead of " + DIGITS
-                    + " hexadecimal digits; " + cure(file));
+    /**
+     * Lets the node read the file again if it was changed since.
+     *
+     * @return what names the keys that the node has now, or null if nothing was changed
+     * @throws RelevoException if the file can't be used; said once for each change of the file
+     */
+    List<String> reload(Node node) throws RelevoException {
+        FileTime now = modified();
+        if (read == null || now == null || now.equals(read)) {
+            return null;
         }
-        byte[] key = new byte[DIGITS / 2];
-        for (int i = 0; i < key.length; i++) {
-            key[i] = (byte) Integer.parseInt(digits.substring(2 * i, 2 * i + 2), 16);
-        }
-        return key;
+        read = now;
+        return node.reloadKeys();
     }
 
-    private static void checkPermissions(Path file) throws IOException, RelevoException {
-        Set<PosixFilePermission> permissions;
+    private FileTime modified() {
         try {
-            permissions = Files.getPosixFilePermissions(file);
-        } catch (UnsupportedOperationException e) {
-            return;
+            return Files.getLastModifiedTime(file);
+        } catch (IOException e) {
+            // Between two versions of it, or gone: the node keeps what it has.
+            return null;
         }
-        if (permissions.stream().anyMatch(FORBIDDEN::contains)) {
-            throw unreadable(file, "its permissions " + PosixFilePermissions.toString(permissions)
-                    + " let others in; `chmod 600 " + file + "`");
-        }
-    }
-
-    private static RelevoException unreadable(Path file, String why) {
-        return new RelevoException("key file " + file + ": " + why);
     }
 }

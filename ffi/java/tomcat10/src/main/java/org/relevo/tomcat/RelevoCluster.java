@@ -59,6 +59,7 @@ public class RelevoCluster extends ClusterElement {
 
     private volatile ObjectFilter filter = new ObjectFilter(null);
     private volatile Node node;
+    private volatile ClusterKey key;
     private volatile Replicator replicator;
     private ScheduledFuture<?> events;
 
@@ -187,7 +188,6 @@ public class RelevoCluster extends ClusterElement {
         try {
             NodeOptions options = options();
             Node opened = open(options);
-            options.forgetKey();
             log.info("Relevo: cluster " + getClusterName() + ", this node is " + opened.address());
             return opened;
         } catch (RelevoException | IllegalArgumentException e) {
@@ -221,10 +221,11 @@ public class RelevoCluster extends ClusterElement {
         if (sessions != null) {
             options.sessions((int) number("sessions", sessions, Integer.MAX_VALUE));
         }
-        options.key(ClusterKey.read(base, System.getenv(ClusterKey.VARIABLE)));
+        key = new ClusterKey(base, System.getenv(ClusterKey.FILE_VARIABLE), System.getenv(ClusterKey.VARIABLE));
+        key.apply(options);
         if (options.isOpenToAnybody()) {
             throw new RelevoException("there is no cluster key, and others can reach the Receiver's address; "
-                    + ClusterKey.cure(ClusterKey.file(base)) + ", or allow insecure=\"true\" on the Cluster");
+                    + key.cure() + ", or allow insecure=\"true\" on the Cluster");
         }
         return options;
     }
@@ -406,6 +407,22 @@ public class RelevoCluster extends ClusterElement {
     @Override
     public void backgroundProcess() {
         fireLifecycleEvent(PERIODIC_EVENT, null);
+        reloadKeys();
+    }
+
+    /** A changed key file takes effect without a restart: that is how a cluster changes its key. */
+    private void reloadKeys() {
+        if (node == null) {
+            return;
+        }
+        try {
+            List<String> keys = key.reload(node);
+            if (keys != null) {
+                log.info("Relevo: keys: seals with " + keys.get(0) + ", opens with " + String.join(", ", keys));
+            }
+        } catch (RelevoException e) {
+            log.warn("Relevo: the keys stay as they are: " + e.getMessage());
+        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 package org.relevo.tomcat;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -8,11 +9,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.nio.file.attribute.FileTime;
+import java.util.List;
 
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.relevo.Node;
+import org.relevo.NodeOptions;
 import org.relevo.RelevoException;
 
 class ClusterKeyTest {
@@ -25,53 +29,55 @@ class ClusterKeyTest {
     @BeforeEach
     void makeConf() throws IOException {
         Files.createDirectory(base.resolve("conf"));
-        file = ClusterKey.file(base);
+        file = base.resolve("conf").resolve("relevo.key");
     }
 
-    private void write(String text, String permissions) throws IOException {
-        Files.writeString(file, text);
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString(permissions));
-    }
-
-    private String failure(String named) {
-        return assertThrows(RelevoException.class, () -> ClusterKey.read(base, named)).getMessage();
+    private List<String> options(String named, String keys) throws RelevoException {
+        NodeOptions options = new NodeOptions();
+        new ClusterKey(base, named, keys).apply(options);
+        return options.lines();
     }
 
     @Test
-    void digitsOfEitherCaseAreAKey() throws Exception {
-        write("0aFF" + "00".repeat(30) + "\n", "rw-r-----");
-        byte[] key = ClusterKey.read(base, null);
-        assertEquals(32, key.length);
-        assertEquals(0x0a, key[0]);
-        assertEquals((byte) 0xff, key[1]);
-    }
-
-    @Test
-    void noFileIsNoKey() throws Exception {
-        assertNull(ClusterKey.read(base, null));
-        assertNull(ClusterKey.read(base, ""));
+    void theFileIsInConfUnlessTheEnvironmentNamesAnother() throws Exception {
+        assertEquals(List.of(), options(null, null));
+        assertEquals(List.of(), options("", null));
+        Files.writeString(file, "any");
+        assertEquals(List.of("keyFile=" + file), options(null, null));
+        Path other = Files.writeString(base.resolve("other"), "any");
+        assertEquals(List.of("keyFile=" + other), options(other.toString(), null));
     }
 
     @Test
     void aNamedFileMustBeThere() {
-        String message = failure(base.resolve("other").toString());
-        assertTrue(message.startsWith("key file " + base.resolve("other") + ": there is none; correct RELEVO_KEY_FILE"),
-                message);
+        String other = base.resolve("other").toString();
+        String message = assertThrows(RelevoException.class, () -> options(other, null)).getMessage();
+        assertTrue(message.startsWith("key file " + other + ": there is none; correct RELEVO_KEY_FILE"), message);
     }
 
     @Test
-    void aWrongLengthNamesFileAndCure() throws Exception {
-        write("00".repeat(31) + "0\n", "rw-------");
-        assertEquals("key file " + file + ": has 63 characters instead of 64 hexadecimal digits; write one with "
-                + "`relevo keygen " + file + "` and copy it to every node", failure(null));
-        write("zz".repeat(32), "rw-------");
-        assertTrue(failure(null).contains("has 64 characters instead of 64 hexadecimal digits"));
+    void keysInTwoPlacesAreRefused() throws Exception {
+        assertEquals(List.of(), options(null, "digits"));
+        Files.writeString(file, "any");
+        String message = assertThrows(RelevoException.class, () -> options(null, "digits")).getMessage();
+        assertTrue(message.contains("RELEVO_KEY") && message.contains("leave one of them out"), message);
     }
 
     @Test
-    void othersMayNotRead() throws Exception {
-        write("00".repeat(32), "rw-r--r--");
-        assertEquals("key file " + file + ": its permissions rw-r--r-- let others in; `chmod 600 " + file + "`",
-                failure(null));
+    void aChangedFileIsReadAgainOnce() throws Exception {
+        try (Node node = new FakeNetwork().open("one")) {
+            ClusterKey none = new ClusterKey(base, null, null);
+            none.apply(new NodeOptions());
+            assertNull(none.reload(node));
+            Files.writeString(file, "any");
+            ClusterKey key = new ClusterKey(base, null, null);
+            key.apply(new NodeOptions());
+            assertNull(key.reload(node));
+            Files.setLastModifiedTime(file, FileTime.fromMillis(1_000));
+            assertFalse(key.reload(node).isEmpty());
+            assertNull(key.reload(node));
+            Files.delete(file);
+            assertNull(key.reload(node), "it keeps what it has");
+        }
     }
 }

@@ -186,6 +186,11 @@ final class FakeNetwork {
         }
 
         @Override
+        public List<String> reloadKeys() {
+            return List.of("0badcafe", "deadbeef");
+        }
+
+        @Override
         public List<String> status() {
             return List.of("members 1");
         }
