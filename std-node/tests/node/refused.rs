@@ -51,7 +51,7 @@ fn await_refusal(node: &Node, cause: Refusal, counter: &str) {
 }
 
 #[test]
-fn strangers_damage_and_recordings_change_nothing_and_are_told() {
+fn strangers_and_damage_change_nothing_and_are_told() {
     let a = open("a", "relevo", Some(7), vec![]);
     let b = open("b", "relevo", Some(7), vec![a.address()]);
     await_members(&a, 2);
