@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use std::sync::mpsc::channel;
 
 use libfuzzer_sys::fuzz_target;
-use relevo_node::{Node, Options};
+use relevo_node::{ClusterKey, Keys, Node, Options};
 
 // The daemon's own modules.
 #[path = "../../../std-node/src/bin/relevo/args.rs"]
@@ -36,7 +36,7 @@ static NODE: LazyLock<Node> = LazyLock::new(|| {
         multicast: None,
         memory: 1 << 20,
         sessions: 16,
-        key: Some([7; 32]),
+        keys: Keys::Given(vec![ClusterKey::new(&[7; 32])]),
         ..Options::default()
     };
     Node::open(options).expect("loopback can be bound")

@@ -15,7 +15,6 @@ use std::time::Duration;
 use relevo_node::Node;
 
 use crate::failure::Failure;
-use crate::keys;
 use crate::report;
 use crate::run::Stop;
 
@@ -111,9 +110,9 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
         (Some("status"), Some("json")) => {
             reply(&client, readiness(node), &report::status_json(node))
         }
-        (Some("keys"), None) => reply(&client, 0, &keys::list(node.status().keys.into_iter())),
+        (Some("keys"), None) => reply(&client, 0, &report::keys(node.status().keys.into_iter())),
         (Some("reload"), None) => match node.reload_keys() {
-            Ok(()) => reply(&client, 0, &keys::list(node.status().keys.into_iter())),
+            Ok(()) => reply(&client, 0, &report::keys(node.status().keys.into_iter())),
             Err(cause) => reply(&client, 1, &cause.to_string()),
         },
         _ => reply(

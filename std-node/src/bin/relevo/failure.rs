@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use relevo_node::relevo_core::KeyringError;
 use relevo_node::{KeyFileError, NotAKey, OpenError};
 
-use crate::keys::Refusal;
 use crate::socket_path::PathError;
 
 /// Why the program ends with an error.
@@ -90,6 +90,32 @@ impl fmt::Display for Failure {
                 "control socket {}: no node answers: {cause}; start one with `relevo run`, or \
                  name its socket with --control PATH",
                 path.display()
+            ),
+        }
+    }
+}
+
+/// Why a key file stays as it is.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The file would be one that no node can read.
+    Keyring(KeyringError),
+    /// No key of the file has this id.
+    Unknown { id: String, found: Vec<String> },
+    /// The key is the first: nodes seal with it.
+    InUse { id: String },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keyring(cause) => cause.fmt(f),
+            Self::Unknown { id, found } => {
+                write!(f, "no key has the id {id}; it has {}", found.join(", "))
+            }
+            Self::InUse { id } => write!(
+                f,
+                "{id} is what nodes seal with: `relevo keys use` another one first, on every node"
             ),
         }
     }

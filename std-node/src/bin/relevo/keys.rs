@@ -6,19 +6,8 @@ use relevo_node::relevo_core::{KEYS_MAX, KeyringError};
 use relevo_node::{ClusterKey, KeyFileError, read_key_file, replace_key_file};
 
 use crate::args::KeysVerb;
-use crate::failure::Failure;
-use crate::{client, say};
-
-/// Why a key file stays as it is.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// The file would be one that no node can read.
-    Keyring(KeyringError),
-    /// No key of the file has this id.
-    Unknown { id: String, found: Vec<String> },
-    /// The key is the first: nodes seal with it.
-    InUse { id: String },
-}
+use crate::failure::{Failure, Refusal};
+use crate::{client, report, say};
 
 pub(crate) fn run(verb: &KeysVerb) -> Result<u8, Failure> {
     match verb {
@@ -28,7 +17,7 @@ pub(crate) fn run(verb: &KeysVerb) -> Result<u8, Failure> {
             file: Some(file), ..
         } => {
             let keys = read_key_file(file).map_err(Failure::Key)?;
-            say(&list(keys.iter().map(ClusterKey::id)));
+            say(&report::keys(keys.iter().map(ClusterKey::id)));
         }
         KeysVerb::Add { file, from } => edit(file, |keys| add(keys, from.as_deref()))?,
         KeysVerb::Use { file, id } => edit(file, |keys| {
@@ -48,20 +37,6 @@ pub(crate) fn run(verb: &KeysVerb) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Keys by their ids, one a line, and what each is for.
-pub(crate) fn list(ids: impl Iterator<Item = String>) -> String {
-    let uses = std::iter::once("seals and opens").chain(std::iter::repeat("opens"));
-    let lines: Vec<_> = ids
-        .zip(uses)
-        .map(|(id, what)| format!("{id}  {what}"))
-        .collect();
-    if lines.is_empty() {
-        "no key: nothing is sealed".to_owned()
-    } else {
-        lines.join("\n")
-    }
-}
-
 /// Changes the keys of `file`, and lists them.
 fn edit(
     file: &Path,
@@ -76,7 +51,7 @@ fn edit(
         },
     })?;
     replace_key_file(file, &keys).map_err(Failure::Key)?;
-    say(&list(keys.iter().map(ClusterKey::id)));
+    say(&report::keys(keys.iter().map(ClusterKey::id)));
     Ok(())
 }
 
@@ -127,20 +102,5 @@ impl From<KeyFileError> for Why {
 impl From<Refusal> for Why {
     fn from(cause: Refusal) -> Self {
         Self::Refused(cause)
-    }
-}
-
-impl std::fmt::Display for Refusal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Keyring(cause) => cause.fmt(f),
-            Self::Unknown { id, found } => {
-                write!(f, "no key has the id {id}; it has {}", found.join(", "))
-            }
-            Self::InUse { id } => write!(
-                f,
-                "{id} is what nodes seal with: `relevo keys use` another one first, on every node"
-            ),
-        }
     }
 }

@@ -135,6 +135,20 @@ pub(crate) fn status_json(node: &Node) -> String {
     to_json(&StatusView::new(node))
 }
 
+/// Keys by their ids, one a line, and what each is for.
+pub(crate) fn keys(ids: impl Iterator<Item = String>) -> String {
+    let uses = std::iter::once("seals and opens").chain(std::iter::repeat("opens"));
+    let lines: Vec<_> = ids
+        .zip(uses)
+        .map(|(id, what)| format!("{id}  {what}"))
+        .collect();
+    if lines.is_empty() {
+        "no key: nothing is sealed".to_owned()
+    } else {
+        lines.join("\n")
+    }
+}
+
 /// Whether, and with which key, a node seals its datagrams.
 pub(crate) fn sealing(status: &Status) -> String {
     match status.keys.first() {
