@@ -16,16 +16,24 @@ Prints what the board says on USB. Ends by SIGINT or SIGTERM.`;
 
 const MAC = Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, 1);
 
-function main([path, ...pairs]) {
-  if (!path || pairs.some((pair) => !pair.includes('='))) { console.error(USAGE); process.exit(64); }
-  const { lend = '127.0.0.20', 'key-file': keyFile, ...given } = Object.fromEntries(pairs.map((pair) => { const at = pair.indexOf('='); return [pair.slice(0, at), pair.slice(at + 1)]; }));
+/** The image to run, and where it is reached. */
+function prepare(path, pairs) {
+  const options = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s, 2)));
+  const { lend = '127.0.0.20', 'key-file': keyFile, ...given } = options;
   if (keyFile) given.key = readFileSync(keyFile, 'utf8').trim();
   const plain = readImage(path);
   const image = Object.keys(given).length ? withSettings(plain, { ssid: 'relevo', password: 'in the emulator', ...given }) : plain;
-  const { ssid, password = '' } = settingsOf(image);
-  const loopback = new Loopback((from, to, data) => gateway.send(from, to, data));
+  const { ssid, password = '', address = lend, port = '4000' } = settingsOf(image);
+  return { image, lend, accessPoint: { ssid, password, present: true }, endpoint: { address: address.split('/')[0], port: Number(port) } };
+}
+
+function main([path, ...pairs]) {
+  if (!path || pairs.some((pair) => !pair.includes('='))) { console.error(USAGE); process.exit(64); }
+  const { image, lend, accessPoint, endpoint } = prepare(path, pairs);
+  const loopback = new Loopback((from, to, data) => gateway.send(from, to, data), refused);
+  loopback.open(endpoint);
   const board = new Board({
-    image, mac: MAC, accessPoint: { ssid, password, present: true },
+    image, mac: MAC, accessPoint,
     // Another one each time: it makes the boot id, which nobody may have had before.
     seed: Math.floor(Math.random() * 2 ** 32),
     onFrame: (frame) => gateway.receive(frame),
@@ -41,6 +49,11 @@ function main([path, ...pairs]) {
   const end = () => { pacer.stop(); loopback.close(); };
   process.on('SIGINT', end);
   process.on('SIGTERM', end);
+}
+
+function refused({ address, port }, { code, message }) {
+  console.error(`run.js: ${address}:${port} can't be had: ${code === 'EADDRINUSE' ? 'somebody has it already; lend=127.0.0.21 lends another address' : message}`);
+  process.exit(1);
 }
 
 main(process.argv.slice(2));

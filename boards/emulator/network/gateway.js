@@ -14,8 +14,6 @@ export class Gateway {
   counts = { arp: 0, dhcp: 0, echo: 0, out: 0, in: 0, nobody: 0 };
   /** Addresses of boards by hardware address. @type {Map<string, string>} */
   leases = new Map();
-  /** A board asked for its address. @type {(address: string) => void} */
-  onLease = () => {};
 
   /**
    * @param {object} options
@@ -80,7 +78,6 @@ export class Gateway {
     this.counts.dhcp++;
     if (!this.leases.has(mac)) this.leases.set(mac, this.lend(this.leases.size));
     const address = this.leases.get(mac);
-    this.onLease(address);
     const answer = Buffer.alloc(240);
     answer.set([2, 1, 6, 0]);
     request.copy(answer, 4, 4, 8);

@@ -12,8 +12,14 @@ export class Loopback {
   #sockets = new Map();
   #groups = new Map();
 
-  /** @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} onDatagram something for a board or a group */
-  constructor(onDatagram) { this.onDatagram = onDatagram; }
+  /**
+   * @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} onDatagram something for a board or a group
+   * @param {(board: Endpoint, error: Error) => void} onRefused a board's address can't be had on this machine
+   */
+  constructor(onDatagram, onRefused) { Object.assign(this, { onDatagram, onRefused }); }
+
+  /** Takes a board's address before it sends, so that nobody else does. @param {Endpoint} board */
+  open(board) { this.#socketOf(board); }
 
   /** A board sends. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
   send(from, to, data) {
@@ -33,7 +39,7 @@ export class Loopback {
     const socket = dgram.createSocket('udp4');
     this.#sockets.set(name, socket);
     socket.on('message', (data, { address, port }) => { this.counts.received++; this.onDatagram({ address, port }, board, data); });
-    socket.on('error', (error) => { throw new Error(`the address of a board, ${name}: ${error.message}`); });
+    socket.on('error', (error) => this.onRefused(board, error));
     socket.on('listening', () => socket.setMulticastInterface(LOOPBACK));
     socket.bind(board.port, board.address);
     return socket;
