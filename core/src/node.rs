@@ -369,7 +369,11 @@ impl<'m> Node<'m> {
     }
 
     /// A datagram arrived from `from`; it is opened in place. What isn't from a member of this
-    /// cluster changes nothing but a counter: then the result says why.
+    /// cluster changes nothing but a counter, and wakes nobody: then the result says why.
+    ///
+    /// Work for one that is refused: a look for its sender's boot or its key, a subkey if it is an
+    /// introduction, and one pass over its bytes, of which 8,972 are looked at, or as many as this
+    /// node sends; two passes if it is an introduction that says it isn't sealed.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
