@@ -82,6 +82,8 @@ pub struct Node<'m> {
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
+    /// The host asked it to leave.
+    pub(crate) leaving: bool,
     /// A later boot has this node's name: see [`Event::Superseded`].
     pub(crate) superseded: bool,
     random: u64,
@@ -143,6 +145,7 @@ impl<'m> Node<'m> {
             introductions: Deque::new(),
             next_transfer: 0,
             wake: None,
+            leaving: false,
             superseded: false,
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
             #[cfg(feature = "sim")]
@@ -180,6 +183,7 @@ impl<'m> Node<'m> {
         self.repeat_transfers(now);
         self.repeat_mail(now);
         self.review_waits(now);
+        self.rescue(now);
         self.sweep(now);
         self.repair(now);
     }

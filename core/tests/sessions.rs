@@ -273,6 +273,74 @@ fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
     assert!(outcome.found && !outcome.maybe_stale);
 }
 
+/// What `name` commits under fifty ids.
+fn commit_many(cluster: &mut Cluster, name: &str) -> Vec<String> {
+    let ids: Vec<_> = (0..50).map(|n| format!("{name}-{n}")).collect();
+    for id in &ids {
+        cluster.commit(name, id, &[("n", id.as_bytes())], Ack::All);
+    }
+    ids
+}
+
+#[test]
+fn two_nodes_that_leave_at_the_same_moment_take_no_session_with_them() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3", "t4"]);
+    let mut ids = commit_many(&mut cluster, "t1");
+    ids.extend(commit_many(&mut cluster, "t2"));
+    let now = cluster.now;
+    let leaving = ["t1", "t2"].map(|name| (name, cluster.node(name).leave(now)));
+    for (name, ticket) in leaving {
+        assert!(cluster.wait(name, ticket).met, "{name}");
+    }
+    cluster.kill("t1");
+    cluster.kill("t2");
+    cluster.run(Duration::from_secs(2));
+    for id in &ids {
+        assert!(cluster.fetch("t3", id, None).found, "{id}");
+    }
+}
+
+#[test]
+fn a_backup_that_is_asked_to_leave_when_the_home_has_just_died_hands_the_session_over() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3", "t4"]);
+    let ids = commit_many(&mut cluster, "t1");
+    cluster.kill("t1");
+    let knows = |cluster: &Cluster| {
+        let mut members = cluster.hosts["t2"].node.members();
+        members.any(|member| member.name == "t1" && member.state == MemberState::Dead)
+    };
+    while !knows(&cluster) {
+        cluster.step();
+    }
+    let now = cluster.now;
+    let ticket = cluster.node("t2").leave(now);
+    assert!(cluster.wait("t2", ticket).met);
+    cluster.kill("t2");
+    cluster.run(Duration::from_secs(2));
+    for id in &ids {
+        assert!(cluster.fetch("t3", id, None).found, "{id}");
+    }
+}
+
+#[test]
+fn a_dead_backup_is_replaced_as_soon_as_it_is_found_dead() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    let ids = commit_many(&mut cluster, "t1");
+    cluster.kill("t2");
+    let down = |cluster: &Cluster| {
+        let mut events = cluster.hosts["t1"].events.iter();
+        events.any(|event| matches!(event, Event::MemberDown(_)))
+    };
+    while !down(&cluster) {
+        cluster.step();
+    }
+    // Much less than a probe period: what it takes to send them.
+    cluster.run(Duration::from_millis(50));
+    for id in &ids {
+        assert_eq!(cluster.holders(id), ["t1", "t3"], "{id}");
+    }
+}
+
 #[test]
 fn a_newcomer_may_leave_again_at_any_moment() {
     for steps in 0..60 {

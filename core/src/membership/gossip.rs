@@ -340,6 +340,9 @@ impl Node<'_> {
         if was_live != self.members.get(member).is_live() {
             self.table_changed(now);
             self.members_changed(now);
+            if was_live {
+                self.rescue_copies();
+            }
         }
     }
 }

@@ -9,8 +9,9 @@ use crate::time::{Duration, Instant};
 const PERIOD: Duration = Duration::from_millis(20);
 
 impl Node<'_> {
-    /// Says good-bye: the sessions whose home is here go on at their backups. The ticket is met
-    /// when all that was owed has been confirmed and the others were told, or when `ack_timeout`
+    /// Says good-bye: the sessions whose home is here go on at their backups. Each gets one backup
+    /// more before, so that it has two copies from the first, even if a backup leaves in the same
+    /// moment. The ticket is met when all that was owed has been confirmed and the others were told, or when `ack_timeout`
     /// is over. Go on driving the node until then.
     pub fn leave(&mut self, now: Instant) -> Ticket {
         let wait = WaitSlot {
@@ -19,6 +20,10 @@ impl Node<'_> {
             repeat_at: now + self.rules.ack_timeout.fraction(1, 2),
             ..WaitSlot::default()
         };
+        self.leaving = true;
+        if self.members.tally().reachable > 0 {
+            self.rescue_copies();
+        }
         self.open_wait(now, wait)
     }
 
@@ -48,7 +53,8 @@ impl Node<'_> {
     }
 
     fn owes_anything(&self) -> bool {
-        self.in_flight.oldest().is_some()
+        self.sweep.rescues()
+            || self.in_flight.oldest().is_some()
             || self.mail.is_on_its_way()
             || self
                 .transfers

@@ -29,15 +29,30 @@ pub(crate) struct Sweep {
     next: Instant,
     /// The record to go on with.
     at: u32,
+    /// Where a walk that replaces lost copies at once goes on, before all else.
+    rescue: Option<u32>,
 }
 
 impl Sweep {
     pub(crate) const fn new(now: Instant) -> Self {
-        Self { next: now, at: 0 }
+        Self {
+            next: now,
+            at: 0,
+            rescue: None,
+        }
     }
 
     pub(crate) const fn due(&self) -> Instant {
-        self.next
+        if self.rescues() {
+            Instant::from_micros(0)
+        } else {
+            self.next
+        }
+    }
+
+    /// Whether some sessions may still lack a copy that was lost.
+    pub(crate) const fn rescues(&self) -> bool {
+        self.rescue.is_some()
     }
 }
 
@@ -64,7 +79,9 @@ impl Node<'_> {
     fn placement(&self, now: Instant, record: u32) -> Placement {
         let slot = self.records.get(record);
         let mut wanted = [0; MAX_HOLDERS];
-        let backups = usize::from(self.rules.backups).min(MAX_HOLDERS - 1);
+        // Whoever goes on without this node has a backup from the first.
+        let backups = usize::from(self.rules.backups).saturating_add(usize::from(self.leaving));
+        let backups = backups.min(MAX_HOLDERS - 1);
         let kept = slot.holders().iter().take(usize::from(slot.wanted()));
         let accepts = |member: u16, slot: &MemberSlot| {
             let rests = slot.avoid_until > now && !kept.clone().any(|holder| *holder == member);
@@ -253,11 +270,40 @@ impl Node<'_> {
     /// Members came or went: look at all waits, and at all records a period later. A client's
     /// next request may move a session meanwhile; that is better than a guard.
     pub(crate) fn members_changed(&mut self, now: Instant) {
-        self.sweep = Sweep {
-            next: now + self.rules.frequency,
-            at: 0,
-        };
+        self.sweep.next = now + self.rules.frequency;
+        self.sweep.at = 0;
         self.review_waits(now);
+    }
+
+    /// A member that may hold copies is gone, or this node is about to go: what only this node has
+    /// left of its sessions is copied at once.
+    pub(crate) const fn rescue_copies(&mut self) {
+        self.sweep.rescue = Some(0);
+    }
+
+    /// Goes on with that.
+    pub(crate) fn rescue(&mut self, now: Instant) {
+        let Some(from) = self.sweep.rescue else {
+            return;
+        };
+        let range = self.records.used_range();
+        let end = from.saturating_add(STEP).min(range);
+        for record in from..end {
+            let slot = self.records.get(record);
+            let lost = |holder: &u16| *holder != SELF && !self.members.get(*holder).is_live();
+            let mut kept = slot.holders().iter().take(usize::from(slot.wanted()));
+            if slot.state != State::Live {
+                continue;
+            }
+            if slot.home() == Some(SELF) {
+                if self.leaving || kept.any(lost) {
+                    self.restore_copies(now, record);
+                }
+            } else if self.leaving && self.home_is_lost(record) {
+                self.guard(now, record);
+            }
+        }
+        self.sweep.rescue = (end < range).then_some(end);
     }
 
     /// No record is looked at before `moment`.
@@ -283,10 +329,8 @@ impl Node<'_> {
             }
         }
         if end >= self.records.used_range() {
-            self.sweep = Sweep {
-                next: now + PERIOD,
-                at: 0,
-            };
+            self.sweep.next = now + PERIOD;
+            self.sweep.at = 0;
         } else {
             self.sweep.at = end;
         }
