@@ -135,7 +135,9 @@ fn run(node: &Node, daemon: &Daemon, datagrams: &[Vec<u8>], rate: u64, time: Dur
 /// One commit that is acknowledged by the daemon. Whether it was.
 pub(crate) fn commit(node: &Node, number: u64) -> bool {
     let id = format!("session {}", number % u64::from(SESSIONS));
-    let value = number.to_le_bytes();
+    // Never the same value twice: what changes nothing isn't sent.
+    static VALUES: AtomicU64 = AtomicU64::new(0);
+    let value = VALUES.fetch_add(1, Ordering::Relaxed).to_le_bytes();
     let changes = [Change {
         name: b"visits",
         value: Some(&value),
