@@ -410,6 +410,29 @@ fn a_large_session_is_renamed_at_its_backup_before_the_old_id_is_dead() {
 }
 
 #[test]
+fn the_end_of_an_old_id_takes_nobodys_copy_before_the_new_record_is_there() {
+    let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
+    cluster.commit("t1", "old", &[("n", b"1")], Ack::All);
+    cluster.cut("t1", "t3");
+    let now = cluster.now;
+    let renamed = cluster
+        .node("t1")
+        .rename(now, key("old"), b"new", Ack::Copies(2));
+    assert!(cluster.wait("t1", renamed.unwrap()).met);
+    cluster.run(Duration::from_millis(300));
+    assert_eq!(cluster.holders("new"), ["t1", "t2"]);
+    assert_eq!(cluster.holders("old"), ["t3"], "t2 knows of the end");
+    cluster.heal();
+    cluster.run(Duration::from_secs(8));
+    assert_eq!(cluster.holders("new"), ["t1", "t2", "t3"]);
+    assert!(cluster.holders("old").is_empty());
+    cluster.run(Duration::from_secs(120));
+    for name in ["t1", "t2", "t3"] {
+        assert_eq!(cluster.node(name).usage().tombstones, 0, "{name}");
+    }
+}
+
+#[test]
 fn a_full_node_declines_once_and_another_one_takes_the_copies() {
     let mut cluster = Cluster::of(&["t1"]);
     cluster.pages.insert("t2", 2);

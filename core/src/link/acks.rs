@@ -8,7 +8,7 @@ use crate::link::transfer::Direction;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::{ANSWERED, RecordSlot};
+use crate::storage::records::{ANSWERED, DECLINED, RecordSlot};
 use crate::time::Instant;
 use crate::wire::message::{Body, Cause, MAX_ACKS, Message};
 
@@ -213,6 +213,8 @@ impl Node<'_> {
                     self.write_header_later(record);
                 }
             }
+            // An end before what took the session's place: its home sends that, the end waits.
+            Cause::Base if !slot.is_live() => self.records.get_mut(record).set(DECLINED, true),
             Cause::Base => self.owe_again(record, bit),
             Cause::Unknown => self.unknown_at(record, member),
             Cause::Full => self.replace_holder(now, member, record),

@@ -12,11 +12,12 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::stamp::Writers;
+use crate::replica::unit::Origin;
 use crate::replica::wait::Ticket;
 use crate::storage::pages::NIL;
 use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, State, seconds};
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Cause, UNNAMED, UnitHead};
+use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
 /// A tombstone that all have confirmed stays this long, for what is still on its way.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -133,10 +134,12 @@ impl Node<'_> {
     pub(crate) fn bury_as_told(
         &mut self,
         now: Instant,
-        peer: u16,
+        origin: Origin,
         head: &UnitHead<'_>,
     ) -> Result<bool, Cause> {
-        let record = match self.records.find(&head.hash) {
+        let known = self.records.find(&head.hash);
+        let successor = self.successor_told(known, origin, head)?;
+        let record = match known {
             Some(record) => record,
             None => {
                 let key = head.key.ok_or(Cause::Unknown)?;
@@ -150,6 +153,9 @@ impl Node<'_> {
             let slot = self.records.get_mut(record);
             slot.owed = slot.all_bits();
         }
+        if let Some(successor) = successor.filter(|_| self.successor(record).is_none()) {
+            self.put_behind(record, successor);
+        }
         let slot = self.records.get_mut(record);
         // The end is as old as the oldest news of it: else it would be news for ever.
         slot.touched = slot.touched.min(seconds(now).saturating_sub(head.idle));
@@ -158,12 +164,43 @@ impl Node<'_> {
             know: header.wanted,
             all_named: !header.is(UNNAMED),
         });
-        let covered = self.merge_tombstone(record, peer, &told.unwrap_or(Told::NOBODY));
+        let covered = self.merge_tombstone(record, origin.peer, &told.unwrap_or(Told::NOBODY));
         if was_live && was_used {
             self.tell(SessionEvent::Invalidated, record);
         }
         self.review_record(now, record);
         Ok(covered)
+    }
+
+    /// The record that took the place of the ended one, if it is here.
+    ///
+    /// # Errors
+    /// `Base`: `known`, the copy here, may be the last one of its contents. The new record must come
+    /// first, from its home; whoever else knows of the end tells again later. A client that asks
+    /// under the old id doesn't wait for that.
+    fn successor_told(
+        &self,
+        known: Option<u32>,
+        origin: Origin,
+        head: &UnitHead<'_>,
+    ) -> Result<Option<u32>, Cause> {
+        let Some(short) = head.digest else {
+            return Ok(None);
+        };
+        let successor = self.records.find_short(short.to_le_bytes());
+        let is_live = known.is_some_and(|record| self.records.get(record).is_live());
+        if is_live && successor.is_none() && !head.is(HOME) && !origin.answers {
+            return Err(Cause::Base);
+        }
+        Ok(successor)
+    }
+
+    /// The tombstone waits for the new record, wherever it goes.
+    fn put_behind(&mut self, tombstone: u32, successor: u32) {
+        let generation = self.records.get(successor).generation;
+        let slot = self.records.get_mut(tombstone);
+        slot.attributes = successor;
+        slot.max_inactive = u32::from(generation);
     }
 
     /// Adds the holders that the peer names, and owes the tombstone to those that may not know of
@@ -239,10 +276,7 @@ impl Node<'_> {
         self.move_contents(old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
         self.bury(now, old);
-        let generation = self.records.get(new).generation;
-        let tombstone = self.records.get_mut(old);
-        tombstone.attributes = new;
-        tombstone.max_inactive = u32::from(generation);
+        self.put_behind(old, new);
         Ok(self.wait_for_copies(now, old, ack))
     }
 

@@ -146,11 +146,17 @@ impl Node<'_> {
         });
         let attributes = self.count_attributes(record, extent);
         let complete = attributes == self.count_attributes(record, Extent::Everything);
-        let with_digest = reader.is_some() || (with_header && slot.is_live());
+        let (kind, digest) = if slot.is_live() {
+            let with_digest = reader.is_some() || with_header;
+            let digest = with_digest.then(|| self.contents_digest(record));
+            (unit_flags(slot, reader), digest)
+        } else {
+            self.end_flags(record)
+        };
         let head = UnitHead {
             hash: slot.hash,
-            flags: unit_flags(slot, reader) | if complete { COMPLETE } else { 0 },
-            digest: with_digest.then(|| self.contents_digest(record)),
+            flags: kind | if complete { COMPLETE } else { 0 },
+            digest,
             key,
             header: if with_header {
                 self.wire_header(record, reader)
@@ -164,6 +170,19 @@ impl Node<'_> {
         let mut bytes = [0; MAX_HEAD];
         let bytes = postcard::to_slice(&head, &mut bytes).map_err(|_| Full)?;
         out.put(&mut self.records.pages, bytes)
+    }
+
+    /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
+    /// with. Only the home of that knows who has it already.
+    fn end_flags(&self, record: u32) -> (u8, Option<u64>) {
+        let successor = self.successor(record).map(|new| self.records.get(new));
+        match successor.filter(|new| new.is_live()) {
+            Some(new) => {
+                let home = unit_flags(new, None) & HOME;
+                (DEAD | home, Some(u64::from_le_bytes(new.short())))
+            }
+            None => (DEAD, None),
+        }
     }
 
     /// The header as it travels. `reader`: only the home can promise to tell of the end whoever
@@ -437,7 +456,7 @@ impl Node<'_> {
         origin: Origin,
         head: &UnitHead<'_>,
     ) -> Result<(), Cause> {
-        if self.bury_as_told(now, origin.peer, head)? || origin.answers {
+        if self.bury_as_told(now, origin, head)? || origin.answers {
             return Ok(());
         }
         // The confirmation waits until the sender knows of all that may hold a copy.
@@ -859,7 +878,6 @@ fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
     let flags = [
         (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
         (HOME, slot.home() == Some(SELF)),
-        (DEAD, !slot.is_live()),
     ];
     flags
         .iter()

@@ -249,7 +249,8 @@ pub(crate) struct UnitHead<'a> {
     pub(crate) hash: [u8; 16],
     /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`].
     pub(crate) flags: u8,
-    /// In an answer, or beside a header: the digest of the attributes that the sender has.
+    /// In an answer, or beside a header: the digest of the attributes that the sender has. Of a
+    /// session that was renamed: what the new record's hash begins with.
     pub(crate) digest: Option<u64>,
     /// The session's name, for who may not know it.
     #[serde(borrow)]
@@ -264,7 +265,8 @@ pub(crate) struct UnitHead<'a> {
 
 /// [`UnitHead::flags`]: the sender owned the session when it sent this.
 pub(crate) const OWNER: u8 = 1;
-/// [`UnitHead::flags`]: the sender is the session's home, as far as it knows.
+/// [`UnitHead::flags`]: the sender is the session's home, as far as it knows. Of a session that was
+/// renamed: of the new record.
 pub(crate) const HOME: u8 = 2;
 /// [`UnitHead::flags`]: the session ended; no attributes follow.
 pub(crate) const DEAD: u8 = 4;
