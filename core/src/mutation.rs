@@ -51,12 +51,14 @@ pub enum Mutation {
     NoRepairOfHolders,
     /// Nobody compares the digest beside a header with what it has.
     DigestIgnored,
+    /// Former holders drop their copies although the home lacks something of them.
+    DroppedUnseen,
 }
 
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -75,6 +77,7 @@ impl Mutation {
         Self::NoRefutation,
         Self::NoRepairOfHolders,
         Self::DigestIgnored,
+        Self::DroppedUnseen,
     ];
 }
 

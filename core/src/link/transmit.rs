@@ -348,17 +348,23 @@ impl Node<'_> {
         peer: u16,
         record: u32,
     ) -> bool {
-        let Some(successor) = self.successor(record) else {
+        let Some(successor) = self.successor_owed(peer, record) else {
             return true;
         };
-        let slot = self.records.get(successor);
-        // Who isn't to have the new record has no part in it.
-        let due = slot.bit_of(peer) & slot.wanted_bits();
-        if slot.owed & due == 0 || self.in_flight.carries(counter, successor) {
+        if self.in_flight.carries(counter, successor) {
             return true;
         }
         self.write_owed(now, counter, body, peer, successor)
             && self.in_flight.carries(counter, successor)
+    }
+
+    /// Of a tombstone that a rename left: the new record, if the peer is to have it and lacks it. Who
+    /// isn't to have it has no part in it.
+    pub(crate) fn successor_owed(&self, peer: u16, record: u32) -> Option<u32> {
+        let successor = self.successor(record)?;
+        let slot = self.records.get(successor);
+        let due = slot.bit_of(peer) & slot.wanted_bits();
+        (slot.owed & due != 0).then_some(successor)
     }
 
     fn is_sending(&self, peer: u16, record: u32) -> bool {

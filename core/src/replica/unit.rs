@@ -823,7 +823,8 @@ impl Node<'_> {
     pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) -> bool {
         let slot = self.records.get(record);
         let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
-        let keeps = !slot.is(SETTLED) || is_wanted || slot.home() == Some(SELF) || slot.owed != 0;
+        let is_lacking = slot.owed != 0 && !self.breaks(Mutation::DroppedUnseen);
+        let keeps = !slot.is(SETTLED) || is_wanted || slot.home() == Some(SELF) || is_lacking;
         if keeps {
             return false;
         }
@@ -840,6 +841,9 @@ impl Node<'_> {
 
     /// Sends the record's header with the next packet to `peer`: its own is out of date.
     pub(crate) fn correct(&mut self, peer: u16, record: u32) {
+        if self.successor_owed(peer, record).is_some() {
+            return; // the end of an old id follows the new record
+        }
         let generation = self.records.get(record).generation;
         let answer = Answer::Record {
             record,

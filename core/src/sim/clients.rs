@@ -536,7 +536,9 @@ impl World<'_> {
         }
         let copies = u32::from(outcome.copies);
         let committed = &mut self.model.commits[commit];
-        committed.copies = committed.copies.max(copies);
+        if !committed.given_up {
+            committed.copies = committed.copies.max(copies);
+        }
         Ok(())
     }
 }

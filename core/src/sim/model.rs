@@ -30,6 +30,8 @@ pub(super) struct Committed {
     pub(super) copies: u32,
     /// How many nodes that held it have crashed since.
     pub(super) crashes: u32,
+    /// A rename may have cost it the copies at others, also those that confirm it later.
+    pub(super) given_up: bool,
 }
 
 /// A session from its creation on, under all its ids.
@@ -152,6 +154,7 @@ impl Model {
             if crowded {
                 // A backup may have no room for the new id's copy, and gives up that of the old one.
                 commit.copies = 1;
+                commit.given_up = true;
             }
         }
         self.add_id(session, id);
@@ -200,6 +203,7 @@ impl Model {
             writes: stamps,
             copies: 1,
             crashes: 0,
+            given_up: false,
         });
         Ok(commit)
     }
