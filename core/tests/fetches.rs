@@ -130,6 +130,19 @@ fn an_unknown_session_is_asked_for_once_in_a_second() {
 }
 
 #[test]
+fn what_a_node_made_itself_is_asked_for_however_lately_it_was_unknown() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3", "t4"]);
+    for id in ["u", "v", "w", "x", "y", "z"] {
+        assert!(!cluster.fetch("t1", id, None).found);
+        cluster.commit("t1", id, &[("n", b"1")], Ack::Copies(2));
+        assert!(cluster.fetch("t2", id, None).found);
+        cluster.commit("t2", id, &[("n", b"2")], Ack::Copies(2));
+        // By now t1 may have dropped its copy.
+        assert!(cluster.fetch("t1", id, None).found, "{id}");
+    }
+}
+
+#[test]
 fn who_joins_is_asked_for_what_all_others_denied() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     cluster.kill("t3");

@@ -160,6 +160,7 @@ impl Node<'_> {
             }
             let record = self.records.insert(hash, namespace, key.id, now);
             let record = record.map_err(|_| CommitError::Full)?;
+            self.misses.made(&hash);
             self.choose_holders(now, record);
             self.records.get_mut(record).set(OWNED, true);
             return Ok(record);

@@ -70,6 +70,15 @@ impl Misses {
         })
     }
 
+    /// This node makes the session: others may have it from now on, and this one no more.
+    pub(crate) fn made(&mut self, hash: &[u8; 16]) {
+        let hash = short(hash);
+        let miss = self.recent.get_mut(place(hash));
+        if let Some(miss) = miss.filter(|miss| miss.hash == hash) {
+            *miss = Miss::default();
+        }
+    }
+
     /// Another member is here, and may have what the others have not.
     pub(crate) fn forget(&mut self) {
         self.recent = [Miss::default(); PLACES];
