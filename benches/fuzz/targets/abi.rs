@@ -42,7 +42,7 @@ unsafe extern "C" {
     fn relevo_config_set_address(config: Pointer, address: Text, auto_bind: u16) -> u32;
     fn relevo_config_add_seed(config: Pointer, seed: Text) -> u32;
     fn relevo_config_set_multicast(config: Pointer, group: Text, bind: Text, ttl: u8) -> u32;
-    fn relevo_config_set_key(config: Pointer, key: Bytes) -> u32;
+    fn relevo_config_set_keys(config: Pointer, keys: *const Bytes, count: usize) -> u32;
     fn relevo_config_set_insecure(config: Pointer, insecure: u32) -> u32;
     fn relevo_config_set_role(config: Pointer, role: u32) -> u32;
     fn relevo_config_set_backups(config: Pointer, backups: u8) -> u32;
@@ -193,7 +193,7 @@ fn configure(tape: &mut Tape<'_>, config: Pointer) -> u32 {
             2 => relevo_config_set_address(config, text(tape), tape.word()),
             3 => relevo_config_add_seed(config, text(tape)),
             4 => relevo_config_set_multicast(config, text(tape), text(tape), tape.byte()),
-            5 => relevo_config_set_key(config, bytes(tape)),
+            5 => relevo_config_set_keys(config, &bytes(tape), 1),
             6 => relevo_config_set_insecure(config, number(tape)),
             7 => relevo_config_set_role(config, number(tape)),
             8 => relevo_config_set_backups(config, tape.byte()),
@@ -202,7 +202,7 @@ fn configure(tape: &mut Tape<'_>, config: Pointer) -> u32 {
             11 => relevo_config_set_timeouts(config, number(tape), number(tape)),
             12 => relevo_config_set_memory(config, number(tape) as usize, number(tape) as usize),
             13 => relevo_config_set_datagram(config, number(tape)),
-            _ => relevo_config_set_key(ptr::null_mut(), bytes(tape)),
+            _ => relevo_config_set_keys(ptr::null_mut(), &bytes(tape), 1),
         }
     }
 }

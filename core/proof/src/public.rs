@@ -11,8 +11,8 @@ use relevo_core::storage::{
 };
 use relevo_core::{
     Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
-    FetchError, Instant, Key, KeyringError, Node, Record, SendError, SessionId, Stats, Storage,
-    Ticket,
+    FetchError, Instant, Key, KeyringError, Node, Record, Refusal, SendError, SessionId, Stats,
+    Storage, Ticket,
 };
 
 /// Calls everything.
@@ -87,7 +87,12 @@ fn settings() {
 
 fn loops(node: &mut Node<'_>) {
     Node::handle_timeout(any(node), now());
-    Node::handle_datagram(any(node), now(), address(), any(&mut [0; 2]));
+    let refused = Node::handle_datagram(any(node), now(), address(), any(&mut [0; 2]));
+    if let Some(refusal) = any(refused) {
+        show::<Refusal>(&refusal);
+        debug(&refusal);
+        any(Refusal::is_ordinary(refusal));
+    }
     any(Node::poll_transmit(any(node), now(), any(&mut [0; 2])));
     any(Node::poll_timeout(any(node)));
     if let Some(event) = any(Node::poll_event(any(node))) {
@@ -154,6 +159,7 @@ fn keyring(node: &mut Node<'_>) {
 fn answers(node: &Node<'_>) {
     all(Node::members(node));
     all(Stats::iter(Node::stats(node)));
+    any(Stats::refused(Node::stats(node)));
     any(Node::usage(node));
     any(Node::health(node));
     let mut last = None;
@@ -229,7 +235,7 @@ struct Memory {
     in_flight: [InFlightSlot; 1],
     waits: [WaitSlot; 1],
     transfers: [TransferSlot; 1],
-    messages: [MessageSlot; 2],
+    messages: [MessageSlot; 1],
     events: [EventSlot; 1],
     scratch: [u8; 1],
     table: [u32; 1],

@@ -62,12 +62,12 @@ impl Key<'_> {
     );
 }
 
-/// The functions of all files but those of modules that need a feature.
+/// The functions of all files but those of modules that aren't always there.
 fn collect(folder: &Path, functions: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let module = path.file_stem().unwrap().to_str().unwrap();
-        if ROOT.contains(&format!("\")]\npub mod {module};")) {
+        if ROOT.contains(&format!(")]\npub mod {module};")) {
             continue;
         }
         if path.is_dir() {
