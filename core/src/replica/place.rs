@@ -460,7 +460,15 @@ impl Node<'_> {
         for record in 0..self.records.used_range() {
             let slot = self.records.get(record);
             let bit = slot.bit_of(member);
-            if bit == 0 || !slot.is_live() || slot.home() != Some(SELF) {
+            if bit == 0 || !slot.is_live() {
+                continue;
+            }
+            if slot.home() == Some(member) && slot.owed & HOME_BIT != 0 {
+                // What its former boot lacked would be a part of a commit to the new one.
+                self.restore_at(record, HOME_BIT);
+                continue;
+            }
+            if slot.home() != Some(SELF) {
                 continue;
             }
             if bit & slot.wanted_bits() != 0 {
