@@ -226,14 +226,22 @@ fn concurrent_changes_of_different_attributes_both_survive() {
 }
 
 #[test]
-fn a_commit_of_equal_bytes_sends_nothing() {
+fn a_commit_of_equal_bytes_sends_nothing_and_has_the_copies_that_there_are() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
     cluster.run(Duration::from_millis(100));
     let before = cluster.node("t1").stats().sent;
-    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
-    cluster.drain();
+    for ack in [Ack::None, Ack::Copies(2), Ack::AtLeast(2), Ack::All] {
+        let outcome = cluster.commit("t1", "s", &[("n", b"1")], ack);
+        cluster.drain();
+        assert!(outcome.met, "{ack:?}: {outcome:?}");
+        assert!(ack == Ack::None || outcome.copies == 2, "{outcome:?}");
+    }
     assert_eq!(cluster.node("t1").stats().sent, before);
+    cluster.kill("t2");
+    cluster.run(Duration::from_secs(5));
+    let outcome = cluster.commit("t1", "s", &[("n", b"1")], Ack::Copies(2));
+    assert_eq!((outcome.met, outcome.copies), (false, 1));
 }
 
 #[test]

@@ -492,12 +492,24 @@ impl Node<'_> {
             Ack::Copies(copies) | Ack::AtLeast(copies) => Goal::Copies(Some(copies)),
             Ack::All => Goal::Copies(None),
         };
+        // Who lacks nothing confirmed it all before: equal bytes change nothing, and nothing is sent.
+        let has_all = |holder: &u16| {
+            let lacks = slot.owed | slot.header_owed;
+            let keeps = slot.bit_of(*holder) & slot.wanted_bits() & !lacks != 0;
+            keeps && slot.is_live() && self.members.get(*holder).is_live()
+        };
+        let others = slot.holders().iter().copied().skip(1);
+        let answered = match slot.home() {
+            Some(SELF) => list::collect(others.filter(has_all)),
+            _ => heapless::Vec::new(),
+        };
         let wait = WaitSlot {
             goal,
             record,
             record_generation: slot.generation,
             number: slot.changed,
             deadline,
+            answered,
             ..WaitSlot::default()
         };
         self.open_wait(now, wait)
