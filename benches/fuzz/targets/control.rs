@@ -55,10 +55,9 @@ fuzz_target!(|bytes: &[u8]| {
         .next()
         .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    assert_eq!(
-        stops,
-        answered.is_ok() && line.split_whitespace().eq(["leave"])
-    );
+    // A longer line is refused: who knows how it goes on.
+    let leaves = line.len() < 256 && line.split_whitespace().eq(["leave"]);
+    assert_eq!(stops, answered.is_ok() && leaves);
     if answered.is_ok() && !stops {
         let mut answer = String::new();
         client.read_to_string(&mut answer).expect("an answer");

@@ -47,7 +47,11 @@ fn key_file(content: &[u8]) {
             let text = String::from_utf8(content.to_ascii_lowercase()).expect("digits");
             let lines: Vec<_> = text.split_whitespace().collect();
             let digits: Vec<_> = keys.iter().map(relevo_node::ClusterKey::to_hex).collect();
-            assert!(lines.into_iter().eq(digits.iter().map(|digits| digits.as_str())));
+            assert!(
+                lines
+                    .into_iter()
+                    .eq(digits.iter().map(|digits| digits.as_str()))
+            );
         }
         Err(refused) => assert!(!refused.to_string().is_empty()),
     }
