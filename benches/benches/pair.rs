@@ -3,10 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration as Elapsed, Instant as Clock};
 
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
+use relevo_core::storage::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
     Ticket, Transmit,
@@ -224,26 +221,27 @@ fn address(number: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4_000 + number as u16))
 }
 
-/// Memory of a small server, kept until the benchmark ends.
-fn storage() -> Storage<'static> {
-    Storage {
-        members: slots::<MemberSlot>(16),
-        writers: slots::<WriterSlot>(32),
-        namespaces: slots::<NamespaceSlot>(8),
-        records: slots::<RecordSlot>(64),
-        index: slots::<u32>(128),
-        attributes: slots::<AttributeSlot>(256),
-        pages: slots::<Page>(2_048),
-        in_flight: slots::<InFlightSlot>(1_024),
-        waits: slots::<WaitSlot>(64),
-        transfers: slots::<TransferSlot>(8),
-        messages: slots::<MessageSlot>(8),
-        events: slots::<EventSlot>(64),
-        scratch: slots::<u8>(2 << 20),
-        table: slots::<u32>(4_096),
-    }
+relevo_core::heap_memory! {
+    struct Memory
 }
 
-fn slots<T: Default>(count: usize) -> &'static mut [T] {
-    Vec::leak((0..count).map(|_| T::default()).collect())
+/// Memory of a small server, kept until the benchmark ends.
+fn storage() -> Storage<'static> {
+    let sizes = Sizes {
+        members: 16,
+        writers: 32,
+        namespaces: 8,
+        records: 64,
+        index: 128,
+        attributes: 256,
+        pages: 2_048,
+        in_flight: 1_024,
+        waits: 64,
+        transfers: 8,
+        messages: 8,
+        events: 64,
+        scratch: 2 << 20,
+        table: 4_096,
+    };
+    Box::leak(Box::new(Memory::allocate(sizes).unwrap())).lend()
 }

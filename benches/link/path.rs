@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
+use relevo_core::storage::Sizes;
 use relevo_core::{Config, Destination, Duration, Entropy, Instant, Node, Storage};
 
 /// What all paths have in common.
@@ -170,26 +167,27 @@ fn node(number: usize) -> Node<'static> {
     Node::new(start, &config, &entropy, Some(&[7; 32]), storage()).expect("it fits")
 }
 
-/// Never freed: a benchmark ends soon.
-fn storage() -> Storage<'static> {
-    Storage {
-        members: slots::<MemberSlot>(8),
-        writers: slots::<WriterSlot>(16),
-        namespaces: slots::<NamespaceSlot>(2),
-        records: slots::<RecordSlot>(16_384),
-        index: slots::<u32>(32_768),
-        attributes: slots::<AttributeSlot>(32_768),
-        pages: slots::<Page>(262_144),
-        in_flight: slots::<InFlightSlot>(8_192),
-        waits: slots::<WaitSlot>(256),
-        transfers: slots::<TransferSlot>(32),
-        messages: slots::<MessageSlot>(0),
-        events: slots::<EventSlot>(256),
-        scratch: slots::<u8>(2 << 20),
-        table: slots::<u32>(4_096),
-    }
+relevo_core::heap_memory! {
+    struct Memory
 }
 
-fn slots<T: Default>(count: usize) -> &'static mut [T] {
-    Vec::leak((0..count).map(|_| T::default()).collect())
+/// Memory of a small server, kept until the benchmark ends.
+fn storage() -> Storage<'static> {
+    let sizes = Sizes {
+        members: 8,
+        writers: 16,
+        namespaces: 2,
+        records: 16_384,
+        index: 32_768,
+        attributes: 32_768,
+        pages: 262_144,
+        in_flight: 8_192,
+        waits: 256,
+        transfers: 32,
+        messages: 0,
+        events: 256,
+        scratch: 2 << 20,
+        table: 4_096,
+    };
+    Box::leak(Box::new(Memory::allocate(sizes).expect("there is memory"))).lend()
 }

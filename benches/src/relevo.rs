@@ -4,10 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use relevo_core::event::MemberId;
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
+use relevo_core::storage::Sizes;
 use relevo_core::{Config, Destination, Entropy, Event, Instant, Node, Storage};
 
 use crate::net::{Micros, Protocol, Random, SECOND, Verdict};
@@ -123,25 +120,27 @@ fn number(address: SocketAddr) -> usize {
     }
 }
 
+relevo_core::heap_memory! {
+    struct Memory
+}
+
 /// Memory for membership alone. It is never freed: a benchmark ends soon.
 fn storage(nodes: usize) -> Storage<'static> {
-    fn slots<T: Default>(count: usize) -> &'static mut [T] {
-        Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
-    }
-    Storage {
-        members: slots::<MemberSlot>(nodes + 1),
-        writers: slots::<WriterSlot>(2),
-        namespaces: slots::<NamespaceSlot>(1),
-        records: slots::<RecordSlot>(1),
-        index: slots::<u32>(3),
-        attributes: slots::<AttributeSlot>(1),
-        pages: slots::<Page>(4),
-        in_flight: slots::<InFlightSlot>(1),
-        waits: slots::<WaitSlot>(1),
-        transfers: slots::<TransferSlot>(2),
-        messages: slots::<MessageSlot>(0),
-        events: slots::<EventSlot>(2 * nodes + 16),
-        scratch: slots::<u8>(128),
-        table: slots::<u32>(16),
-    }
+    let sizes = Sizes {
+        members: nodes + 1,
+        writers: 2,
+        namespaces: 1,
+        records: 1,
+        index: 3,
+        attributes: 1,
+        pages: 4,
+        in_flight: 1,
+        waits: 1,
+        transfers: 2,
+        messages: 0,
+        events: 2 * nodes + 16,
+        scratch: 128,
+        table: 16,
+    };
+    Box::leak(Box::new(Memory::allocate(sizes).expect("there is memory"))).lend()
 }

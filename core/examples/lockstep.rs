@@ -36,10 +36,7 @@ use std::io::{self, BufRead, Write};
 use std::iter;
 use std::net::SocketAddr;
 
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
+use relevo_core::storage::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Progress,
     Storage, Ticket,
@@ -296,26 +293,27 @@ const fn key(session: &str) -> Key<'_> {
     }
 }
 
-/// Leaked: a test's process ends soon.
-fn slots<T: Default>(count: usize) -> &'static mut [T] {
-    Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
+relevo_core::heap_memory! {
+    struct Memory
 }
 
+/// Leaked: a test's process ends soon.
 fn storage() -> Storage<'static> {
-    Storage {
-        members: slots::<MemberSlot>(32),
-        writers: slots::<WriterSlot>(64),
-        namespaces: slots::<NamespaceSlot>(4),
-        records: slots::<RecordSlot>(2_048),
-        index: slots::<u32>(4_096),
-        attributes: slots::<AttributeSlot>(8_192),
-        pages: slots::<Page>(65_536),
-        in_flight: slots::<InFlightSlot>(1_024),
-        waits: slots::<WaitSlot>(512),
-        transfers: slots::<TransferSlot>(16),
-        messages: slots::<MessageSlot>(16),
-        events: slots::<EventSlot>(256),
-        scratch: slots::<u8>(2 * MAX_VALUE),
-        table: slots::<u32>(4_096),
-    }
+    let sizes = Sizes {
+        members: 32,
+        writers: 64,
+        namespaces: 4,
+        records: 2_048,
+        index: 4_096,
+        attributes: 8_192,
+        pages: 65_536,
+        in_flight: 1_024,
+        waits: 512,
+        transfers: 16,
+        messages: 16,
+        events: 256,
+        scratch: 2 * MAX_VALUE,
+        table: 4_096,
+    };
+    Box::leak(Box::new(Memory::allocate(sizes).unwrap())).lend()
 }

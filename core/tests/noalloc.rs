@@ -15,9 +15,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, abort};
 
+use relevo_core::storage::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
-    Outcome, Progress, Stats, Storage, Ticket,
+    Outcome, Progress, Stats, Ticket,
 };
 
 #[global_allocator]
@@ -400,6 +401,10 @@ fn address(node: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4_001 + node as u16))
 }
 
+relevo_core::heap_memory! {
+    struct Memory
+}
+
 fn node(now: Instant, number: usize) -> Node<'static> {
     let mut config = Config::new("test", ["t1", "t2"][number], address(number));
     config.max_value = LARGE;
@@ -407,23 +412,25 @@ fn node(now: Instant, number: usize) -> Node<'static> {
         boot: [number as u8 + 1; 16],
         seed: [number as u8 + 1; 16],
     };
-    let storage = Storage {
-        members: slots(4),
-        writers: slots(8),
-        namespaces: slots(2),
-        records: slots(16),
-        index: slots(33),
-        attributes: slots(32),
-        pages: slots(1_024),
-        messages: slots(8),
-        in_flight: slots(64),
-        waits: slots(4),
-        transfers: slots(4),
-        events: slots(16),
-        scratch: slots(2 * LARGE),
-        table: slots(1_024),
+    let sizes = Sizes {
+        members: 4,
+        writers: 8,
+        namespaces: 2,
+        records: 16,
+        index: 33,
+        attributes: 32,
+        pages: 1_024,
+        messages: 8,
+        in_flight: 64,
+        waits: 4,
+        transfers: 4,
+        events: 16,
+        scratch: 2 * LARGE,
+        table: 1_024,
     };
-    Node::new(now, &config, &entropy, Some(&[7; 32]), storage).unwrap()
+    // For as long as the process lives.
+    let memory = Box::leak(Box::new(Memory::allocate(sizes).unwrap()));
+    Node::new(now, &config, &entropy, Some(&[7; 32]), memory.lend()).unwrap()
 }
 
 /// Memory for as long as the process lives.

@@ -12,7 +12,7 @@ mod cluster;
 
 use std::net::SocketAddr;
 
-use cluster::{key, storage};
+use cluster::{key, sizes, storage};
 use relevo_core::{Ack, Change, Commit, Config, Destination, Entropy, Instant, Node, Stats};
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
@@ -34,7 +34,14 @@ fn node(name: &str, boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Node<'sta
         boot: [boot; 16],
         seed: [boot; 16],
     };
-    Node::new(NOW, &config, &entropy, key.as_ref(), storage(8, 64, 4_096)).unwrap()
+    Node::new(
+        NOW,
+        &config,
+        &entropy,
+        key.as_ref(),
+        storage(sizes(8, 64, 4_096)),
+    )
+    .unwrap()
 }
 
 /// All that the node has to say to this port.

@@ -14,7 +14,7 @@ mod cluster;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use cluster::{key, storage};
+use cluster::{key, sizes, storage};
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, KeyringError,
     MemberState, Node, Outcome, Progress, Stats, Ticket, Usage,
@@ -122,7 +122,7 @@ impl Net {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
-        let storage = storage(32, 1_024, MAX_VALUE);
+        let storage = storage(sizes(32, 1_024, MAX_VALUE));
         let node = Node::new(self.now, &config, &entropy, Some(&secret), storage).unwrap();
         let address = config.address;
         let events = Vec::new();

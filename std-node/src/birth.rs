@@ -50,7 +50,7 @@ impl Birth {
         };
         config.check().map_err(OpenError::Config)?;
         let entropy = new_entropy()?;
-        let memory = Memory::allocate(options, config.max_value)?;
+        let memory = Memory::of(options, config.max_value)?;
         CoreCell::try_new(MutBorrow::new(memory), |memory| {
             let storage = memory.borrow_mut().lend();
             let keys = keys.iter().map(ClusterKey::bytes);

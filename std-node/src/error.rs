@@ -40,7 +40,7 @@ pub enum OpenError {
     },
     /// There is not so much memory.
     Memory {
-        /// Bytes that could not be had in one piece.
+        /// Bytes that were asked for.
         bytes: usize,
     },
     /// The group of discovery could not be joined.
@@ -88,7 +88,7 @@ impl fmt::Display for OpenError {
             ),
             Self::Memory { bytes } => write!(
                 f,
-                "memory: {bytes} bytes in one piece can't be had; lower `memory` or `sessions`"
+                "memory: {bytes} bytes can't be had; lower `memory` or `sessions`"
             ),
             Self::Multicast {
                 group,

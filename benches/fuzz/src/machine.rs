@@ -3,11 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
-use relevo_core::{Config, Destination, Entropy, Instant, Key, Node, Storage};
+use relevo_core::storage::Sizes;
+use relevo_core::{Config, Destination, Entropy, Instant, Key, Node};
 
 /// The application of all sessions here.
 pub const NAMESPACE: &[u8] = b"localhost#";
@@ -32,86 +29,30 @@ pub fn memories() -> MutexGuard<'static, [Memory; BOOTS]> {
     MEMORIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What one node lives in.
-pub struct Memory {
-    members: Vec<MemberSlot>,
-    writers: Vec<WriterSlot>,
-    namespaces: Vec<NamespaceSlot>,
-    records: Vec<RecordSlot>,
-    index: Vec<u32>,
-    attributes: Vec<AttributeSlot>,
-    pages: Vec<Page>,
-    in_flight: Vec<InFlightSlot>,
-    waits: Vec<WaitSlot>,
-    transfers: Vec<TransferSlot>,
-    messages: Vec<MessageSlot>,
-    events: Vec<EventSlot>,
-    scratch: Vec<u8>,
-    table: Vec<u32>,
-}
-
-fn slots<T: Default>(count: usize) -> Vec<T> {
-    (0..count).map(|_| T::default()).collect()
+relevo_core::heap_memory! {
+    /// What one node lives in.
+    pub struct Memory
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self {
-            members: slots(MEMBERS),
-            writers: slots(16),
-            namespaces: slots(4),
-            records: slots(SESSIONS),
-            index: slots(2 * SESSIONS + 1),
-            attributes: slots(4 * SESSIONS),
-            pages: slots(12 * SESSIONS),
-            in_flight: slots(64),
-            waits: slots(8),
-            transfers: slots(4),
-            messages: slots(8),
-            events: slots(16),
-            scratch: slots(2 * MAX_VALUE),
-            table: slots(128),
-        }
-    }
-}
-
-impl Memory {
-    fn lend(&mut self) -> Storage<'_> {
-        self.clear();
-        Storage {
-            members: &mut self.members,
-            writers: &mut self.writers,
-            namespaces: &mut self.namespaces,
-            records: &mut self.records,
-            index: &mut self.index,
-            attributes: &mut self.attributes,
-            pages: &mut self.pages,
-            in_flight: &mut self.in_flight,
-            waits: &mut self.waits,
-            transfers: &mut self.transfers,
-            messages: &mut self.messages,
-            events: &mut self.events,
-            scratch: &mut self.scratch,
-            table: &mut self.table,
-        }
-    }
-
-    /// As a host lends it: nothing of the former node is left.
-    fn clear(&mut self) {
-        self.members.fill_with(Default::default);
-        self.writers.fill_with(Default::default);
-        self.namespaces.fill_with(Default::default);
-        self.records.fill_with(Default::default);
-        self.index.fill(0);
-        self.attributes.fill_with(Default::default);
-        self.pages.fill_with(Default::default);
-        self.in_flight.fill_with(Default::default);
-        self.waits.fill_with(Default::default);
-        self.transfers.fill_with(Default::default);
-        self.messages.fill_with(Default::default);
-        self.events.fill_with(Default::default);
-        self.scratch.fill(0);
-        self.table.fill(0);
+        Self::allocate(Sizes {
+            members: MEMBERS,
+            writers: 16,
+            namespaces: 4,
+            records: SESSIONS,
+            index: 2 * SESSIONS + 1,
+            attributes: 4 * SESSIONS,
+            pages: 12 * SESSIONS,
+            in_flight: 64,
+            waits: 8,
+            transfers: 4,
+            messages: 8,
+            events: 16,
+            scratch: 2 * MAX_VALUE,
+            table: 128,
+        })
+        .expect("a small node has room")
     }
 }
 

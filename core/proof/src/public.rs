@@ -7,7 +7,7 @@ use core::ops::{Add, Sub};
 
 use relevo_core::storage::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
+    RecordSlot, Sizes, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
     Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
@@ -79,6 +79,7 @@ fn keys() {
 }
 
 fn settings() {
+    any(Sizes::bytes(any(&Sizes::default())));
     any(Config::new(any("c"), any("n"), address()));
     if let Err(error) = any(Config::check(&config())) {
         show::<ConfigError>(&error);

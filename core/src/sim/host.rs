@@ -11,69 +11,34 @@ use super::plan::{MAX_VALUE, NodePlan};
 use crate::config::{Config, Entropy};
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, Storage, TransferSlot, WaitSlot, WriterSlot,
-};
+use crate::storage::Sizes;
 use crate::time::{Duration, Instant};
 
-/// What one boot of a node is lent.
-#[derive(Default)]
-pub(super) struct Memory {
-    members: Vec<MemberSlot>,
-    writers: Vec<WriterSlot>,
-    namespaces: Vec<NamespaceSlot>,
-    records: Vec<RecordSlot>,
-    index: Vec<u32>,
-    attributes: Vec<AttributeSlot>,
-    pages: Vec<Page>,
-    in_flight: Vec<InFlightSlot>,
-    waits: Vec<WaitSlot>,
-    transfers: Vec<TransferSlot>,
-    messages: Vec<MessageSlot>,
-    events: Vec<EventSlot>,
-    scratch: Vec<u8>,
-    table: Vec<u32>,
-}
-
-fn slots<T: Default>(count: usize) -> Vec<T> {
-    (0..count).map(|_| T::default()).collect()
+crate::heap_memory! {
+    /// What one boot of a node is lent.
+    pub(super) struct Memory
 }
 
 impl Memory {
-    fn lend(&mut self, plan: &NodePlan) -> Storage<'_> {
-        *self = Self {
-            members: slots(9),
-            writers: slots(64),
-            namespaces: slots(2),
-            records: slots(plan.records),
-            index: slots(plan.records * 2 + 1),
-            attributes: slots(plan.records * 5),
-            pages: slots(plan.pages),
-            in_flight: slots(128),
-            waits: slots(64),
-            transfers: slots(6),
-            messages: slots(8),
-            events: slots(64),
-            scratch: slots(2 * MAX_VALUE),
-            table: slots(128),
+    /// For a node of this plan.
+    fn of(plan: &NodePlan) -> Self {
+        let sizes = Sizes {
+            members: 9,
+            writers: 64,
+            namespaces: 2,
+            records: plan.records,
+            index: plan.records * 2 + 1,
+            attributes: plan.records * 5,
+            pages: plan.pages,
+            in_flight: 128,
+            waits: 64,
+            transfers: 6,
+            messages: 8,
+            events: 64,
+            scratch: 2 * MAX_VALUE,
+            table: 128,
         };
-        Storage {
-            members: &mut self.members,
-            writers: &mut self.writers,
-            namespaces: &mut self.namespaces,
-            records: &mut self.records,
-            index: &mut self.index,
-            attributes: &mut self.attributes,
-            pages: &mut self.pages,
-            in_flight: &mut self.in_flight,
-            waits: &mut self.waits,
-            transfers: &mut self.transfers,
-            messages: &mut self.messages,
-            events: &mut self.events,
-            scratch: &mut self.scratch,
-            table: &mut self.table,
-        }
+        Self::allocate(sizes).expect("a simulated node is small")
     }
 }
 
@@ -144,8 +109,8 @@ impl<'m> Host<'m> {
         Some(self.world_time(at, now).max(self.frozen_until))
     }
 
-    /// Starts the node with memory that nobody used before.
-    pub(super) fn start(&mut self, now: u64, memory: &'m mut Memory, common: &Common) {
+    /// Starts the node with memory of its own, kept in `memory`.
+    pub(super) fn start(&mut self, now: u64, memory: &'m mut Option<Memory>, common: &Common) {
         self.boot += 1;
         let mut config = Config::new("sim", &self.name, self.address);
         config.role = self.plan.role;
@@ -164,7 +129,7 @@ impl<'m> Host<'m> {
         let entropy = Entropy { boot, seed: boot };
         let key = [7; 32];
         let key = common.sealed.then_some(&key);
-        let storage = memory.lend(&self.plan);
+        let storage = memory.insert(Memory::of(&self.plan)).lend();
         let node = Node::new(self.clock(now), &config, &entropy, key, storage);
         let mut node = node.expect("the storage suits the configuration");
         node.mutate(common.mutation);

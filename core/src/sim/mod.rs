@@ -108,7 +108,7 @@ fn play(
     let restarts = plan.actions.iter();
     let restarts = restarts.filter(|(_, action)| matches!(action, Action::Restart(_)));
     let boots = restarts.count() + 2 * plan.nodes.len();
-    let mut memory: Vec<Memory> = (0..boots).map(|_| Memory::default()).collect();
+    let mut memory: Vec<Option<Memory>> = (0..boots).map(|_| None).collect();
     let mut world = World::new(seed, plan, mutation, &mut memory, told);
     let result = world
         .pass(SETTLED_BY)

@@ -91,7 +91,7 @@ pub(super) struct World<'m> {
     /// For each node: whether it sees all others as they are.
     sees_all: Vec<bool>,
     plan: VecDeque<(u64, Action)>,
-    memory: core::slice::IterMut<'m, Memory>,
+    memory: core::slice::IterMut<'m, Option<Memory>>,
     buffer: Vec<u8>,
     trace: Option<Vec<String>>,
 }
@@ -101,7 +101,7 @@ impl<'m> World<'m> {
         seed: u64,
         plan: &Plan,
         mutation: Option<Mutation>,
-        memory: &'m mut [Memory],
+        memory: &'m mut [Option<Memory>],
         trace: bool,
     ) -> Self {
         let nodes = plan.nodes.iter().cloned().enumerate();

@@ -1,8 +1,10 @@
 //! Memory that the host lends: every slot, page and ring that a node will ever use.
 
+mod heap;
 pub(crate) mod pages;
 pub(crate) mod records;
 
+pub use self::heap::Sizes;
 pub use self::pages::{PAGE_BYTES, Page};
 pub use self::records::{AttributeSlot, RecordSlot};
 pub use crate::event::EventSlot;

@@ -19,37 +19,39 @@ use std::net::SocketAddr;
 
 pub use wire::Wire;
 
-use relevo_core::storage::{
-    AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
-    RecordSlot, TransferSlot, WaitSlot, WriterSlot,
-};
+use relevo_core::storage::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
     Outcome, Progress, Role, Storage, Ticket,
 };
 
-fn slots<T: Default>(count: usize) -> &'static mut [T] {
-    Box::leak((0..count).map(|_| T::default()).collect::<Box<[T]>>())
+relevo_core::heap_memory! {
+    struct Memory
+}
+
+/// What suits a small node.
+pub fn sizes(sessions: usize, pages: usize, max_value: usize) -> Sizes {
+    Sizes {
+        members: 8,
+        writers: 16,
+        namespaces: 4,
+        records: sessions,
+        index: sessions * 2 + 1,
+        attributes: sessions * 8,
+        pages,
+        in_flight: 256,
+        waits: 256,
+        transfers: 8,
+        messages: 16,
+        events: 64,
+        scratch: 2 * max_value,
+        table: 4_096,
+    }
 }
 
 /// Memory for one node, leaked: a test process ends soon.
-pub fn storage(sessions: usize, pages: usize, max_value: usize) -> Storage<'static> {
-    Storage {
-        members: slots::<MemberSlot>(8),
-        writers: slots::<WriterSlot>(16),
-        namespaces: slots::<NamespaceSlot>(4),
-        records: slots::<RecordSlot>(sessions),
-        index: slots::<u32>(sessions * 2 + 1),
-        attributes: slots::<AttributeSlot>(sessions * 8),
-        pages: slots::<Page>(pages),
-        in_flight: slots::<InFlightSlot>(256),
-        waits: slots::<WaitSlot>(256),
-        transfers: slots::<TransferSlot>(8),
-        messages: slots::<MessageSlot>(16),
-        events: slots::<EventSlot>(64),
-        scratch: slots::<u8>(2 * max_value),
-        table: slots::<u32>(4_096),
-    }
+pub fn storage(sizes: Sizes) -> Storage<'static> {
+    Box::leak(Box::new(Memory::allocate(sizes).unwrap())).lend()
 }
 
 pub struct Host {
@@ -189,9 +191,10 @@ impl<N: Network> Cluster<N> {
             seed: [self.boots; 16],
         };
         let pages = self.pages.get(name).copied().unwrap_or(self.sessions * 32);
-        let mut storage = storage(self.sessions, pages, MAX_VALUE);
-        let members = self.tables.get(name).copied().unwrap_or(self.members);
-        storage.members = slots(members);
+        let storage = storage(Sizes {
+            members: self.tables.get(name).copied().unwrap_or(self.members),
+            ..sizes(self.sessions, pages, MAX_VALUE)
+        });
         let node = Node::new(self.now, &config, &entropy, self.key.as_ref(), storage).unwrap();
         let mut host = Host {
             node,

@@ -15,7 +15,7 @@ use crate::event::Destination;
 use crate::key::Key;
 use crate::node::Node;
 use crate::replica::commit::{Ack, Change, Commit};
-use crate::storage::Storage;
+use crate::storage::Sizes;
 use crate::time::{Duration, Instant};
 
 const MAX_VALUE: usize = 4_096;
@@ -33,32 +33,34 @@ fn address(number: usize) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4_001 + number as u16))
 }
 
+crate::heap_memory! {
+    struct Memory
+}
+
 fn node(now: Instant, number: usize, records: usize) -> Node<'static> {
-    fn slots<T: Default>(count: usize) -> &'static mut [T] {
-        Box::leak((0..count).map(|_| T::default()).collect())
-    }
     let name = ["t1", "t2", "t3"][number];
     let mut config = Config::new("shop", name, address(number));
     config.max_value = MAX_VALUE;
-    let storage = Storage {
-        members: slots(4),
-        writers: slots(8),
-        namespaces: slots(2),
-        records: slots(records),
-        index: slots(records * 3 / 2 + 1),
-        attributes: slots(records * 2),
-        pages: slots(records * 3),
-        messages: slots(2),
-        in_flight: slots(1_024),
-        waits: slots(2),
-        transfers: slots(4),
-        events: slots(64),
-        scratch: slots(2 * MAX_VALUE),
-        table: slots(128),
+    let sizes = Sizes {
+        members: 4,
+        writers: 8,
+        namespaces: 2,
+        records,
+        index: records * 3 / 2 + 1,
+        attributes: records * 2,
+        pages: records * 3,
+        messages: 2,
+        in_flight: 1_024,
+        waits: 2,
+        transfers: 4,
+        events: 64,
+        scratch: 2 * MAX_VALUE,
+        table: 128,
     };
+    let memory = Box::leak(Box::new(Memory::allocate(sizes).unwrap()));
     let boot = [number as u8 + 1; 16];
     let entropy = Entropy { boot, seed: boot };
-    Node::new(now, &config, &entropy, None, storage).unwrap()
+    Node::new(now, &config, &entropy, None, memory.lend()).unwrap()
 }
 
 impl Net {
