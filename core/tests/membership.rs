@@ -296,3 +296,31 @@ fn who_thaws_after_another_boot_took_its_address_too_stops_claiming_its_name() {
     }
     drop(thawed);
 }
+
+/// Nothing of t2 but its introduction reached the newcomer, before another boot took the name.
+#[test]
+fn who_lost_its_name_before_it_heard_a_packet_is_told_that_it_is_taken() {
+    let mut cluster = Cluster::of(&["t2"]);
+    for newcomer in ["n1", "n3"] {
+        cluster.names.insert(newcomer, "t1");
+    }
+    cluster.network.slow.insert("t2", Duration::from_millis(5));
+    cluster.start("n1");
+    while alive(&cluster, "n1") < 2 {
+        cluster.step();
+    }
+    assert_eq!(alive(&cluster, "t2"), 2, "{}", cluster.describe());
+    cluster.network.on_their_way.clear();
+    cluster.network.slow.clear();
+    cluster.cut("n1", "t2");
+    cluster.run(Duration::from_secs(10));
+    cluster.cut("n1", "n3");
+    cluster.start("n3");
+    cluster.run(Duration::from_secs(5));
+    assert_eq!(alive(&cluster, "t2"), 2, "{}", cluster.describe());
+    cluster.heal();
+    cluster.run(Duration::from_secs(60));
+    let told = &cluster.hosts["n1"].events;
+    assert!(told.contains(&Event::NameTaken), "{told:?}");
+    assert_eq!(alive(&cluster, "n3"), 2, "{}", cluster.describe());
+}

@@ -17,6 +17,7 @@ use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
 use crate::membership::member::{MemberState, Outbox, SELF, Session};
+use crate::membership::supersede::knows_another;
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
@@ -170,7 +171,9 @@ impl Node<'_> {
             self.supersede_former(introduction.least_incarnation);
         }
         // What may be a recording is no reason to give up the name, nor to take it back by an echo.
-        let asks = introduction.asks || of_successor || !self.knows(boot);
+        // Who knows another boot by this name answers an echo that the name is taken: as an echo, too.
+        let asks =
+            introduction.asks || of_successor || knows_another(introduction) || !self.knows(boot);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
         if introduction.challenge.is_some() || challenge.is_some() {

@@ -35,9 +35,7 @@ impl Node<'_> {
             // challenge is later than that.
             slot.boot == boot && slot.link.is_open
         });
-        // Who knows this boot puts no challenge to it, unless asked to.
-        let knows_another = introduction.challenge.is_some() && introduction.least_incarnation > 0;
-        knew && (knows_another || introduction.name_taken)
+        knew && (knows_another(introduction) || introduction.name_taken)
     }
 
     /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
@@ -53,4 +51,10 @@ impl Node<'_> {
         self.events.push(Pending::Superseded);
         self.review_waits(now);
     }
+}
+
+/// Whether the sender has another boot by the receiver's name, or says so. Who has this very boot puts no
+/// challenge to it, unless asked to.
+pub(crate) const fn knows_another(introduction: &Introduction<'_>) -> bool {
+    introduction.challenge.is_some() && introduction.least_incarnation > 0
 }

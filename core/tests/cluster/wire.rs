@@ -10,7 +10,8 @@ use super::{Arrival, Network};
 /// Datagrams between addresses, each 100 to 1,100 µs on its way.
 pub struct Wire {
     addresses: BTreeMap<&'static str, SocketAddr>,
-    on_their_way: Vec<(Instant, Arrival)>,
+    /// Sent, and when each will have arrived.
+    pub on_their_way: Vec<(Instant, Arrival)>,
     /// Of a thousand datagrams, how many are lost.
     pub loss: u64,
     /// Nothing from the first reaches the second.

@@ -430,7 +430,7 @@ fn a_killed_home_loses_nothing() {
 }
 
 #[test]
-fn a_daemon_that_stood_still_while_its_name_was_taken_begins_anew() {
+fn a_daemon_that_stood_still_while_its_name_was_taken_begins_anew_and_gives_way() {
     let folder = folder();
     let mut former = Daemon::start(folder.path(), &["--name", "kept"]);
     let app = application(&former);
@@ -451,6 +451,7 @@ fn a_daemon_that_stood_still_while_its_name_was_taken_begins_anew() {
     await_that(&app, "kept at its new address", is_later);
     former.signal(Signal::CONT);
     former.await_line("relevo: superseded");
+    assert_eq!(former.exit_code(), Some(1), "the name is another one's");
     await_members(&app, 2);
     assert!(is_later(&app));
 }
