@@ -35,6 +35,22 @@ pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
+/// What a small, quick daemon on a free port is started with.
+pub(crate) const QUICK: [&str; 12] = [
+    "run",
+    "--bind",
+    "127.0.0.1:0",
+    "--no-multicast",
+    "--memory",
+    "4M",
+    "--frequency",
+    "100ms",
+    "--drop-time",
+    "2s",
+    "--sessions",
+    "1000",
+];
+
 /// A daemon that is killed with the test.
 pub(crate) struct Daemon {
     pub(crate) child: Child,
@@ -43,29 +59,16 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a daemon on a free port and waits until it is ready.
+    /// Starts a quick daemon on a free port and waits until it is ready.
     pub(crate) fn start(folder: &Path, arguments: &[&str]) -> Self {
-        let mut child = relevo(folder)
-            .args([
-                "run",
-                "--bind",
-                "127.0.0.1:0",
-                "--no-multicast",
-                "--memory",
-                "4M",
-            ])
-            .args([
-                "--frequency",
-                "100ms",
-                "--drop-time",
-                "2s",
-                "--sessions",
-                "1000",
-            ])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = relevo(folder);
+        command.args(QUICK).args(arguments);
+        Self::spawn(command)
+    }
+
+    /// Waits until the daemon of this command is ready.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let ready = lines.next().unwrap().unwrap();
         assert!(ready.starts_with("relevo: ready: "), "{ready}");

@@ -9,5 +9,7 @@ mod multicast;
 mod open;
 mod process;
 mod refused;
+mod relay;
+mod replayed;
 mod sealed;
 mod threads;
