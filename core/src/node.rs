@@ -109,7 +109,6 @@ impl<'m> Node<'m> {
         config.check()?;
         check_storage(config, &storage)?;
         let boot = BootId::new(entropy.boot);
-        let keys = Keyring::of(keys).map_err(ConfigError::Keys)?;
         let mut members = Members::new(storage.members);
         let me = members
             .add(config.name)
@@ -123,7 +122,6 @@ impl<'m> Node<'m> {
         let records = Records::new(storage.records, storage.attributes, pages, storage.index);
         Ok(Self {
             rules: rules(config),
-            identity: Identity::new(boot, Secret::new(entropy.seed), keys),
             members,
             writers: Writers::new(storage.writers, own),
             namespaces: Namespaces::new(storage.namespaces),
@@ -150,6 +148,13 @@ impl<'m> Node<'m> {
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
             #[cfg(feature = "sim")]
             mutation: None,
+            // Last, so that what the keys leave on the stack doesn't get into unused places of the
+            // other parts, where a host couldn't zero it.
+            identity: Identity::new(
+                boot,
+                Secret::new(entropy.seed),
+                Keyring::of(keys).map_err(ConfigError::Keys)?,
+            ),
         })
     }
 

@@ -11,7 +11,7 @@
 //!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
 //! time. Files, from the outside in:
-//! - `options`, `cluster_key`, `key_file`: what a node is told;
+//! - `options`, `cluster_key`, `key_file`: what a node is told; `traces`: what stays of keys;
 //! - `node`: the calls an application makes;
 //! - `session`, `event`, `status`, `error`: what the calls give back;
 //! - `shared`: the core behind a lock, and how callers wait;
@@ -32,6 +32,7 @@ mod options;
 mod session;
 mod shared;
 mod status;
+mod traces;
 
 pub use cluster_key::{ClusterKey, Keys, NotAKey};
 pub use error::{

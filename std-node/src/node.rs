@@ -28,6 +28,7 @@ use crate::options::Options;
 use crate::session::{Ack, Change, Confirmed, Session};
 use crate::shared::{Shared, lock};
 use crate::status::{Member, MemberState, Status};
+use crate::traces::without_traces;
 
 /// A node. Cheap to clone; all clones are the same node. Every call is bounded in time.
 ///
@@ -70,6 +71,10 @@ impl Node {
     /// # Errors
     /// A setting can't be used, or the system refuses a socket, memory or a thread.
     pub fn open(options: Options) -> Result<Self, OpenError> {
+        without_traces(|| Self::begin(options))
+    }
+
+    fn begin(options: Options) -> Result<Self, OpenError> {
         let keys = options.keys.read().map_err(OpenError::Key)?;
         let sockets = Sockets::open(&options, !keys.is_empty())?;
         let identity = Identity::new(&options, sockets.address, !keys.is_empty());
@@ -306,7 +311,7 @@ impl Node {
     pub fn set_keys(&self, keys: &[ClusterKey]) -> Result<(), KeysError> {
         let mut state = self.handle.shared.lock();
         let keys = keys.iter().map(ClusterKey::bytes);
-        let set = state.core(|core| core.set_keys(keys));
+        let set = without_traces(|| state.core(|core| core.set_keys(keys)));
         set.map_err(KeysError::Refused)
     }
 
@@ -316,7 +321,8 @@ impl Node {
     /// [`KeysError`]; the node keeps the keys that it has.
     pub fn reload_keys(&self) -> Result<(), KeysError> {
         let file = self.handle.identity.key_file.as_deref();
-        let keys = read_key_file(file.ok_or(KeysError::NoFile)?).map_err(KeysError::File)?;
+        let file = file.ok_or(KeysError::NoFile)?;
+        let keys = without_traces(|| read_key_file(file)).map_err(KeysError::File)?;
         self.set_keys(&keys)
     }
 

@@ -15,6 +15,7 @@ use crate::event::EventQueue;
 use crate::io::clock;
 use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
+use crate::traces::without_traces;
 
 /// What the application's threads and the I/O thread have in common.
 pub(crate) struct Shared {
@@ -120,7 +121,7 @@ impl Shared {
             log::error!("superseded again: two machines have this node's name and address");
             return false;
         }
-        match state.core(|core| self.birth.successor(now, core)) {
+        match without_traces(|| state.core(|core| self.birth.successor(now, core))) {
             Ok(core) => {
                 log::warn!("superseded by another start of this node: begun anew, empty");
                 state.core = core;

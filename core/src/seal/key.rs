@@ -1,7 +1,7 @@
 //! Keys, and what is derived from them.
 
 use chacha20::{R20, hchacha};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, zeroize_stack};
 
 /// Length of all keys in bytes.
 pub(crate) const KEY_LENGTH: usize = 32;
@@ -9,6 +9,9 @@ pub(crate) const KEY_LENGTH: usize = 32;
 /// Input of the derivation of hints. A boot id that equals it gives away nothing: the hint is
 /// derived in two steps.
 const HINT_LABEL: [u8; 16] = *b"relevo key hint.";
+
+/// Bytes of stack that a derivation uses at most, also where nothing is optimized.
+const DERIVATION: usize = 1_024;
 
 /// The key that all nodes of a cluster share.
 ///
@@ -25,11 +28,7 @@ impl Key {
     /// Four public bytes that name the key; they say nothing else about it: they are part of a
     /// pseudo-random function's output.
     pub(crate) fn id(&self) -> [u8; 4] {
-        let inner = Subkey(derive(&self.0, &HINT_LABEL));
-        let mut outer = derive(&inner.0, &HINT_LABEL);
-        let [a, b, c, d, ..] = outer;
-        outer.zeroize();
-        [a, b, c, d]
+        key_id(&self.0)
     }
 
     /// The first byte of its [id](Self::id), by which a receiver picks the key from its
@@ -44,7 +43,11 @@ impl Key {
 /// with each datagram.
 #[must_use]
 pub fn key_id(key: &[u8; KEY_LENGTH]) -> [u8; 4] {
-    Key::new(*key).id()
+    let inner = Subkey(derive(key, &HINT_LABEL));
+    let mut outer = derive(&inner.0, &HINT_LABEL);
+    let [a, b, c, d, ..] = outer;
+    outer.zeroize();
+    [a, b, c, d]
 }
 
 impl Drop for Key {
@@ -78,7 +81,16 @@ impl Drop for Subkey {
     }
 }
 
+/// HChaCha20, which leaves none of the key on the stack.
 fn derive(key: &[u8; KEY_LENGTH], input: &[u8; 16]) -> [u8; KEY_LENGTH] {
+    let derived = derive_apart(key, input);
+    zeroize_stack::<DERIVATION>();
+    derived
+}
+
+/// In a frame of its own, which is zeroed afterwards.
+#[inline(never)]
+fn derive_apart(key: &[u8; KEY_LENGTH], input: &[u8; 16]) -> [u8; KEY_LENGTH] {
     hchacha::<R20>(key.into(), input.into()).into()
 }
 

@@ -13,3 +13,4 @@ mod relay;
 mod replayed;
 mod sealed;
 mod threads;
+mod traces;
