@@ -28,7 +28,12 @@ pub fn read_key_file(path: &Path) -> Result<Vec<ClusterKey>, KeyFileError> {
         cause,
     };
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.mode() & 0o777;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        // Before its mode, which is as it should be.
+        return Err(failed(io::ErrorKind::IsADirectory.into()));
+    }
+    let mode = metadata.mode() & 0o777;
     if mode & FORBIDDEN != 0 {
         return Err(KeyFileError::Open {
             path: path.to_owned(),
@@ -214,11 +219,18 @@ impl fmt::Display for KeyFileError {
             }
             Self::Read { path, cause } => {
                 let path = path.display();
-                write!(
-                    f,
-                    "key file {path}: can't be read: {cause}; write one with `relevo keygen {path}` \
-                     and copy it to every node"
-                )
+                write!(f, "key file {path}: can't be read: {cause}; ")?;
+                match cause.kind() {
+                    io::ErrorKind::NotFound => write!(
+                        f,
+                        "write one with `relevo keygen {path}` and copy it to every node"
+                    ),
+                    io::ErrorKind::PermissionDenied => write!(
+                        f,
+                        "give it to the user that runs the node, with `chown` or the group's `chmod 640`"
+                    ),
+                    _ => write!(f, "name a file as `relevo keygen` writes it"),
+                }
             }
             Self::Write { path, cause } => {
                 write!(f, "key file {}: can't be written: {cause}", path.display())

@@ -162,9 +162,12 @@ fn a_bad_key_file_changes_nothing_at_a_running_node() {
     let _daemon = Daemon::start(folder.path(), &["--name", "pi", "--key-file", path]);
     let before = keys(folder.path(), &["list"]);
     fs::write(&file, "nonsense").unwrap();
-    let (code, out, _) = outcome(&call(folder.path(), &["keys", "reload"]));
-    assert_eq!(code, Some(1));
-    assert!(out.contains("line 1") && out.contains(path), "{out}");
+    let (code, out, err) = outcome(&call(folder.path(), &["keys", "reload"]));
+    assert_eq!((code, out.as_str()), (Some(1), ""));
+    assert!(
+        err.starts_with("relevo: key file ") && err.contains("line 1") && err.contains(path),
+        "{err}"
+    );
     assert_eq!(keys(folder.path(), &["list"]), before);
 }
 

@@ -281,11 +281,25 @@ fn key_files_with_something_else_are_named_with_their_line() {
             "{text}"
         );
     }
-    let text = relevo_node::read_key_file(&folder.path().join("none"))
-        .unwrap_err()
-        .to_string();
+}
+
+#[test]
+fn what_keeps_a_key_file_from_being_read_has_a_cure_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("none");
+    let refusal = |path: &Path| relevo_node::read_key_file(path).unwrap_err().to_string();
+    let cure = format!("relevo keygen {}", missing.display());
+    assert!(refusal(&missing).contains(&cure), "{}", refusal(&missing));
+    let text = refusal(folder.path());
     assert!(
-        text.contains("none") && text.contains("can't be read"),
+        text.contains("directory") && !text.contains("chmod"),
         "{text}"
     );
+    // Whoever runs the tests may be allowed to read everything.
+    let denied = KeyFileError::Read {
+        path: missing,
+        cause: std::io::ErrorKind::PermissionDenied.into(),
+    };
+    let text = denied.to_string();
+    assert!(text.contains("chown") && !text.contains("keygen"), "{text}");
 }

@@ -12,7 +12,7 @@ use crate::{say, socket_path};
 /// How long a node may take to answer; it answers a good-bye when the others know.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends `verb`, prints the answer, and gives its exit code.
+/// Sends `verb`, prints the answer, and gives its exit code. What went wrong is an error's text.
 pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> {
     let path = match &place.control {
         Some(path) => path.clone(),
@@ -24,6 +24,7 @@ pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> 
         format!("{verb}\n")
     };
     match exchange(&path, &request) {
+        Ok((1, text)) => Err(Failure::Told(text)),
         Ok((code, text)) => {
             if !text.is_empty() {
                 say(text.trim_end());
