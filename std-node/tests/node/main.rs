@@ -4,6 +4,7 @@
 mod cluster;
 mod common;
 mod daemon;
+mod faulty;
 mod keys;
 mod multicast;
 mod open;

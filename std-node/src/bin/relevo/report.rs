@@ -44,6 +44,8 @@ struct StatusView {
     pages_used: u32,
     pages_limit: u32,
     page_size: usize,
+    /// Members that sent messages that made no sense, and how many.
+    faulty: BTreeMap<String, u32>,
     counters: BTreeMap<&'static str, u64>,
 }
 
@@ -124,6 +126,10 @@ pub(crate) fn status(node: &Node) -> String {
         view.pages_limit,
         view.page_size,
     );
+    for (member, count) in &view.faulty {
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "FAULTY    {member}: {count} messages made no sense");
+    }
     for (counter, value) in &view.counters {
         let _ = writeln!(text, "{counter} {value}");
     }
@@ -214,6 +220,10 @@ impl StatusView {
             pages_used: status.pages_used,
             pages_limit: status.pages_limit,
             page_size: status.page_size,
+            faulty: (node.members().into_iter())
+                .filter(|member| member.malformed > 0)
+                .map(|member| (member.name, member.malformed))
+                .collect(),
             counters: status.counters.into_iter().collect(),
         }
     }
