@@ -72,7 +72,10 @@ fn memory(process: u32) -> impl Iterator<Item = Vec<u8>> {
         .collect();
     ranges.into_iter().map(move |[from, to]| {
         let mut part = vec![0; usize::try_from(to - from).unwrap()];
-        file.read_exact_at(&mut part, from).unwrap();
+        if file.read_exact_at(&mut part, from).is_err() {
+            // Given back meanwhile: nothing is there any more.
+            part.clear();
+        }
         part
     })
 }
