@@ -107,14 +107,19 @@ impl Node<'_> {
     }
 
     fn packet_received(&mut self, now: Instant, member: u16, counter: u64) {
+        let mut sent = None;
         while let Some(carried) = self.in_flight.take(member, counter) {
-            self.members
-                .get_mut(member)
-                .link
-                .acknowledged(now, carried.sent);
-            if self.records.get(carried.record).generation == carried.generation {
+            sent = Some(carried.sent);
+            if let Some((id, _)) = carried.as_piece() {
+                if let Some(transfer) = self.outgoing(member, id) {
+                    transfer.arrived(now);
+                }
+            } else if self.records.get(carried.record).generation == carried.generation {
                 self.holder_confirmed(now, member, carried.record, carried.number);
             }
+        }
+        if let Some(sent) = sent {
+            self.members.get_mut(member).link.acknowledged(now, sent);
         }
     }
 
@@ -181,14 +186,17 @@ impl Node<'_> {
         let Some(record) = known.or_else(|| self.records.find_short(short)) else {
             return;
         };
+        let mut was_on_its_way = false;
         while let Some(carried) = self.in_flight.take(member, counter) {
-            let link = &mut self.members.get_mut(member).link;
-            link.in_flight = link.in_flight.saturating_sub(1);
+            was_on_its_way = true;
             if carried.record == record {
                 carried_it = true;
             } else {
-                self.owe_carried_again(member, carried.record, carried.generation);
+                self.send_again(&carried);
             }
+        }
+        if was_on_its_way {
+            self.members.get_mut(member).link.refused();
         }
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
@@ -251,12 +259,27 @@ impl Node<'_> {
     pub(crate) fn repeat_lost(&mut self, now: Instant) {
         while let Some(carried) = self.next_lost(now) {
             count(&mut self.stats.lost);
-            self.members.get_mut(carried.peer).link.lost(now);
-            self.owe_carried_again(carried.peer, carried.record, carried.generation);
+            let link = &mut self.members.get_mut(carried.peer).link;
+            link.lost(now, carried.sent);
+            self.send_again(&carried);
+            while let Some(other) = self.in_flight.take(carried.peer, carried.counter) {
+                self.send_again(&other);
+            }
         }
         if let Some(oldest) = self.in_flight.oldest() {
             let timeout = self.members.get(oldest.peer).link.timeout();
             self.wake_at(oldest.sent + timeout);
+        }
+    }
+
+    /// What a packet carried is to be sent again.
+    pub(crate) fn send_again(&mut self, carried: &InFlightSlot) {
+        let Some((id, index)) = carried.as_piece() else {
+            return self.owe_carried_again(carried.peer, carried.record, carried.generation);
+        };
+        if let Some(transfer) = self.outgoing(carried.peer, id) {
+            transfer.lost(index);
+            self.members.nudge(carried.peer);
         }
     }
 

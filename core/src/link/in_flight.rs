@@ -1,19 +1,44 @@
-//! Which records the packets carried that are not yet acknowledged.
+//! Which records, and pieces of transfers, the packets carried that are not yet acknowledged.
 
+use crate::membership::member::SELF;
 use crate::storage::pages::NIL;
 use crate::time::Instant;
 
-/// One record in one packet.
+/// Stands for a record where it is a piece of a transfer that was carried.
+const PIECE: u32 = NIL - 1;
+
+/// One record, or a piece of a transfer, in one packet.
 #[derive(Clone, Copy, Debug)]
 pub struct InFlightSlot {
     pub(crate) counter: u64,
     /// The record's `changed` when the packet was made.
     pub(crate) number: u64,
     pub(crate) sent: Instant,
-    /// The record, or [`NIL`] when the packet is done with.
+    /// The record, or [`NIL`] when it is nothing to it whether it arrives.
     pub(crate) record: u32,
     pub(crate) generation: u16,
+    /// Who the packet is for, or [`SELF`] when it is done with.
     pub(crate) peer: u16,
+}
+
+impl InFlightSlot {
+    /// A piece of a transfer, of these numbers.
+    pub(crate) fn piece(counter: u64, sent: Instant, peer: u16, id: u32, index: u32) -> Self {
+        Self {
+            counter,
+            number: u64::from(id) << 32 | u64::from(index),
+            sent,
+            record: PIECE,
+            generation: 0,
+            peer,
+        }
+    }
+
+    /// The numbers of the transfer and of its piece, if it is one.
+    pub(crate) fn as_piece(&self) -> Option<(u32, u32)> {
+        let id = (self.number >> 32) as u32;
+        (self.record == PIECE).then_some((id, self.number as u32))
+    }
 }
 
 impl Default for InFlightSlot {
@@ -24,7 +49,7 @@ impl Default for InFlightSlot {
             sent: Instant::default(),
             record: NIL,
             generation: 0,
-            peer: 0,
+            peer: SELF,
         }
     }
 }
@@ -83,7 +108,7 @@ impl<'m> InFlight<'m> {
             if slot.counter != counter {
                 return None;
             }
-            if slot.record != NIL && slot.peer == peer {
+            if slot.peer == peer {
                 self.clear(index);
                 return Some(slot);
             }
@@ -103,12 +128,30 @@ impl<'m> InFlight<'m> {
             if slot.sent > until {
                 return None;
             }
-            if slot.record != NIL && is_lost(&slot) {
+            if slot.peer != SELF && is_lost(&slot) {
                 self.clear(index);
                 return Some(slot);
             }
         }
         None
+    }
+
+    /// Whether the packet with this counter, the newest, carries anything that is noted here.
+    pub(crate) fn is_newest(&self, counter: u64) -> bool {
+        self.len > 0 && self.at(self.len.saturating_sub(1)).counter == counter
+    }
+
+    /// What is on its way of the record to the peer shall not count.
+    pub(crate) fn forget(&mut self, peer: u16, record: u32) {
+        for index in 0..self.len {
+            let position = self.position(index);
+            if let Some(slot) = self.slots.get_mut(position)
+                && slot.peer == peer
+                && slot.record == record
+            {
+                slot.record = NIL;
+            }
+        }
     }
 
     /// Whether the packet with this counter, the newest, carries the record.
@@ -132,9 +175,9 @@ impl<'m> InFlight<'m> {
     fn clear(&mut self, index: usize) {
         let position = self.position(index);
         if let Some(slot) = self.slots.get_mut(position) {
-            slot.record = NIL;
+            slot.peer = SELF;
         }
-        while self.len > 0 && self.at(0).record == NIL {
+        while self.len > 0 && self.at(0).peer == SELF {
             self.first = self.position(1);
             self.len = self.len.saturating_sub(1);
         }
@@ -184,5 +227,25 @@ mod tests {
         assert!(ring.is_full());
         assert_eq!(ring.take(1, 14).map(|slot| slot.counter), Some(14));
         assert_eq!(ring.oldest().map(|slot| slot.counter), Some(11));
+    }
+
+    #[test]
+    fn a_piece_keeps_its_numbers_and_is_no_record() {
+        let sent = Instant::from_micros(3);
+        let piece = InFlightSlot::piece(9, sent, 2, u32::MAX, 1_023);
+        assert_eq!(piece.as_piece(), Some((u32::MAX, 1_023)));
+        assert_eq!(carried(1, 10, 100).as_piece(), None);
+    }
+
+    #[test]
+    fn a_forgotten_record_leaves_its_packet_on_its_way() {
+        let mut slots = [InFlightSlot::default(); 4];
+        let mut ring = InFlight::new(&mut slots);
+        ring.push(carried(1, 10, 100));
+        ring.push(carried(2, 11, 100));
+        ring.forget(1, 100);
+        assert!(!ring.is_on_its_way(1, 100) && ring.is_on_its_way(2, 100));
+        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(NIL));
+        assert_eq!(ring.take(2, 11).map(|slot| slot.record), Some(100));
     }
 }

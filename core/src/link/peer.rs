@@ -4,10 +4,14 @@ use crate::link::acks::Arrived;
 use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
 
-/// Records in flight at least and at most, and at first. A peer that is starved of processor time
-/// for some tens of milliseconds must not stop what its kernel would take meanwhile.
-const WINDOW: core::ops::RangeInclusive<u16> = 64..=4_096;
-const FIRST_WINDOW: u16 = 128;
+/// Packets in flight at least and at most, and at first.
+const WINDOW: core::ops::RangeInclusive<u16> = 2..=4_096;
+const FIRST_WINDOW: u16 = 32;
+
+/// The path is too narrow for the window if more than this part of a window, or of so many packets,
+/// is lost. Less is what radio loses: a window that yields to that is soon none.
+const LOSS: u16 = 5;
+const SAMPLE: u16 = 64;
 
 /// Packets of restored copies in flight.
 const RESTORING: u16 = 16;
@@ -36,10 +40,17 @@ pub(crate) struct PeerLink {
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
     pub(crate) ack_now: bool,
-    /// Packets with records on their way.
+    /// Packets with records or pieces on their way.
     pub(crate) in_flight: u16,
     /// Packets that may be on their way.
     window: u16,
+    /// Packets that were acknowledged since the window last grew slowly.
+    grown: u16,
+    /// Packets that were acknowledged or lost since the loss was last judged, and the lost ones.
+    decided: u16,
+    missing: u16,
+    /// When the window was last reduced, or zero: what was sent before says nothing more.
+    reduced: Instant,
     /// Counter of the newest packet that made this node drop a copy: an older packet that comes
     /// after it, out of order, must not bring the copy back.
     pub(crate) released: u64,
@@ -76,6 +87,10 @@ impl PeerLink {
             ack_now: false,
             in_flight: 0,
             window: FIRST_WINDOW,
+            grown: 0,
+            decided: 0,
+            missing: 0,
+            reduced: Instant::from_micros(0),
             released: 0,
             answered: 0,
             mail_taken: 0,
@@ -108,7 +123,7 @@ impl PeerLink {
 
     /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.
     pub(crate) const fn has_window_to_restore(&self) -> bool {
-        self.in_flight < RESTORING
+        self.in_flight < RESTORING && self.has_window()
     }
 
     /// Time until a packet counts as lost (RFC 6298, with a floor fit for a LAN).
@@ -145,19 +160,59 @@ impl PeerLink {
         }
         self.backoff = 0;
         self.newest_acked = self.newest_acked.max(sent);
+        // A window that isn't used says nothing of the path.
+        let is_used = self.in_flight >= self.window / 2;
         self.in_flight = self.in_flight.saturating_sub(1);
-        self.window = self.window.saturating_add(1).min(*WINDOW.end());
+        if sent < self.reduced {
+            return;
+        }
+        self.judge(now, false);
+        if is_used {
+            self.grow();
+        }
     }
 
-    /// No acknowledgement came in time. Once a timeout, whatever was lost with it: half the
-    /// window, and more patience.
-    pub(crate) fn lost(&mut self, now: Instant) {
+    /// Slow start until it was once too large, then one packet a round trip (NewReno, RFC 9002, section
+    /// 7.3).
+    fn grow(&mut self) {
+        self.grown = self.grown.saturating_add(1);
+        if self.reduced == Instant::default() || self.grown >= self.window {
+            self.window = self.window.saturating_add(1).min(*WINDOW.end());
+            self.grown = 0;
+        }
+    }
+
+    /// A packet was decided. Once in a round trip, whatever was lost with it, half the window.
+    fn judge(&mut self, now: Instant, is_lost: bool) {
+        self.decided = self.decided.saturating_add(1);
+        self.missing = self.missing.saturating_add(u16::from(is_lost));
+        let sample = self.window.max(SAMPLE);
+        let is_congested = self.missing > sample / LOSS;
+        if is_congested {
+            self.window = (self.window / 2).max(*WINDOW.start());
+            self.reduced = now;
+        }
+        if is_congested || self.decided >= sample {
+            (self.decided, self.missing) = (0, 0);
+        }
+    }
+
+    /// No acknowledgement of what was sent at `sent` came in time. Once a timeout, whatever was lost
+    /// with it: more patience.
+    pub(crate) fn lost(&mut self, now: Instant, sent: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if now.since(self.last_loss) >= self.timeout() {
             self.last_loss = now;
-            self.window = (self.window / 2).max(*WINDOW.start());
             self.backoff = self.backoff.saturating_add(1);
         }
+        if sent >= self.reduced {
+            self.judge(now, true);
+        }
+    }
+
+    /// The peer didn't take all of a packet.
+    pub(crate) fn refused(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
     }
 }
 
@@ -189,6 +244,19 @@ mod tests {
         link
     }
 
+    /// A whole window leaves, one packet of each `part` is lost, the others are acknowledged.
+    fn round(link: &mut PeerLink, sent: Instant, part: u16) {
+        let count = link.window;
+        link.in_flight = count;
+        for packet in 1..=count {
+            match packet % part {
+                0 => link.lost(sent + Duration::from_millis(20), sent),
+                _ => link.acknowledged(sent + Duration::from_millis(10), sent),
+            }
+        }
+        assert_eq!(link.in_flight, 0);
+    }
+
     #[test]
     fn the_window_opens_with_acknowledgements_and_stays_within_its_bounds() {
         let mut link = PeerLink::new();
@@ -196,29 +264,84 @@ mod tests {
         assert!(link.has_window());
         link.in_flight = FIRST_WINDOW;
         assert!(!link.has_window());
-        for _ in 0..2 * WINDOW.end() {
-            link.acknowledged(START, START);
+        for millis in 0..20 {
+            round(&mut link, after(100 * millis), u16::MAX);
         }
-        assert_eq!(link.in_flight, 0, "never below zero");
         assert_eq!(link.window, *WINDOW.end());
-        for round in 0..100 {
-            link.lost(after(round * 10_000));
+        link.acknowledged(START, START);
+        assert_eq!(link.in_flight, 0, "never below zero");
+        for millis in 100..2_000 {
+            round(&mut link, after(100 * millis), 1);
         }
         assert_eq!(link.window, *WINDOW.start());
         assert!(link.has_window(), "a lossy peer is still sent to");
     }
 
     #[test]
-    fn losses_of_one_moment_halve_the_window_once() {
-        let mut link = steady(1);
-        let before = link.window;
-        link.in_flight = 20;
-        for _ in 0..20 {
-            link.lost(after(1_000));
+    fn a_window_that_is_not_used_does_not_grow() {
+        let mut link = PeerLink::new();
+        for millis in 0..1_000 {
+            link.in_flight = FIRST_WINDOW / 2 - 1;
+            link.acknowledged(after(millis + 1), after(millis));
         }
-        assert_eq!(link.in_flight, 0);
-        assert_eq!(link.window, (before / 2).max(*WINDOW.start()));
-        assert_eq!(link.backoff, 1);
+        assert_eq!(link.window, FIRST_WINDOW);
+    }
+
+    #[test]
+    fn losses_of_one_round_trip_halve_the_window_once_and_then_it_grows_slowly() {
+        let mut link = steady(1);
+        link.window = 100;
+        link.in_flight = 100;
+        for _ in 0..50 {
+            link.lost(after(1_010), after(1_000));
+        }
+        for _ in 0..50 {
+            link.acknowledged(after(1_011), after(1_000));
+        }
+        assert_eq!((link.in_flight, link.window), (0, 50));
+        assert_eq!(link.backoff, 0, "an answer ended it");
+        for more in 1..10 {
+            round(&mut link, after(1_010 + 100 * more), u16::MAX);
+        }
+        assert!((52..=59).contains(&link.window), "{}", link.window);
+    }
+
+    #[test]
+    fn a_tenth_lost_is_no_reason_to_send_less_and_a_third_is() {
+        let mut link = PeerLink::new();
+        for millis in 0..20 {
+            round(&mut link, after(100 * millis), 10);
+        }
+        assert_eq!(link.window, *WINDOW.end());
+        round(&mut link, after(3_000), 3);
+        assert_eq!(link.window, *WINDOW.end() / 2);
+    }
+
+    #[test]
+    fn a_path_that_takes_so_many_packets_in_a_round_trip_is_filled_and_drops_few() {
+        for room in [20, 40, 300] {
+            let mut link = PeerLink::new();
+            let (mut sent, mut dropped, mut passed) = (0, 0, 0);
+            for number in 0..1_000_u64 {
+                let now = after(100 * number);
+                let count = link.window;
+                link.in_flight = count;
+                for packet in 0..count {
+                    match packet < room {
+                        true => link.acknowledged(now + Duration::from_millis(50), now),
+                        false => link.lost(now + Duration::from_millis(60), now),
+                    }
+                }
+                sent += u32::from(count);
+                dropped += u32::from(count.saturating_sub(room));
+                passed += u32::from(count.min(room));
+            }
+            assert!(dropped * 10 < sent, "{dropped} of {sent} at {room}");
+            assert!(
+                passed * 4 > 3 * 1_000 * u32::from(room),
+                "{passed} at {room}"
+            );
+        }
     }
 
     #[test]
@@ -239,7 +362,7 @@ mod tests {
             let first = last;
             for _ in 0..40 {
                 now = now + LONGEST_TIMEOUT + Duration::from_secs(2);
-                link.lost(now);
+                link.lost(now, now);
                 let timeout = link.timeout();
                 assert!(timeout >= last && timeout <= Duration::from_millis(3_200));
                 last = timeout;

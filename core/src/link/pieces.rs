@@ -46,7 +46,8 @@ impl Node<'_> {
         let Some(slot) = self.transfers.get_mut(at) else {
             return;
         };
-        slot.grant_due = true;
+        // What needs an answer: the question for room, and whoever asks how it ended.
+        slot.grant_due |= piece.offset == 0 || slot.direction == Direction::Complete;
         if slot.direction == Direction::Complete {
             return;
         }
@@ -92,9 +93,8 @@ impl Node<'_> {
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
         let chain = self.records.pages.reserve(total).ok()?;
-        slot.receive(chain, u32::try_from(len).ok()?);
+        slot.receive(piece.id, chain, u32::try_from(len).ok()?);
         slot.peer = member;
-        slot.id = piece.id;
         slot.request = piece.request;
         slot.moved = now;
         Some(at)
@@ -126,6 +126,7 @@ impl Node<'_> {
         match applied {
             Ok(summary) => {
                 slot.direction = Direction::Complete;
+                slot.grant_due = true;
                 if request != 0 {
                     self.answered_with(now, peer, request, &summary);
                 }
@@ -141,33 +142,33 @@ impl Node<'_> {
         }
     }
 
-    pub(crate) fn granted(&mut self, now: Instant, member: u16, id: u32, offset: u32, credit: u32) {
-        let found = self.transfers.iter().position(|slot| {
+    /// The transfer to the member that has this number.
+    pub(crate) fn outgoing(&mut self, member: u16, id: u32) -> Option<&mut TransferSlot> {
+        self.transfers.iter_mut().find(|slot| {
             slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id
-        });
-        let Some(at) = found else { return };
-        let first = self.piece_len();
-        let Some(slot) = self.transfers.get_mut(at) else {
+        })
+    }
+
+    /// The member has so many bytes of a transfer: room for all, nothing, or the unit was taken.
+    pub(crate) fn granted(&mut self, now: Instant, member: u16, id: u32, have: u32) {
+        let next = self.next_transfer.wrapping_add(1);
+        let Some(slot) = self.outgoing(member, id) else {
             return;
         };
-        if credit == 0 {
-            // One that has been started over waits for its first piece's time: of all pieces on
-            // their way each would else start it over.
-            if slot.granted > 0 || slot.offset > first {
-                slot.restart(first);
-            }
+        if have == 0 {
+            slot.restart(next);
+            self.next_transfer = next;
             return;
         }
-        if offset > slot.offset || offset < slot.granted {
-            return;
-        }
-        slot.grant(now, &self.records.pages, offset, credit);
-        if offset < slot.total {
+        if have < slot.total {
+            slot.granted = true;
+            slot.moved = now;
             return;
         }
         let (record, generation, number) = (slot.record, slot.generation, slot.number);
-        let answered = slot.request != 0;
-        slot.free(&mut self.records.pages);
+        let (answered, chain) = (slot.request != 0, slot.chain);
+        *slot = TransferSlot::default();
+        self.records.pages.free(chain.head);
         if !answered && self.records.get(record).generation == generation {
             self.holder_confirmed(now, member, record, number);
         }
@@ -185,7 +186,7 @@ impl Node<'_> {
             .in_flight
             .take_lost(Instant::LAST, |c| c.peer == member)
         {
-            self.owe_carried_again(member, carried.record, carried.generation);
+            self.send_again(&carried);
         }
     }
 
@@ -206,7 +207,7 @@ impl Node<'_> {
         stopped
     }
 
-    /// Transfers that stand still go back to what the receiver has; dead ones are dropped.
+    /// Of transfers that stand still something is sent again, as a question; dead ones are dropped.
     pub(crate) fn repeat_transfers(&mut self, now: Instant) {
         for at in 0..self.transfers.len() {
             let Some(slot) = self.transfers.get_mut(at) else {
@@ -231,11 +232,9 @@ impl Node<'_> {
                         self.owe_carried_again(peer, record, generation);
                         continue;
                     }
-                    if now.since(slot.sent.max(slot.moved)) >= timeout {
-                        slot.rewind(&self.records.pages);
-                        slot.sent = now;
+                    if !slot.is_sendable() && now.since(slot.sent.max(slot.moved)) >= timeout {
+                        slot.ask_again();
                         self.members.nudge(peer);
-                        count(&mut self.stats.lost);
                     }
                 }
             }

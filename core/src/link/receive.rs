@@ -198,6 +198,7 @@ impl Node<'_> {
             body = rest;
             let (Message::Update { len, .. } | Message::Change(ChangeHead { len, .. })) = message
             else {
+                verdict.carried |= matches!(message, Message::Chunk { .. });
                 self.handle_message(now, member, message);
                 continue;
             };
@@ -251,13 +252,7 @@ impl Node<'_> {
                 };
                 self.piece_arrived(now, member, piece, bytes);
             }
-            Message::Grant {
-                transfer,
-                offset,
-                credit,
-            } => {
-                self.granted(now, member, transfer, offset, credit);
-            }
+            Message::Grant { transfer, have } => self.granted(now, member, transfer, have),
             Message::Note(note) => self.told_note(member, &note),
             Message::Noted { number } => self.noted(now, member, number),
             Message::Compare { range, sum } => self.asked_to_compare(now, member, range, sum),

@@ -1,13 +1,10 @@
-//! Units too large for a datagram: a chain of pages, sent in pieces as the receiver grants it.
+//! Units too large for a datagram: a chain of pages, sent in pieces once the receiver took the first.
 //!
-//! The receiver takes pieces in any order and says up to where it has all; the sender goes back
-//! to there when nothing moves for a while.
+//! The receiver takes pieces in any order. Packets that carried pieces are acknowledged like all
+//! others, so that only what was lost is sent again (RFC 9000, section 13.3).
 
 use crate::storage::pages::{ChainWriter, Cursor, NIL, Pages};
 use crate::time::Instant;
-
-/// Bytes that a receiver lets be on their way at once.
-pub(crate) const CREDIT: u32 = 48 * 1_024;
 
 /// Pieces that a transfer has at most.
 pub(crate) const MAX_PIECES: usize = 1_024;
@@ -41,17 +38,14 @@ pub struct TransferSlot {
     /// The record's `changed` when the unit was copied.
     pub(crate) number: u64,
     pub(crate) total: u32,
-    /// Bytes sent, or received without a gap.
-    pub(crate) offset: u32,
-    /// Of an incoming one: the length of all pieces but the last, and which have arrived.
+    /// Length of all pieces but the last.
     piece: u32,
-    arrived: [u64; MAX_PIECES / 64],
-    /// Bytes that the receiver has.
-    pub(crate) granted: u32,
-    /// Grants that brought nothing new.
-    repeats: u8,
-    /// Bytes that may be sent.
-    pub(crate) limit: u32,
+    /// Pieces that have arrived; of an outgoing one, those that were sent and aren't lost.
+    done: [u32; MAX_PIECES / 32],
+    /// Pieces that aren't done.
+    left: u16,
+    /// Of an outgoing one: the receiver took the first piece, so it has room for all.
+    pub(crate) granted: bool,
     /// An incoming one: a grant is due.
     pub(crate) grant_due: bool,
     /// When the receiver last had more of it than before.
@@ -59,7 +53,9 @@ pub struct TransferSlot {
     /// When a piece was last sent.
     pub(crate) sent: Instant,
     pub(crate) chain: ChainWriter,
+    /// Where the piece `next` is read, behind the one that was read last.
     cursor: Cursor,
+    next: u32,
 }
 
 impl Default for TransferSlot {
@@ -73,39 +69,42 @@ impl Default for TransferSlot {
             generation: 0,
             number: 0,
             total: 0,
-            offset: 0,
-            piece: 0,
-            arrived: [0; MAX_PIECES / 64],
-            granted: 0,
-            repeats: 0,
-            limit: 0,
+            piece: 1,
+            done: [0; MAX_PIECES / 32],
+            left: 0,
+            granted: false,
             grant_due: false,
             moved: Instant::default(),
             sent: Instant::default(),
             chain: ChainWriter::default(),
             cursor: Cursor::start(NIL),
+            next: 0,
         }
     }
 }
 
 impl TransferSlot {
-    /// Starts to send a chain; a first piece may leave at once and asks for more.
-    pub(crate) fn send(&mut self, chain: ChainWriter, first: u32) {
-        self.direction = Direction::Outgoing;
-        self.total = chain.len;
-        self.chain = chain;
-        self.cursor = Cursor::start(chain.head);
-        self.offset = 0;
-        self.granted = 0;
-        self.limit = first;
+    /// Starts to send a chain in pieces of this length; the first one may leave at once.
+    pub(crate) fn send(&mut self, id: u32, chain: ChainWriter, piece: u32) {
+        self.begin(Direction::Outgoing, id, chain, piece);
     }
 
     /// Starts to receive into a reserved chain, in pieces of this length.
-    pub(crate) fn receive(&mut self, chain: ChainWriter, piece: u32) {
-        self.direction = Direction::Incoming;
+    pub(crate) fn receive(&mut self, id: u32, chain: ChainWriter, piece: u32) {
+        self.begin(Direction::Incoming, id, chain, piece);
+    }
+
+    fn begin(&mut self, direction: Direction, id: u32, chain: ChainWriter, piece: u32) {
+        self.direction = direction;
+        self.id = id;
         self.total = chain.len;
         self.chain = chain;
         self.piece = piece.max(1);
+        self.done = [0; MAX_PIECES / 32];
+        self.left = u16::try_from(self.total.div_ceil(self.piece).max(1)).unwrap_or(u16::MAX);
+        self.granted = false;
+        self.cursor = Cursor::start(chain.head);
+        self.next = 0;
     }
 
     /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer.
@@ -115,70 +114,109 @@ impl TransferSlot {
         if !offset.is_multiple_of(self.piece) || bytes.len() != expected as usize {
             return None;
         }
-        let word = self.arrived.get_mut((index / 64) as usize)?;
-        let bit = 1_u64 << (index % 64);
-        if *word & bit == 0 {
-            *word |= bit;
+        let (word, bit) = place(index);
+        if self.done.get(word)? & bit == 0 {
+            self.mark(index);
             let mut cursor = Cursor::start(self.chain.head);
             cursor.skip(pages, offset as usize);
             pages.write(&mut cursor, bytes);
         }
-        while self.offset < self.total && self.has_piece_at(self.offset) {
-            self.offset = self.offset.saturating_add(self.piece).min(self.total);
+        Some(self.left == 0)
+    }
+
+    fn mark(&mut self, index: u32) {
+        let (word, bit) = place(index);
+        if let Some(word) = self.done.get_mut(word)
+            && *word & bit == 0
+        {
+            *word |= bit;
+            self.left = self.left.saturating_sub(1);
         }
-        Some(self.offset == self.total)
     }
 
-    fn has_piece_at(&self, offset: u32) -> bool {
-        offset.checked_div(self.piece).is_some_and(|index| {
-            let word = self.arrived.get((index / 64) as usize);
-            word.is_some_and(|word| word & (1 << (index % 64)) != 0)
-        })
-    }
-
-    /// Bytes that may be sent now.
-    pub(crate) fn sendable(&self) -> u32 {
-        if self.direction != Direction::Outgoing {
-            return 0;
+    /// Bytes that are here, for a grant: all of them only once the unit was taken.
+    pub(crate) fn have(&self) -> u32 {
+        let left = u32::from(self.left).saturating_mul(self.piece);
+        match self.direction {
+            Direction::Complete => self.total,
+            // The last piece may be shorter: rather too few, but not none.
+            _ => self.total.saturating_sub(left).max(1),
         }
-        self.limit.min(self.total).saturating_sub(self.offset)
     }
 
-    /// Copies the next piece to `out` and moves on.
-    pub(crate) fn next_piece(&mut self, pages: &Pages<'_>, out: &mut [u8]) -> bool {
-        let read = pages.read(&mut self.cursor, out).is_ok();
-        self.offset = self.offset.saturating_add(out.len() as u32);
-        read
+    /// Whether it has pieces to be sent: before the grant only the first one may be.
+    pub(crate) fn is_sendable(&self) -> bool {
+        let [first, ..] = self.done;
+        self.direction == Direction::Outgoing && self.left > 0 && (self.granted || first & 1 == 0)
     }
 
-    /// The receiver has everything up to `offset`. Three grants without progress say, long before
-    /// the timeout, that a piece was lost.
-    pub(crate) fn grant(&mut self, now: Instant, pages: &Pages<'_>, offset: u32, credit: u32) {
-        if offset > self.granted || self.limit < self.total {
+    /// The first piece that is to be sent, and its length.
+    pub(crate) fn next_piece(&self) -> Option<(u32, u32)> {
+        if !self.is_sendable() {
+            return None;
+        }
+        let mut words = (0_u32..).zip(&self.done);
+        let (at, word) = words.find(|(_, word)| **word != u32::MAX)?;
+        let index = at.wrapping_mul(32).wrapping_add(word.trailing_ones());
+        let left = self.total.checked_sub(self.offset_of(index))?;
+        Some((index, self.piece.min(left)))
+    }
+
+    /// Where a piece begins.
+    pub(crate) const fn offset_of(&self, index: u32) -> u32 {
+        index.wrapping_mul(self.piece)
+    }
+
+    /// Copies a piece to `out`: it is sent. Returns whether it could be read.
+    pub(crate) fn take_piece(
+        &mut self,
+        now: Instant,
+        pages: &Pages<'_>,
+        index: u32,
+        out: &mut [u8],
+    ) -> bool {
+        if index != self.next {
+            self.cursor = Cursor::start(self.chain.head);
+            let offset = self.offset_of(index) as usize;
+            self.cursor.skip(pages, offset);
+        }
+        self.next = index.wrapping_add(1);
+        self.sent = now;
+        self.mark(index);
+        pages.read(&mut self.cursor, out).is_ok()
+    }
+
+    /// A piece was acknowledged. What is acknowledged once all was sent doesn't count as progress: the
+    /// receiver may have given it up, and have only what came since.
+    pub(crate) fn arrived(&mut self, now: Instant) {
+        if self.granted && self.left > 0 {
             self.moved = now;
         }
-        self.repeats = if offset > self.granted {
-            0
-        } else {
-            self.repeats.saturating_add(1)
-        };
-        self.granted = offset;
-        self.limit = self.limit.max(offset.saturating_add(credit.min(CREDIT)));
-        if self.repeats == 3 {
-            self.rewind(pages);
+    }
+
+    /// A piece was lost: it is sent again.
+    pub(crate) fn lost(&mut self, index: u32) {
+        let (word, bit) = place(index);
+        if let Some(word) = self.done.get_mut(word)
+            && *word & bit != 0
+        {
+            *word &= !bit;
+            self.left = self.left.saturating_add(1);
         }
     }
 
-    /// Goes back to what the receiver has: a piece was lost.
-    pub(crate) fn rewind(&mut self, pages: &Pages<'_>) {
-        self.cursor = Cursor::start(self.chain.head);
-        self.cursor.skip(pages, self.granted as usize);
-        self.offset = self.granted;
+    /// Nothing was heard of what was sent: asks again, by the first piece for a grant, by the last one
+    /// for the end.
+    pub(crate) fn ask_again(&mut self) {
+        let last = self.total.saturating_sub(1).checked_div(self.piece);
+        let index = if self.granted { last } else { None };
+        self.lost(index.unwrap_or(0));
     }
 
-    /// Starts over: the receiver has nothing of it any more.
-    pub(crate) fn restart(&mut self, first: u32) {
-        self.send(self.chain, first);
+    /// Starts over, the receiver has nothing of it any more: under a new number, so that what it said
+    /// of the old one doesn't count.
+    pub(crate) fn restart(&mut self, id: u32) {
+        self.send(id, self.chain, self.piece);
     }
 
     /// Gives the pages back and the slot free.
@@ -186,6 +224,11 @@ impl TransferSlot {
         pages.free(self.chain.head);
         *self = Self::default();
     }
+}
+
+/// Word and bit of a piece.
+const fn place(index: u32) -> (usize, u32) {
+    ((index / 32) as usize, 1 << (index % 32))
 }
 
 #[cfg(test)]
@@ -224,7 +267,7 @@ mod tests {
         for len in [1, 7, 99, 100, 124, 350, 699, 700, 1_000] {
             for _ in 0..20 {
                 let mut slot = TransferSlot::default();
-                slot.receive(pages.reserve(TOTAL).unwrap(), len as u32);
+                slot.receive(1, pages.reserve(TOTAL).unwrap(), len as u32);
                 let count = TOTAL.div_ceil(len);
                 let mut arrived = [false; TOTAL];
                 let mut left = count;
@@ -239,9 +282,7 @@ mod tests {
                     let bytes = piece(&unit, index, len);
                     let done = slot.put(&mut pages, (index * len) as u32, bytes);
                     assert_eq!(done, Some(left == 0));
-                    let gap = arrived[..count].iter().position(|there| !there);
-                    let whole = gap.map_or(TOTAL, |gap| gap * len);
-                    assert_eq!(slot.offset as usize, whole, "without a gap up to here");
+                    assert!(left == 0 || (1..TOTAL as u32).contains(&slot.have()));
                 }
                 assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
                 slot.free(&mut pages);
@@ -256,7 +297,7 @@ mod tests {
         let mut pages = Pages::new(&mut memory);
         let unit = unit();
         let mut slot = TransferSlot::default();
-        slot.receive(pages.reserve(TOTAL).unwrap(), 100);
+        slot.receive(1, pages.reserve(TOTAL).unwrap(), 100);
         let other = [0xFF; 200];
         for (offset, len) in [
             (0, 99),
@@ -273,7 +314,7 @@ mod tests {
         ] {
             let taken = slot.put(&mut pages, offset, &other[..len]);
             assert_eq!(taken, None, "{len} bytes at {offset}");
-            assert_eq!(slot.offset, 0);
+            assert_eq!(slot.left, 7);
         }
         for index in 0..7 {
             let done = slot.put(&mut pages, index * 100, piece(&unit, index as usize, 100));
@@ -289,13 +330,13 @@ mod tests {
         let mut memory = memory();
         let mut pages = Pages::new(&mut memory);
         let mut slot = TransferSlot::default();
-        slot.receive(pages.reserve(0).unwrap(), 0);
+        slot.receive(1, pages.reserve(0).unwrap(), 0);
         assert_eq!(slot.put(&mut pages, 0, &[1]), None);
         assert_eq!(slot.put(&mut pages, 1, &[]), None);
         assert_eq!(slot.put(&mut pages, 0, &[]), Some(true));
         slot.free(&mut pages);
         // More pieces than can be noted are refused, not forgotten.
-        slot.receive(pages.reserve(MAX_PIECES + 2).unwrap(), 1);
+        slot.receive(1, pages.reserve(MAX_PIECES + 2).unwrap(), 1);
         let last = MAX_PIECES as u32;
         assert_eq!(slot.put(&mut pages, last, &[1]), None);
         assert_eq!(slot.put(&mut pages, last - 1, &[1]), Some(false));
@@ -303,46 +344,60 @@ mod tests {
         assert_eq!(pages.used(), 0);
     }
 
-    fn sending(pages: &mut Pages<'_>, first: u32) -> TransferSlot {
+    fn sending(pages: &mut Pages<'_>) -> TransferSlot {
         let mut chain = ChainWriter::default();
         chain.put(pages, &unit()).unwrap();
         let mut slot = TransferSlot::default();
-        slot.send(chain, first);
+        slot.send(1, chain, 100);
         slot
     }
 
+    /// Sends the next piece, and returns which one it was.
+    fn sent(slot: &mut TransferSlot, pages: &Pages<'_>) -> Option<u32> {
+        let (index, len) = slot.next_piece()?;
+        let mut out = [0; 100];
+        let out = &mut out[..len as usize];
+        assert!(slot.take_piece(Instant::default(), pages, index, out));
+        assert_eq!(out, piece(&unit(), index as usize, 100));
+        Some(index)
+    }
+
     #[test]
-    fn no_more_is_sent_than_was_granted_and_a_rewind_sends_the_same_bytes_again() {
-        let now = Instant::from_micros(5);
+    fn the_first_piece_waits_for_a_grant_and_all_others_are_sent_once() {
         let mut memory = memory();
         let mut pages = Pages::new(&mut memory);
-        let unit = unit();
-        let mut slot = sending(&mut pages, 100);
-        let mut out = [0; 100];
-        assert_eq!(slot.sendable(), 100);
-        assert!(slot.next_piece(&pages, &mut out));
-        assert_eq!(
-            (slot.sendable(), &out),
-            (0, &piece(&unit, 0, 100).try_into().unwrap())
-        );
-        slot.grant(now, &pages, 100, 250);
-        assert_eq!(slot.sendable(), 250);
-        assert!(slot.next_piece(&pages, &mut out) && slot.next_piece(&pages, &mut out));
-        assert_eq!(out, piece(&unit, 2, 100));
-        slot.grant(now, &pages, 100, 250);
-        slot.grant(now, &pages, 100, 250);
-        assert_eq!(slot.sendable(), 50, "two grants may be reordered");
-        slot.grant(now, &pages, 100, 250);
-        assert_eq!(slot.sendable(), 250, "three without progress: a loss");
-        assert!(slot.next_piece(&pages, &mut out));
-        assert_eq!(out, piece(&unit, 1, 100));
-        slot.grant(now, &pages, 200, u32::MAX);
-        assert_eq!(slot.sendable(), 500, "never behind the end");
-        slot.restart(100);
-        assert_eq!((slot.offset, slot.sendable()), (0, 100));
-        assert!(slot.next_piece(&pages, &mut out));
-        assert_eq!(out, piece(&unit, 0, 100));
+        let mut slot = sending(&mut pages);
+        assert_eq!(sent(&mut slot, &pages), Some(0));
+        assert_eq!(sent(&mut slot, &pages), None);
+        slot.ask_again();
+        assert_eq!(sent(&mut slot, &pages), Some(0));
+        slot.granted = true;
+        for index in 1..7 {
+            assert_eq!(sent(&mut slot, &pages), Some(index));
+        }
+        assert!(!slot.is_sendable());
+        slot.ask_again();
+        assert_eq!(sent(&mut slot, &pages), Some(6), "the last one asks");
         slot.free(&mut pages);
-        assert_eq!((pages.used(), slot.sendable()), (0, 0));
+        assert_eq!(pages.used(), 0);
+        assert_eq!(sent(&mut slot, &pages), None);
+    }
+
+    #[test]
+    fn what_was_lost_is_sent_again_and_nothing_else() {
+        let mut memory = memory();
+        let mut pages = Pages::new(&mut memory);
+        let mut slot = sending(&mut pages);
+        slot.granted = true;
+        while sent(&mut slot, &pages).is_some() {}
+        for index in [5, 2, 2, 6, 1_023, u32::MAX] {
+            slot.lost(index);
+        }
+        let again: [_; 4] = core::array::from_fn(|_| sent(&mut slot, &pages));
+        assert_eq!(again, [Some(2), Some(5), Some(6), None]);
+        slot.restart(2);
+        assert_eq!(sent(&mut slot, &pages), Some(0));
+        assert_eq!(sent(&mut slot, &pages), None, "not granted any more");
+        slot.free(&mut pages);
     }
 }

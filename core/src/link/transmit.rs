@@ -5,7 +5,7 @@ use crate::event::{Destination, Transmit};
 use crate::key::{Key, MAX_ID};
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
-use crate::link::transfer::{CREDIT, Direction, TransferSlot};
+use crate::link::transfer::{Direction, TransferSlot};
 use crate::membership::table::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
@@ -75,7 +75,7 @@ impl Node<'_> {
     fn has_pieces_for(&self, peer: u16) -> bool {
         self.transfers
             .iter()
-            .any(|slot| slot.peer == peer && (slot.grant_due || slot.sendable() > 0))
+            .any(|slot| slot.peer == peer && (slot.grant_due || slot.is_sendable()))
     }
 
     fn packet_for(&mut self, now: Instant, peer: u16, out: &mut [u8]) -> Option<usize> {
@@ -92,7 +92,7 @@ impl Node<'_> {
             self.write_updates(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
             self.write_restored(now, counter, &mut body, peer);
-            self.write_piece(now, &mut body, peer);
+            self.write_piece(now, counter, &mut body, peer);
         }
         self.write_news(now, &mut body, peer);
         let len = body.len();
@@ -146,11 +146,7 @@ impl Node<'_> {
                 let Key { namespace, id } = self.offered_key(record, &mut buffer);
                 body.push(&Message::Expire { namespace, id })
             }
-            Answer::Restart { transfer } => body.push(&Message::Grant {
-                transfer,
-                offset: 0,
-                credit: 0,
-            }),
+            Answer::Restart { transfer } => body.push(&Message::Grant { transfer, have: 0 }),
             Answer::Record {
                 record,
                 generation,
@@ -240,16 +236,15 @@ impl Node<'_> {
             return Begun::NoPages;
         }
         self.next_transfer = self.next_transfer.wrapping_add(1);
-        let first = self.piece_len();
+        let piece = self.piece_len();
         let slot = self.records.get(record);
         let (generation, number) = (slot.generation, slot.changed);
         let id = self.next_transfer;
         let Some(transfer) = self.transfers.get_mut(at) else {
             return Begun::NoSlot;
         };
-        transfer.send(chain, first);
+        transfer.send(id, chain, piece);
         transfer.peer = peer;
-        transfer.id = id;
         transfer.request = request;
         transfer.record = record;
         transfer.generation = generation;
@@ -261,7 +256,7 @@ impl Node<'_> {
         Begun::Yes
     }
 
-    pub(crate) fn piece_len(&self) -> u32 {
+    fn piece_len(&self) -> u32 {
         let room = self
             .rules
             .datagram
@@ -269,11 +264,27 @@ impl Node<'_> {
         u32::try_from(room).unwrap_or(u32::MAX)
     }
 
+    /// Whether the packet may carry (more of) what is to be acknowledged.
+    fn may_carry(&self, counter: u64, peer: u16) -> bool {
+        let has_window = || self.members.get(peer).link.has_window();
+        !self.in_flight.is_full() && (self.in_flight.is_newest(counter) || has_window())
+    }
+
+    /// Notes what the packet carries.
+    fn carries(&mut self, carried: InFlightSlot) {
+        let is_first = !self.in_flight.is_newest(carried.counter);
+        let link = &mut self.members.get_mut(carried.peer).link;
+        link.in_flight = link.in_flight.saturating_add(u16::from(is_first));
+        let timeout = link.timeout();
+        self.wake_at(carried.sent + timeout);
+        self.in_flight.push(carried);
+    }
+
     /// Fills the packet with what the peer lacks, in the order of changes.
     fn write_updates(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
-            if !link.behind || !link.has_window() || self.in_flight.is_full() {
+            if !link.behind || !self.may_carry(counter, peer) {
                 return;
             }
             let record = self.records.after(link.cursor);
@@ -296,9 +307,9 @@ impl Node<'_> {
     fn write_restored(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
-            let waits = link.behind || !link.has_window_to_restore() || self.in_flight.is_full();
+            let waits = link.behind || !link.has_window_to_restore();
             let record = link.restore;
-            if waits || record == NIL {
+            if waits || record == NIL || !self.may_carry(counter, peer) {
                 return;
             }
             let slot = self.records.get(record);
@@ -401,7 +412,7 @@ impl Node<'_> {
             return body.len() < CROWDED
                 && self.begin_transfer(now, peer, record, extent, 0) != Begun::NoSlot;
         }
-        self.in_flight.push(InFlightSlot {
+        self.carries(InFlightSlot {
             counter,
             number,
             sent: now,
@@ -409,10 +420,6 @@ impl Node<'_> {
             generation,
             peer,
         });
-        let link = &mut self.members.get_mut(peer).link;
-        link.in_flight = link.in_flight.saturating_add(1);
-        let timeout = link.timeout();
-        self.wake_at(now + timeout);
         true
     }
 
@@ -423,8 +430,7 @@ impl Node<'_> {
             }
             let grant = Message::Grant {
                 transfer: slot.id,
-                offset: slot.offset,
-                credit: CREDIT,
+                have: slot.have(),
             };
             if body.push(&grant).is_err() {
                 return;
@@ -434,41 +440,41 @@ impl Node<'_> {
     }
 
     /// Adds a piece of a transfer to a packet that has room for it.
-    fn write_piece(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
-        let piece = self.piece_len();
-        let next = |slot: &&mut TransferSlot| slot.peer == peer && slot.sendable() > 0;
-        let Some(slot) = self.transfers.iter_mut().find(next) else {
+    fn write_piece(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+        if !self.may_carry(counter, peer) {
+            return;
+        }
+        let sendable = |slot: &&mut TransferSlot| slot.peer == peer && slot.is_sendable();
+        let Some(slot) = self.transfers.iter_mut().find(sendable) else {
             return;
         };
-        // All pieces but the last have the same length: the receiver takes them in any order.
-        let len = piece.min(slot.total.saturating_sub(slot.offset)) as usize;
-        if body.room() < len.saturating_add(CHUNK_HEAD) {
+        let Some((index, len)) = slot.next_piece() else {
+            return;
+        };
+        if body.room() < (len as usize).saturating_add(CHUNK_HEAD) {
             return; // the next packet is its own
         }
-        let head = (slot.id, slot.request, slot.total, slot.offset);
-        let start = body.len();
-        let read = match body.free().get_mut(..len) {
-            Some(piece) => slot.next_piece(&self.records.pages, piece),
-            None => false,
-        };
-        slot.sent = now;
-        if !read {
-            return slot.free(&mut self.records.pages);
-        }
-        body.advance(len);
-        let (transfer, request, total, offset) = head;
         let chunk = ChunkHead {
             kind: CHUNK_KIND,
-            transfer,
-            request,
-            total,
-            offset,
-            len: len as u32,
+            transfer: slot.id,
+            request: slot.request,
+            total: slot.total,
+            offset: slot.offset_of(index),
+            len,
         };
+        let start = body.len();
+        let piece = body.free().get_mut(..len as usize);
+        let pages = &mut self.records.pages;
+        if !piece.is_some_and(|piece| slot.take_piece(now, pages, index, piece)) {
+            return slot.free(pages);
+        }
+        body.advance(len as usize);
         if body.prepend(start, &chunk).is_err() {
             body.truncate(start);
-            slot.rewind(&self.records.pages);
+            return slot.lost(index);
         }
+        let carried = InFlightSlot::piece(counter, now, peer, chunk.transfer, index);
+        self.carries(carried);
     }
 }
 

@@ -56,10 +56,7 @@ impl Node<'_> {
         self.sweep.rescues()
             || self.in_flight.oldest().is_some()
             || self.mail.is_on_its_way()
-            || self
-                .transfers
-                .iter()
-                .any(|transfer| transfer.sendable() > 0)
+            || self.transfers.iter().any(|transfer| transfer.is_sendable())
             || self.members.others().any(|member| {
                 let slot = self.members.get(member);
                 slot.is_reachable() && slot.link.has_more()

@@ -129,7 +129,7 @@ impl Draw {
             7 => Absent { request: a },
             8 => Update { request: a, len: b },
             9 => Chunk { transfer: a, request: b, total: c, offset: d, bytes },
-            10 => Grant { transfer: a, offset: b, credit: c },
+            10 => Grant { transfer: a, have: b },
             11 => Introduction(self.introduction()),
             12 => Compare { range, sum: self.yes[0].then_some(self.eight(0)) },
             13 => Agreed { range },

@@ -2,7 +2,6 @@
 
 use heapless::Vec;
 
-use crate::link::in_flight::InFlightSlot;
 use crate::list;
 use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
@@ -238,11 +237,7 @@ impl Node<'_> {
     fn forget_in_flight(&mut self, record: u32, member: u16) {
         let hash = self.records.get(record).hash;
         self.stop_transfers_of(member, &hash);
-        let of_it = |carried: &InFlightSlot| carried.peer == member && carried.record == record;
-        while self.in_flight.take_lost(Instant::LAST, of_it).is_some() {
-            let link = &mut self.members.get_mut(member).link;
-            link.in_flight = link.in_flight.saturating_sub(1);
-        }
+        self.in_flight.forget(member, record);
     }
 
     /// The `new` holders lack everything, and those whose answer isn't what is here now. Of others

@@ -432,7 +432,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("Fetch", Message::Fetch { request: FAR, namespace, id, digest: u64::MAX }),
         ("Absent", Message::Absent { request: FAR }),
         ("Update", Message::Update { request: FAR, len: FAR }),
-        ("Grant", Message::Grant { transfer: FAR, offset: FAR, credit: FAR }),
+        ("Grant", Message::Grant { transfer: FAR, have: FAR }),
         ("Introduction", Message::Introduction(introduction)),
         ("Compare", Message::Compare { range, sum: Some([0; 8]) }),
         ("Agreed", Message::Agreed { range }),

@@ -61,13 +61,9 @@ pub(crate) enum Message<'a> {
         offset: u32,
         bytes: &'a [u8],
     },
-    /// Bytes of a transfer that arrived in order; `credit` more bytes may be sent. Credit 0: start
-    /// over, the receiver has nothing of it.
-    Grant {
-        transfer: u32,
-        offset: u32,
-        credit: u32,
-    },
+    /// Bytes that the receiver has of a transfer. None: start over. Some: send the rest. All: it took
+    /// the unit.
+    Grant { transfer: u32, have: u32 },
     /// The introduction of one boot to another.
     Introduction(Introduction<'a>),
     /// What do you have in this range, of the records that we share? `sum`: mine, of all of them.

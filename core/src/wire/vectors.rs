@@ -76,7 +76,7 @@ pub(crate) const UPDATE_DEAD: &[u8] = &hex::<68>(
 
 pub(crate) const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 
-pub(crate) const GRANT: &[u8] = &hex::<7>("0a 01 9d 09 80 80 03");
+pub(crate) const GRANT: &[u8] = &hex::<4>("0a 01 9d 09");
 
 pub(crate) const INTRODUCTION: &[u8] = &hex::<49>(
     "0b 90 af 98 9e 03 ea e9 72 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 \
@@ -205,7 +205,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 23] {
         (CHUNK, Message::Chunk {
             transfer: 1, request: 0, total: 1_181, offset: 1_178, bytes: b"end",
         }),
-        (GRANT, Message::Grant { transfer: 1, offset: 1_181, credit: 49_152 }),
+        (GRANT, Message::Grant { transfer: 1, have: 1_181 }),
         (INTRODUCTION, Message::Introduction(introduction)),
         (COMPARE, Message::Compare { range: Range::ALL, sum: Some(sum) }),
         (AGREED, Message::Agreed { range }),
