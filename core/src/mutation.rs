@@ -51,6 +51,10 @@ pub enum Mutation {
     NoRepairOfHolders,
     /// Nobody compares the digest beside a header with what it has.
     DigestIgnored,
+    /// A home keeps to itself what others wrote.
+    HomeKeepsToItself,
+    /// The end of a renamed session's old id doesn't wait for the new record.
+    EndOvertakes,
     /// Former holders drop their copies although the home lacks something of them.
     DroppedUnseen,
 }
@@ -58,7 +62,7 @@ pub enum Mutation {
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -77,6 +81,8 @@ impl Mutation {
         Self::NoRefutation,
         Self::NoRepairOfHolders,
         Self::DigestIgnored,
+        Self::HomeKeepsToItself,
+        Self::EndOvertakes,
         Self::DroppedUnseen,
     ];
 }

@@ -8,7 +8,7 @@ use crate::link::transfer::Direction;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::{ANSWERED, DECLINED, RecordSlot};
+use crate::storage::records::{ANSWERED, DECLINED, RecordSlot, SETTLED};
 use crate::time::Instant;
 use crate::wire::message::{Body, Cause, MAX_ACKS, Message};
 
@@ -130,17 +130,19 @@ impl Node<'_> {
         let unchanged = slot.changed <= number;
         // A burial changes the record without a new stamp: only a later packet carried it.
         let header_carried = slot.is_live() && header_is_older(slot, number);
-        // With the header its digest went, and who is to keep a copy has compared it.
-        let compared = slot.header_owed & bit & slot.wanted_bits() != 0;
+        // With the home's header its digest went, and who is to keep a copy has compared it.
+        let compared =
+            slot.home() == Some(SELF) && slot.header_owed & bit & slot.wanted_bits() != 0;
         let compared = compared && slot.is_live() && (unchanged || header_carried);
         if slot.header_owed & bit != 0 && (unchanged || header_carried) {
             slot.header_owed &= !bit;
         }
         let mut left = slot.header_owed & bit;
-        let mut lacks = false;
+        let (mut lacks, mut took) = (false, false);
         self.records.update_attributes(record, |attribute| {
             let carried = attribute.stamp.is_own() && attribute.stamp.seq() <= number;
             let is_owed = attribute.owed & bit != 0;
+            took |= is_owed && (unchanged || carried);
             if (is_owed && (unchanged || carried)) || (!is_owed && compared) {
                 attribute.owed &= !bit;
                 attribute.whole &= !bit;
@@ -162,6 +164,8 @@ impl Node<'_> {
             if left == 0 {
                 let slot = self.records.get_mut(record);
                 slot.set(ANSWERED, false);
+                // What the home took from here its backups are to have first: it says so anew.
+                slot.set(SETTLED, slot.is(SETTLED) && !took);
             }
             let newest = self.members.get(member).session.as_ref();
             let newest = newest.map_or(0, |session| session.window.newest());

@@ -335,18 +335,11 @@ impl Node<'_> {
         peer: u16,
         record: u32,
     ) -> bool {
-        if self.waits_for_sweep(record) {
-            return true;
+        if self.records.get(record).is(DECLINED) {
+            return true; // until the walk over all records
         }
         self.write_successor(now, counter, body, peer, record)
             && self.write_owed(now, counter, body, peer, record)
-    }
-
-    /// Whether a tombstone, or what must arrive before it, was declined lately. Two of them that were
-    /// refused with one packet would else have each other sent again for ever.
-    fn waits_for_sweep(&self, record: u32) -> bool {
-        let declined = |record: u32| self.records.get(record).is(DECLINED);
-        declined(record) || self.successor(record).is_some_and(declined)
     }
 
     /// Before a tombstone that a rename left, the new record must have arrived, or stand in the

@@ -15,12 +15,18 @@ use crate::replica::stamp::Writers;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Ticket;
 use crate::storage::pages::NIL;
-use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, State, seconds};
+use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, seconds};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
 /// A tombstone that all have confirmed stays this long, for what is still on its way.
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
+
+/// So long after a rename the new record may be missing where the old one is.
+const RENAMED_FOR: Duration = Duration::from_secs(600);
+
+/// Renames of a session that are followed, one after the other.
+const RENAMES: usize = 8;
 
 /// Why a session wasn't ended or renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,7 +144,7 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Result<bool, Cause> {
         let known = self.records.find(&head.hash);
-        let successor = self.successor_told(known, origin, head)?;
+        let successor = self.successor_told(known, head)?;
         let record = match known {
             Some(record) => record,
             None => {
@@ -153,10 +159,10 @@ impl Node<'_> {
             let slot = self.records.get_mut(record);
             slot.owed = slot.all_bits();
         }
-        if let Some(successor) = successor.filter(|_| self.successor(record).is_none()) {
-            self.put_behind(record, successor);
-        }
         let slot = self.records.get_mut(record);
+        if let Some(successor) = successor.filter(|_| slot.successor().is_none()) {
+            slot.set_successor(successor);
+        }
         // The end is as old as the oldest news of it: else it would be news for ever.
         slot.touched = slot.touched.min(seconds(now).saturating_sub(head.idle));
         let told = head.header.as_ref().map(|header| Told {
@@ -172,35 +178,26 @@ impl Node<'_> {
         Ok(covered)
     }
 
-    /// The record that took the place of the ended one, if it is here.
+    /// What took the place of the ended session, as the peer says.
     ///
     /// # Errors
     /// `Base`: `known`, the copy here, may be the last one of its contents. The new record must come
-    /// first, from its home; whoever else knows of the end tells again later. A client that asks
-    /// under the old id doesn't wait for that.
+    /// first, or be at its backups, as its home says; whoever knows of the end tells again later.
     fn successor_told(
         &self,
         known: Option<u32>,
-        origin: Origin,
         head: &UnitHead<'_>,
-    ) -> Result<Option<u32>, Cause> {
-        let Some(short) = head.digest else {
+    ) -> Result<Option<[u8; 8]>, Cause> {
+        let Some(short) = head.digest.map(u64::to_le_bytes) else {
             return Ok(None);
         };
-        let successor = self.records.find_short(short.to_le_bytes());
         let is_live = known.is_some_and(|record| self.records.get(record).is_live());
-        if is_live && successor.is_none() && !head.is(HOME) && !origin.answers {
+        let is_fresh = Duration::from_secs(u64::from(head.idle)) < RENAMED_FOR;
+        let lacks = is_live && is_fresh && self.successor_of(short) == Successor::Unknown;
+        if lacks && !head.is(HOME) {
             return Err(Cause::Base);
         }
-        Ok(successor)
-    }
-
-    /// The tombstone waits for the new record, wherever it goes.
-    fn put_behind(&mut self, tombstone: u32, successor: u32) {
-        let generation = self.records.get(successor).generation;
-        let slot = self.records.get_mut(tombstone);
-        slot.attributes = successor;
-        slot.max_inactive = u32::from(generation);
+        Ok(Some(short))
     }
 
     /// Adds the holders that the peer names, and owes the tombstone to those that may not know of
@@ -276,7 +273,8 @@ impl Node<'_> {
         self.move_contents(old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
         self.bury(now, old);
-        self.put_behind(old, new);
+        let short = self.records.get(new).short();
+        self.records.get_mut(old).set_successor(short);
         Ok(self.wait_for_copies(now, old, ack))
     }
 
@@ -302,13 +300,27 @@ impl Node<'_> {
 
     /// Of a tombstone that a rename left: the record that a peer must have first.
     pub(crate) fn successor(&self, record: u32) -> Option<u32> {
-        let slot = self.records.get(record);
-        if slot.state != State::Tombstone || slot.attributes == NIL {
-            return None;
+        let short = self.records.get(record).successor();
+        match short.map(|short| self.successor_of(short)) {
+            Some(Successor::Lives(new)) if !self.breaks(Mutation::EndOvertakes) => Some(new),
+            _ => None,
         }
-        let successor = self.records.get(slot.attributes);
-        (u32::from(successor.generation) == slot.max_inactive && successor.state != State::Free)
-            .then_some(slot.attributes)
+    }
+
+    /// What has become of the session that a rename made, under whatever later id.
+    pub(crate) fn successor_of(&self, mut short: [u8; 8]) -> Successor {
+        for _ in 0..RENAMES {
+            let Some(record) = self.records.find_short(short) else {
+                return Successor::Unknown;
+            };
+            let slot = self.records.get(record);
+            match slot.successor() {
+                Some(later) => short = later,
+                None if slot.is_live() => return Successor::Lives(record),
+                None => return Successor::Ended,
+            }
+        }
+        Successor::Unknown
     }
 
     /// Forgets a tombstone that everybody knows of for a minute, or whose time is over.
@@ -338,6 +350,17 @@ impl Node<'_> {
     fn said_good_bye(&self, member: u16) -> bool {
         self.members.get(member).state == MemberState::Left
     }
+}
+
+/// What a node knows of the record that took the place of a renamed session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Successor {
+    /// It is this one.
+    Lives(u32),
+    /// It has ended as well.
+    Ended,
+    /// It never came here, or is gone again.
+    Unknown,
 }
 
 /// What a peer knows of who may hold a copy of an ended session.

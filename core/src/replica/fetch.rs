@@ -441,6 +441,14 @@ impl Node<'_> {
         }
     }
 
+    /// An answer says that the session ended, and its copy must stay until the new record comes.
+    pub(crate) fn end_fetch(&mut self, now: Instant, hash: &[u8; 16]) {
+        if let Some(number) = self.waits.fetch_of(hash) {
+            self.waits.get_mut(number).ended = true;
+            self.conclude_fetch(now, number, false);
+        }
+    }
+
     /// Asks those that haven't answered again.
     pub(crate) fn repeat_fetches(&mut self, now: Instant) {
         for number in self.waits.numbers() {
@@ -489,10 +497,11 @@ impl Node<'_> {
         for (member, _) in answers.iter().filter(|(_, digest)| *digest == ABSENT) {
             self.forget_if_ended(number, *member);
         }
+        let ended = self.waits.get(number).ended;
         let record = self
             .records
             .find(&hash)
-            .filter(|r| self.records.get(*r).is_live());
+            .filter(|r| self.records.get(*r).is_live() && !ended);
         let found = record.is_some();
         let maybe_stale = match found {
             true => maybe_stale,
@@ -599,8 +608,10 @@ impl Node<'_> {
             .silent()
             .any(|member| waits_for(&member) && is_busy(&member));
         if !waiting {
+            // A suspect that nobody waits for may have what the owner didn't hear of in a split.
             let refused = wait.refused;
-            self.conclude_fetch(now, number, refused);
+            let uncertain = refused || wait.silent().any(|m| self.members.get(m).is_reachable());
+            self.conclude_fetch(now, number, uncertain);
         } else if now >= wait.deadline && busy && wait.extended < BUSY as u8 {
             let wait = self.waits.get_mut(number);
             wait.deadline = now + bound.fraction(3, BUSY);
@@ -638,6 +649,9 @@ impl Node<'_> {
                 missing = missing.saturating_add(1);
             }
         }
+        if slot.is_live() {
+            confirmed = confirmed.min(self.lasting_copies());
+        }
         let met = match asked {
             Some(copies) => confirmed >= copies,
             None => missing == 0,
@@ -654,6 +668,11 @@ impl Node<'_> {
         }
     }
 
+    /// How many copies a session keeps: others are dropped in time, so they don't count.
+    const fn lasting_copies(&self) -> u8 {
+        self.rules.backups.saturating_add(1)
+    }
+
     /// How many nodes could hold a copy now, this one included.
     pub(crate) fn possible_copies(&self) -> u8 {
         let others = self.members.others();
@@ -668,6 +687,7 @@ impl Node<'_> {
         let wait = self.waits.get(number);
         let home = self.records.get(wait.record).home();
         let copies = 1_u8.saturating_add(wait.answered.len() as u8);
+        let copies = copies.min(self.lasting_copies());
         let enough = asked.is_none_or(|asked| copies >= asked);
         let met = enough && home.is_some_and(|home| wait.answered.contains(&home));
         if met || wait.deadline <= now {

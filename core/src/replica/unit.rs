@@ -10,6 +10,7 @@ use crate::list;
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::bury::Successor;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::value::{self, DeltaHead, Patch};
@@ -173,15 +174,22 @@ impl Node<'_> {
     }
 
     /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
-    /// with. Only the home of that knows who has it already.
+    /// with. Only the home of that knows when all have it that are to.
     fn end_flags(&self, record: u32) -> (u8, Option<u64>) {
-        let successor = self.successor(record).map(|new| self.records.get(new));
-        match successor.filter(|new| new.is_live()) {
-            Some(new) => {
-                let home = unit_flags(new, None) & HOME;
-                (DEAD | home, Some(u64::from_le_bytes(new.short())))
+        let named = self.records.get(record).successor();
+        let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
+        let Some(short) = named else {
+            return (DEAD, None);
+        };
+        let digest = Some(u64::from_le_bytes(short));
+        match self.successor_of(short) {
+            Successor::Lives(new) => {
+                let slot = self.records.get(new);
+                let is_copied = slot.home() == Some(SELF) && slot.owed & self.keeper_bits(new) == 0;
+                (if is_copied { DEAD | HOME } else { DEAD }, digest)
             }
-            None => (DEAD, None),
+            Successor::Unknown => (DEAD, digest),
+            Successor::Ended => (DEAD, None),
         }
     }
 
@@ -417,6 +425,7 @@ impl Node<'_> {
         }
         self.merge_idle(now, record, head);
         count(&mut self.stats.applied);
+        self.settle_anew(record, origin, head);
         if header == HeaderFate::NewHome && !is_new {
             self.hand_over(now, record, peer, head.digest);
         }
@@ -456,7 +465,11 @@ impl Node<'_> {
         origin: Origin,
         head: &UnitHead<'_>,
     ) -> Result<(), Cause> {
-        if self.bury_as_told(now, origin, head)? || origin.answers {
+        let buried = self.bury_as_told(now, origin, head);
+        if origin.answers && buried == Err(Cause::Base) {
+            self.end_fetch(now, &head.hash);
+        }
+        if buried? || origin.answers {
             return Ok(());
         }
         // The confirmation waits until the sender knows of all that may hold a copy.
@@ -790,7 +803,10 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let home = slot.home();
         let bits = if home == Some(SELF) {
-            self.keeper_bits(record)
+            match self.breaks(Mutation::HomeKeepsToItself) {
+                true => 0,
+                false => self.keeper_bits(record),
+            }
         } else if home.is_some_and(|home| home != SELF && home != peer)
             && !self.waits.fetches(&slot.hash)
         {
@@ -801,6 +817,18 @@ impl Node<'_> {
         self.install_staged(record, staged, bits);
         if bits != 0 {
             self.changed(record, bits);
+        }
+    }
+
+    /// Who isn't to keep its copy sent what the home may have lacked, and keeps it until it is told that
+    /// the backups have it too.
+    fn settle_anew(&mut self, record: u32, origin: Origin, head: &UnitHead<'_>) {
+        let slot = self.records.get_mut(record);
+        let is_former = slot.bit_of(origin.peer) & slot.wanted_bits() == 0;
+        let handed_over = head.attributes > 0 && !origin.answers;
+        if handed_over && is_former && slot.home() == Some(SELF) {
+            slot.set(SETTLED, false);
+            self.settle(record);
         }
     }
 

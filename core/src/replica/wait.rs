@@ -129,6 +129,8 @@ pub struct WaitSlot {
     pub(crate) owner_answered: bool,
     /// Of a fetch: there was no room for an answer.
     pub(crate) refused: bool,
+    /// Of a fetch: the session has another id now, of which the copy here may be the last one.
+    pub(crate) ended: bool,
     pub(crate) repeat_at: Instant,
     /// Of a fetch: when somebody was last asked.
     pub(crate) asked_at: Instant,
@@ -163,6 +165,7 @@ impl Default for WaitSlot {
             extended: 0,
             owner_answered: false,
             refused: false,
+            ended: false,
             repeat_at: Instant::default(),
             asked_at: Instant::default(),
             deferred: Vec::new(),

@@ -55,9 +55,9 @@ pub struct RecordSlot {
     pub(crate) digest: u64,
     previous: u32,
     next: u32,
-    /// First attribute. Of a tombstone made by a rename: the record that must arrive first.
+    /// First attribute. Of a tombstone: see [`successor`](Self::successor).
     pub(crate) attributes: u32,
-    /// Seconds; 0 never. Of a tombstone made by a rename: the other record's generation.
+    /// Seconds; 0 never. Of a tombstone: see [`successor`](Self::successor).
     pub(crate) max_inactive: u32,
     /// Second at which the session was last used, or ended; see [`seconds`].
     pub(crate) touched: u32,
@@ -140,6 +140,24 @@ impl RecordSlot {
     pub(crate) const fn short(&self) -> [u8; 8] {
         let [a, b, c, d, e, f, g, h, ..] = self.hash;
         [a, b, c, d, e, f, g, h]
+    }
+
+    /// Of a tombstone that a rename left: the beginning of the new record's hash.
+    pub(crate) const fn successor(&self) -> Option<[u8; 8]> {
+        let [a, b, c, d] = self.attributes.to_le_bytes();
+        let [e, f, g, h] = self.max_inactive.to_le_bytes();
+        let is_none = self.attributes == NIL && self.max_inactive == 0;
+        match self.state {
+            State::Tombstone if !is_none => Some([a, b, c, d, e, f, g, h]),
+            _ => None,
+        }
+    }
+
+    /// The tombstone is what a rename left.
+    pub(crate) const fn set_successor(&mut self, short: [u8; 8]) {
+        let [a, b, c, d, e, f, g, h] = short;
+        self.attributes = u32::from_le_bytes([a, b, c, d]);
+        self.max_inactive = u32::from_le_bytes([e, f, g, h]);
     }
 
     /// The bit of `member` in the masks, 0 if it isn't a holder.
