@@ -98,6 +98,7 @@ fn heal(cluster: &mut Cluster<Lan>) {
         }
     }
     cluster.network.move_to(Side::Common, &NAMES);
+    cluster.network.query_groups(cluster.now);
     cluster.run(Duration::from_secs(150));
 }
 

@@ -92,6 +92,11 @@ impl Lan {
         }
     }
 
+    /// The switch asks who is in which group.
+    pub fn query_groups(&self, now: Instant) {
+        self.segment.borrow_mut().query_groups(time(now));
+    }
+
     /// The next start of this machine has another card: another MAC address.
     pub fn replace_card(&mut self, name: &'static str) {
         let mac = self.unused();

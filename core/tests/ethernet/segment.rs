@@ -6,7 +6,10 @@ use std::rc::Rc;
 
 use smoltcp::phy::{self, ChecksumCapabilities, Device, DeviceCapabilities, Medium};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol, IpProtocol, Ipv4Packet};
+use smoltcp::wire::{
+    EthernetAddress, EthernetFrame, EthernetProtocol, EthernetRepr, IPV4_MULTICAST_ALL_SYSTEMS,
+    IgmpPacket, IgmpRepr, IgmpVersion, IpProtocol, Ipv4Address, Ipv4Packet, Ipv4Repr,
+};
 
 use super::capture::Tally;
 
@@ -64,6 +67,15 @@ impl Segment {
         self.outlets.iter().filter_map(first).min()
     }
 
+    /// The switch asks all machines which groups they are in: a report may have been lost.
+    pub fn query_groups(&mut self, now: Instant) {
+        let frame = membership_query();
+        let connected = |outlet: &&mut Outlet| outlet.side != Side::Nowhere;
+        for outlet in self.outlets.iter_mut().filter(connected) {
+            outlet.queue.push_back((now + LATENCY, frame.clone()));
+        }
+    }
+
     fn transmit(&mut self, now: Instant, from: usize, frame: &[u8]) {
         let ethernet = EthernetFrame::new_checked(frame).unwrap();
         let to = ethernet.dst_addr();
@@ -82,6 +94,35 @@ impl Segment {
             }
         }
     }
+}
+
+/// IGMPv2's general query, to be answered within a second.
+fn membership_query() -> Vec<u8> {
+    let query = IgmpRepr::MembershipQuery {
+        max_resp_time: Duration::from_secs(1),
+        group_addr: Ipv4Address::UNSPECIFIED,
+        version: IgmpVersion::Version2,
+    };
+    let ip = Ipv4Repr {
+        src_addr: Ipv4Address::UNSPECIFIED,
+        dst_addr: IPV4_MULTICAST_ALL_SYSTEMS,
+        next_header: IpProtocol::Igmp,
+        payload_len: query.buffer_len(),
+        hop_limit: 1,
+    };
+    let ethernet = EthernetRepr {
+        src_addr: EthernetAddress([2, 0, 0, 0, 1, 0]),
+        dst_addr: EthernetAddress([1, 0, 0x5E, 0, 0, 1]),
+        ethertype: EthernetProtocol::Ipv4,
+    };
+    let len = ethernet.buffer_len() + ip.buffer_len() + ip.payload_len;
+    let mut bytes = vec![0; len];
+    let mut frame = EthernetFrame::new_unchecked(&mut bytes[..]);
+    ethernet.emit(&mut frame);
+    let mut packet = Ipv4Packet::new_unchecked(frame.payload_mut());
+    ip.emit(&mut packet, &ChecksumCapabilities::default());
+    query.emit(&mut IgmpPacket::new_unchecked(packet.payload_mut()));
+    bytes
 }
 
 fn is_igmp(frame: &EthernetFrame<&[u8]>) -> bool {
