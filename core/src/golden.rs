@@ -1,8 +1,17 @@
 //! The examples of `wire/SPEC.md`, for a firmware that shows that its processor makes the same bytes.
 
+use core::hint::black_box;
+
 use crate::delta::Sink;
+use crate::identity::Opener;
 use crate::wire::message::{Body, Message, UnitHead};
-use crate::wire::vectors::{CHANGE, OPERATIONS, change, datagrams, messages, updates};
+use crate::wire::packet::{Header, TAG};
+use crate::wire::vectors::{
+    CHANGE, OPERATIONS, change, cluster, datagrams, identity, messages, updates,
+};
+
+/// Length in bytes of the datagrams of [`seal_and_open`].
+pub const LENGTH: usize = 200;
 
 /// Makes every example of what it says. `show` is told the bytes that came out, none if they don't
 /// fit, and whether the bytes of the specification are read as what they say: those of a datagram
@@ -43,6 +52,39 @@ pub fn make(mut show: impl FnMut(&[u8], bool)) {
         let made = out.get(..len).unwrap_or_default();
         show(made, datagram.opens_only_unchanged());
     }
+}
+
+/// Seals a datagram of [`LENGTH`] bytes and opens it, then does the same without a key, where its tag is
+/// a mere hash. `busy` is told when each of the four begins and ends. Whether all were opened.
+pub fn seal_and_open(mut busy: impl FnMut(bool)) -> bool {
+    let [sealed, unsealed, _] = datagrams();
+    [sealed, unsealed].iter().all(|example| {
+        let identity = identity(example.key);
+        let header = Header {
+            hint: identity.hint(),
+            sender: example.sender,
+            counter: example.counter,
+        };
+        let receiver = example.receiver.as_ref();
+        let subkey = identity.subkey_of(&identity.boot, header.hint);
+        let mut datagram = [0; LENGTH];
+        let len = LENGTH.saturating_sub(header.len()).saturating_sub(TAG);
+
+        busy(true);
+        let out = black_box(&mut datagram);
+        black_box(identity.seal(cluster(), &header, receiver, len, out));
+        busy(false);
+
+        let opener = Opener {
+            cluster: cluster(),
+            subkey: subkey.as_ref(),
+            receiver,
+        };
+        busy(true);
+        let opened = opener.open(&header, black_box(&mut datagram)).is_some();
+        busy(false);
+        opened
+    })
 }
 
 fn with_body<E>(write: impl FnOnce(&mut Body<'_>) -> Result<(), E>, show: impl FnOnce(&[u8])) {

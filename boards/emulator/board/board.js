@@ -7,7 +7,7 @@ import { inherit, startRp2040 } from './rp2040.js';
 import { Rtt } from './rtt.js';
 
 /** Nanoseconds of a cycle at 125 MHz. */
-const CYCLE = 8;
+export const CYCLE = 8;
 
 /** Instructions between two looks at the wall clock. */
 const SLICE = 2000;

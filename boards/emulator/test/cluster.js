@@ -88,12 +88,10 @@ export async function holdingsOfBoards(world, picos, nodes, wanted) {
   return holdings;
 }
 
-/** That no stack came near its end, in the whole run. */
+/** That no stack came near its end, in the whole run; prints how near. */
 export function assertStacks(picos) {
-  for (const pico of picos) {
-    for (const { stack } of pico.lines) {
-      const [used, size] = stack.split('/').map(Number);
-      assert.ok(used > 0 && used + STACK_MARGIN <= size, `${used} of ${size} bytes of stack were used`);
-    }
-  }
+  const marks = picos.flatMap((pico) => pico.lines).map(({ stack }) => stack.split('/').map(Number));
+  const [[used, size]] = marks.sort(([a], [b]) => b - a);
+  console.log(`stack used at most: ${used} of ${size} bytes`);
+  assert.ok(marks.every(([used, size]) => used > 0 && used + STACK_MARGIN <= size), `${used} of ${size} bytes of stack were used`);
 }
