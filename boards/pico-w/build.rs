@@ -8,6 +8,8 @@ fn main() -> std::io::Result<()> {
     fs::copy("memory.x", Path::new(&folder).join("memory.x"))?;
     println!("cargo::rustc-link-search={folder}");
     println!("cargo::rerun-if-changed=memory.x");
+    // Functions with the same instructions are there once.
+    println!("cargo::rustc-link-arg-bins=--icf=all");
     for script in ["--nmagic", "-Tlink.x", "-Tlink-rp.x", "-Tdefmt.x"] {
         println!("cargo::rustc-link-arg-bins={script}");
     }

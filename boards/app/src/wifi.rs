@@ -1,13 +1,15 @@
 //! The radio: joins the network, again and again, and shows the node's state on its LED.
 
-use cyw43::{Aligned, Control, JoinOptions, NetDriver, PowerManagementMode, Runner, SpiBus};
+use cyw43::{
+    Aligned, Control, JoinError, JoinOptions, NetDriver, PowerManagementMode, Runner, SpiBus,
+};
 use cyw43_firmware::{CYW43_43439A0, CYW43_43439A0_CLM};
 use cyw43_pio::PioSpi;
 use embassy_executor::Spawner;
 use embassy_net::{Config, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use embassy_rp::gpio::Output;
 use embassy_rp::peripherals::PIO0;
-use embassy_time::{Duration, Timer, with_timeout};
+use embassy_time::{Duration, TimeoutError, Timer, with_timeout};
 use relevo_board_node::{SOCKETS, Settings};
 use static_cell::ConstStaticCell;
 
@@ -113,11 +115,21 @@ async fn wifi(
                 defmt::warn!("link lost");
             }
             failure => {
-                defmt::warn!("join: {}", defmt::Debug2Format(&failure));
+                defmt::warn!("not joined: {=str}", reason(&failure));
                 led.show_for(&mut control, wait, || false).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
         }
+    }
+}
+
+/// Not by `Debug`, which takes a kilobyte of flash.
+const fn reason(failure: &Result<Result<(), JoinError>, TimeoutError>) -> &'static str {
+    match failure {
+        Ok(Err(JoinError::NetworkNotFound)) => "no such network",
+        Ok(Err(JoinError::AuthenticationFailure)) => "the password was refused",
+        Ok(Err(JoinError::JoinFailure(_)) | Ok(())) => "the access point refused",
+        Err(TimeoutError) => "no answer",
     }
 }
 
