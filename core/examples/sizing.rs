@@ -27,7 +27,7 @@ sizing [board | linux] [--OPTION NUMBER]…    bytes that a node of this configu
   --deltas       attributes of a session whose newest delta is kept: at its home, not in copies
   --pages        pages in all, instead of as many as --bytes asks for
   --max-value    bytes of the largest value
-  --in-flight    records in packets that are not yet acknowledged
+  --in-flight    records, and pieces of transfers, in packets that are not yet acknowledged
   --waits        calls that wait at the same time
   --transfers    updates larger than a datagram at the same time, in both directions
   --messages     of applications that are not yet taken, half of them sent, half received

@@ -74,11 +74,10 @@ impl<'m> InFlight<'m> {
         self.len >= self.slots.len()
     }
 
+    /// Where the entry is; `index` is at most the length.
     fn position(&self, index: usize) -> usize {
-        self.first
-            .wrapping_add(index)
-            .checked_rem(self.slots.len())
-            .unwrap_or(0)
+        let position = self.first.wrapping_add(index);
+        position.checked_sub(self.slots.len()).unwrap_or(position)
     }
 
     fn at(&self, index: usize) -> InFlightSlot {

@@ -80,7 +80,7 @@ impl Extent {
     }
 }
 
-fn put_head(pages: &mut Pages<'_>, out: &mut impl Out, head: &impl Serialize) -> Result<(), Full> {
+fn put_head(pages: &mut Pages<'_>, out: &mut dyn Out, head: &impl Serialize) -> Result<(), Full> {
     let mut bytes = [0; MAX_HEAD];
     let bytes = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
     out.put(pages, bytes)
@@ -88,7 +88,7 @@ fn put_head(pages: &mut Pages<'_>, out: &mut impl Out, head: &impl Serialize) ->
 
 fn put_chain(
     pages: &mut Pages<'_>,
-    out: &mut impl Out,
+    out: &mut dyn Out,
     cursor: &mut Cursor,
     len: u32,
 ) -> Result<(), Full> {
@@ -114,7 +114,7 @@ impl Node<'_> {
         record: u32,
         extent: Extent,
         reader: Option<u16>,
-        out: &mut impl Out,
+        out: &mut dyn Out,
     ) -> Result<(), Full> {
         self.write_unit_head(now, record, extent, reader, out)?;
         let mut left = self.count_attributes(record, extent);
@@ -136,7 +136,7 @@ impl Node<'_> {
         record: u32,
         extent: Extent,
         reader: Option<u16>,
-        out: &mut impl Out,
+        out: &mut dyn Out,
     ) -> Result<(), Full> {
         let mut buffer = [0; MAX_ID];
         let slot = self.records.get(record);
@@ -237,7 +237,7 @@ impl Node<'_> {
         &mut self,
         slot: &AttributeSlot,
         extent: Extent,
-        out: &mut impl Out,
+        out: &mut dyn Out,
     ) -> Result<(), Full> {
         let mut buffer = [0; MAX_ATTRIBUTE_NAME];
         let name = buffer.get_mut(..usize::from(slot.name_len)).ok_or(Full)?;

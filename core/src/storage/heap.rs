@@ -22,7 +22,7 @@ pub struct Sizes {
     pub attributes: usize,
     /// Pages for names, values and deltas.
     pub pages: usize,
-    /// Records in packets that are not yet acknowledged.
+    /// Records, and pieces of transfers, in packets that are not yet acknowledged.
     pub in_flight: usize,
     /// Calls that somebody waits for.
     pub waits: usize,

@@ -35,7 +35,7 @@ pub struct Storage<'m> {
     pub attributes: &'m mut [AttributeSlot],
     /// Names, values and deltas.
     pub pages: &'m mut [Page],
-    /// Records in packets that are not yet acknowledged.
+    /// Records, and pieces of transfers, in packets that are not yet acknowledged.
     pub in_flight: &'m mut [InFlightSlot],
     /// Commits, fetches and invalidations that somebody waits for.
     pub waits: &'m mut [WaitSlot],
