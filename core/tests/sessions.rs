@@ -419,6 +419,26 @@ fn the_end_of_a_session_is_not_confirmed_by_what_was_sent_before_it() {
 }
 
 #[test]
+fn a_backup_that_is_asked_under_the_old_id_keeps_its_copy_until_the_new_record_came() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let cart = [7; 6_000];
+    cluster.commit("t1", "old", &[("cart", &cart)], Ack::All);
+    let now = cluster.now;
+    let renamed = cluster
+        .node("t1")
+        .rename(now, key("old"), b"new", Ack::All)
+        .unwrap();
+    let outcome = cluster.fetch("t2", "old", None);
+    assert!(!outcome.found, "the old id is dead");
+    assert_eq!(cluster.holders("new"), ["t1"], "it is still on its way");
+    assert_eq!(cluster.holders("old"), ["t2"], "the only other copy");
+    assert!(cluster.wait("t1", renamed).met);
+    cluster.run(Duration::from_secs(10));
+    assert_eq!(cluster.holders("new"), ["t1", "t2"]);
+    assert!(cluster.holders("old").is_empty());
+}
+
+#[test]
 fn a_large_session_is_renamed_at_its_backup_before_the_old_id_is_dead() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     let value = [9; 16_000];

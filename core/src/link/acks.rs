@@ -161,12 +161,10 @@ impl Node<'_> {
         }
         self.settle(record);
         if self.records.get(record).home() == Some(member) {
-            if left == 0 {
-                let slot = self.records.get_mut(record);
-                slot.set(ANSWERED, false);
-                // What the home took from here its backups are to have first: it says so anew.
-                slot.set(SETTLED, slot.is(SETTLED) && !took);
-            }
+            let slot = self.records.get_mut(record);
+            slot.set(ANSWERED, slot.is(ANSWERED) && left != 0);
+            // What the home took from here its backups are to have first: it says so anew.
+            slot.set(SETTLED, slot.is(SETTLED) && !took);
             let newest = self.members.get(member).session.as_ref();
             let newest = newest.map_or(0, |session| session.window.newest());
             self.release_if_told(record, member, newest);
