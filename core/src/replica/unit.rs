@@ -795,7 +795,8 @@ impl Node<'_> {
     }
 
     /// Installs what arrived. The home passes on to its backups what others wrote, and who isn't the
-    /// home passes on to it what it didn't send: a part of that alone would be a part of a commit.
+    /// home passes on to it what it didn't send: a part of that alone would be a part of a commit. Who
+    /// is about to take the session over keeps it, unless it owes the home what that takes the place of.
     fn merge_staged(&mut self, record: u32, peer: u16, staged: u32) {
         if staged == NIL {
             return;
@@ -808,7 +809,7 @@ impl Node<'_> {
                 false => self.keeper_bits(record),
             }
         } else if home.is_some_and(|home| home != SELF && home != peer)
-            && !self.waits.fetches(&slot.hash)
+            && (slot.owed & HOME_BIT != 0 || !self.waits.fetches(&slot.hash))
         {
             HOME_BIT
         } else {
