@@ -57,12 +57,18 @@ pub enum Mutation {
     EndOvertakes,
     /// Former holders drop their copies although the home lacks something of them.
     DroppedUnseen,
+    /// Nobody is told that a session was used without a change.
+    TouchStaysHome,
+    /// Expired sessions are offered to nobody.
+    NeverOffered,
+    /// An application is told of an expired session until it ends it.
+    HandedAgain,
 }
 
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -84,6 +90,9 @@ impl Mutation {
         Self::HomeKeepsToItself,
         Self::EndOvertakes,
         Self::DroppedUnseen,
+        Self::TouchStaysHome,
+        Self::NeverOffered,
+        Self::HandedAgain,
     ];
 }
 

@@ -174,3 +174,17 @@ fn a_request_for_an_expired_session_makes_it_live() {
     let now = cluster.now;
     assert!(cluster.node("t4").owns(now, key("s")));
 }
+
+/// t1 lends it to t2, which never hears so, and goes on knowing nothing of it.
+#[test]
+fn a_session_that_was_lent_to_who_never_took_it_expires() {
+    let mut cluster = cluster(&["t1", "t2", "r3"]);
+    let id = session_kept_by(&mut cluster, "r3");
+    cluster.network.cut.extend([("t1", "t2"), ("r3", "t2")]);
+    assert!(!cluster.fetch("t2", id, Some("t1")).found);
+    cluster.heal();
+    let now = cluster.now;
+    assert!(!cluster.node("t1").owns(now, key(id)));
+    cluster.run(MINUTE.fraction(3, 1));
+    assert_eq!(told(&cluster, id).len(), 1, "{}", cluster.describe());
+}

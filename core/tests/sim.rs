@@ -67,7 +67,7 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
 }
 
 /// What must have happened for the promises to mean anything.
-fn faults(report: &Report) -> [(&'static str, u64); 24] {
+fn faults(report: &Report) -> [(&'static str, u64); 25] {
     let network = &report.network;
     [
         ("datagrams lost", network.lost),
@@ -84,6 +84,7 @@ fn faults(report: &Report) -> [(&'static str, u64); 24] {
         ("commits confirmed", report.confirmed),
         ("refusals for lack of room", report.full),
         ("ends", report.ends),
+        ("expiries", report.expiries),
         ("renames", report.renames),
         ("fetches", report.fetches),
         ("warnings", report.warnings),

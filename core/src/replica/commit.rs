@@ -542,6 +542,9 @@ impl Node<'_> {
         slot.touches = slot.touches.saturating_add(1);
         if stale && slot.max_inactive > 0 {
             slot.touched = second;
+            if self.breaks(Mutation::TouchStaysHome) {
+                return;
+            }
             self.write_header(record);
         }
     }

@@ -16,6 +16,7 @@ use crate::event::SessionEvent;
 use crate::key::{Key, MAX_ID, SessionId};
 use crate::list;
 use crate::membership::member::SELF;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
@@ -64,12 +65,13 @@ impl Node<'_> {
         }
     }
 
-    /// Whether all live holders have confirmed what is known here.
+    /// Whether all live holders have confirmed what is known here. Who was to take the session over, and
+    /// didn't, may never do so: whoever takes it for its end asks that one too.
     fn all_know(&self, record: u32) -> bool {
         let slot = self.records.get(record);
         let lacks = |holder: &u16| {
             let live = *holder != SELF && self.members.get(*holder).is_live();
-            live && slot.owed & slot.bit_of(*holder) != 0
+            live && slot.owed & slot.bit_of(*holder) != 0 && !slot.lent_to_peer(*holder)
         };
         !slot.holders().iter().any(lacks)
     }
@@ -79,7 +81,8 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let taken = slot.is(TAKEN) && slot.is(EXPIRING);
         if taken && self.all_know(record) && self.events.has_room() {
-            self.records.get_mut(record).set(EXPIRING, false);
+            let again = self.breaks(Mutation::HandedAgain);
+            self.records.get_mut(record).set(EXPIRING, again);
             self.tell(SessionEvent::Expired, record);
         }
     }
@@ -97,6 +100,9 @@ impl Node<'_> {
         let Some(turn) = turn.checked_rem(count) else {
             return;
         };
+        if self.breaks(Mutation::NeverOffered) {
+            return;
+        }
         let generation = slot.generation;
         match self.members.numbers().filter(may_run).nth(turn) {
             Some(SELF) => self.take_expired(now, record),

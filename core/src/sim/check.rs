@@ -153,7 +153,7 @@ impl World<'_> {
 
     /// Whether a node without room has to do with the session: it may be unable to take what it
     /// lacks.
-    fn is_crowded(&self, key: Key<'_>) -> bool {
+    pub(super) fn is_crowded(&self, key: Key<'_>) -> bool {
         let small = |name: &str| {
             let host = self.hosts.iter().find(|host| host.name == name);
             host.is_some_and(|host| host.plan.records <= FEW_RECORDS)

@@ -260,12 +260,13 @@ impl World<'_> {
             self.model.sessions[session].warned_at = self.now;
         }
         let key = self.model.key_of(session);
+        let max_inactive = self.common.max_inactive;
         let values = edited_all(machine, key, planned, &mut self.random);
         let before: Vec<_> = values
             .iter()
             .map(|(attribute, ..)| stamp_of(machine, key, *attribute))
             .collect();
-        let ticket = match commit_values(machine, clock, key, &values, ack) {
+        let ticket = match commit_values(machine, clock, key, &values, max_inactive, ack) {
             Ok(ticket) => ticket,
             Err(CommitError::Full) => {
                 self.report.full += 1;
@@ -331,9 +332,14 @@ impl World<'_> {
         if !self.model.sessions[session].created {
             return Ok(());
         }
-        let Some(node) = self.reach(node) else {
-            return Ok(());
-        };
+        match self.reach(node) {
+            Some(node) => self.end_session(session, node),
+            None => Ok(()),
+        }
+    }
+
+    /// The session ends at a node; its client begins another.
+    pub(super) fn end_session(&mut self, session: usize, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now);
         let key = self.model.key_of(session);
@@ -346,11 +352,15 @@ impl World<'_> {
         };
         self.report.ends += 1;
         self.model.sessions[session].ended = true;
-        self.model.begin_anew(number);
+        let mut numbers = self.model.current.iter();
+        let number = numbers.position(|current| *current == session);
+        if let Some(number) = number {
+            self.model.begin_anew(number);
+        }
         self.requests.push(Request {
             node,
             session,
-            number,
+            number: number.unwrap_or_default(),
             ticket,
             since: self.now,
             stage: Stage::Ending,
@@ -566,6 +576,7 @@ fn commit_values(
     clock: Instant,
     key: Key<'_>,
     values: &[(u8, String, Value)],
+    max_inactive: u32,
     ack: Ack,
 ) -> Result<Ticket, CommitError> {
     let mut changes = Vec::new();
@@ -577,7 +588,7 @@ fn commit_values(
     }
     let commit = Commit {
         changes: &changes,
-        max_inactive: 1_800,
+        max_inactive,
         ack,
     };
     machine.commit(clock, key, &commit)

@@ -5,10 +5,11 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::model::NAMESPACE;
 use super::network::Datagram;
 use super::observe::Observed;
 use super::plan::{MAX_VALUE, NodePlan};
-use crate::config::{Config, Entropy};
+use crate::config::{Config, Entropy, Role};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::Sizes;
@@ -68,6 +69,8 @@ pub(super) struct Common {
     pub(super) frequency: u64,
     pub(super) backups: u8,
     pub(super) sealed: bool,
+    /// Of sessions, in seconds.
+    pub(super) max_inactive: u32,
     pub(super) mutation: Option<Mutation>,
 }
 
@@ -133,6 +136,9 @@ impl<'m> Host<'m> {
         let node = Node::new(self.clock(now), &config, &entropy, key, storage);
         let mut node = node.expect("the storage suits the configuration");
         node.mutate(common.mutation);
+        if self.plan.role == Role::Application {
+            node.runs(NAMESPACE);
+        }
         self.node = Some(node);
         self.observed = Observed::default();
         self.frozen_until = 0;

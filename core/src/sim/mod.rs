@@ -20,6 +20,7 @@
 
 mod check;
 mod clients;
+mod expiry;
 mod host;
 mod model;
 mod network;
@@ -113,7 +114,8 @@ fn play(
     let result = world
         .pass(SETTLED_BY)
         .and_then(|()| world.run(steps))
-        .and_then(|()| world.check_healed());
+        .and_then(|()| world.check_healed())
+        .and_then(|()| world.check_expiry());
     trace.extend(world.take_trace());
     result.map(|()| world.finish())
 }

@@ -173,6 +173,11 @@ impl Model {
         self.by_hash.get(&key::hash(self.cluster, key)).copied()
     }
 
+    /// The hash of a key.
+    pub(super) fn hash_under(&self, key: Key<'_>) -> [u8; 16] {
+        key::hash(self.cluster, key)
+    }
+
     pub(super) fn hash_of(&self, session: usize) -> [u8; 16] {
         let hashes = &self.sessions[session].hashes;
         hashes[hashes.len() - 1]

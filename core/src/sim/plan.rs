@@ -90,6 +90,8 @@ pub(super) struct Plan {
     pub(super) sessions: usize,
     pub(super) backups: u8,
     pub(super) sealed: bool,
+    /// Whether idle sessions expire at its end.
+    pub(super) expires: bool,
     pub(super) frequency: u64,
     pub(super) weather: Weather,
     pub(super) actions: Vec<(u64, Action)>,
@@ -97,6 +99,9 @@ pub(super) struct Plan {
 
 /// Attributes that clients use of a session.
 pub(super) const ATTRIBUTES: usize = 4;
+
+/// Seconds after which sessions expire in a run in which they do: more than a plan is long.
+pub(super) const MAX_INACTIVE: u32 = 600;
 
 /// Longest value in a run.
 pub(super) const MAX_VALUE: usize = 8 * 1_024;
@@ -122,6 +127,7 @@ impl Plan {
             sessions: 1 + random.below(MOST_SESSIONS).min(random.below(MOST_SESSIONS)),
             backups: random.pick(&[1, 1, 1, 2, 2, 7]),
             sealed: seed % 8 == 7,
+            expires: seed.is_multiple_of(10),
             frequency: random.pick(&[500_000, 500_000, 1_000_000]),
             weather: Weather {
                 delay: random.pick(&[200, 2_000, 20_000]),

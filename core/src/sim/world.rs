@@ -6,11 +6,12 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::clients::Request;
+use super::expiry::Expiries;
 use super::host::{Common, Host, Memory};
 use super::model::Model;
 use super::network::{Datagram, Network, NetworkReport};
 use super::observe::{Observed, Violation, broken};
-use super::plan::{Action, Plan, Weather};
+use super::plan::{Action, MAX_INACTIVE, Plan, Weather};
 use super::random::Random;
 use crate::event::{Destination, Event};
 use crate::membership::member::MemberState;
@@ -18,6 +19,9 @@ use crate::mutation::Mutation;
 
 /// Steps between two looks at everything.
 const LOOK_AT_ALL: u64 = 256;
+
+/// Seconds that no run takes.
+const NEVER: u32 = 1_800;
 
 /// Pause between two times that a host contacts its seeds.
 const CONTACT_EVERY: u64 = 2_000_000;
@@ -49,6 +53,8 @@ pub struct Report {
     pub full: u64,
     /// Sessions ended by clients.
     pub ends: u64,
+    /// Sessions that expired.
+    pub expiries: u64,
     /// Sessions given another id.
     pub renames: u64,
     /// Fetches that asked others.
@@ -82,6 +88,7 @@ pub(super) struct World<'m> {
     pub(super) model: Model,
     pub(super) requests: Vec<Request>,
     pub(super) report: Report,
+    pub(super) expiries: Expiries,
     pub(super) random: Random,
     /// What former boots held and saw.
     pub(super) former: Vec<Observed>,
@@ -112,6 +119,7 @@ impl<'m> World<'m> {
                 frequency: plan.frequency,
                 backups: plan.backups,
                 sealed: plan.sealed,
+                max_inactive: if plan.expires { MAX_INACTIVE } else { NEVER },
                 mutation,
             },
             hosts: nodes.map(|(index, node)| Host::new(index, node)).collect(),
@@ -119,6 +127,7 @@ impl<'m> World<'m> {
             model: Model::new(plan.sessions),
             requests: Vec::new(),
             report: Report::default(),
+            expiries: Expiries::default(),
             random: Random::of(seed, 3),
             former: Vec::new(),
             unwhole_at: 0,
@@ -297,6 +306,9 @@ impl<'m> World<'m> {
                 && let Some(session) = self.model.by_key(id.key())
             {
                 self.model.sessions[session].warned_at = self.now;
+            }
+            if let Event::Expired(id) = &event {
+                self.handed(node, id.clone());
             }
             if self.now < super::SETTLED_BY {
                 continue;

@@ -1,0 +1,142 @@
+//! Sessions that nobody uses any more: after all has healed a node dies, and what it served expires.
+
+use std::collections::HashSet;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use super::clients::key_under;
+use super::observe::{Violation, broken};
+use super::plan::MAX_INACTIVE;
+use super::world::World;
+use crate::config::Role;
+use crate::key::SessionId;
+use crate::replica::commit::Ack;
+
+/// Between two looks, which is how long an application takes to end what it was handed.
+const ROUND: u64 = 20_000_000;
+
+/// Clients use half of the sessions until a node dies. What they never used since expires then, while
+/// what they used was used lately.
+const USED: u64 = 25;
+const ROUNDS: u64 = 39;
+
+/// Rounds between two uses of a session: more than the tenth of its time after which one is told.
+const PAUSE: u64 = 4;
+
+const LONGEST_IDLE: u64 = MAX_INACTIVE as u64 * 1_000_000;
+
+/// When an idle session that no node serves must have expired: a guard waits a tenth longer, and
+/// applications have their turns.
+const PATIENCE: u64 = LONGEST_IDLE * 11 / 10 + 90_000_000;
+
+/// Seconds are counted whole, by clocks that drift.
+const TOLERANCE: u64 = 3_000_000;
+
+/// What nodes handed to their applications.
+#[derive(Default)]
+pub(super) struct Expiries {
+    /// Not ended yet.
+    handed: Vec<Handed>,
+    /// Ids that were handed to an application.
+    ever: HashSet<[u8; 16]>,
+}
+
+struct Handed {
+    node: usize,
+    id: SessionId,
+    at: u64,
+    /// When a client last used it.
+    used_at: u64,
+}
+
+impl World<'_> {
+    /// A node handed an expired session to its application.
+    pub(super) fn handed(&mut self, node: usize, id: SessionId) {
+        let session = self.model.by_key(id.key());
+        let used_at = session.map_or(0, |session| self.model.sessions[session].seen.at);
+        self.expiries.handed.push(Handed {
+            node,
+            id,
+            at: self.now,
+            used_at,
+        });
+    }
+
+    /// Lets idle sessions expire, if this run is one of those that do.
+    pub(super) fn check_expiry(&mut self) -> Result<(), Violation> {
+        if self.common.max_inactive != MAX_INACTIVE {
+            return Ok(());
+        }
+        self.network.weather.lost = 100;
+        for round in 0..ROUNDS {
+            if round == USED {
+                let node = self.random.below(self.hosts.len());
+                self.crash(node);
+            } else if round < USED && round.is_multiple_of(PAUSE) {
+                self.use_half()?;
+            }
+            self.pass(ROUND)?;
+            self.end_expired()?;
+        }
+        self.check_idle()
+    }
+
+    fn use_half(&mut self) -> Result<(), Violation> {
+        for number in (0..self.model.current.len()).step_by(2) {
+            let known = &self.model.sessions[self.model.current[number]];
+            if known.created && !known.ended {
+                self.request(number, known.node, true, Vec::new(), Ack::None)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The applications end what they were handed.
+    fn end_expired(&mut self) -> Result<(), Violation> {
+        for handed in core::mem::take(&mut self.expiries.handed) {
+            let Some(session) = self.model.by_key(handed.id.key()) else {
+                continue;
+            };
+            let detail = || format!("{:?} at n{}", handed.id, handed.node);
+            let hash = self.model.hash_under(handed.id.key());
+            if !self.expiries.ever.insert(hash) {
+                return broken("an expired session is handed over once", detail());
+            }
+            let lately = handed.used_at + LONGEST_IDLE > handed.at + TOLERANCE;
+            let is_current = hash == self.model.hash_of(session);
+            // A guard without room may not have learned of the last use.
+            if is_current && lately && !self.is_crowded(handed.id.key()) {
+                return broken("a session that was used lately lives", detail());
+            }
+            self.report.expiries += 1;
+            if is_current {
+                self.end_session(session, handed.node)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What nobody serves, and nobody used for long, was handed to an application.
+    fn check_idle(&self) -> Result<(), Violation> {
+        let mut up = self.hosts.iter().filter(|host| host.is_up());
+        if !up.any(|host| host.plan.role == Role::Application) {
+            return Ok(());
+        }
+        for session in 0..self.model.sessions.len() {
+            let known = &self.model.sessions[session];
+            let hash = self.model.hash_of(session);
+            let id: &String = &known.ids[known.ids.len() - 1];
+            let mut up = self.hosts.iter().filter(|host| host.is_up());
+            let idle = known.seen.at + PATIENCE < self.now
+                && !known.ended
+                && !self.hosts.iter().any(|host| host.owns(&hash))
+                && up.any(|host| host.observed.has(&hash));
+            if idle && !self.is_crowded(key_under(id)) {
+                let detail = self.describe_session(id);
+                return broken("an idle session that nobody serves expires", detail);
+            }
+        }
+        Ok(())
+    }
+}
