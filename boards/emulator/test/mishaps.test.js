@@ -5,8 +5,9 @@ import { SECOND, assertStacks, cluster, holdingsOfBoards, restart, until } from 
 
 const NODES = ['a', 'b', 'c'], BOARDS = 4, BACKUPS = 2;
 
-/** Of each round: seconds of requests under faults, a request each tenth of one, and seconds of quiet behind it. */
-const FAULTY = 5, QUIET = 8;
+/** Of each round: seconds of requests under faults, a request each tenth of one, and seconds of quiet behind it: a copy that no
+ * header names reports to its home with a walk over all records, each five seconds, and the home answers with its next. */
+const FAULTY = 5, QUIET = 12;
 
 /** Frames and datagrams of a thousand that are lost meanwhile. */
 const LOSS = 30;
