@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
-use crate::link::transfer::Direction;
+use crate::link::transfer::{Direction, outgoing};
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -111,7 +111,7 @@ impl Node<'_> {
         while let Some(carried) = self.in_flight.take(member, counter) {
             sent = Some(carried.sent);
             if let Some((id, _)) = carried.as_piece() {
-                if let Some(transfer) = self.outgoing(member, id) {
+                if let Some(transfer) = outgoing(self.transfers, member, id) {
                     transfer.arrived(now);
                 }
             } else if self.records.get(carried.record).generation == carried.generation {
@@ -279,7 +279,7 @@ impl Node<'_> {
         let Some((id, index)) = carried.as_piece() else {
             return self.owe_carried_again(carried.peer, carried.record, carried.generation);
         };
-        if let Some(transfer) = self.outgoing(carried.peer, id) {
+        if let Some(transfer) = outgoing(self.transfers, carried.peer, id) {
             transfer.lost(index);
             self.members.nudge(carried.peer);
         }

@@ -1,7 +1,7 @@
 //! Units too large for a datagram arrive in pieces, and are granted.
 
 use crate::link::count;
-use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot};
+use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot, outgoing};
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
@@ -142,17 +142,10 @@ impl Node<'_> {
         }
     }
 
-    /// The transfer to the member that has this number.
-    pub(crate) fn outgoing(&mut self, member: u16, id: u32) -> Option<&mut TransferSlot> {
-        self.transfers.iter_mut().find(|slot| {
-            slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id
-        })
-    }
-
     /// The member has so many bytes of a transfer: room for all, nothing, or the unit was taken.
     pub(crate) fn granted(&mut self, now: Instant, member: u16, id: u32, have: u32) {
         let next = self.next_transfer.wrapping_add(1);
-        let Some(slot) = self.outgoing(member, id) else {
+        let Some(slot) = outgoing(self.transfers, member, id) else {
             return;
         };
         if have == 0 {
@@ -166,9 +159,8 @@ impl Node<'_> {
             return;
         }
         let (record, generation, number) = (slot.record, slot.generation, slot.number);
-        let (answered, chain) = (slot.request != 0, slot.chain);
-        *slot = TransferSlot::default();
-        self.records.pages.free(chain.head);
+        let answered = slot.request != 0;
+        slot.free(&mut self.records.pages);
         if !answered && self.records.get(record).generation == generation {
             self.holder_confirmed(now, member, record, number);
         }

@@ -226,6 +226,17 @@ impl TransferSlot {
     }
 }
 
+/// The transfer to the member that has this number.
+pub(crate) fn outgoing(
+    transfers: &mut [TransferSlot],
+    member: u16,
+    id: u32,
+) -> Option<&mut TransferSlot> {
+    transfers
+        .iter_mut()
+        .find(|slot| slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id)
+}
+
 /// Word and bit of a piece.
 const fn place(index: u32) -> (usize, u32) {
     ((index / 32) as usize, 1 << (index % 32))

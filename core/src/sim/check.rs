@@ -4,7 +4,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::clients::key_under;
+use super::model::key_under;
 use super::observe::{Violation, broken};
 use super::plan::FEW_RECORDS;
 use super::world::World;
@@ -47,7 +47,7 @@ impl World<'_> {
                         commit.copies,
                         commit.crashes,
                         commit.writes,
-                        self.describe_session(session.ids.last().map_or("", |id| id)),
+                        self.describe_session(self.model.id_of(commit.session)),
                     ),
                 );
             }

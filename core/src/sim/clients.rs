@@ -6,7 +6,6 @@ use std::string::{String, ToString};
 use std::vec::Vec;
 
 use super::host::Host;
-use super::model::NAMESPACE;
 use super::observe::{Observed, Violation, broken};
 use super::plan::{ATTRIBUTES, Edit, FEW_RECORDS, MAX_VALUE, PlannedChange};
 use super::random::Random;
@@ -645,12 +644,4 @@ fn filled(len: usize, random: &mut Random) -> Vec<u8> {
     (0..len)
         .map(|at| (first >> (at % 8)) as u8 ^ (at as u8 / 16))
         .collect()
-}
-
-/// The session's key under an id that it had.
-pub(super) fn key_under(id: &str) -> Key<'_> {
-    Key {
-        namespace: NAMESPACE,
-        id: id.as_bytes(),
-    }
 }

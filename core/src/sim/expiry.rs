@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 use std::format;
-use std::string::String;
 use std::vec::Vec;
 
-use super::clients::key_under;
 use super::observe::{Violation, broken};
 use super::plan::MAX_INACTIVE;
 use super::world::World;
@@ -119,21 +117,18 @@ impl World<'_> {
 
     /// What nobody serves, and nobody used for long, was handed to an application.
     fn check_idle(&self) -> Result<(), Violation> {
-        let mut up = self.hosts.iter().filter(|host| host.is_up());
-        if !up.any(|host| host.plan.role == Role::Application) {
+        let up = || self.hosts.iter().filter(|host| host.is_up());
+        if !up().any(|host| host.plan.role == Role::Application) {
             return Ok(());
         }
-        for session in 0..self.model.sessions.len() {
-            let known = &self.model.sessions[session];
+        for (session, known) in self.model.sessions.iter().enumerate() {
             let hash = self.model.hash_of(session);
-            let id: &String = &known.ids[known.ids.len() - 1];
-            let mut up = self.hosts.iter().filter(|host| host.is_up());
             let idle = known.seen.at + PATIENCE < self.now
                 && !known.ended
                 && !self.hosts.iter().any(|host| host.owns(&hash))
-                && up.any(|host| host.observed.has(&hash));
-            if idle && !self.is_crowded(key_under(id)) {
-                let detail = self.describe_session(id);
+                && up().any(|host| host.observed.has(&hash));
+            if idle && !self.is_crowded(self.model.key_of(session)) {
+                let detail = self.describe_session(self.model.id_of(session));
                 return broken("an idle session that nobody serves expires", detail);
             }
         }

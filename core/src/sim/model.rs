@@ -14,6 +14,14 @@ use crate::replica::stamp::WireStamp;
 /// The application of all sessions.
 pub(super) const NAMESPACE: &[u8] = b"shop";
 
+/// The session's key under an id that it had.
+pub(super) fn key_under(id: &str) -> Key<'_> {
+    Key {
+        namespace: NAMESPACE,
+        id: id.as_bytes(),
+    }
+}
+
 /// One attribute as a commit wrote it.
 pub(super) struct Write {
     pub(super) session: usize,
@@ -106,13 +114,7 @@ impl Model {
     }
 
     fn add_id(&mut self, session: usize, id: String) {
-        let hash = key::hash(
-            self.cluster,
-            Key {
-                namespace: NAMESPACE,
-                id: id.as_bytes(),
-            },
-        );
+        let hash = self.hash_under(key_under(&id));
         self.by_hash.insert(hash, session);
         self.sessions[session].hashes.push(hash);
         self.sessions[session].ids.push(id);
@@ -160,17 +162,19 @@ impl Model {
         self.add_id(session, id);
     }
 
-    pub(super) fn key_of(&self, session: usize) -> Key<'_> {
+    /// Its current id.
+    pub(super) fn id_of(&self, session: usize) -> &str {
         let ids = &self.sessions[session].ids;
-        Key {
-            namespace: NAMESPACE,
-            id: ids[ids.len() - 1].as_bytes(),
-        }
+        &ids[ids.len() - 1]
+    }
+
+    pub(super) fn key_of(&self, session: usize) -> Key<'_> {
+        key_under(self.id_of(session))
     }
 
     /// The session that has this key, or had it.
     pub(super) fn by_key(&self, key: Key<'_>) -> Option<usize> {
-        self.by_hash.get(&key::hash(self.cluster, key)).copied()
+        self.by_hash.get(&self.hash_under(key)).copied()
     }
 
     /// The hash of a key.
