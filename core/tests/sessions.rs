@@ -368,6 +368,25 @@ fn a_dead_backup_is_replaced_as_soon_as_it_is_found_dead() {
 }
 
 #[test]
+fn a_backup_that_gives_a_session_a_new_id_is_its_home() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "a", &[("n", b"1")], Ack::All);
+    let now = cluster.now;
+    let renamed = cluster.node("t2").rename(now, key("a"), b"s", Ack::All);
+    assert!(cluster.wait("t2", renamed.unwrap()).met);
+    let now = cluster.now;
+    assert!(cluster.node("t2").owns(now, key("s")));
+    assert!(!cluster.node("t1").owns(now, key("s")));
+    assert!(!cluster.node("t1").owns(now, key("a")));
+    // What it writes then its backup has, which goes on when it is dead.
+    assert!(cluster.commit("t2", "s", &[("n", b"2")], Ack::All).met);
+    cluster.kill("t2");
+    cluster.run(Duration::from_secs(4));
+    assert_eq!(cluster.value("t1", "s", "n").unwrap(), b"2");
+    assert!(cluster.fetch("t1", "s", Some("t2")).found);
+}
+
+#[test]
 fn a_newcomer_may_leave_again_at_any_moment() {
     for steps in 0..60 {
         let mut cluster = Cluster::of(&["t1", "t2"]);

@@ -21,6 +21,9 @@ const ATTRIBUTES: [&[u8]; 3] = [b"n", b"cart", b"empty"];
 /// Datagrams on their way, at most; the oldest are lost.
 const ON_THEIR_WAY: usize = 256;
 
+/// Datagrams that arrive in one moment, at most: more are an argument without end.
+const IN_A_MOMENT: usize = 3_000;
+
 struct World<'m> {
     now: Instant,
     key: Option<[u8; 32]>,
@@ -91,9 +94,12 @@ impl World<'_> {
         let end = self.now + time;
         for _ in 0..400 {
             self.drain();
+            let mut arrived = 0;
             while connected && !self.network.is_empty() {
                 let next = self.network.remove(0);
                 self.deliver(next);
+                arrived += 1;
+                assert!(arrived < IN_A_MOMENT, "nodes talk without end");
                 if self.network.len() > ON_THEIR_WAY / 2 {
                     break;
                 }

@@ -242,7 +242,8 @@ impl Node<'_> {
         covered
     }
 
-    /// Gives the session a new id as one unit: the old id is dead, and points nowhere.
+    /// Gives the session a new id as one unit: the old id is dead, and points nowhere. As a commit does,
+    /// it makes this node the session's home.
     ///
     /// # Errors
     /// [`BuryError`]; nothing was changed then.
@@ -270,6 +271,7 @@ impl Node<'_> {
             .records
             .insert(hash, namespace, id, now)
             .map_err(|_| BuryError::Full)?;
+        self.own(now, old);
         self.move_contents(old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
         self.bury(now, old);

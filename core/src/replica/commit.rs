@@ -168,11 +168,16 @@ impl Node<'_> {
         match self.records.get(record).state {
             State::Tombstone | State::Free => Err(CommitError::Ended),
             State::Live => {
-                if !self.records.get(record).is(OWNED) {
-                    self.take_over(now, record, &[], true);
-                }
+                self.own(now, record);
                 Ok(record)
             }
+        }
+    }
+
+    /// Who writes to a live session is its home from then on, whoever was it before.
+    pub(crate) fn own(&mut self, now: Instant, record: u32) {
+        if !self.records.get(record).is(OWNED) {
+            self.take_over(now, record, &[], true);
         }
     }
 
@@ -205,6 +210,11 @@ impl Node<'_> {
         answers: &[(u16, u64)],
         serve: bool,
     ) {
+        debug_assert_eq!(
+            self.records.get(record).home(),
+            Some(SELF),
+            "it is the first"
+        );
         self.owe_at_takeover(record, new, answers);
         let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);

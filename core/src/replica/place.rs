@@ -7,7 +7,7 @@ use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::unit::HOME_BIT;
-use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
+use crate::storage::records::{AttributeSlot, DECLINED, INCOMPLETE, MAX_HOLDERS, SETTLED, State};
 use crate::time::{Duration, Instant};
 
 /// Pause between two walks over all records.
@@ -484,6 +484,9 @@ impl Node<'_> {
             self.remove_record(record);
         } else if is_orphan && slot.home() != Some(peer) {
             self.forget_holder(record, peer);
+        } else if slot.is_live() && slot.home() != Some(SELF) && bit != HOME_BIT {
+            // Its home gives it a copy, and is not lost any more, as it was when this node told of it.
+            self.owe_nothing(record, bit);
         } else if !slot.is_live() || !former {
             self.owe_again(record, bit);
         } else if !self.in_flight.is_on_its_way(peer, record) && !slot.lent_to_peer(peer) {
@@ -498,6 +501,15 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let is_backup = slot.bit_of(SELF) & slot.wanted_bits() != 0;
         slot.is_live() && slot.home() == Some(peer) && !is_backup && !self.home_is_lost(record)
+    }
+
+    /// What this node had to say of the record to the holder of this bit is not its to say any more.
+    fn owe_nothing(&mut self, record: u32, bit: u8) {
+        let slot = self.records.get_mut(record);
+        slot.owed &= !bit;
+        slot.header_owed &= !bit;
+        let drop_bit = |attribute: &mut AttributeSlot| attribute.owed &= !bit;
+        self.records.update_attributes(record, drop_bit);
     }
 
     /// The holder of this bit lacks the whole record, and gets it in turn.

@@ -15,6 +15,9 @@ pub(crate) const PING_REQUEST: u8 = 2;
 pub(crate) const MEMBER: u8 = 3;
 pub(crate) const RECEIVED: u8 = 4;
 pub(crate) const REFUSED: u8 = 5;
+/// Why a session was refused.
+pub(crate) const BASE: u8 = 0;
+pub(crate) const UNKNOWN: u8 = 2;
 pub(crate) const FETCH: u8 = 6;
 pub(crate) const ABSENT: u8 = 7;
 pub(crate) const UPDATE: u8 = 8;

@@ -106,6 +106,34 @@ impl Evil {
         cluster.node(name).handle_datagram(now, from, &mut datagram);
     }
 
+    /// Refuses what t1 says of this session for as long as it says it again at once. Returns how many
+    /// packets that were.
+    fn refuses_all(&mut self, cluster: &mut Cluster, hash: &[u8; 16], cause: u8) -> usize {
+        let mut told = 0;
+        let mut out = [0; 2_000];
+        loop {
+            let mut counters = Vec::new();
+            let now = cluster.now;
+            while let Some(sent) = cluster.node("t1").poll_transmit(now, &mut out) {
+                let tells = out[..sent.len].windows(8).any(|bytes| bytes == &hash[..8]);
+                if sent.to == Destination::Address(self.address) && tells {
+                    let counter = [out[6], out[7], out[8], out[9], out[10], out[11], 0, 0];
+                    counters.push(u64::from_le_bytes(counter));
+                }
+            }
+            if counters.is_empty() {
+                return told;
+            }
+            told += counters.len();
+            assert!(told < 100, "t1 says the same again and again");
+            for counter in counters {
+                let refused = Bytes::default().byte(REFUSED).number(counter);
+                let refused = refused.raw(hash).byte(cause);
+                self.send(cluster, "t1", &refused.0);
+            }
+        }
+    }
+
     /// Becomes a member with `name`.
     fn join(&mut self, cluster: &mut Cluster, name: &'static str) {
         self.introduce(cluster, name, None);
@@ -347,32 +375,55 @@ fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_arg
     let hash = hash(NAMESPACE, b"ee");
     let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
     evil.send(&mut cluster, "t1", &missing.0);
-    let mut told = 0;
-    let mut out = [0; 2_000];
-    loop {
-        let mut counters = Vec::new();
-        let now = cluster.now;
-        while let Some(sent) = cluster.node("t1").poll_transmit(now, &mut out) {
-            if sent.to == Destination::Address(evil.address) && out[0] == 0x10 {
-                let counter = [out[6], out[7], out[8], out[9], out[10], out[11], 0, 0];
-                counters.push(u64::from_le_bytes(counter));
-            }
-        }
-        if counters.is_empty() {
-            break;
-        }
-        told += counters.len();
-        assert!(told < 100, "t1 says the same again and again");
-        for counter in counters {
-            let refused = Bytes::default().byte(REFUSED).number(counter);
-            let refused = refused.raw(&hash).byte(0);
-            evil.send(&mut cluster, "t1", &refused.0);
-        }
-    }
+    let told = evil.refuses_all(&mut cluster, &hash, BASE);
     assert!(
         told > 1,
         "t1 told of the session, and then of a header of its own"
     );
+}
+
+#[test]
+fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back() {
+    let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
+    cluster.commit("t1", "a", &[("n", b"1")], Ack::None);
+    let now = cluster.now;
+    let key = cluster::key("a");
+    let ticket = cluster.node("t1").rename(now, key, b"s", Ack::None);
+    cluster.node("t1").finish(ticket.unwrap());
+    // "e" wrote that t2 is the home, and that it keeps a copy itself.
+    let stamp = Stamp {
+        epoch: 9,
+        node: name_hash(b"e") as u32,
+        boot: 0xEEEE_EEEE,
+        seq: 7,
+    };
+    let mut head = Head::of(b"s", stamp, 1);
+    head.flags &= !HOME;
+    let holders = [b"t2".as_slice(), b"e", b"t1"].map(|name| name_hash(name) as u32);
+    head.header = Some((stamp, holders.to_vec(), 3));
+    let unit = whole(head.bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    // t1 tells "e", the next in line, that the home is dead; then the home is back.
+    let alive = Bytes::default().byte(PONG).raw(&[0; 4]);
+    cluster.kill("t2");
+    for _ in 0..50 {
+        cluster.run(Duration::from_millis(100));
+        evil.send(&mut cluster, "t1", &alive.0);
+    }
+    cluster.start("t2");
+    for _ in 0..10 {
+        cluster.run(Duration::from_millis(100));
+        evil.send(&mut cluster, "t1", &alive.0);
+    }
+    let hash = hash(NAMESPACE, b"s");
+    let mut told = 0;
+    for _ in 0..20 {
+        cluster.now = cluster.now + Duration::from_millis(100);
+        let now = cluster.now;
+        cluster.node("t1").handle_timeout(now);
+        told += evil.refuses_all(&mut cluster, &hash, UNKNOWN);
+    }
+    assert!(told > 0, "t1 told of it once");
 }
 
 #[test]
