@@ -1,0 +1,290 @@
+//! What a record is: a session's header or its tombstone, and an attribute.
+
+use super::id::ID_INLINE;
+use crate::replica::stamp::Stamp;
+use crate::storage::pages::NIL;
+use crate::time::{Duration, Instant};
+
+/// Most nodes that a record's header can name.
+pub(crate) const MAX_HOLDERS: usize = 8;
+
+/// What kind of thing a record slot holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Nothing.
+    #[default]
+    Free,
+    /// A session.
+    Live,
+    /// A session that ended: the slot answers for its id, and wins over any write.
+    Tombstone,
+}
+
+/// This node serves the session and may do so without asking.
+pub(crate) const OWNED: u8 = 1;
+/// The wanted holders have confirmed: those behind them in the list may drop their copies.
+pub(crate) const SETTLED: u8 = 2;
+/// A peer is taking the session over: this node asks before it serves it again.
+pub(crate) const LENT: u8 = 8;
+/// The member `lent_to` was sent this copy.
+pub(crate) const ANSWERED: u8 = 16;
+/// The session was idle for too long, and its end is with no application yet.
+pub(crate) const EXPIRING: u8 = 4;
+/// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
+pub(crate) const TAKEN: u8 = 128;
+/// Of a tombstone: a member that doesn't know the session had no room for it, and is told again by the
+/// walk over all records.
+pub(crate) const DECLINED: u8 = 32;
+/// Nodes that `holders` doesn't name may have a copy.
+pub(crate) const INCOMPLETE: u8 = 64;
+
+/// One session's header, or its tombstone. 128 bytes.
+#[derive(Clone, Debug)]
+pub struct RecordSlot {
+    pub(crate) hash: [u8; 16],
+    pub(crate) stamp: Stamp,
+    /// Number of the last local change: the record's place in the list of changes.
+    pub(crate) changed: u64,
+    /// Order-independent hash over the stamps of header and attributes.
+    pub(crate) digest: u64,
+    pub(super) previous: u32,
+    pub(super) next: u32,
+    /// First attribute. Of a tombstone: see [`successor`](Self::successor).
+    pub(crate) attributes: u32,
+    /// Seconds; 0 never. Of a tombstone: see [`successor`](Self::successor).
+    pub(crate) max_inactive: u32,
+    /// Second at which the session was last used, or ended; see [`seconds`].
+    pub(crate) touched: u32,
+    /// The home's count of uses: equal counts keep the greater age. Of a tombstone: the second at
+    /// which somebody who may hold a copy was last seen not to know of the end.
+    pub(crate) touches: u32,
+    /// Members that hold a copy, the home first, then the wanted ones, then former ones.
+    pub(crate) holders: [u16; MAX_HOLDERS],
+    pub(super) id: [u8; ID_INLINE],
+    pub(super) id_len: u8,
+    /// How many `holders` there are, and in the upper half how many of them are to keep their copy.
+    pub(super) counts: u8,
+    /// Bit i: holder i lacks something of this record.
+    pub(crate) owed: u8,
+    /// Bit i: holder i lacks the header.
+    pub(crate) header_owed: u8,
+    pub(crate) flags: u8,
+    pub(crate) namespace: u8,
+    pub(crate) state: State,
+    /// Changes whenever the slot gets another session.
+    pub(crate) generation: u16,
+    /// With [`LENT`] or [`ANSWERED`]: the member that takes the session over.
+    pub(crate) lent_to: u16,
+}
+
+impl RecordSlot {
+    pub(super) const EMPTY: Self = Self {
+        hash: [0; 16],
+        stamp: Stamp::NONE,
+        changed: 0,
+        digest: 0,
+        previous: NIL,
+        next: NIL,
+        attributes: NIL,
+        max_inactive: 0,
+        touched: 0,
+        touches: 0,
+        holders: [0; MAX_HOLDERS],
+        id: [0; ID_INLINE],
+        id_len: 0,
+        counts: 0,
+        owed: 0,
+        header_owed: 0,
+        flags: 0,
+        namespace: 0,
+        state: State::Free,
+        generation: 0,
+        lent_to: 0,
+    };
+
+    /// How many members the header names.
+    pub(crate) const fn holder_count(&self) -> u8 {
+        self.counts & 0x0F
+    }
+
+    /// How many of the holders, the first ones, are to keep their copy.
+    pub(crate) const fn wanted(&self) -> u8 {
+        self.counts >> 4
+    }
+
+    /// Sets both; at most [`MAX_HOLDERS`] each.
+    pub(crate) fn set_counts(&mut self, holders: u8, wanted: u8) {
+        let most = MAX_HOLDERS as u8;
+        self.counts = holders.min(most) | (wanted.min(most) << 4);
+    }
+
+    /// The members named in the header, the home first.
+    pub(crate) fn holders(&self) -> &[u16] {
+        self.holders
+            .get(..usize::from(self.holder_count()))
+            .unwrap_or(&[])
+    }
+
+    /// The session's home, if it has one.
+    pub(crate) fn home(&self) -> Option<u16> {
+        self.holders().first().copied()
+    }
+
+    /// The first eight bytes of the hash: they name a record among those of two nodes.
+    pub(crate) const fn short(&self) -> [u8; 8] {
+        let [a, b, c, d, e, f, g, h, ..] = self.hash;
+        [a, b, c, d, e, f, g, h]
+    }
+
+    /// Of a tombstone that a rename left: the beginning of the new record's hash.
+    pub(crate) const fn successor(&self) -> Option<[u8; 8]> {
+        let [a, b, c, d] = self.attributes.to_le_bytes();
+        let [e, f, g, h] = self.max_inactive.to_le_bytes();
+        let is_none = self.attributes == NIL && self.max_inactive == 0;
+        match self.state {
+            State::Tombstone if !is_none => Some([a, b, c, d, e, f, g, h]),
+            _ => None,
+        }
+    }
+
+    /// The tombstone is what a rename left.
+    pub(crate) const fn set_successor(&mut self, short: [u8; 8]) {
+        let [a, b, c, d, e, f, g, h] = short;
+        self.attributes = u32::from_le_bytes([a, b, c, d]);
+        self.max_inactive = u32::from_le_bytes([e, f, g, h]);
+    }
+
+    /// The bit of `member` in the masks, 0 if it isn't a holder.
+    pub(crate) fn bit_of(&self, member: u16) -> u8 {
+        match self.holders().iter().position(|holder| *holder == member) {
+            Some(position) => 1_u8.checked_shl(position as u32).unwrap_or(0),
+            None => 0,
+        }
+    }
+
+    /// All holders' bits.
+    pub(crate) fn all_bits(&self) -> u8 {
+        match self.holder_count() {
+            count @ 0..=7 => (1_u8 << count).wrapping_sub(1),
+            _ => u8::MAX,
+        }
+    }
+
+    /// The bits of those that are to keep their copy.
+    pub(crate) fn wanted_bits(&self) -> u8 {
+        let above = 1_u8.checked_shl(u32::from(self.wanted())).unwrap_or(0);
+        above.wrapping_sub(1)
+    }
+
+    pub(crate) const fn is(&self, flag: u8) -> bool {
+        self.flags & flag != 0
+    }
+
+    pub(crate) const fn set(&mut self, flag: u8, on: bool) {
+        if on {
+            self.flags |= flag;
+        } else {
+            self.flags &= !flag;
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.state == State::Live
+    }
+
+    /// Time since the last use, or since the end.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        Duration::from_secs(u64::from(seconds(now).saturating_sub(self.touched)))
+    }
+
+    /// Whether `peer` is taking the session over.
+    pub(crate) const fn lent_to_peer(&self, peer: u16) -> bool {
+        self.is(LENT | ANSWERED) && self.lent_to == peer
+    }
+
+    /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
+    pub(crate) fn is_newest_for(&self, peer: u16) -> bool {
+        self.is(OWNED) && (!self.is(LENT) || self.lent_to == peer)
+    }
+
+    /// Whether this node may serve the session without asking.
+    pub(crate) fn is_served_here(&self) -> bool {
+        self.is_live() && self.is(OWNED) && !self.is(LENT)
+    }
+}
+
+impl Default for RecordSlot {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+/// One attribute of a session: a register. 32 bytes and the pages of its name and value.
+#[derive(Clone, Debug)]
+pub struct AttributeSlot {
+    pub(crate) stamp: Stamp,
+    /// The name's bytes, then the value's.
+    pub(crate) head: u32,
+    /// The value's length.
+    pub(crate) len: u32,
+    pub(crate) next: u32,
+    /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
+    pub(crate) delta: u32,
+    pub(crate) name_len: u8,
+    /// Bit i: holder i lacks this attribute's newest value.
+    pub(crate) owed: u8,
+    /// Bit i: holder i lacks the base of the delta too.
+    pub(crate) whole: u8,
+    pub(crate) removed: bool,
+}
+
+impl AttributeSlot {
+    pub(super) const EMPTY: Self = Self {
+        stamp: Stamp::NONE,
+        head: NIL,
+        len: 0,
+        next: NIL,
+        delta: NIL,
+        name_len: 0,
+        owed: 0,
+        whole: 0,
+        removed: false,
+    };
+}
+
+impl Default for AttributeSlot {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+// What a session costs beside its bytes (the design's limits).
+const _: () = assert!(
+    size_of::<RecordSlot>() <= 128,
+    "a record's overhead is 128 bytes"
+);
+const _: () = assert!(
+    size_of::<AttributeSlot>() <= 32,
+    "an attribute's overhead is 32 bytes"
+);
+
+/// A moment in whole seconds, far from zero: what is older than a host's clock fits too.
+pub(crate) const fn seconds(now: Instant) -> u32 {
+    ((now.as_micros() / 1_000_000) as u32).wrapping_add(1 << 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::NOW;
+    use super::*;
+
+    #[test]
+    fn a_session_may_be_idle_for_longer_than_the_clock_has_run() {
+        let slot = RecordSlot {
+            touched: seconds(NOW).saturating_sub(1_800),
+            ..RecordSlot::EMPTY
+        };
+        let later = NOW + Duration::from_secs(60);
+        assert_eq!(slot.age(later), Duration::from_secs(1_860));
+    }
+}
