@@ -1,5 +1,6 @@
 //! Answers to a peer that wait for the next packet to it.
 
+use crate::node::Node;
 use crate::replica::unit::Extent;
 use crate::wire::message::Cause;
 
@@ -42,5 +43,28 @@ impl Answer {
             hash,
             cause,
         }
+    }
+}
+
+impl Node<'_> {
+    /// Sends the record's header with the next packet to `peer`: its own is out of date.
+    pub(crate) fn correct(&mut self, peer: u16, record: u32) {
+        if self.successor_owed(peer, record).is_some() {
+            return; // the end of an old id follows the new record
+        }
+        let generation = self.records.get(record).generation;
+        let answer = Answer::Record {
+            record,
+            generation,
+            request: 0,
+            extent: Extent::Header,
+        };
+        self.reply(peer, answer);
+    }
+
+    /// Keeps an answer for the next packet to `peer`. Without room the peer asks again.
+    pub(crate) fn reply(&mut self, to: u16, answer: Answer) {
+        let _ = self.replies.push_back(Reply { to, answer });
+        self.members.nudge(to);
     }
 }

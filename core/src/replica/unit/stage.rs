@@ -1,0 +1,162 @@
+//! The attributes of a unit that arrived, stored beside the record until the unit is taken.
+
+use crate::key::MAX_ATTRIBUTE_NAME;
+use crate::link::count;
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::replica::stamp::{Stamp, WireStamp};
+use crate::replica::unit::MAX_HEAD;
+use crate::replica::value::{self, Patch};
+use crate::storage::pages::{Input, NIL};
+use crate::storage::records::AttributeSlot;
+use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
+
+impl Node<'_> {
+    /// Stores the unit's attributes that are newer than those here, beside them.
+    pub(super) fn stage_unit(
+        &mut self,
+        record: u32,
+        peer: u16,
+        head: &UnitHead<'_>,
+        mut unit: Input<'_>,
+    ) -> Result<u32, Cause> {
+        let mut staged = NIL;
+        for _ in 0..head.attributes {
+            match self.stage_next(record, peer, &mut unit) {
+                Ok(None) => {}
+                Ok(Some(attribute)) => {
+                    self.records.attribute_mut(attribute).next = staged;
+                    staged = attribute;
+                }
+                Err(cause) => {
+                    self.unstage(staged);
+                    return Err(cause);
+                }
+            }
+        }
+        Ok(staged)
+    }
+
+    /// Stores the unit's next attribute, if it is newer than the one here.
+    fn stage_next(
+        &mut self,
+        record: u32,
+        peer: u16,
+        unit: &mut Input<'_>,
+    ) -> Result<Option<u32>, Cause> {
+        let mut buffer = [0; MAX_HEAD];
+        let bytes = unit.peek(&self.records.pages, &mut buffer);
+        let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(bytes) else {
+            return Err(self.broken(peer));
+        };
+        let used = bytes.len().saturating_sub(rest.len());
+        unit.split(&self.records.pages, used)
+            .map_err(|_| Cause::Base)?;
+        let len = match head.value {
+            ValueHead::Removed => 0,
+            ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len,
+        };
+        let Ok(content) = unit.split(&self.records.pages, len as usize) else {
+            return Err(self.broken(peer));
+        };
+        self.stage_attribute(record, peer, &head, content)
+    }
+
+    /// A unit from this peer isn't what a unit must be.
+    pub(super) fn broken(&mut self, peer: u16) -> Cause {
+        self.malformed(peer);
+        Cause::Base
+    }
+
+    pub(super) fn stage_attribute(
+        &mut self,
+        record: u32,
+        peer: u16,
+        head: &AttributeHead<'_>,
+        content: Input<'_>,
+    ) -> Result<Option<u32>, Cause> {
+        if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
+            return Err(self.broken(peer));
+        }
+        let old = self.records.find_attribute(record, head.name);
+        let old = old.map(|attribute| self.records.attribute(attribute).clone());
+        let old_stamp = old.as_ref().and_then(|old| self.writers.wire(old.stamp));
+        let is_old = old_stamp.is_some_and(|old| old >= head.stamp);
+        if is_old && !self.breaks(Mutation::LastArrivalWins) {
+            return Ok(None);
+        }
+        let (chain, len) = self.store_value(head, content, old.as_ref())?;
+        let Some(stamp) = self.store_stamp(head.stamp) else {
+            self.records.pages.free(chain);
+            return Err(Cause::Full);
+        };
+        let slot = AttributeSlot {
+            stamp,
+            head: chain,
+            len,
+            name_len: head.name.len() as u8,
+            removed: head.value == ValueHead::Removed,
+            whole: u8::MAX,
+            ..AttributeSlot::default()
+        };
+        self.stage(slot).map(Some).ok_or(Cause::Full)
+    }
+
+    /// Stores a name and the value that arrived behind it; returns the chain and the value's
+    /// length.
+    fn store_value(
+        &mut self,
+        head: &AttributeHead<'_>,
+        content: Input<'_>,
+        old: Option<&AttributeSlot>,
+    ) -> Result<(u32, u32), Cause> {
+        let trusting = self.breaks(Mutation::NoBaseCheck);
+        let pages = &mut self.records.pages;
+        match head.value {
+            ValueHead::Removed => pages
+                .store(&[head.name])
+                .map(|chain| (chain, 0))
+                .map_err(|_| Cause::Full),
+            ValueHead::Whole { len } => {
+                if len as usize > self.rules.max_value {
+                    return Err(Cause::Full);
+                }
+                content
+                    .store(pages, head.name)
+                    .map(|chain| (chain, len))
+                    .map_err(|_| Cause::Full)
+            }
+            ValueHead::Delta { base, checksum, .. } => {
+                let here = old.and_then(|old| self.writers.wire(old.stamp));
+                let base_matches = trusting || here.is_some_and(|here| here.short() == base);
+                let Some(old) = old.filter(|old| base_matches && !old.removed) else {
+                    count(&mut self.stats.base_mismatches);
+                    return Err(Cause::Base);
+                };
+                let patch = Patch {
+                    base: old,
+                    name: head.name,
+                    checksum: (!trusting).then_some(checksum),
+                };
+                value::apply_delta(pages, &patch, content, self.scratch)
+            }
+        }
+    }
+
+    /// Interns a stamp's writer, after freeing those that nobody needs any more if it must.
+    pub(super) fn store_stamp(&mut self, stamp: WireStamp) -> Option<Stamp> {
+        if let Ok(stored) = self.writers.store(stamp) {
+            return Some(stored);
+        }
+        self.writers.unmark_all();
+        for record in 0..self.records.used_range() {
+            self.writers.mark(self.records.get(record).stamp);
+        }
+        // Those staged for a record are in none yet.
+        for attribute in self.records.used_attributes() {
+            self.writers.mark(attribute.stamp);
+        }
+        self.writers.sweep();
+        self.writers.store(stamp).ok()
+    }
+}

@@ -1,0 +1,289 @@
+//! What of a record is written for a peer, and how.
+
+use serde::Serialize;
+
+use crate::delta::{Full, Sink};
+use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID};
+use crate::link::count;
+use crate::list;
+use crate::membership::member::SELF;
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::replica::bury::Successor;
+use crate::replica::unit::{Extent, MAX_HEAD};
+use crate::replica::value::DeltaHead;
+use crate::storage::pages::{ChainWriter, Cursor, NIL, PAGE_BYTES, Pages};
+use crate::storage::records::{
+    AttributeSlot, EXPIRING, INCOMPLETE, RecordSlot, SETTLED, TAKEN, seconds,
+};
+use crate::time::Instant;
+use crate::wire::message::{
+    AttributeHead, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME, Message, OWNER,
+    RELEASES, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+};
+
+/// Where a unit is written: a packet, or the pages of a transfer.
+pub(crate) trait Out {
+    fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full>;
+}
+
+impl Out for Body<'_> {
+    fn put(&mut self, _pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full> {
+        Sink::put(self, bytes)
+    }
+}
+
+impl Out for ChainWriter {
+    fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full> {
+        Self::put(self, pages, bytes)
+    }
+}
+
+fn put_head(pages: &mut Pages<'_>, out: &mut dyn Out, head: &impl Serialize) -> Result<(), Full> {
+    let mut bytes = [0; MAX_HEAD];
+    let bytes = postcard::to_slice(head, &mut bytes).map_err(|_| Full)?;
+    out.put(pages, bytes)
+}
+
+fn put_chain(
+    pages: &mut Pages<'_>,
+    out: &mut dyn Out,
+    cursor: &mut Cursor,
+    len: u32,
+) -> Result<(), Full> {
+    let mut left = len as usize;
+    let mut buffer = [0; PAGE_BYTES];
+    while left > 0 {
+        let Some(part) = buffer.get_mut(..left.min(PAGE_BYTES)) else {
+            return Err(Full);
+        };
+        pages.read(cursor, part).map_err(|_| Full)?;
+        out.put(pages, part)?;
+        left = left.saturating_sub(part.len());
+    }
+    Ok(())
+}
+
+impl Node<'_> {
+    /// Writes a unit of the record. `reader`: the member whose fetch it answers. On `Full` a part
+    /// of it was written: take it back.
+    pub(crate) fn write_unit(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        reader: Option<u16>,
+        out: &mut dyn Out,
+    ) -> Result<(), Full> {
+        self.write_unit_head(now, record, extent, reader, out)?;
+        let mut left = self.count_attributes(record, extent);
+        let mut attribute = self.records.first_attribute(record);
+        while attribute != NIL {
+            let slot = self.records.attribute(attribute).clone();
+            if left > 0 && extent.includes(&slot) {
+                self.write_attribute(&slot, extent, out)?;
+                left = left.saturating_sub(1);
+            }
+            attribute = slot.next;
+        }
+        Ok(())
+    }
+
+    fn write_unit_head(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        reader: Option<u16>,
+        out: &mut dyn Out,
+    ) -> Result<(), Full> {
+        let mut buffer = [0; MAX_ID];
+        let slot = self.records.get(record);
+        let with_header = extent.has_header(slot) || !slot.is_live();
+        let key = with_header.then(|| WireKey {
+            namespace: self.namespaces.name(slot.namespace),
+            id: self.records.id(record, &mut buffer),
+        });
+        let attributes = self.count_attributes(record, extent);
+        let complete = attributes == self.count_attributes(record, Extent::Everything);
+        let (kind, digest) = if slot.is_live() {
+            let with_digest = reader.is_some() || with_header;
+            let digest = with_digest.then(|| self.contents_digest(record));
+            (unit_flags(slot, reader), digest)
+        } else {
+            self.end_flags(record)
+        };
+        let head = UnitHead {
+            hash: slot.hash,
+            flags: kind | if complete { COMPLETE } else { 0 },
+            digest,
+            key,
+            header: if with_header {
+                self.wire_header(record, reader)
+            } else {
+                None
+            },
+            idle: seconds(now).saturating_sub(slot.touched),
+            touches: if slot.is_live() { slot.touches } else { 0 },
+            attributes,
+        };
+        let mut bytes = [0; MAX_HEAD];
+        let bytes = postcard::to_slice(&head, &mut bytes).map_err(|_| Full)?;
+        out.put(&mut self.records.pages, bytes)
+    }
+
+    /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
+    /// with. Only the home of that knows when all have it that are to.
+    fn end_flags(&self, record: u32) -> (u8, Option<u64>) {
+        let named = self.records.get(record).successor();
+        let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
+        let Some(short) = named else {
+            return (DEAD, None);
+        };
+        let digest = Some(u64::from_le_bytes(short));
+        match self.successor_of(short) {
+            Successor::Lives(new) => {
+                let slot = self.records.get(new);
+                let is_copied = slot.home() == Some(SELF) && slot.owed & self.keeper_bits(new) == 0;
+                (if is_copied { DEAD | HOME } else { DEAD }, digest)
+            }
+            Successor::Unknown => (DEAD, digest),
+            Successor::Ended => (DEAD, None),
+        }
+    }
+
+    /// The header as it travels. `reader`: only the home can promise to tell of the end whoever
+    /// fetches a copy, so nobody else names the reader.
+    fn wire_header(&self, record: u32, reader: Option<u16>) -> Option<WireHeader> {
+        let slot = self.records.get(record);
+        let unnamed = reader.filter(|reader| {
+            slot.home() != Some(SELF) && slot.bit_of(*reader) & slot.wanted_bits() == 0
+        });
+        let holders = slot.holders().iter();
+        let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
+        let holders = holders.map(|member| self.members.get(*member).hash);
+        let flags = [
+            (RELEASES, slot.is(SETTLED)),
+            (UNNAMED, slot.is(INCOMPLETE)),
+            (EXPIRED, slot.is(EXPIRING) && !slot.is(TAKEN)),
+            (HANDED, slot.is(TAKEN)),
+        ];
+        let flags = flags.into_iter().filter(|(_, on)| *on);
+        let (wanted, max_inactive) = if slot.is_live() {
+            (slot.wanted(), slot.max_inactive)
+        } else {
+            (slot.all_bits() & !slot.owed, 0)
+        };
+        Some(WireHeader {
+            stamp: self.writers.wire(slot.stamp)?,
+            holders: list::collect(holders),
+            wanted,
+            flags: flags.fold(0, |all, (flag, _)| all | flag),
+            max_inactive,
+        })
+    }
+
+    fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
+        let attributes = self.records.attributes_of(record);
+        let count = list::count(attributes.filter(|slot| extent.includes(slot)));
+        if self.breaks(Mutation::TornCommit) {
+            return count.min(1) as u16;
+        }
+        u16::try_from(count).unwrap_or(u16::MAX)
+    }
+
+    fn write_attribute(
+        &mut self,
+        slot: &AttributeSlot,
+        extent: Extent,
+        out: &mut dyn Out,
+    ) -> Result<(), Full> {
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let name = buffer.get_mut(..usize::from(slot.name_len)).ok_or(Full)?;
+        let mut cursor = Cursor::start(slot.head);
+        let pages = &mut self.records.pages;
+        pages.read(&mut cursor, name).map_err(|_| Full)?;
+        let mut len = slot.len;
+        let value = if slot.removed {
+            len = 0;
+            ValueHead::Removed
+        } else if extent.is_whole(slot) {
+            count(&mut self.stats.whole_values);
+            ValueHead::Whole { len }
+        } else {
+            cursor = Cursor::start(slot.delta);
+            let head = DeltaHead::read(pages, &mut cursor).ok_or(Full)?;
+            count(&mut self.stats.deltas);
+            len = head.len;
+            ValueHead::Delta {
+                len,
+                base: head.base,
+                checksum: head.checksum,
+            }
+        };
+        let stamp = self.writers.wire(slot.stamp).ok_or(Full)?;
+        put_head(pages, out, &AttributeHead { name, stamp, value })?;
+        put_chain(pages, out, &mut cursor, len)
+    }
+
+    /// Writes as a `Change` what the peer lacks of a record, with its operations behind it; `None` if
+    /// only a unit can say it.
+    pub(crate) fn write_change(
+        &mut self,
+        now: Instant,
+        record: u32,
+        extent: Extent,
+        body: &mut Body<'_>,
+    ) -> Option<Result<(), Full>> {
+        let attribute = self.lone_change(record, extent)?;
+        let stamp = self.writers.wire(attribute.stamp)?;
+        let mut buffer = [0; MAX_ATTRIBUTE_NAME];
+        let name = buffer.get_mut(..usize::from(attribute.name_len))?;
+        let pages = &self.records.pages;
+        pages.read(&mut Cursor::start(attribute.head), name).ok()?;
+        let mut cursor = Cursor::start(attribute.delta);
+        let delta = DeltaHead::read(pages, &mut cursor)?;
+        let slot = self.records.get(record);
+        let head = Message::Change(ChangeHead {
+            session: slot.short(),
+            flags: unit_flags(slot, None),
+            idle: seconds(now).saturating_sub(slot.touched),
+            touches: slot.touches,
+            name,
+            epoch: stamp.epoch,
+            seq: stamp.seq,
+            base: delta.base.to_le_bytes(),
+            checksum: delta.checksum.to_le_bytes(),
+            len: delta.len,
+        });
+        count(&mut self.stats.deltas);
+        let pages = &mut self.records.pages;
+        let written = body.push(&head);
+        Some(written.and_then(|()| put_chain(pages, body, &mut cursor, delta.len)))
+    }
+
+    /// The one attribute that the peer lacks, and nothing else, if this boot wrote it and its delta
+    /// is enough.
+    fn lone_change(&self, record: u32, extent: Extent) -> Option<AttributeSlot> {
+        let slot = self.records.get(record);
+        if extent.has_header(slot) || self.count_attributes(record, extent) != 1 {
+            return None;
+        }
+        let mut attributes = self.records.attributes_of(record);
+        let attribute = attributes.find(|slot| extent.includes(slot))?;
+        let writer = self.writers.wire(attribute.stamp)?.writer;
+        let fits = writer == self.writer_of(SELF) && !attribute.removed;
+        (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
+    }
+}
+
+fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
+    let flags = [
+        (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
+        (HOME, slot.home() == Some(SELF)),
+    ];
+    flags
+        .iter()
+        .filter(|(_, on)| *on)
+        .fold(0, |all, (flag, _)| all | flag)
+}
