@@ -16,11 +16,10 @@ use crate::membership::member::{MemberSlot, MemberState, SELF};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
-use crate::replica::reply::Answer;
 use crate::replica::stamp::Stamp;
-use crate::replica::unit::{Extent, UnitSummary};
-use crate::replica::wait::{Goal, Outcome, Question, Reach, Ticket, WaitSlot};
-use crate::storage::records::{ANSWERED, EXPIRING, LENT, MAX_HOLDERS, OWNED, TAKEN};
+use crate::replica::unit::UnitSummary;
+use crate::replica::wait::{Goal, Outcome, Reach, Ticket, WaitSlot};
+use crate::storage::records::{EXPIRING, MAX_HOLDERS, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 
@@ -304,89 +303,6 @@ impl Node<'_> {
         self.waits.numbers().any(to_ask)
     }
 
-    /// `peer` takes a session over.
-    pub(crate) fn asked_for(&mut self, key: Key<'_>, question: Question) {
-        let hash = self.hash_of(key);
-        if let Some(fetch) = self.waits.fetch_of(&hash) {
-            let first = self.goes_first(question.peer);
-            if first {
-                return self.waits.get_mut(fetch).defer(question);
-            }
-            self.waits.ask_again(fetch, question.peer);
-            for member in self.waits.get(fetch).silent() {
-                self.members.nudge(member);
-            }
-        }
-        let record = self.find(key);
-        self.answer_question(record, question);
-    }
-
-    /// Of two nodes that take a session over at the same time, one waits for the other: else both
-    /// would be its home.
-    fn goes_first(&self, peer: u16) -> bool {
-        self.members.me().hash > self.members.get(peer).hash
-    }
-
-    fn answer_question(&mut self, record: Option<u32>, question: Question) {
-        let Question {
-            peer,
-            request,
-            digest,
-        } = question;
-        let Some(record) = record else {
-            return self.reply(peer, Answer::Absent { request });
-        };
-        let hands_over = !self.breaks(Mutation::NoHandOver);
-        if self.records.get(record).is_served_here() && hands_over {
-            // From here on the peer may write: serving on would read what is no longer the newest.
-            self.records.get_mut(record).set(LENT, true);
-            self.tell(SessionEvent::Moved, record);
-        }
-        let slot = self.records.get_mut(record);
-        slot.set(ANSWERED, slot.is_live());
-        if slot.is_live() {
-            slot.lent_to = peer;
-        }
-        self.note_copy_at(record, peer);
-        let slot = self.records.get(record);
-        let same = slot.is_live() && self.contents_digest(record) == digest;
-        let answer = Answer::Record {
-            record,
-            generation: slot.generation,
-            request,
-            extent: if same {
-                Extent::Header
-            } else {
-                Extent::Everything
-            },
-        };
-        self.reply(peer, answer);
-    }
-
-    /// This node was stopped for longer than a probe period: the others may have gone on without
-    /// it. It asks before it serves any session again, and lets none expire until they had the time
-    /// to answer.
-    pub(crate) fn ask_before_serving(&mut self, now: Instant) {
-        self.doubt_ownership();
-        self.put_sweep_off(now + self.rules.frequency.fraction(2, 1));
-    }
-
-    /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
-    /// have taken sessions over on its side, so this one asks before it serves any again.
-    pub(crate) fn doubt_ownership(&mut self) {
-        if self.breaks(Mutation::NoDoubtAfterSplit) {
-            return;
-        }
-        for record in 0..self.records.used_range() {
-            let slot = self.records.get_mut(record);
-            if slot.is_served_here() {
-                slot.set(LENT, true);
-                slot.set(ANSWERED, false);
-                slot.lent_to = SELF;
-            }
-        }
-    }
-
     /// `peer` has nothing of what was asked for.
     pub(crate) fn answered_absent(&mut self, now: Instant, peer: u16, request: u32) {
         let Some(number) = self.waits.by_request(request) else {
@@ -582,17 +498,7 @@ impl Node<'_> {
         }
     }
 
-    /// Looks whether a wait is decided.
-    pub(crate) fn review(&mut self, now: Instant, number: u16) {
-        match self.waits.get(number).goal {
-            Goal::Free | Goal::Done(_) | Goal::SameFetch | Goal::Taken => {}
-            Goal::Copies(copies) => self.review_copies(now, number, copies),
-            Goal::Leave => self.review_leave(now, number),
-            Goal::Fetch => self.review_fetch(now, number),
-        }
-    }
-
-    fn review_fetch(&mut self, now: Instant, number: u16) {
+    pub(super) fn review_fetch(&mut self, now: Instant, number: u16) {
         let wait = self.waits.get(number);
         let waits_for = |member: &u16| {
             let slot = self.members.get(*member);
@@ -618,124 +524,6 @@ impl Node<'_> {
             wait.extended = wait.extended.saturating_add(1);
         } else if now >= wait.deadline {
             self.conclude_fetch(now, number, true);
-        }
-    }
-
-    fn review_copies(&mut self, now: Instant, number: u16, asked: Option<u8>) {
-        let wait = self.waits.get(number);
-        let slot = self.records.get(wait.record);
-        let gone = slot.generation != wait.record_generation;
-        if slot.home() != Some(SELF) && slot.is_live() && !gone {
-            return self.review_handed_over(now, number, asked);
-        }
-        let kept = if slot.is_live() {
-            slot.wanted()
-        } else {
-            slot.holder_count()
-        };
-        let mut confirmed = 1_u8;
-        let mut missing = 0_u8;
-        let has = |holder: &u16| match slot.is_live() {
-            true => wait.answered.contains(holder),
-            false => slot.owed & slot.bit_of(*holder) == 0,
-        };
-        for holder in slot.holders().iter().take(usize::from(kept)) {
-            if *holder == SELF {
-                continue;
-            }
-            if has(holder) {
-                confirmed = confirmed.saturating_add(1);
-            } else if self.members.get(*holder).is_live() {
-                missing = missing.saturating_add(1);
-            }
-        }
-        if slot.is_live() {
-            confirmed = confirmed.min(self.lasting_copies());
-        }
-        let met = match asked {
-            Some(copies) => confirmed >= copies,
-            None => missing == 0,
-        };
-        // Nobody is left who could make it more.
-        let exhausted = missing == 0 && confirmed >= self.possible_copies();
-        if met || gone || exhausted || wait.deadline <= now {
-            let outcome = Outcome {
-                copies: confirmed,
-                met: met && !gone,
-                ..Outcome::default()
-            };
-            self.waits.get_mut(number).goal = Goal::Done(outcome);
-        }
-    }
-
-    /// How many copies a session keeps: others are dropped in time, so they don't count.
-    const fn lasting_copies(&self) -> u8 {
-        self.rules.backups.saturating_add(1)
-    }
-
-    /// How many nodes could hold a copy now, this one included.
-    pub(crate) fn possible_copies(&self) -> u8 {
-        let others = self.members.others();
-        let reachable = others.filter(|member| self.members.get(*member).is_reachable());
-        let backups = list::count(reachable).min(usize::from(self.rules.backups));
-        backups.saturating_add(1) as u8
-    }
-
-    /// Another node became the home meanwhile: what was committed here went there, and it tells
-    /// its backups.
-    fn review_handed_over(&mut self, now: Instant, number: u16, asked: Option<u8>) {
-        let wait = self.waits.get(number);
-        let home = self.records.get(wait.record).home();
-        let copies = 1_u8.saturating_add(wait.answered.len() as u8);
-        let copies = copies.min(self.lasting_copies());
-        let enough = asked.is_none_or(|asked| copies >= asked);
-        let met = enough && home.is_some_and(|home| wait.answered.contains(&home));
-        if met || wait.deadline <= now {
-            let outcome = Outcome {
-                copies,
-                met,
-                ..Outcome::default()
-            };
-            self.waits.get_mut(number).goal = Goal::Done(outcome);
-        }
-    }
-
-    /// Looks at the waits for copies of a record.
-    pub(crate) fn review_record(&mut self, now: Instant, record: u32) {
-        for number in self.waits.numbers() {
-            let wait = self.waits.get(number);
-            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
-                self.review(now, number);
-            }
-        }
-    }
-
-    /// Looks at all waits: time passed, or members changed.
-    pub(crate) fn review_waits(&mut self, now: Instant) {
-        for number in self.waits.numbers() {
-            self.review(now, number);
-            let wait = self.waits.get(number);
-            // Who joined another's fetch is answered with it.
-            if wait.is_open() && wait.goal != Goal::SameFetch {
-                let deadline = wait.deadline;
-                self.wake_at(deadline);
-            }
-        }
-    }
-
-    /// `peer` confirmed a packet that carried the record at `number` or later.
-    pub(crate) fn confirm_waits(&mut self, now: Instant, peer: u16, record: u32, number: u64) {
-        for slot in self.waits.numbers() {
-            let wait = self.waits.get_mut(slot);
-            let counts = matches!(wait.goal, Goal::Copies(_))
-                && wait.record == record
-                && wait.number <= number
-                && !wait.answered.contains(&peer);
-            if counts {
-                // There's a place for each holder.
-                let _ = wait.answered.push(peer);
-                self.review(now, slot);
-            }
         }
     }
 }

@@ -1,0 +1,97 @@
+//! A session is lent: who asks for it gets the copy here, and this node asks before it serves it again.
+
+use crate::event::SessionEvent;
+use crate::key::Key;
+use crate::membership::member::SELF;
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::replica::reply::Answer;
+use crate::replica::unit::Extent;
+use crate::replica::wait::Question;
+use crate::storage::records::{ANSWERED, LENT};
+use crate::time::Instant;
+
+impl Node<'_> {
+    /// `peer` takes a session over.
+    pub(crate) fn asked_for(&mut self, key: Key<'_>, question: Question) {
+        let hash = self.hash_of(key);
+        if let Some(fetch) = self.waits.fetch_of(&hash) {
+            let first = self.goes_first(question.peer);
+            if first {
+                return self.waits.get_mut(fetch).defer(question);
+            }
+            self.waits.ask_again(fetch, question.peer);
+            for member in self.waits.get(fetch).silent() {
+                self.members.nudge(member);
+            }
+        }
+        let record = self.find(key);
+        self.answer_question(record, question);
+    }
+
+    /// Of two nodes that take a session over at the same time, one waits for the other: else both
+    /// would be its home.
+    fn goes_first(&self, peer: u16) -> bool {
+        self.members.me().hash > self.members.get(peer).hash
+    }
+
+    pub(super) fn answer_question(&mut self, record: Option<u32>, question: Question) {
+        let Question {
+            peer,
+            request,
+            digest,
+        } = question;
+        let Some(record) = record else {
+            return self.reply(peer, Answer::Absent { request });
+        };
+        let hands_over = !self.breaks(Mutation::NoHandOver);
+        if self.records.get(record).is_served_here() && hands_over {
+            // From here on the peer may write: serving on would read what is no longer the newest.
+            self.records.get_mut(record).set(LENT, true);
+            self.tell(SessionEvent::Moved, record);
+        }
+        let slot = self.records.get_mut(record);
+        slot.set(ANSWERED, slot.is_live());
+        if slot.is_live() {
+            slot.lent_to = peer;
+        }
+        self.note_copy_at(record, peer);
+        let slot = self.records.get(record);
+        let same = slot.is_live() && self.contents_digest(record) == digest;
+        let answer = Answer::Record {
+            record,
+            generation: slot.generation,
+            request,
+            extent: if same {
+                Extent::Header
+            } else {
+                Extent::Everything
+            },
+        };
+        self.reply(peer, answer);
+    }
+
+    /// This node was stopped for longer than a probe period: the others may have gone on without
+    /// it. It asks before it serves any session again, and lets none expire until they had the time
+    /// to answer.
+    pub(crate) fn ask_before_serving(&mut self, now: Instant) {
+        self.doubt_ownership();
+        self.put_sweep_off(now + self.rules.frequency.fraction(2, 1));
+    }
+
+    /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
+    /// have taken sessions over on its side, so this one asks before it serves any again.
+    pub(crate) fn doubt_ownership(&mut self) {
+        if self.breaks(Mutation::NoDoubtAfterSplit) {
+            return;
+        }
+        for record in 0..self.records.used_range() {
+            let slot = self.records.get_mut(record);
+            if slot.is_served_here() {
+                slot.set(LENT, true);
+                slot.set(ANSWERED, false);
+                slot.lent_to = SELF;
+            }
+        }
+    }
+}
