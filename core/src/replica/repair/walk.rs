@@ -1,0 +1,89 @@
+//! The records that two nodes compare, walked through range by range.
+
+use crate::membership::member::SELF;
+use crate::replica::range::{PARTS, Range};
+use crate::replica::repair::mix;
+use crate::storage::pages::NIL;
+use crate::storage::records::{RecordSlot, Records, Stretch, leading};
+
+/// Whether the record is one that this node and `peer` compare.
+fn is_shared(slot: &RecordSlot, peer: u16) -> bool {
+    let own = slot.home() == Some(SELF) && slot.bit_of(peer) != 0;
+    slot.is_live() && (own || slot.home() == Some(peer))
+}
+
+/// A record in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) short: [u8; 8],
+    pub(super) check: [u8; 4],
+}
+
+impl Entry {
+    pub(super) fn of(slot: &RecordSlot) -> Self {
+        let [a, b, c, d, ..] = mix(slot.short(), slot.digest).to_le_bytes();
+        Self {
+            short: slot.short(),
+            check: [a, b, c, d],
+        }
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let (short, rest) = bytes.split_first_chunk()?;
+        Some(Self {
+            short: *short,
+            check: *rest.first_chunk()?,
+        })
+    }
+}
+
+/// A walk over the records of a range that are shared with a peer, in steps.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    pub(super) peer: u16,
+    pub(super) range: Range,
+    stretch: Stretch,
+    pub(super) sums: [u64; PARTS],
+}
+
+/// What a step of a walk came to.
+pub(super) enum Step {
+    Record(u32),
+    Other,
+    End,
+}
+
+impl Walk {
+    pub(super) fn new(records: &Records<'_>, peer: u16, range: Range) -> Self {
+        Self {
+            peer,
+            range,
+            stretch: records.stretch(range.first(), range.last()),
+            sums: [0; PARTS],
+        }
+    }
+
+    pub(super) fn step(&mut self, records: &Records<'_>) -> Step {
+        let Some(record) = records.next_of(&mut self.stretch) else {
+            return Step::End;
+        };
+        let slot = records.get(record);
+        let inside = record != NIL && self.range.contains(leading(&slot.hash));
+        if inside && is_shared(slot, self.peer) {
+            Step::Record(record)
+        } else {
+            Step::Other
+        }
+    }
+
+    pub(super) fn add(&mut self, slot: &RecordSlot) {
+        let part = self.range.part_of(leading(&slot.hash));
+        if let Some(sum) = self.sums.get_mut(part) {
+            *sum = sum.wrapping_add(mix(slot.short(), slot.digest));
+        }
+    }
+
+    pub(super) fn sum(&self) -> u64 {
+        self.sums.iter().fold(0, |all, sum| all.wrapping_add(*sum))
+    }
+}
