@@ -3,7 +3,7 @@
 //! Nodes run on a virtual clock over a network that loses, doubles, delays, corrupts and cuts; they
 //! crash, restart, freeze, run out of memory and have clocks that are wrong. After each step
 //! what the touched node holds is compared with all that was ever written ([`observe`]), clients
-//! notice what they must not see ([`clients`]), and after everything has healed all nodes must
+//! ([`clients`]) notice what they must not see ([`notice`]), and after everything has healed all nodes must
 //! agree ([`check`]). The same seed is the same run, step by step; a failing one is shortened
 //! ([`shrink`]) and told as a list of what happened.
 //!
@@ -24,11 +24,13 @@ mod expiry;
 mod host;
 mod model;
 mod network;
+mod notice;
 mod observe;
 mod plan;
 mod random;
 mod shrink;
 mod tell;
+mod values;
 mod world;
 
 use core::fmt;

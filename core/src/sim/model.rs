@@ -5,7 +5,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::clients::Seen;
+use super::notice::Seen;
 use super::observe::Observed;
 use super::plan::ATTRIBUTES;
 use crate::key::{self, Key};
