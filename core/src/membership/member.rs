@@ -512,70 +512,6 @@ impl<'m> Members<'m> {
             is_self,
         })
     }
-
-    /// The members that `accepts`, best first by weighted rendezvous for `key`
-    /// (Thaler and Ravishankar 1998; weights: Schindelhauer and Schomaker 2005).
-    ///
-    /// Fills `out` and returns how many it found.
-    pub(crate) fn rendezvous(
-        &self,
-        key: &[u8; 16],
-        out: &mut [u16],
-        accepts: impl Fn(u16, &MemberSlot) -> bool,
-    ) -> usize {
-        let [a, b, c, d, e, f, g, h, ..] = *key;
-        let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        self.least(out, |member, slot| {
-            let draw = scramble(key ^ u64::from(slot.hash));
-            accepts(member, slot).then(|| distance(draw, slot.capacity))
-        })
-    }
-
-    /// The members of the least scores, in that order; whoever has none is passed over.
-    ///
-    /// Fills `out`, eight at most, and returns how many it found.
-    pub(crate) fn least(
-        &self,
-        out: &mut [u16],
-        score: impl Fn(u16, &MemberSlot) -> Option<u64>,
-    ) -> usize {
-        let mut found = 0_usize;
-        let mut scores = [u64::MAX; crate::storage::records::MAX_HOLDERS];
-        let limit = out.len().min(scores.len());
-        for member in self.numbers() {
-            let Some(score) = score(member, self.get(member)) else {
-                continue;
-            };
-            let so_far = scores.get(..found).unwrap_or_default();
-            let better = so_far.iter().position(|other| score < *other);
-            let position = better.unwrap_or(found);
-            if position >= limit {
-                continue;
-            }
-            found = found.saturating_add(1).min(limit);
-            insert(&mut scores, position, found, score);
-            insert(out, position, found, member);
-        }
-        found
-    }
-}
-
-/// Inserts at `position`, moving what is behind it, up to `len`, one on.
-fn insert<T: Copy>(list: &mut [T], position: usize, len: usize, mut item: T) {
-    for place in list.get_mut(position..len).unwrap_or_default() {
-        core::mem::swap(place, &mut item);
-    }
-}
-
-/// `-log2(draw / 2^64) / weight` in fixed point: the smallest wins, in proportion to the weights.
-fn distance(draw: u64, weight: u8) -> u64 {
-    let zeros = draw.leading_zeros();
-    // The logarithm's fraction, linear between powers of two: good to 9 %, the same everywhere.
-    let fraction = (draw << zeros.min(63) << 1) >> 40;
-    let logarithm = (u64::from(zeros) << 24).saturating_add((1 << 24) - 1 - (fraction & 0xFF_FFFF));
-    (logarithm << 16)
-        .checked_div(u64::from(weight))
-        .unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -622,31 +558,5 @@ mod tests {
         assert_eq!(members.add("e"), Some(2));
         assert_eq!(members.by_name("e"), Some(2));
         assert_eq!(members.by_name("d"), Some(3));
-    }
-
-    #[test]
-    fn rendezvous_follows_the_weights_and_moves_only_what_it_must() {
-        let mut slots: [MemberSlot; 4] = core::array::from_fn(|_| MemberSlot::default());
-        let mut members = Members::new(&mut slots);
-        for (name, capacity) in [("a", 16), ("b", 16), ("c", 32), ("d", 0)] {
-            let member = members.add(name).unwrap();
-            members.get_mut(member).capacity = capacity;
-        }
-        let mut won = [0; 4];
-        for n in 0..4_000_u64 {
-            let mut key = [0; 16];
-            key[..8].copy_from_slice(&scramble(n).to_le_bytes());
-            let mut all = [0; 2];
-            assert_eq!(members.rendezvous(&key, &mut all, |_, m| m.capacity > 0), 2);
-            won[usize::from(all[0])] += 1;
-            let mut rest = [0; 2];
-            members.rendezvous(&key, &mut rest, |m, _| m != all[0] && m != 3);
-            assert_eq!(rest[0], all[1], "the second takes over from the first");
-        }
-        assert!(
-            (800..1_200).contains(&won[0]) && (1_800..2_200).contains(&won[2]),
-            "{won:?}"
-        );
-        assert_eq!(won[3], 0);
     }
 }

@@ -5,7 +5,7 @@
 //! [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
 //! others, [`exchange`] finds what a table lacks, [`introduce`] lets boots prove that they are live
 //! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye,
-//! [`supersede`] gives a name up. [`table`] finds members.
+//! [`supersede`] gives a name up. [`table`] finds members, [`rendezvous`] draws some.
 
 pub(crate) mod exchange;
 pub(crate) mod gossip;
@@ -15,6 +15,7 @@ pub(crate) mod leave;
 pub(crate) mod meet;
 pub(crate) mod member;
 pub(crate) mod probe;
+mod rendezvous;
 pub(crate) mod supersede;
 pub(crate) mod suspect;
 pub(crate) mod table;
