@@ -368,6 +368,20 @@ fn a_dead_backup_is_replaced_as_soon_as_it_is_found_dead() {
 }
 
 #[test]
+fn what_changes_while_its_value_is_on_its_way_follows_as_a_delta() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let mut blob = [7; 6_000];
+    cluster.commit("t1", "s", &[("blob", &blob)], Ack::None);
+    cluster.drain();
+    blob[3_000] = 8;
+    let outcome = cluster.commit("t1", "s", &[("blob", &blob)], Ack::All);
+    assert!(outcome.met);
+    assert_eq!(cluster.value("t2", "s", "blob").unwrap(), blob);
+    let stats = cluster.node("t1").stats();
+    assert_eq!((stats.transfers, stats.deltas), (1, 1));
+}
+
+#[test]
 fn a_backup_that_gives_a_session_a_new_id_is_its_home() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "a", &[("n", b"1")], Ack::All);

@@ -8,6 +8,8 @@ use crate::link::transfer::{Direction, outgoing};
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::value::DeltaHead;
+use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{ANSWERED, DECLINED, RecordSlot, SETTLED};
 use crate::time::Instant;
 use crate::wire::message::{Body, Cause, MAX_ACKS, Message};
@@ -155,6 +157,8 @@ impl Node<'_> {
         });
         if left == 0 {
             self.records.get_mut(record).owed &= !bit;
+        } else {
+            self.use_deltas(record, bit, number);
         }
         if !lacks {
             self.confirm_waits(now, member, record, number);
@@ -168,6 +172,24 @@ impl Node<'_> {
             let newest = self.members.get(member).session.as_ref();
             let newest = newest.map_or(0, |session| session.window.newest());
             self.release_if_told(record, member, newest);
+        }
+    }
+
+    /// The holder of this bit has the record as it was at `number`. Of what changed once since then the
+    /// delta is enough, although it lacked the whole value before.
+    fn use_deltas(&mut self, record: u32, bit: u8, number: u64) {
+        let mut next = self.records.first_attribute(record);
+        while next != NIL {
+            let slot = self.records.attribute(next);
+            let (attribute, delta) = (next, slot.delta);
+            next = slot.next;
+            if slot.owed & slot.whole & bit == 0 || delta == NIL {
+                continue;
+            }
+            let head = DeltaHead::read(&self.records.pages, &mut Cursor::start(delta));
+            if head.is_some_and(|head| head.since <= number) {
+                self.records.attribute_mut(attribute).whole &= !bit;
+            }
         }
     }
 

@@ -5,8 +5,8 @@ use crate::storage::pages::{ChainSink, ChainWriter, Cursor, Input, NIL, Pages};
 use crate::storage::records::AttributeSlot;
 use crate::wire::message::Cause;
 
-/// Bytes in front of a stored delta's ops: their length, the base, the result's checksum.
-pub(crate) const DELTA_HEAD: usize = 12;
+/// Bytes in front of a stored delta's ops: their length, the base, the result's checksum, the base's number.
+pub(crate) const DELTA_HEAD: usize = 20;
 
 /// What stands in front of a stored delta's ops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,25 +15,36 @@ pub(crate) struct DeltaHead {
     /// [`short`](crate::replica::stamp::WireStamp::short) form of the stamp it starts from.
     pub(crate) base: u32,
     pub(crate) checksum: u32,
+    /// The number under which this boot wrote the value that it starts from; what another boot wrote
+    /// has none, and is never on its way to a holder that lacks it: `u64::MAX`.
+    pub(crate) since: u64,
 }
 
 impl DeltaHead {
     fn bytes(self) -> [u8; DELTA_HEAD] {
-        let [a, b, c, d] = self.len.to_le_bytes();
-        let [e, f, g, h] = self.base.to_le_bytes();
-        let [i, j, k, l] = self.checksum.to_le_bytes();
-        [a, b, c, d, e, f, g, h, i, j, k, l]
+        let mut bytes = [0; DELTA_HEAD];
+        let parts: [&[u8]; 4] = [
+            &self.len.to_le_bytes(),
+            &self.base.to_le_bytes(),
+            &self.checksum.to_le_bytes(),
+            &self.since.to_le_bytes(),
+        ];
+        for (to, from) in bytes.iter_mut().zip(parts.into_iter().flatten()) {
+            *to = *from;
+        }
+        bytes
     }
 
     /// Reads the head of a stored delta and leaves `cursor` at its ops.
     pub(crate) fn read(pages: &Pages<'_>, cursor: &mut Cursor) -> Option<Self> {
         let mut bytes = [0; DELTA_HEAD];
         pages.read(cursor, &mut bytes).ok()?;
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
+        let [a, b, c, d, e, f, g, h, i, j, k, l, since @ ..] = bytes;
         Some(Self {
             len: u32::from_le_bytes([a, b, c, d]),
             base: u32::from_le_bytes([e, f, g, h]),
             checksum: u32::from_le_bytes([i, j, k, l]),
+            since: u64::from_le_bytes(since),
         })
     }
 }
@@ -94,6 +105,11 @@ pub(crate) fn store_delta(
                 len: len as u32,
                 base,
                 checksum,
+                since: if old.stamp.is_own() {
+                    old.stamp.seq()
+                } else {
+                    u64::MAX
+                },
             };
             pages.patch(chain.head, &head.bytes());
             chain.head
