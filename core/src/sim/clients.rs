@@ -96,20 +96,26 @@ impl World<'_> {
         self.report.fetches += 1;
         let there = Box::new(self.baseline(session));
         let seen = Box::new(self.model.sessions[session].seen);
+        let stage = Stage::Fetching {
+            there,
+            seen,
+            changes,
+            ack,
+        };
+        self.wait(node, session, number, ticket, stage);
+        self.settle(node)
+    }
+
+    /// A request goes on when its node is done with this.
+    fn wait(&mut self, node: usize, session: usize, number: usize, ticket: Ticket, stage: Stage) {
         self.requests.push(Request {
             node,
             session,
             number,
             ticket,
             since: self.now,
-            stage: Stage::Fetching {
-                there,
-                seen,
-                changes,
-                ack,
-            },
+            stage,
         });
-        self.settle(node)
     }
 
     /// The request writes what it planned to, on the node that serves it now.
@@ -163,14 +169,13 @@ impl World<'_> {
             }
         }
         let commit = self.wrote(session, node, ack, written)?;
-        self.requests.push(Request {
+        self.wait(
             node,
             session,
             number,
             ticket,
-            since: self.now,
-            stage: Stage::Committing { commit, ack },
-        });
+            Stage::Committing { commit, ack },
+        );
         Ok(())
     }
 
@@ -234,14 +239,13 @@ impl World<'_> {
         if let Some(number) = number {
             self.model.begin_anew(number);
         }
-        self.requests.push(Request {
+        self.wait(
             node,
             session,
-            number: number.unwrap_or_default(),
+            number.unwrap_or_default(),
             ticket,
-            since: self.now,
-            stage: Stage::Ending,
-        });
+            Stage::Ending,
+        );
         self.settle(node)
     }
 
@@ -272,14 +276,7 @@ impl World<'_> {
         let crowded = self.hosts.iter().any(little);
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
-        self.requests.push(Request {
-            node,
-            session,
-            number,
-            ticket,
-            since: self.now,
-            stage: Stage::Renaming,
-        });
+        self.wait(node, session, number, ticket, Stage::Renaming);
         self.settle(node)
     }
 

@@ -127,9 +127,7 @@ impl Node<'_> {
             touches: if slot.is_live() { slot.touches } else { 0 },
             attributes,
         };
-        let mut bytes = [0; MAX_HEAD];
-        let bytes = postcard::to_slice(&head, &mut bytes).map_err(|_| Full)?;
-        out.put(&mut self.records.pages, bytes)
+        put_head(&mut self.records.pages, out, &head)
     }
 
     /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
