@@ -63,12 +63,16 @@ pub enum Mutation {
     NeverOffered,
     /// An application is told of an expired session until it ends it.
     HandedAgain,
+    /// A node leaves as it is, and nobody gets a copy before.
+    LeavesEmptyHanded,
+    /// A node has left before its sessions have arrived at others.
+    LeavesUnconfirmed,
 }
 
 #[cfg(feature = "sim")]
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 26] = [
         Self::NoEpochAtTakeover,
         Self::NoBaseCheck,
         Self::EarlyTombstoneRemoval,
@@ -93,6 +97,8 @@ impl Mutation {
         Self::TouchStaysHome,
         Self::NeverOffered,
         Self::HandedAgain,
+        Self::LeavesEmptyHanded,
+        Self::LeavesUnconfirmed,
     ];
 }
 

@@ -67,7 +67,7 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
 }
 
 /// What must have happened for the promises to mean anything.
-fn faults(report: &Report) -> [(&'static str, u64); 25] {
+fn faults(report: &Report) -> [(&'static str, u64); 27] {
     let network = &report.network;
     [
         ("datagrams lost", network.lost),
@@ -76,6 +76,8 @@ fn faults(report: &Report) -> [(&'static str, u64); 25] {
         ("datagrams late", network.late),
         ("datagrams cut off", network.cut),
         ("crashes", report.crashes),
+        ("leaves", report.leaves),
+        ("leaves cut short", report.leaves_unmet),
         ("restarts", report.restarts),
         ("freezes", report.freezes),
         ("splits and cuts", report.cuts),

@@ -346,7 +346,7 @@ impl Node {
 
     /// Says good-bye, waits at most `timeout` for the others to know, and closes the node: its
     /// thread has ended and its port is free afterwards. Calls on a closed node fail. Whether the
-    /// others knew in time.
+    /// others knew in time, and have its sessions.
     pub fn leave(&self, timeout: Duration) -> bool {
         let mut state = self.handle.shared.lock();
         if state.is_closed() {

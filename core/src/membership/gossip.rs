@@ -339,10 +339,11 @@ impl Node<'_> {
         self.tell_all_about(member);
         if was_live != self.members.get(member).is_live() {
             self.table_changed(now);
-            self.members_changed(now);
             if was_live {
+                // First, so that this node doesn't leave with the only copy that is left.
                 self.rescue_copies();
             }
+            self.members_changed(now);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
 use crate::membership::member::MemberState;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
 use crate::time::{Duration, Instant};
@@ -11,8 +12,9 @@ const PERIOD: Duration = Duration::from_millis(20);
 impl Node<'_> {
     /// Says good-bye: the sessions whose home is here go on at their backups. Each gets one backup
     /// more before, so that it has two copies from the first, even if a backup leaves in the same
-    /// moment. The ticket is met when all that was owed has been confirmed and the others were told, or when `ack_timeout`
-    /// is over. Go on driving the node until then.
+    /// moment. The ticket is done when all that was owed has been confirmed and the others were told, or
+    /// when `ack_timeout` is over; go on driving the node until then. It isn't met if something is
+    /// owed then, or if there are others and none of them has room for some session.
     pub fn leave(&mut self, now: Instant) -> Ticket {
         let wait = WaitSlot {
             goal: Goal::Leave,
@@ -20,7 +22,7 @@ impl Node<'_> {
             repeat_at: now + self.rules.ack_timeout.fraction(1, 2),
             ..WaitSlot::default()
         };
-        self.leaving = true;
+        self.leaving = !self.breaks(Mutation::LeavesEmptyHanded);
         if self.members.tally().reachable > 0 {
             self.rescue_copies();
         }
@@ -31,8 +33,9 @@ impl Node<'_> {
     pub(crate) fn review_leave(&mut self, now: Instant, number: u16) {
         let wait = self.waits.get(number);
         let (deadline, announce_by) = (wait.deadline, wait.repeat_at);
+        let met = self.has_handed_over() || self.breaks(Mutation::LeavesUnconfirmed);
         let left = self.members.me().state == MemberState::Left;
-        if !left && (!self.owes_anything() || announce_by <= now) {
+        if !left && (met || announce_by <= now) {
             self.say_good_bye();
         }
         let told = left && self.members.me().gossip == 0;
@@ -40,10 +43,9 @@ impl Node<'_> {
             .members
             .others()
             .all(|member| !self.members.get(member).is_reachable());
-        if (told && !self.owes_anything()) || alone || deadline <= now {
-            let met = !self.owes_anything();
+        if (told && met) || alone || deadline <= now {
             let outcome = Outcome {
-                met,
+                met: met && !self.sweep.keeps,
                 ..Outcome::default()
             };
             self.waits.get_mut(number).goal = Goal::Done(outcome);
@@ -52,9 +54,22 @@ impl Node<'_> {
         }
     }
 
-    fn owes_anything(&self) -> bool {
-        self.sweep.rescues()
-            || self.in_flight.oldest().is_some()
+    /// Whether all that was owed has been confirmed. What no packet is on its way for, since there was
+    /// no room for it when its turn came, only a walk over all records shows.
+    fn has_handed_over(&mut self) -> bool {
+        if self.sweep.rescues() {
+            return false;
+        }
+        let is_busy = self.is_sending_records();
+        self.sweep.owes |= is_busy;
+        if self.sweep.owes && !is_busy {
+            self.rescue_copies();
+        }
+        !self.sweep.owes
+    }
+
+    fn is_sending_records(&self) -> bool {
+        self.in_flight.oldest().is_some()
             || self.mail.is_on_its_way()
             || self.transfers.iter().any(|transfer| transfer.is_sendable())
             || self.members.others().any(|member| {

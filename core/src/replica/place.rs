@@ -30,6 +30,10 @@ pub(crate) struct Sweep {
     at: u32,
     /// Where a walk that replaces lost copies at once goes on, before all else.
     rescue: Option<u32>,
+    /// Of a node that leaves: that walk met a session that is still owed to somebody.
+    pub(crate) owes: bool,
+    /// And one that nobody else has room for.
+    pub(crate) keeps: bool,
 }
 
 impl Sweep {
@@ -38,6 +42,8 @@ impl Sweep {
             next: now,
             at: 0,
             rescue: None,
+            owes: false,
+            keeps: false,
         }
     }
 
@@ -82,14 +88,20 @@ impl Node<'_> {
         let backups = usize::from(self.rules.backups).saturating_add(usize::from(self.leaving));
         let backups = backups.min(MAX_HOLDERS - 1);
         let kept = slot.holders().iter().take(usize::from(slot.wanted()));
-        let accepts = |member: u16, slot: &MemberSlot| {
-            let rests = slot.avoid_until > now && !kept.clone().any(|holder| *holder == member);
-            member != SELF && slot.is_reachable() && !rests
+        let mut choose = |rested_by: Instant| {
+            let accepts = |member: u16, slot: &MemberSlot| {
+                let is_kept = || kept.clone().any(|holder| *holder == member);
+                let rests = slot.avoid_until > rested_by && !is_kept();
+                member != SELF && slot.is_reachable() && !rests
+            };
+            let space = wanted.get_mut(..backups).unwrap_or_default();
+            self.members.rendezvous(&slot.hash, space, accepts)
         };
-        let found = match wanted.get_mut(..backups) {
-            Some(space) => self.members.rendezvous(&slot.hash, space, accepts),
-            None => 0,
-        };
+        let mut found = choose(now);
+        if found < backups && self.leaving {
+            // Who was silent lately may be dead, but a copy there is better than none.
+            found = choose(now + SILENT_FOR);
+        }
         let mut holders = Vec::<u16, MAX_HOLDERS>::new();
         let mut all_named = true;
         let former = slot.holders().iter().copied();
@@ -283,6 +295,8 @@ impl Node<'_> {
         };
         let range = self.records.used_range();
         let end = from.saturating_add(STEP).min(range);
+        self.sweep.owes &= from > 0;
+        self.sweep.keeps &= from > 0;
         for record in from..end {
             let slot = self.records.get(record);
             let lost = |holder: &u16| *holder != SELF && !self.members.get(*holder).is_live();
@@ -296,6 +310,9 @@ impl Node<'_> {
                 }
             } else if self.leaving && self.home_is_lost(record) {
                 self.guard(now, record);
+            }
+            if self.leaving {
+                self.hand_over_for_good(record);
             }
         }
         self.sweep.rescue = (end < range).then_some(end);
@@ -372,6 +389,26 @@ impl Node<'_> {
         }
     }
 
+    /// What the home, or of a home a backup, lacks of the session is sent, if it isn't yet.
+    fn hand_over_for_good(&mut self, record: u32) {
+        let slot = self.records.get(record);
+        let is_home = slot.home() == Some(SELF);
+        let receivers = if is_home {
+            slot.wanted_bits() & !slot.bit_of(SELF)
+        } else {
+            HOME_BIT
+        };
+        let lives = |holder: &&u16| self.members.get(**holder).is_reachable();
+        let live = slot.holders().iter().filter(lives);
+        let live = live.fold(0, |all, holder| all | slot.bit_of(*holder)) & receivers;
+        let owed = slot.owed & live != 0;
+        self.sweep.owes |= owed;
+        self.sweep.keeps |= is_home && live == 0;
+        if owed {
+            self.send_forgotten(record);
+        }
+    }
+
     /// Whether nothing is on its way to the member, nor waits for its turn.
     fn is_idle(&self, member: u16) -> bool {
         let slot = self.members.get(member);
@@ -440,7 +477,9 @@ impl Node<'_> {
     fn guard(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
         let mut others = slot.holders().iter().copied().skip(1);
-        let first = others.find(|holder| self.members.get(*holder).is_live());
+        // Also when it has said good-bye, until it is gone.
+        let lives = |holder: &u16| *holder == SELF || self.members.get(*holder).is_live();
+        let first = others.find(lives);
         match first {
             Some(SELF) if self.waits.fetches(&slot.hash) => {}
             Some(SELF) => self.take_over(now, record, &[], false),

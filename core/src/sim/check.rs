@@ -4,7 +4,8 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::model::key_under;
+use super::host::Host;
+use super::model::{Committed, key_under};
 use super::observe::{Violation, broken};
 use super::plan::FEW_RECORDS;
 use super::world::World;
@@ -24,17 +25,11 @@ impl World<'_> {
     /// Of each commit there are as many copies as were promised, less those that died with a node.
     pub(super) fn check_all(&mut self) -> Result<(), Violation> {
         for (number, commit) in self.model.commits.iter().enumerate() {
-            let session = &self.model.sessions[commit.session];
-            if session.ended || commit.writes.is_empty() || commit.crashes >= commit.copies {
+            if !self.must_live(commit) {
                 continue;
             }
-            let up = self.hosts.iter().filter(|host| host.is_up());
-            let held = up.filter(|host| self.model.holds(&host.observed, commit));
-            let held = held.count() as u32;
-            // A holder beyond those that are to keep a copy may have confirmed before it was released:
-            // what stays are the home and its backups, whatever the count was.
-            let kept = commit.copies.min(u32::from(self.common.backups) + 1);
-            if held == 0 || held + commit.crashes < kept {
+            let held = self.holders(number);
+            if held == 0 || held < self.needed(commit) {
                 return broken(
                     if held == 0 {
                         "a commit survives the loss of fewer nodes than confirmed it"
@@ -53,6 +48,35 @@ impl World<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Whether a copy of the commit must be left.
+    pub(super) fn must_live(&self, commit: &Committed) -> bool {
+        let ended = self.model.sessions[commit.session].ended;
+        !ended && !commit.writes.is_empty() && commit.crashes < commit.copies
+    }
+
+    /// How many nodes hold the commit.
+    pub(super) fn holders(&self, commit: usize) -> u32 {
+        let members = self.hosts.iter().filter(|host| host.is_member());
+        members.filter(|host| self.counts(host, commit)).count() as u32
+    }
+
+    /// Whether the node holds the commit, or did when it was asked to leave.
+    pub(super) fn counts(&self, host: &Host<'_>, commit: usize) -> bool {
+        let leaving = host.leaving.as_ref();
+        leaving.is_some_and(|leaving| leaving.had.contains(&commit))
+            || self
+                .model
+                .holds(&host.observed, &self.model.commits[commit])
+    }
+
+    /// How many copies of the commit must be left. A holder beyond those that are to keep a copy may
+    /// have confirmed before it was released: what stays are the home and its backups, whatever the
+    /// count was.
+    pub(super) fn needed(&self, commit: &Committed) -> u32 {
+        let kept = commit.copies.min(u32::from(self.common.backups) + 1);
+        kept.saturating_sub(commit.crashes)
     }
 
     /// Heals everything and waits until all agree.
@@ -175,7 +199,7 @@ impl World<'_> {
             if !known.created || known.ended {
                 continue;
             }
-            let lost = |commit: &&super::model::Committed| {
+            let lost = |commit: &&Committed| {
                 commit.session == session
                     && !commit.writes.is_empty()
                     && commit.crashes < commit.copies

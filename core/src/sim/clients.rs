@@ -45,13 +45,24 @@ enum Stage {
     Renaming,
 }
 
+impl Request {
+    /// The commit that it waits for.
+    pub(super) const fn commit(&self) -> Option<usize> {
+        match self.stage {
+            Stage::Committing { commit, .. } => Some(commit),
+            _ => None,
+        }
+    }
+}
+
 impl World<'_> {
-    /// A node that a client's request reaches: an application that runs.
+    /// A node that a client's request reaches: an application that runs, and wasn't asked to leave.
     fn reach(&self, wish: usize) -> Option<usize> {
         let count = self.hosts.len();
         (0..count).map(|step| (wish + step) % count).find(|node| {
             let host = &self.hosts[*node];
-            host.runs(self.now) && host.plan.role == Role::Application
+            let serves = host.runs(self.now) && host.leaving.is_none();
+            serves && host.plan.role == Role::Application
         })
     }
 
@@ -322,6 +333,9 @@ impl World<'_> {
                 changes,
                 ack,
             } => {
+                if self.hosts[node].leaving.is_some() {
+                    return Ok(()); // its host serves nobody any more
+                }
                 self.fetched(node, session, since, &there, outcome)?;
                 let hash = self.model.hash_of(session);
                 let found = outcome.found && self.hosts[node].observed.has(&hash);

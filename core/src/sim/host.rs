@@ -1,6 +1,7 @@
 //! One node with its memory, its clock and its socket's queue.
 
 use core::net::SocketAddr;
+use std::collections::HashSet;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -12,6 +13,7 @@ use super::plan::{MAX_VALUE, NodePlan};
 use crate::config::{Config, Entropy, Role};
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::wait::Ticket;
 use crate::storage::Sizes;
 use crate::time::{Duration, Instant};
 
@@ -52,11 +54,26 @@ pub(super) struct Host<'m> {
     /// How often it was started.
     pub(super) boot: u32,
     pub(super) frozen_until: u64,
+    /// It was asked to leave.
+    pub(super) leaving: Option<Leaving>,
     /// When it contacts its seeds again.
     pub(super) contact_at: u64,
     /// What its kernel holds while it is frozen.
     pub(super) queue: Vec<Datagram>,
     pub(super) observed: Observed,
+}
+
+/// A node that was asked to leave.
+pub(super) struct Leaving {
+    pub(super) ticket: Ticket,
+    pub(super) since: u64,
+    /// The commits that it held then. It may drop copies before it has left, since the others find
+    /// others.
+    pub(super) had: HashSet<usize>,
+    /// How long the process goes on after its node has left.
+    pub(super) lingers: u64,
+    /// It has left, and the process ends then.
+    pub(super) stops_at: Option<u64>,
 }
 
 /// Datagrams that a kernel holds for a process that doesn't read.
@@ -83,6 +100,7 @@ impl<'m> Host<'m> {
             node: None,
             boot: 0,
             frozen_until: 0,
+            leaving: None,
             contact_at: 0,
             queue: Vec::new(),
             observed: Observed::default(),
@@ -108,8 +126,9 @@ impl<'m> Host<'m> {
 
     /// When the node wants to be woken.
     pub(super) fn due(&self, now: u64) -> Option<u64> {
-        let at = self.node.as_ref()?.poll_timeout()?;
-        Some(self.world_time(at, now).max(self.frozen_until))
+        let at = self.node.as_ref()?.poll_timeout();
+        let at = at.map(|at| self.world_time(at, now).max(self.frozen_until));
+        at.into_iter().chain(self.stops_at()).min()
     }
 
     /// Starts the node with memory of its own, kept in `memory`.
@@ -149,10 +168,26 @@ impl<'m> Host<'m> {
         self.node = None;
         self.queue.clear();
         self.frozen_until = 0;
+        self.leaving = None;
     }
 
     pub(super) fn is_up(&self) -> bool {
         self.node.is_some()
+    }
+
+    /// When its process ends, if its node has left.
+    pub(super) fn stops_at(&self) -> Option<u64> {
+        self.leaving.as_ref()?.stops_at
+    }
+
+    /// Whether it was asked to leave and hasn't left yet.
+    pub(super) fn leaves(&self) -> bool {
+        self.leaving.is_some() && self.is_member()
+    }
+
+    /// Whether it is up and hasn't left: what it holds counts.
+    pub(super) fn is_member(&self) -> bool {
+        self.is_up() && self.stops_at().is_none()
     }
 
     pub(super) fn runs(&self, now: u64) -> bool {
@@ -161,7 +196,8 @@ impl<'m> Host<'m> {
 
     /// Whether the node serves the session of this hash without asking.
     pub(super) fn owns(&self, hash: &[u8; 16]) -> bool {
-        self.node.as_ref().is_some_and(|machine| {
+        let machine = self.node.as_ref().filter(|_| self.is_member());
+        machine.is_some_and(|machine| {
             let record = machine.records.find(hash);
             record.is_some_and(|record| machine.records.get(record).is_served_here())
         })

@@ -1,7 +1,7 @@
 //! A cluster in one thread: many nodes, clients and faults, all from one seed.
 //!
 //! Nodes run on a virtual clock over a network that loses, doubles, delays, corrupts and cuts; they
-//! crash, restart, freeze, run out of memory and have clocks that are wrong. After each step
+//! leave, crash, restart, freeze, run out of memory and have clocks that are wrong. After each step
 //! what the touched node holds is compared with all that was ever written ([`observe`]), clients
 //! ([`clients`]) notice what they must not see ([`notice`]), and after everything has healed all nodes must
 //! agree ([`check`]). The same seed is the same run, step by step; a failing one is shortened
@@ -22,6 +22,7 @@ mod check;
 mod clients;
 mod expiry;
 mod host;
+mod leave;
 mod model;
 mod network;
 mod notice;

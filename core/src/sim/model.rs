@@ -240,13 +240,14 @@ impl Model {
         })
     }
 
-    /// A node is about to crash: what it holds has one copy less.
-    pub(super) fn crashes(&mut self, observed: &Observed) {
-        let held: Vec<usize> = (0..self.commits.len())
-            .filter(|commit| self.holds(observed, &self.commits[*commit]))
-            .collect();
-        for commit in held {
-            self.commits[commit].crashes = self.commits[commit].crashes.saturating_add(1);
-        }
+    /// The commits that a node holds, by their numbers.
+    pub(super) fn held_by(&self, observed: &Observed) -> impl Iterator<Item = usize> {
+        (0..self.commits.len()).filter(|commit| self.holds(observed, &self.commits[*commit]))
+    }
+
+    /// A node that has this commit is about to crash: there's one copy less.
+    pub(super) fn crashes(&mut self, commit: usize) {
+        let commit = &mut self.commits[commit];
+        commit.crashes = commit.crashes.saturating_add(1);
     }
 }

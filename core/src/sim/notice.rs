@@ -45,7 +45,7 @@ const fn asked(ack: Ack) -> Option<u8> {
 impl World<'_> {
     pub(super) fn baseline(&self, session: usize) -> Baseline {
         let hash = self.model.hash_of(session);
-        let up = self.hosts.iter().filter(|host| host.is_up());
+        let up = self.hosts.iter().filter(|host| host.is_member());
         let up: Vec<&Observed> = up.map(|host| &host.observed).collect();
         Baseline {
             hash,
@@ -63,7 +63,7 @@ impl World<'_> {
         let hash = self.model.hash_of(session);
         let known = &self.model.sessions[session];
         let calm = self.unwhole_at.max(known.warned_at) + MEETING < self.now;
-        let newest = self.hosts.iter().filter(|host| host.is_up());
+        let newest = self.hosts.iter().filter(|host| host.is_member());
         let newest = newest.map(|host| host.observed.header(&hash)).max();
         let own = self.hosts[node].observed.header(&hash);
         if calm && newest.is_some_and(|newest| own < newest) {

@@ -29,6 +29,8 @@ pub(super) enum Action {
     },
     Crash(usize),
     Restart(usize),
+    /// The host asks its node to leave, and ends the process so long after that is done.
+    Leave(usize, u64),
     /// The process doesn't run for so long; its kernel goes on receiving.
     Freeze(usize, u64),
     /// Nothing from the first reaches the second.
@@ -151,6 +153,9 @@ impl Plan {
         if has(6) {
             plan.storms(&mut random, until);
         }
+        if has(7) {
+            plan.leaves(&mut random, until);
+        }
         plan.actions.sort_by_key(|(at, _)| *at);
         plan
     }
@@ -189,6 +194,22 @@ impl Plan {
             let node = random.below(self.nodes.len());
             self.actions.push((at, Action::Crash(node)));
             let mean = random.pick(&[200_000, 6_000_000]);
+            let back = at + random.pause(mean);
+            self.actions.push((back, Action::Restart(node)));
+        });
+    }
+
+    /// One in four dies before it has left, unless that goes fast.
+    fn leaves(&mut self, random: &mut Random, until: u64) {
+        at_moments(random, until, |random, at| {
+            let node = random.below(self.nodes.len());
+            let lingers = random.pick(&[0, 0, 0, 2_000_000]);
+            self.actions.push((at, Action::Leave(node, lingers)));
+            let dies = at + random.pause(100_000);
+            if random.below(4) == 0 {
+                self.actions.push((dies, Action::Crash(node)));
+            }
+            let mean = random.pick(&[1_000_000, 6_000_000]);
             let back = at + random.pause(mean);
             self.actions.push((back, Action::Restart(node)));
         });

@@ -37,6 +37,10 @@ pub struct Report {
     pub network: NetworkReport,
     /// Nodes killed and started again.
     pub crashes: u64,
+    /// Nodes that left when they were asked to, with nothing owed.
+    pub leaves: u64,
+    /// Nodes that were to leave and died before, or still owed something when their time was over.
+    pub leaves_unmet: u64,
     /// Nodes started again.
     pub restarts: u64,
     /// Nodes that stood still.
@@ -262,6 +266,10 @@ impl<'m> World<'m> {
 
     /// The node's time has come; after a freeze, what arrived meanwhile comes first.
     fn wake(&mut self, node: usize) -> Result<(), Violation> {
+        if self.hosts[node].stops_at().is_some_and(|at| at <= self.now) {
+            self.stop(node);
+            return Ok(());
+        }
         for datagram in core::mem::take(&mut self.hosts[node].queue) {
             self.take(node, datagram);
         }
@@ -280,7 +288,8 @@ impl<'m> World<'m> {
     pub(super) fn settle(&mut self, node: usize) -> Result<(), Violation> {
         self.drain(node);
         self.look(node)?;
-        self.go_on(node)
+        self.go_on(node)?;
+        self.go_on_leaving(node)
     }
 
     fn drain(&mut self, node: usize) {
@@ -358,7 +367,10 @@ impl<'m> World<'m> {
     pub(super) fn is_whole(&self) -> bool {
         self.network.is_whole()
             && self.sees_all.iter().all(|sees| *sees)
-            && self.hosts.iter().all(|host| host.runs(self.now))
+            && self
+                .hosts
+                .iter()
+                .all(|host| host.runs(self.now) && host.leaving.is_none())
     }
 
     fn sees_all_others(&self, node: usize) -> bool {
@@ -420,13 +432,26 @@ impl<'m> World<'m> {
     }
 
     pub(super) fn crash(&mut self, node: usize) {
-        if !self.hosts[node].is_up() {
+        let host = &self.hosts[node];
+        if !host.is_up() {
             return;
         }
-        self.report.crashes += 1;
+        if host.is_member() {
+            self.report.crashes += 1;
+            self.report.leaves_unmet += u64::from(host.leaving.is_some());
+            for commit in 0..self.model.commits.len() {
+                if self.counts(&self.hosts[node], commit) {
+                    self.model.crashes(commit);
+                }
+            }
+        }
+        self.stop(node);
+    }
+
+    /// The process ends.
+    fn stop(&mut self, node: usize) {
         self.count_of(node);
         let observed = core::mem::take(&mut self.hosts[node].observed);
-        self.model.crashes(&observed);
         self.former.push(observed);
         self.hosts[node].crash();
         self.sees_all[node] = true;
@@ -438,16 +463,21 @@ impl<'m> World<'m> {
         self.note(|_| format!("{action:?}"));
         match action {
             Action::Crash(node) => {
-                let up = self.hosts.iter().filter(|host| host.is_up()).count();
-                if up > 1 {
+                let members = self.hosts.iter().filter(|host| host.is_member());
+                if members.count() > 1 || !self.hosts[node].is_member() {
                     self.crash(node);
                 }
             }
-            Action::Restart(node) if !self.hosts[node].is_up() => {
-                self.report.restarts += 1;
-                self.start(node);
+            Action::Restart(node) => {
+                if self.hosts[node].leaving.is_some() {
+                    self.crash(node);
+                }
+                if !self.hosts[node].is_up() {
+                    self.report.restarts += 1;
+                    self.start(node);
+                }
             }
-            Action::Restart(_) => {}
+            Action::Leave(node, lingers) => self.leave(node, lingers)?,
             Action::Freeze(node, span) => {
                 self.report.freezes += 1;
                 self.unwhole_at = self.now;
@@ -492,6 +522,9 @@ impl<'m> World<'m> {
         };
         for node in 0..self.hosts.len() {
             self.hosts[node].frozen_until = self.hosts[node].frozen_until.min(self.now);
+            if self.hosts[node].leaving.is_some() {
+                self.crash(node);
+            }
             if !self.hosts[node].is_up() {
                 self.start(node);
             }

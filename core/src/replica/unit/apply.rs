@@ -141,12 +141,9 @@ impl Node<'_> {
             count(&mut self.stats.base_mismatches);
             return Err(Cause::Base);
         }
-        if self.is_newer_than(record, peer, head) {
-            self.records.update_attributes(record, |attribute| {
-                attribute.owed |= HOME_BIT;
-                attribute.whole |= HOME_BIT;
-            });
-            self.changed(record, HOME_BIT);
+        self.give_back(record, peer, head);
+        if !self.members.me().is_live() {
+            return Err(Cause::Full); // it leaves: no copy here counts any more
         }
         Ok(summary)
     }
@@ -179,10 +176,17 @@ impl Node<'_> {
         head.is(COMPLETE) || theirs.is_none_or(equal) || self.breaks(Mutation::DigestIgnored)
     }
 
-    /// Whether something is here that the home, whose unit was taken, lacks.
-    fn is_newer_than(&self, record: u32, peer: u16, head: &UnitHead<'_>) -> bool {
+    /// If something is here that the home, whose unit was taken, lacks, the home gets it.
+    fn give_back(&mut self, record: u32, peer: u16, head: &UnitHead<'_>) {
         let theirs = self.digest_at_home(record, peer, head);
-        theirs.is_some_and(|digest| digest != self.contents_digest(record))
+        if theirs.is_none_or(|digest| digest == self.contents_digest(record)) {
+            return;
+        }
+        self.records.update_attributes(record, |attribute| {
+            attribute.owed |= HOME_BIT;
+            attribute.whole |= HOME_BIT;
+        });
+        self.changed(record, HOME_BIT);
     }
 
     /// The digest of what the home has, if the unit is from there and this node is to keep a copy.

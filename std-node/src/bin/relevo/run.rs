@@ -73,7 +73,7 @@ fn end(node: &Node, stopped: &Receiver<Stop>) -> Result<u8, Failure> {
     say(if known {
         "relevo: left"
     } else {
-        "relevo: left, but not all others may know"
+        "relevo: left, but not all others may know, or have its sessions"
     });
     match reason {
         Stop::Asked(client) => {

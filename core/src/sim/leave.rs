@@ -1,0 +1,195 @@
+//! Nodes that are asked to leave: what they had must be at others when they are gone.
+
+use std::format;
+
+use super::host::{Host, Leaving};
+use super::model::Committed;
+use super::observe::{Violation, broken};
+use super::plan::FEW_RECORDS;
+use super::world::World;
+use crate::membership::member::SELF;
+use crate::node::Node;
+use crate::replica::wait::Progress;
+use crate::storage::records::RecordSlot;
+
+/// Nodes that may leave at a time: more may take sessions with them.
+const AT_ONCE: usize = 2;
+
+/// Longest that a leave may take: `ack_timeout`, with a clock that runs too slowly.
+const LONGEST: u64 = 3_500_000;
+
+impl World<'_> {
+    /// The host asks its node to leave. `lingers`: how long its process goes on after that is done.
+    pub(super) fn leave(&mut self, node: usize, lingers: u64) -> Result<(), Violation> {
+        let hosts = self.hosts.iter();
+        let leaving = hosts.clone().filter(|host| host.leaves()).count();
+        let stays = |(other, host): (usize, &Host<'_>)| {
+            other != node && host.is_up() && host.leaving.is_none()
+        };
+        let alone = !hosts.enumerate().any(stays);
+        let host = &mut self.hosts[node];
+        if !host.runs(self.now) || host.leaving.is_some() || alone || leaving >= AT_ONCE {
+            return Ok(());
+        }
+        let clock = host.clock(self.now);
+        let had = self.model.held_by(&host.observed);
+        let Some(machine) = &mut host.node else {
+            return Ok(());
+        };
+        host.leaving = Some(Leaving {
+            ticket: machine.leave(clock),
+            since: self.now,
+            had: had.collect(),
+            lingers,
+            stops_at: None,
+        });
+        self.unwhole_at = self.now;
+        self.settle(node)
+    }
+
+    /// Goes on with the leave of a node that something happened to.
+    pub(super) fn go_on_leaving(&mut self, node: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[node];
+        let (Some(machine), Some(leaving)) = (&mut host.node, &mut host.leaving) else {
+            return Ok(());
+        };
+        if leaving.stops_at.is_some() {
+            return Ok(());
+        }
+        let Progress::Done(outcome) = machine.progress(leaving.ticket) else {
+            if self.now > leaving.since.max(host.frozen_until) + LONGEST {
+                return broken("every wait ends", format!("n{node} leaves"));
+            }
+            return Ok(());
+        };
+        machine.finish(leaving.ticket);
+        leaving.stops_at = outcome.met.then_some(self.now + leaving.lingers);
+        self.note(|_| format!("n{node} has left: {outcome:?}"));
+        if !outcome.met {
+            self.crash(node);
+            return Ok(());
+        }
+        self.report.leaves += 1;
+        self.check_left(node)
+    }
+
+    /// A leave was met: what the node had is at others. From now on it counts for nothing. Of what it
+    /// backed there's one copy less until the home has found another backup.
+    fn check_left(&mut self, node: usize) -> Result<(), Violation> {
+        self.requests.retain(|request| request.node != node);
+        for number in 0..self.model.commits.len() {
+            let commit = &self.model.commits[number];
+            let had = self.counts(&self.hosts[node], number);
+            if !had || !self.must_live(commit) {
+                continue;
+            }
+            let (held, needed) = (self.holders(number), self.needed(commit));
+            if held < needed.min(self.must_have_given(node, commit)) {
+                return broken(
+                    "a node that leaves takes no session with it",
+                    format!(
+                        "n{node}, commit {number} of session {} ({} copies, {} of them crashed, {held} left)\n{}{}",
+                        commit.session,
+                        commit.copies,
+                        commit.crashes,
+                        self.describe_members(),
+                        self.describe_session(self.model.id_of(commit.session)),
+                    ),
+                );
+            }
+            let stay = self.copies_that_stay(node, commit).unwrap_or(held);
+            if stay < needed || self.is_waited_for(number) {
+                self.model.crashes(number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a home may still count copies of the commit, and among them one that has gone.
+    fn is_waited_for(&self, commit: usize) -> bool {
+        let mut requests = self.requests.iter();
+        requests.any(|request| request.commit() == Some(commit))
+    }
+
+    /// How many nodes must have what the node had of the commit, if the promise was for so many.
+    fn must_have_given(&self, node: usize, commit: &Committed) -> u32 {
+        let Some(machine) = &self.hosts[node].node else {
+            return 0;
+        };
+        let Some((slot, home)) = self.record_of(machine, commit) else {
+            return 0;
+        };
+        let others = machine.members.others();
+        let others = others.filter(|member| machine.members.get(*member).is_reachable());
+        let others = others.filter_map(|member| self.is_there(machine, member));
+        let (count, small) = others.fold((0, 0), |(count, small), host| {
+            let is_small = host.plan.records <= FEW_RECORDS;
+            (count + 1, small + u32::from(is_small))
+        });
+        // One has room, or the leave isn't met; unless it counts on one that died.
+        let mut kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
+        let unaware = kept.any(|holder| {
+            machine.members.get(*holder).is_reachable() && self.is_there(machine, *holder).is_none()
+        });
+        let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
+        if home == SELF {
+            takers
+        } else if self.is_there(machine, home).is_some() {
+            1 // the home itself
+        } else if machine.members.get(home).is_live() {
+            0 // it died, and this node doesn't know yet
+        } else {
+            takers.min(1)
+        }
+    }
+
+    /// How many nodes have what the commit wrote and are to keep it, as the home knows, if it is
+    /// there: other copies may be dropped, as the home has told or is about to tell.
+    fn copies_that_stay(&self, node: usize, commit: &Committed) -> Option<u32> {
+        let leaver = self.hosts[node].node.as_ref()?;
+        let (_, home) = self.record_of(leaver, commit)?;
+        let machine = if home == SELF {
+            leaver
+        } else {
+            self.is_there(leaver, home)?.node.as_ref()?
+        };
+        let (slot, _) = self.record_of(machine, commit)?;
+        let kept = slot.holders().iter().take(slot.wanted().into());
+        let stays = |holder: &&u16| {
+            let host = match **holder {
+                SELF => self.hosts.iter().find(|host| {
+                    host.is_member() && host.name == machine.members.me().name.as_str()
+                }),
+                other => self.is_there(machine, other),
+            };
+            slot.owed & slot.bit_of(**holder) == 0
+                && host.is_some_and(|host| self.model.holds(&host.observed, commit))
+        };
+        Some(kept.filter(stays).count() as u32)
+    }
+
+    /// The record that the node has of the commit's session, and its home.
+    fn record_of<'a>(
+        &self,
+        machine: &'a Node<'_>,
+        commit: &Committed,
+    ) -> Option<(&'a RecordSlot, u16)> {
+        let hashes = self.model.sessions[commit.session].hashes.iter().rev();
+        let mut records = hashes.filter_map(|hash| machine.records.find(hash));
+        records.find_map(|record| {
+            let slot = machine.records.get(record);
+            slot.home()
+                .filter(|_| slot.is_live())
+                .map(|home| (slot, home))
+        })
+    }
+
+    /// The host of the member, if what runs there is what the node knows.
+    fn is_there(&self, machine: &Node<'_>, member: u16) -> Option<&Host<'_>> {
+        let slot = machine.members.get(member);
+        let mut hosts = self.hosts.iter().filter(|host| host.is_member());
+        let host = hosts.find(|host| host.name == slot.name.as_str())?;
+        let runs = host.node.as_ref()?;
+        (runs.identity.boot == slot.boot).then_some(host)
+    }
+}

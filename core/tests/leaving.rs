@@ -1,0 +1,103 @@
+//! Nodes that say good-bye: what they have is at others when they are gone, or they say so.
+
+mod cluster;
+
+use cluster::{Cluster, Wire};
+use relevo_core::{Ack, Duration, MemberState, Outcome};
+
+/// `name` leaves, and is gone then.
+fn leaves(cluster: &mut Cluster, name: &'static str) -> Outcome {
+    let now = cluster.now;
+    let ticket = cluster.node(name).leave(now);
+    let outcome = cluster.wait(name, ticket);
+    cluster.kill(name);
+    outcome
+}
+
+#[test]
+fn a_node_that_leaves_hands_over_to_one_that_was_silent_lately() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.cut("t1", "t2");
+    assert!(cluster.fetch("t1", "unknown", None).maybe_stale);
+    cluster.heal();
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
+    assert_eq!(cluster.holders("s"), ["t1"]);
+    assert!(leaves(&mut cluster, "t1").met);
+    assert!(cluster.fetch("t2", "s", None).found);
+}
+
+#[test]
+fn what_there_were_no_pages_to_send_from_is_sent_before_a_node_leaves() {
+    let mut cluster = Cluster::on(Wire::default());
+    cluster.backups = 2;
+    cluster.pages.insert("t1", 120);
+    for name in ["t1", "t2", "t3"] {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(2));
+    cluster.commit("t1", "s", &[("n", &[7; 6_000])], Ack::None);
+    assert!(leaves(&mut cluster, "t1").met);
+    assert_eq!(cluster.holders("s"), ["t2", "t3"]);
+}
+
+#[test]
+fn a_node_whose_sessions_nobody_has_room_for_says_so_when_it_leaves() {
+    let mut cluster = Cluster::on(Wire::default());
+    cluster.start("t1");
+    cluster.sessions = 4;
+    cluster.start("t2");
+    cluster.run(Duration::from_secs(2));
+    for n in 0..5 {
+        cluster.commit("t1", &format!("s{n}"), &[("n", b"1")], Ack::None);
+    }
+    assert!(!leaves(&mut cluster, "t1").met);
+}
+
+#[test]
+fn a_node_that_has_said_good_bye_confirms_no_copy() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    let holders = cluster.holders("s");
+    let (backup, other) = if holders.contains(&"t2") {
+        ("t2", "t3")
+    } else {
+        ("t3", "t2")
+    };
+    cluster.cut("t1", "t2");
+    cluster.cut("t1", "t3");
+    let now = cluster.now;
+    let ticket = cluster.node(backup).leave(now);
+    assert!(cluster.wait(backup, ticket).met);
+    cluster.heal();
+    let outcome = cluster.commit("t1", "s", &[("n", b"2")], Ack::Copies(2));
+    assert_eq!((outcome.met, outcome.copies), (true, 2));
+    assert_eq!(cluster.value(other, "s", "n").unwrap(), b"2");
+}
+
+#[test]
+fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
+    let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
+    let ids: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
+    for id in &ids {
+        let home = if id.len() == 2 { "t1" } else { "t2" };
+        cluster.commit(home, id, &[("n", b"1")], Ack::All);
+    }
+    cluster.kill("t1");
+    cluster.run(Duration::from_millis(1_000));
+    let now = cluster.now;
+    let ticket = cluster.node("t2").leave(now);
+    let t1 = |cluster: &Cluster| {
+        let mut members = cluster.hosts["t2"].node.members();
+        members.find(|member| member.name == "t1").unwrap().state
+    };
+    while cluster.hosts["t2"].node.members().next().unwrap().state != MemberState::Left {
+        cluster.step();
+    }
+    assert_ne!(t1(&cluster), MemberState::Dead);
+    assert!(cluster.wait("t2", ticket).met);
+    assert_eq!(t1(&cluster), MemberState::Dead);
+    cluster.kill("t2");
+    for id in &ids {
+        assert!(cluster.fetch("t3", id, None).found, "{id}");
+    }
+}
