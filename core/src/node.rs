@@ -82,6 +82,8 @@ pub struct Node<'m> {
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
+    /// When members that refused packet after packet get records again.
+    pub(crate) rest_ends: Option<Instant>,
     /// The host asked it to leave.
     pub(crate) leaving: bool,
     /// A later boot has this node's name: see [`Event::Superseded`].
@@ -142,6 +144,7 @@ impl<'m> Node<'m> {
             replies: Deque::new(),
             introductions: Deque::new(),
             next_transfer: 0,
+            rest_ends: None,
             wake: None,
             leaving: false,
             superseded: false,
@@ -184,6 +187,7 @@ impl<'m> Node<'m> {
         self.meet(now);
         self.beacon(now);
         self.repeat_lost(now);
+        self.end_rests(now);
         self.repeat_fetches(now);
         self.repeat_transfers(now);
         self.repeat_mail(now);

@@ -65,6 +65,8 @@ stats! {
     declined,
     /// Packets with records taken for lost.
     lost,
+    /// Times that a member refused packet after packet within moments, and got no sessions for another one.
+    rests,
     /// Transfers of units larger than a datagram, begun.
     transfers,
     /// Sessions taken over from another home.

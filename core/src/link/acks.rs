@@ -4,6 +4,7 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
+use crate::link::peer::REST;
 use crate::link::transfer::{Direction, outgoing};
 use crate::membership::member::SELF;
 use crate::mutation::Mutation;
@@ -219,8 +220,11 @@ impl Node<'_> {
                 self.send_again(&carried);
             }
         }
-        if was_on_its_way {
-            self.members.get_mut(member).link.refused();
+        if was_on_its_way && self.members.get_mut(member).link.refused(now) {
+            count(&mut self.stats.rests);
+            let end = now + REST;
+            self.rest_ends = self.rest_ends.or(Some(end));
+            self.wake_at(end);
         }
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
@@ -229,6 +233,22 @@ impl Node<'_> {
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
             self.refused_record(now, member, record, cause);
+        }
+    }
+
+    /// Who refused packet after packet gets records again.
+    pub(crate) fn end_rests(&mut self, now: Instant) {
+        match self.rest_ends {
+            Some(end) if end <= now => self.rest_ends = None,
+            Some(end) => return self.wake_at(end),
+            None => return,
+        }
+        for member in self.members.others() {
+            let link = &mut self.members.get_mut(member).link;
+            if link.rests() {
+                link.end_rest();
+                self.members.nudge(member);
+            }
         }
     }
 

@@ -22,6 +22,11 @@ const RESTORING: u16 = 16;
 const PATIENCE: Duration = Duration::from_millis(50);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A peer that refuses so many packets, one soon after the other, gets no records for so long. Nodes
+/// that disagree about a session would else tell each other so as fast as the network lets them.
+const REFUSALS: u8 = 128;
+pub(crate) const REST: Duration = Duration::from_millis(100);
+
 /// A round trip is taken for no longer than this, in microseconds.
 const LONGEST_ROUND_TRIP: u64 = 60_000_000;
 
@@ -72,6 +77,10 @@ pub(crate) struct PeerLink {
     smoothed: u32,
     variance: u32,
     backoff: u8,
+    /// Packets that the peer refused since it last took one, each within a [`REST`] after the one before;
+    /// and when it refused the last, [coarsely](Instant::coarse).
+    refusals: u8,
+    refused_at: u32,
     last_loss: Instant,
     /// When the packet was sent that was sent last of all acknowledged ones.
     newest_acked: Instant,
@@ -103,6 +112,8 @@ impl PeerLink {
             smoothed: 0,
             variance: 0,
             backoff: 0,
+            refusals: 0,
+            refused_at: 0,
             last_loss: Instant::from_micros(0),
             newest_acked: Instant::from_micros(0),
         }
@@ -161,6 +172,7 @@ impl PeerLink {
             self.smoothed = average(self.smoothed, sample, 3).max(1);
         }
         self.backoff = 0;
+        self.refusals = 0;
         self.newest_acked = self.newest_acked.max(sent);
         // A window that isn't used says nothing of the path.
         let is_used = self.in_flight >= self.window / 2;
@@ -212,9 +224,25 @@ impl PeerLink {
         }
     }
 
-    /// The peer didn't take all of a packet.
-    pub(crate) fn refused(&mut self) {
+    /// The peer didn't take all of a packet. Returns whether it [rests](Self::rests) from now on.
+    pub(crate) fn refused(&mut self, now: Instant) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
+        if now.since_coarse(self.refused_at) > REST {
+            self.refusals = 0;
+        }
+        self.refused_at = now.coarse();
+        self.refusals = self.refusals.saturating_add(1);
+        self.refusals == REFUSALS
+    }
+
+    /// Whether it refused packet after packet, and gets nothing for a moment.
+    pub(crate) const fn rests(&self) -> bool {
+        self.refusals >= REFUSALS
+    }
+
+    /// Its rest, if it had one, is over.
+    pub(crate) const fn end_rest(&mut self) {
+        self.refusals = 0;
     }
 }
 

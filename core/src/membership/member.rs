@@ -181,7 +181,7 @@ impl MemberSlot {
 
     /// Whether the member takes what it is owed.
     pub(crate) const fn takes_records(&self) -> bool {
-        self.is_live() && self.link.is_open
+        self.is_live() && self.link.is_open && !self.link.rests()
     }
 
     /// Whether packets can be sealed for the member.
