@@ -80,7 +80,8 @@ fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
     let ids: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
     for id in &ids {
         let home = if id.len() == 2 { "t1" } else { "t2" };
-        cluster.commit(home, id, &[("n", b"1")], Ack::All);
+        // Larger than a datagram: it travels in pieces.
+        cluster.commit(home, id, &[("n", &[7; 3_000])], Ack::All);
     }
     cluster.kill("t1");
     cluster.run(Duration::from_millis(1_000));

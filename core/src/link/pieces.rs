@@ -2,6 +2,7 @@
 
 use crate::link::count;
 use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot, outgoing};
+use crate::membership::member::MemberState;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
@@ -207,11 +208,13 @@ impl Node<'_> {
             };
             let member = self.members.get(slot.peer);
             let (live, timeout) = (member.is_live(), member.link.timeout());
+            let is_dead = member.state == MemberState::Dead;
             let still = now.since(slot.moved);
             match slot.direction {
                 Direction::Free | Direction::Complete => continue,
                 Direction::Incoming => {
-                    if still > self.rules.drop_time || !live {
+                    // Who has said good-bye may still hand something over.
+                    if still > self.rules.drop_time || is_dead {
                         slot.free(&mut self.records.pages);
                         continue;
                     }

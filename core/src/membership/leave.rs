@@ -33,7 +33,7 @@ impl Node<'_> {
     pub(crate) fn review_leave(&mut self, now: Instant, number: u16) {
         let wait = self.waits.get(number);
         let (deadline, announce_by) = (wait.deadline, wait.repeat_at);
-        let met = self.has_handed_over() || self.breaks(Mutation::LeavesUnconfirmed);
+        let met = self.has_handed_over(now, number) || self.breaks(Mutation::LeavesUnconfirmed);
         let left = self.members.me().state == MemberState::Left;
         if !left && (met || announce_by <= now) {
             self.say_good_bye();
@@ -55,14 +55,17 @@ impl Node<'_> {
     }
 
     /// Whether all that was owed has been confirmed. What no packet is on its way for, since there was
-    /// no room for it when its turn came, only a walk over all records shows.
-    fn has_handed_over(&mut self) -> bool {
+    /// no room for it when its turn came, only a walk over all records shows; what was refused is sent
+    /// again then, and not at once.
+    fn has_handed_over(&mut self, now: Instant, number: u16) -> bool {
         if self.sweep.rescues() {
             return false;
         }
         let is_busy = self.is_sending_records();
         self.sweep.owes |= is_busy;
-        if self.sweep.owes && !is_busy {
+        let wait = self.waits.get_mut(number);
+        if self.sweep.owes && !is_busy && now.since(wait.asked_at) >= PERIOD {
+            wait.asked_at = now;
             self.rescue_copies();
         }
         !self.sweep.owes

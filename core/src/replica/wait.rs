@@ -132,7 +132,7 @@ pub struct WaitSlot {
     /// Of a fetch: the session has another id now, of which the copy here may be the last one.
     pub(crate) ended: bool,
     pub(crate) repeat_at: Instant,
-    /// Of a fetch: when somebody was last asked.
+    /// Of a fetch: when somebody was last asked. Of a leave: when the last walk over all records began.
     pub(crate) asked_at: Instant,
     /// Of a fetch: who asks for the same session at the same time, and is answered when this one
     /// is decided.

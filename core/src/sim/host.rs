@@ -67,8 +67,7 @@ pub(super) struct Host<'m> {
 pub(super) struct Leaving {
     pub(super) ticket: Ticket,
     pub(super) since: u64,
-    /// The commits that it held then. It may drop copies before it has left, since the others find
-    /// others.
+    /// The commits that it held then. It may drop copies before it has left, since others get them.
     pub(super) had: HashSet<usize>,
     /// How long the process goes on after its node has left.
     pub(super) lingers: u64,

@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::collections::BinaryHeap;
 use std::vec::Vec;
 
-use super::plan::Weather;
+use super::plan::{FEW_RECORDS, NodePlan, Plan, Weather};
 use super::random::Random;
 
 /// A datagram on its way. Ordered by the time at which it arrives.
@@ -37,6 +37,14 @@ pub struct NetworkReport {
     pub cut: u64,
 }
 
+/// More datagrams than two nodes have for each other in a span of time, in microseconds: all sessions
+/// of a large run are a half of it. Two that answer each other for ever over a fast network send more.
+const SPAN: u64 = 100_000;
+const MOST: u32 = 600;
+
+/// The same where some node has little memory: what shares a packet with what is refused is sent again.
+const MOST_REFUSED: u32 = 1_500;
+
 /// All that is on its way, and the faults.
 pub(super) struct Network {
     seed: u64,
@@ -45,17 +53,28 @@ pub(super) struct Network {
     pub(super) weather: Weather,
     /// `cuts[a]` has bit b: nothing from a reaches b.
     cuts: Vec<u8>,
+    /// For each node and each other: a span of time, and the datagrams between the two in it.
+    spans: Vec<[(u64, u32); 8]>,
+    most: u32,
+    /// Two nodes that sent each other more in one of them than they can owe.
+    pub(super) storm: Option<(usize, usize)>,
     pub(super) report: NetworkReport,
 }
 
 impl Network {
-    pub(super) fn new(seed: u64, nodes: usize, weather: Weather) -> Self {
+    pub(super) fn new(seed: u64, plan: &Plan) -> Self {
+        let nodes = plan.nodes.len();
+        let small = |node: &NodePlan| node.records <= FEW_RECORDS;
+        let crowded = plan.nodes.iter().any(small);
         Self {
             seed,
             wire: BinaryHeap::new(),
             number: 0,
-            weather,
+            weather: plan.weather,
             cuts: std::vec![0; nodes],
+            spans: std::vec![Default::default(); nodes],
+            most: if crowded { MOST_REFUSED } else { MOST },
+            storm: None,
             report: NetworkReport::default(),
         }
     }
@@ -68,6 +87,7 @@ impl Network {
         to: usize,
         bytes: &[u8],
     ) {
+        self.watch(now, from.min(to), from.max(to));
         self.number += 1;
         self.report.sent += 1;
         self.report.bytes += bytes.len() as u64;
@@ -105,6 +125,18 @@ impl Network {
             self.push(again, to, address, bytes.clone());
         }
         self.push(now + wait, to, address, bytes);
+    }
+
+    /// Counts a datagram between the two.
+    fn watch(&mut self, now: u64, a: usize, b: usize) {
+        let (span, sent) = &mut self.spans[a][b];
+        if *span != now / SPAN {
+            (*span, *sent) = (now / SPAN, 0);
+        }
+        *sent += 1;
+        if *sent > self.most {
+            self.storm = Some((a, b));
+        }
     }
 
     fn push(&mut self, at: u64, to: usize, from: SocketAddr, bytes: Vec<u8>) {

@@ -127,7 +127,7 @@ impl<'m> World<'m> {
                 mutation,
             },
             hosts: nodes.map(|(index, node)| Host::new(index, node)).collect(),
-            network: Network::new(seed, plan.nodes.len(), plan.weather),
+            network: Network::new(seed, plan),
             model: Model::new(plan.sessions),
             requests: Vec::new(),
             report: Report::default(),
@@ -287,6 +287,10 @@ impl<'m> World<'m> {
     /// Takes what the node has to say, looks at what it holds, and goes on with its requests.
     pub(super) fn settle(&mut self, node: usize) -> Result<(), Violation> {
         self.drain(node);
+        if let Some((a, b)) = self.network.storm {
+            let detail = format!("n{a} and n{b}\n{}", self.describe_stats());
+            return broken("two nodes soon have told each other all", detail);
+        }
         self.look(node)?;
         self.go_on(node)?;
         self.go_on_leaving(node)
