@@ -132,8 +132,14 @@ impl World<'_> {
             machine.members.get(*holder).is_reachable() && self.is_there(machine, *holder).is_none()
         });
         let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
+        let wrote = machine.writers.wire(slot.stamp).map(|stamp| stamp.writer);
+        let of_home = machine.members.get(home);
+        let began_anew = wrote
+            .is_some_and(|writer| writer.node == of_home.hash && writer.boot != of_home.boot.tag());
         if home == SELF {
             takers
+        } else if began_anew {
+            0 // it has nothing, and who guards the session may not be settled yet
         } else if self.is_there(machine, home).is_some() {
             1 // the home itself
         } else if machine.members.get(home).is_live() {
