@@ -376,8 +376,8 @@ mod tests {
 
     #[test]
     fn the_timeout_follows_the_round_trip_between_its_bounds() {
-        let near = steady(1).timeout();
-        assert_eq!(near, PATIENCE + Duration::from_millis(1));
+        assert_eq!(steady(0).timeout(), PATIENCE + Duration::from_micros(1));
+        assert_eq!(steady(1).timeout(), PATIENCE + Duration::from_millis(1));
         let slow = steady(400).timeout();
         assert!(slow >= Duration::from_millis(400), "{slow:?}");
         assert!(slow < Duration::from_millis(600), "{slow:?}");
@@ -386,7 +386,7 @@ mod tests {
 
     #[test]
     fn each_timeout_brings_more_patience_and_an_answer_ends_it() {
-        for mut link in [PeerLink::new(), steady(1)] {
+        for (mut link, smoothed) in [(PeerLink::new(), 1), (steady(1), 875)] {
             let mut now = after(1_000);
             let mut last = link.timeout();
             let first = last;
@@ -399,7 +399,7 @@ mod tests {
             }
             assert!(last > first.fraction(4, 1));
             link.acknowledged(now, now);
-            assert!(link.timeout() <= first);
+            assert_eq!(link.timeout(), PATIENCE + Duration::from_micros(smoothed));
         }
     }
 

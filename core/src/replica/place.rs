@@ -394,7 +394,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let is_home = slot.home() == Some(SELF);
         let receivers = if is_home {
-            slot.wanted_bits() & !slot.bit_of(SELF)
+            self.keeper_bits(record)
         } else {
             HOME_BIT
         };
@@ -465,11 +465,16 @@ impl Node<'_> {
     fn home_is_lost(&self, record: u32) -> bool {
         let slot = self.records.get(record);
         let Some(home) = slot.home() else { return true };
-        let home = self.members.get(home);
-        let restarted = self.writers.wire(slot.stamp).is_some_and(|stamp| {
-            stamp.writer.node == home.hash && stamp.writer.boot != home.boot.tag()
-        });
-        !home.is_live() || restarted
+        !self.members.get(home).is_live() || self.began_anew(home, record)
+    }
+
+    /// Whether the member wrote the record's header, in a boot before its present one.
+    pub(crate) fn began_anew(&self, member: u16, record: u32) -> bool {
+        let present = self.writer_of(member);
+        let header = self.writers.wire(self.records.get(record).stamp);
+        header.is_some_and(|header| {
+            header.writer.node == present.node && header.writer.boot != present.boot
+        })
     }
 
     /// The home is gone: the first live holder takes its place, and restores the copies. It

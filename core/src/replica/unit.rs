@@ -73,7 +73,7 @@ pub(crate) struct UnitSummary {
 
 impl Node<'_> {
     /// Who a member's stamps of its present boot are by.
-    fn writer_of(&self, member: u16) -> Writer {
+    pub(crate) fn writer_of(&self, member: u16) -> Writer {
         let slot = self.members.get(member);
         Writer {
             node: slot.hash,

@@ -7,7 +7,6 @@ use std::vec::Vec;
 use super::host::Host;
 use super::model::{Committed, key_under};
 use super::observe::{Violation, broken};
-use super::plan::FEW_RECORDS;
 use super::world::World;
 use crate::key::Key;
 use crate::link::transfer::Direction;
@@ -149,10 +148,7 @@ impl World<'_> {
             [(home, record)] => {
                 let slot = home.records.get(record);
                 let copies = self.hosts.len().min(usize::from(self.common.backups) + 1);
-                let roomy = self
-                    .hosts
-                    .iter()
-                    .all(|host| host.plan.records > FEW_RECORDS);
+                let roomy = self.hosts.iter().all(|host| !host.plan.has_little_memory());
                 if roomy && usize::from(slot.wanted()) != copies {
                     return of("as many copies as the nodes allow");
                 }
@@ -180,7 +176,7 @@ impl World<'_> {
     pub(super) fn is_crowded(&self, key: Key<'_>) -> bool {
         let small = |name: &str| {
             let host = self.hosts.iter().find(|host| host.name == name);
-            host.is_some_and(|host| host.plan.records <= FEW_RECORDS)
+            host.is_some_and(|host| host.plan.has_little_memory())
         };
         let up = self.hosts.iter().filter_map(|host| host.node.as_ref());
         up.into_iter().any(|machine| {
@@ -206,7 +202,7 @@ impl World<'_> {
             };
             let must_live = self.model.commits.iter().find(lost).is_some();
             // A node without room may answer that there is none.
-            let roomy = |node: &usize| self.hosts[*node].plan.records > FEW_RECORDS;
+            let roomy = |node: &usize| !self.hosts[*node].plan.has_little_memory();
             let nodes: Vec<usize> = (0..self.hosts.len()).filter(roomy).collect();
             if nodes.is_empty() {
                 continue;

@@ -5,10 +5,9 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::host::Host;
 use super::notice::{Baseline, Seen};
 use super::observe::{Violation, broken};
-use super::plan::{FEW_RECORDS, PlannedChange};
+use super::plan::PlannedChange;
 use super::values::{Value, commit_values, edited_all, stamp_of};
 use super::world::World;
 use crate::config::Role;
@@ -283,8 +282,8 @@ impl World<'_> {
             return Ok(());
         };
         self.report.renames += 1;
-        let little = |host: &Host<'_>| host.plan.records <= FEW_RECORDS;
-        let crowded = self.hosts.iter().any(little);
+        let mut hosts = self.hosts.iter();
+        let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
         self.wait(node, session, number, ticket, Stage::Renaming);

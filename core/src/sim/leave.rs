@@ -5,12 +5,10 @@ use std::format;
 use super::host::{Host, Leaving};
 use super::model::Committed;
 use super::observe::{Violation, broken};
-use super::plan::FEW_RECORDS;
 use super::world::World;
 use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::wait::Progress;
-use crate::storage::records::RecordSlot;
 
 /// Nodes that may leave at a time: more may take sessions with them.
 const AT_ONCE: usize = 2;
@@ -116,29 +114,25 @@ impl World<'_> {
         let Some(machine) = &self.hosts[node].node else {
             return 0;
         };
-        let Some((slot, home)) = self.record_of(machine, commit) else {
+        let Some((record, home)) = self.record_of(machine, commit) else {
             return 0;
         };
         let others = machine.members.others();
         let others = others.filter(|member| machine.members.get(*member).is_reachable());
         let others = others.filter_map(|member| self.is_there(machine, member));
         let (count, small) = others.fold((0, 0), |(count, small), host| {
-            let is_small = host.plan.records <= FEW_RECORDS;
-            (count + 1, small + u32::from(is_small))
+            (count + 1, small + u32::from(host.plan.has_little_memory()))
         });
         // One has room, or the leave isn't met; unless it counts on one that died.
+        let slot = machine.records.get(record);
         let mut kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
         let unaware = kept.any(|holder| {
             machine.members.get(*holder).is_reachable() && self.is_there(machine, *holder).is_none()
         });
         let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
-        let wrote = machine.writers.wire(slot.stamp).map(|stamp| stamp.writer);
-        let of_home = machine.members.get(home);
-        let began_anew = wrote
-            .is_some_and(|writer| writer.node == of_home.hash && writer.boot != of_home.boot.tag());
         if home == SELF {
             takers
-        } else if began_anew {
+        } else if machine.began_anew(home, record) {
             0 // it has nothing, and who guards the session may not be settled yet
         } else if self.is_there(machine, home).is_some() {
             1 // the home itself
@@ -159,7 +153,8 @@ impl World<'_> {
         } else {
             self.is_there(leaver, home)?.node.as_ref()?
         };
-        let (slot, _) = self.record_of(machine, commit)?;
+        let (record, _) = self.record_of(machine, commit)?;
+        let slot = machine.records.get(record);
         let kept = slot.holders().iter().take(slot.wanted().into());
         let stays = |holder: &&u16| {
             let host = match **holder {
@@ -175,18 +170,13 @@ impl World<'_> {
     }
 
     /// The record that the node has of the commit's session, and its home.
-    fn record_of<'a>(
-        &self,
-        machine: &'a Node<'_>,
-        commit: &Committed,
-    ) -> Option<(&'a RecordSlot, u16)> {
+    fn record_of(&self, machine: &Node<'_>, commit: &Committed) -> Option<(u32, u16)> {
         let hashes = self.model.sessions[commit.session].hashes.iter().rev();
         let mut records = hashes.filter_map(|hash| machine.records.find(hash));
         records.find_map(|record| {
             let slot = machine.records.get(record);
-            slot.home()
-                .filter(|_| slot.is_live())
-                .map(|home| (slot, home))
+            let home = slot.home().filter(|_| slot.is_live())?;
+            Some((record, home))
         })
     }
 

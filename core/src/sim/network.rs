@@ -5,7 +5,7 @@ use core::net::SocketAddr;
 use std::collections::BinaryHeap;
 use std::vec::Vec;
 
-use super::plan::{FEW_RECORDS, NodePlan, Plan, Weather};
+use super::plan::{NodePlan, Plan, Weather};
 use super::random::Random;
 
 /// A datagram on its way. Ordered by the time at which it arrives.
@@ -64,8 +64,7 @@ pub(super) struct Network {
 impl Network {
     pub(super) fn new(seed: u64, plan: &Plan) -> Self {
         let nodes = plan.nodes.len();
-        let small = |node: &NodePlan| node.records <= FEW_RECORDS;
-        let crowded = plan.nodes.iter().any(small);
+        let crowded = plan.nodes.iter().any(NodePlan::has_little_memory);
         Self {
             seed,
             wire: BinaryHeap::new(),

@@ -85,6 +85,13 @@ pub(super) struct NodePlan {
     pub(super) slowness: u64,
 }
 
+impl NodePlan {
+    /// Whether it may have no room for what it is sent.
+    pub(super) const fn has_little_memory(&self) -> bool {
+        self.records <= FEW_RECORDS
+    }
+}
+
 /// A whole run.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -109,7 +116,7 @@ pub(super) const MAX_INACTIVE: u32 = 600;
 pub(super) const MAX_VALUE: usize = 8 * 1_024;
 
 /// What a node has room for that has little.
-pub(super) const FEW_RECORDS: usize = 16;
+const FEW_RECORDS: usize = 16;
 
 const MOST_NODES: usize = 7;
 const MOST_SESSIONS: usize = 40;
