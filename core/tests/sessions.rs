@@ -11,7 +11,7 @@
 mod cluster;
 
 use cluster::{Cluster, key};
-use relevo_core::{Ack, Duration, Event, MemberState};
+use relevo_core::{Ack, Change, Commit, Duration, Event, MemberState, Progress};
 
 #[test]
 fn nodes_introduce_themselves_and_all_know_all() {
@@ -578,8 +578,8 @@ fn a_burst_that_a_host_hands_in_before_it_polls_is_acknowledged_whole() {
     let now = cluster.now;
     for n in 0..32_u8 {
         let id = format!("s{n}");
-        let commit = relevo_core::Commit {
-            changes: &[relevo_core::Change {
+        let commit = Commit {
+            changes: &[Change {
                 name: b"n",
                 value: Some(&[n; 1_000]),
             }],
@@ -600,4 +600,46 @@ fn a_burst_that_a_host_hands_in_before_it_polls_is_acknowledged_whole() {
     cluster.run(Duration::from_secs(5));
     assert_eq!(cluster.node("t1").stats().lost, 0);
     assert_eq!(cluster.node("t2").usage().sessions, 32);
+}
+
+#[test]
+fn confirmations_that_a_stopped_node_reads_after_the_deadline_count_no_more() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    let now = cluster.now;
+    let changes = [Change {
+        name: b"n",
+        value: Some(b"1"),
+    }];
+    let commit = Commit {
+        changes: &changes,
+        max_inactive: 1_800,
+        ack: Ack::All,
+    };
+    let ticket = cluster.node("t1").commit(now, key("s"), &commit).unwrap();
+    cluster.drain();
+    let address = cluster.hosts["t1"].address;
+    // It stops, and what is sent to it meanwhile waits in its socket.
+    let mut stopped = cluster.hosts.remove("t1").unwrap();
+    let mut socket = Vec::new();
+    for _ in 0..20 {
+        cluster.run(Duration::from_micros(500));
+        let (to_it, others) = std::mem::take(&mut cluster.network.on_their_way)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(_, arrival)| arrival.to == address);
+        cluster.network.on_their_way = others;
+        socket.extend(to_it);
+    }
+    assert!(cluster.node("t2").read(key("s")).is_some());
+    cluster.kill("t2");
+    let later = cluster.now + Duration::from_secs(10);
+    for (_, mut arrival) in socket {
+        stopped
+            .node
+            .handle_datagram(later, arrival.from, &mut arrival.datagram);
+    }
+    let progress = stopped.node.progress(ticket);
+    assert!(
+        matches!(progress, Progress::Done(outcome) if !outcome.met),
+        "{progress:?}"
+    );
 }

@@ -6,7 +6,6 @@ use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::peer::REST;
 use crate::link::transfer::{Direction, outgoing};
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::value::DeltaHead;
@@ -134,8 +133,7 @@ impl Node<'_> {
         // A burial changes the record without a new stamp: only a later packet carried it.
         let header_carried = slot.is_live() && header_is_older(slot, number);
         // With the home's header its digest went, and who is to keep a copy has compared it.
-        let compared =
-            slot.home() == Some(SELF) && slot.header_owed & bit & slot.wanted_bits() != 0;
+        let compared = slot.is_home_here() && slot.header_owed & bit & slot.wanted_bits() != 0;
         let compared = compared && slot.is_live() && (unchanged || header_carried);
         if slot.header_owed & bit != 0 && (unchanged || header_carried) {
             slot.header_owed &= !bit;
@@ -207,15 +205,19 @@ impl Node<'_> {
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);
-        let mut carried_it = self.stop_transfers_of(member, hash);
+        let stopped = self.stop_transfers_of(member, hash);
+        let mut carried_it = stopped.is_some();
         let Some(record) = known.or_else(|| self.records.find_short(short)) else {
             return;
         };
         let mut was_on_its_way = false;
+        let mut is_current = stopped >= Some(self.records.get(record).changed);
         while let Some(carried) = self.in_flight.take(member, counter) {
             was_on_its_way = true;
-            if carried.record == record {
+            let slot = self.records.get(record);
+            if carried.record == record && carried.generation == slot.generation {
                 carried_it = true;
+                is_current |= carried.number >= slot.changed;
             } else {
                 self.send_again(&carried);
             }
@@ -232,7 +234,7 @@ impl Node<'_> {
         carried_it |= lacks && slot.owed & slot.bit_of(member) != 0;
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
-            self.refused_record(now, member, record, cause);
+            self.refused_record(now, member, record, cause, is_current);
         }
     }
 
@@ -252,11 +254,19 @@ impl Node<'_> {
         }
     }
 
-    /// The peer refused a record: send what it lacks, or choose another holder.
-    pub(crate) fn refused_record(&mut self, now: Instant, member: u16, record: u32, cause: Cause) {
+    /// The peer refused a record: send what it lacks, or choose another holder. `is_current`: the record
+    /// is as it was when it was sent, so what the refusal says holds for what is here now.
+    pub(crate) fn refused_record(
+        &mut self,
+        now: Instant,
+        member: u16,
+        record: u32,
+        cause: Cause,
+        is_current: bool,
+    ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
-        let is_home = slot.is_live() && slot.home() == Some(SELF);
+        let is_home = slot.is_live() && slot.is_home_here();
         match cause {
             // It takes itself for one that is to keep its copy, and gets a header alone: another
             // node wrote it, and this one doesn't know all that it names. One of its own is clear.
@@ -268,7 +278,7 @@ impl Node<'_> {
             // An end before what took the session's place: its home sends that, the end waits.
             Cause::Base if !slot.is_live() => self.records.get_mut(record).set(DECLINED, true),
             Cause::Base => self.owe_again(record, bit),
-            Cause::Unknown => self.unknown_at(record, member),
+            Cause::Unknown => self.unknown_at(record, member, is_current),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotHome => {}

@@ -176,6 +176,9 @@ impl Node<'_> {
             introduction.asks || of_successor || knows_another(introduction) || !self.knows(boot);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
+        // With a challenge the number says that another boot has the name; see `knows_another`.
+        let is_own_boot = asks && self.knows(boot);
+        let least = if is_own_boot { 0 } else { least };
         if introduction.challenge.is_some() || challenge.is_some() {
             self.answer(PendingIntroduction {
                 challenge,

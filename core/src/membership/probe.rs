@@ -146,6 +146,8 @@ impl Node<'_> {
         self.prober.awake = now;
         if stopped {
             self.prober.probe = None;
+            // Confirmations that lay in the socket came too late: their senders may be gone by now.
+            self.review_waits(now);
             self.doubt_anew(now);
             self.ask_before_serving(now);
         }

@@ -330,6 +330,7 @@ impl Node<'_> {
     /// Forgets the record.
     pub(crate) fn remove_record(&mut self, record: u32) {
         self.leave_list_place(record);
+        self.waits.record_is_gone(record, self.lasting_copies());
         self.records.remove(record);
     }
 

@@ -39,7 +39,7 @@ impl Node<'_> {
     /// Looks at an idle session whose home this node is.
     pub(crate) fn expire(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        if slot.home() != Some(SELF) {
+        if !slot.is_home_here() {
             return;
         }
         if slot.is_served_here() {
@@ -142,7 +142,7 @@ impl Node<'_> {
     /// have answered, it has expired, and nobody else took it.
     pub(crate) fn may_take(&self, record: u32, maybe_stale: bool) -> bool {
         let slot = self.records.get(record);
-        let others = slot.is(TAKEN) && slot.home() != Some(SELF);
+        let others = slot.is(TAKEN) && !slot.is_home_here();
         slot.is(EXPIRING) && !others && !maybe_stale
     }
 

@@ -165,7 +165,7 @@ impl Node<'_> {
             return;
         }
         let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
-        let (wanted, is_home) = (slot.wanted(), slot.home() == Some(SELF));
+        let (wanted, is_home) = (slot.wanted(), slot.is_home_here());
         if holders.push(member).is_err() {
             return self.records.get_mut(record).set(INCOMPLETE, true);
         }
@@ -304,12 +304,16 @@ impl Node<'_> {
             if slot.state != State::Live {
                 continue;
             }
-            if slot.home() == Some(SELF) {
+            if slot.is_home_here() {
                 if self.leaving || kept.any(lost) {
                     self.restore_copies(now, record);
                 }
             } else if self.leaving && self.home_is_lost(record) {
-                self.guard(now, record);
+                // What nobody else may have makes this node the home, which hands it over before it goes.
+                match slot.owed & HOME_BIT {
+                    0 => self.guard(now, record),
+                    _ => self.take_over(now, record, &[], false),
+                }
             }
             if self.leaving {
                 self.hand_over_for_good(record);
@@ -350,7 +354,7 @@ impl Node<'_> {
 
     fn sweep_live(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        if slot.home() == Some(SELF) {
+        if slot.is_home_here() {
             self.restore_copies(now, record);
             self.settle(record);
         } else if self.home_is_lost(record) {
@@ -364,7 +368,7 @@ impl Node<'_> {
     /// A copy that its home may not know of: the home is to take it back, or to end it.
     fn announce(&mut self, record: u32) {
         let slot = self.records.get(record);
-        if slot.home() == Some(SELF) || slot.bit_of(SELF) & slot.wanted_bits() != 0 {
+        if slot.is_home_here() || slot.bit_of(SELF) & slot.wanted_bits() != 0 {
             return;
         }
         let bits = if self.home_is_lost(record) {
@@ -392,7 +396,7 @@ impl Node<'_> {
     /// What the home, or of a home a backup, lacks of the session is sent, if it isn't yet.
     fn hand_over_for_good(&mut self, record: u32) {
         let slot = self.records.get(record);
-        let is_home = slot.home() == Some(SELF);
+        let is_home = slot.is_home_here();
         let receivers = if is_home {
             self.keeper_bits(record)
         } else {
@@ -439,7 +443,7 @@ impl Node<'_> {
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get_mut(record);
         slot.set(DECLINED, !slot.is_live());
-        if !slot.is_live() || slot.home() != Some(SELF) {
+        if !slot.is_live() || !slot.is_home_here() {
             return;
         }
         if slot.bit_of(member) & slot.wanted_bits() == 0 {
@@ -481,10 +485,12 @@ impl Node<'_> {
     /// doesn't serve the session before it asked.
     fn guard(&mut self, now: Instant, record: u32) {
         let slot = self.records.get(record);
-        let mut others = slot.holders().iter().copied().skip(1);
+        // The home has nothing, unless it is this node, which got back what its former boot had.
+        let former = slot.home().filter(|home| *home != SELF);
+        let mut others = slot.holders().iter().copied();
         // Also when it has said good-bye, until it is gone.
         let lives = |holder: &u16| *holder == SELF || self.members.get(*holder).is_live();
-        let first = others.find(lives);
+        let first = others.find(|holder| Some(*holder) != former && lives(holder));
         match first {
             Some(SELF) if self.waits.fetches(&slot.hash) => {}
             Some(SELF) => self.take_over(now, record, &[], false),
@@ -507,7 +513,7 @@ impl Node<'_> {
                 self.restore_at(record, HOME_BIT);
                 continue;
             }
-            if slot.home() != Some(SELF) {
+            if !slot.is_home_here() {
                 continue;
             }
             if bit & slot.wanted_bits() != 0 {
@@ -518,17 +524,18 @@ impl Node<'_> {
         }
     }
 
-    /// A peer doesn't know the record: who is to have it gets it again.
-    pub(crate) fn unknown_at(&mut self, record: u32, peer: u16) {
+    /// A peer doesn't know the record: who is to have it gets it again. `is_current`: it said so of the
+    /// record as it is now. Since an earlier one it may have become the home, without what is here.
+    pub(crate) fn unknown_at(&mut self, record: u32, peer: u16, is_current: bool) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(peer);
-        let former = slot.home() == Some(SELF) && bit & slot.wanted_bits() == 0;
-        let is_orphan = slot.is_live() && slot.home() != Some(SELF) && self.home_is_lost(record);
-        if self.is_left_over(record, peer) {
+        let former = slot.is_home_here() && bit & slot.wanted_bits() == 0;
+        let is_orphan = slot.is_live() && !slot.is_home_here() && self.home_is_lost(record);
+        if self.is_left_over(record, peer) && is_current {
             self.remove_record(record);
         } else if is_orphan && slot.home() != Some(peer) {
             self.forget_holder(record, peer);
-        } else if slot.is_live() && slot.home() != Some(SELF) && bit != HOME_BIT {
+        } else if slot.is_live() && !slot.is_home_here() && bit != HOME_BIT {
             // Its home gives it a copy, and is not lost any more, as it was when this node told of it.
             self.owe_nothing(record, bit);
         } else if !slot.is_live() || !former {
@@ -574,7 +581,7 @@ impl Node<'_> {
     /// Who isn't the home owes nobody but the home. Returns whether anything is owed.
     fn owe_whole(&mut self, record: u32, bit: u8) -> bool {
         let slot = self.records.get_mut(record);
-        let is_home = slot.home() == Some(SELF);
+        let is_home = slot.is_home_here();
         if !is_home && slot.is_live() && bit != HOME_BIT {
             return false;
         }
@@ -595,7 +602,7 @@ impl Node<'_> {
     /// A holder confirmed: once the wanted ones all have, former ones may drop their copies.
     pub(crate) fn settle(&mut self, record: u32) {
         let slot = self.records.get(record);
-        if !slot.is_live() || slot.home() != Some(SELF) || slot.holder_count() <= slot.wanted() {
+        if !slot.is_live() || !slot.is_home_here() || slot.holder_count() <= slot.wanted() {
             return;
         }
         if slot.wanted() <= self.rules.backups {

@@ -21,7 +21,7 @@ impl Node<'_> {
         let wait = self.waits.get(number);
         let slot = self.records.get(wait.record);
         let gone = slot.generation != wait.record_generation;
-        if slot.home() != Some(SELF) && slot.is_live() && !gone {
+        if !slot.is_home_here() && slot.is_live() && !gone {
             return self.review_handed_over(now, number, asked);
         }
         let kept = if slot.is_live() {
@@ -65,7 +65,7 @@ impl Node<'_> {
     }
 
     /// How many copies a session keeps: others are dropped in time, so they don't count.
-    const fn lasting_copies(&self) -> u8 {
+    pub(crate) const fn lasting_copies(&self) -> u8 {
         self.rules.backups.saturating_add(1)
     }
 

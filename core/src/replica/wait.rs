@@ -413,6 +413,20 @@ impl<'m> Waits<'m> {
         }
     }
 
+    /// The record is about to be removed, so nothing can confirm its commits any more: what waits for copies
+    /// of it ends with those that did, of which at most `lasting` are kept.
+    pub(crate) fn record_is_gone(&mut self, record: u32, lasting: u8) {
+        for wait in self.slots.iter_mut() {
+            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
+                let copies = (wait.answered.len() as u8).min(lasting);
+                wait.goal = Goal::Done(Outcome {
+                    copies,
+                    ..Outcome::default()
+                });
+            }
+        }
+    }
+
     /// The member may hold nothing of the record any more: what it confirmed doesn't count.
     pub(crate) fn uncount(&mut self, record: u32, member: u16) {
         for wait in self.slots.iter_mut() {
@@ -562,6 +576,27 @@ mod tests {
         waits.finish(ticket);
         let next = waits.open(fetch(1)).unwrap();
         assert_ne!(waits.get(Waits::number_of(next)).request, request);
+    }
+
+    #[test]
+    fn a_wait_for_copies_ends_unmet_with_its_record_and_no_other_does() {
+        let mut slots = slots::<2>();
+        let mut waits = Waits::new(&mut slots);
+        let [here, there] = [7, 8].map(|record| {
+            let wait = WaitSlot {
+                goal: Goal::Copies(Some(3)),
+                record,
+                answered: Vec::from_slice(&[1, 2, 3]).unwrap(),
+                ..WaitSlot::default()
+            };
+            waits.open(wait).unwrap()
+        });
+        waits.record_is_gone(7, 2);
+        let Progress::Done(outcome) = waits.progress(here) else {
+            panic!("it is decided");
+        };
+        assert_eq!((outcome.met, outcome.copies), (false, 2));
+        assert_eq!(waits.progress(there), Progress::Waiting);
     }
 
     #[test]

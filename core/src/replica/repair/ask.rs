@@ -4,7 +4,6 @@ use heapless::Vec;
 
 use crate::link::count;
 use crate::list;
-use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::range::{PARTS, Path, Range};
 use crate::replica::repair::walk::{Entry, Step, Walk};
@@ -148,7 +147,7 @@ impl Node<'_> {
         }
         // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
         // one it finds out.
-        match (slot.home() == Some(SELF), listed.is_some()) {
+        match (slot.is_home_here(), listed.is_some()) {
             (true, true) => self.restore_at(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,

@@ -1,6 +1,5 @@
 //! The records that two nodes compare, walked through range by range.
 
-use crate::membership::member::SELF;
 use crate::replica::range::{PARTS, Range};
 use crate::replica::repair::mix;
 use crate::storage::pages::NIL;
@@ -8,7 +7,7 @@ use crate::storage::records::{RecordSlot, Records, Stretch, leading};
 
 /// Whether the record is one that this node and `peer` compare.
 fn is_shared(slot: &RecordSlot, peer: u16) -> bool {
-    let own = slot.home() == Some(SELF) && slot.bit_of(peer) != 0;
+    let own = slot.is_home_here() && slot.bit_of(peer) != 0;
     slot.is_live() && (own || slot.home() == Some(peer))
 }
 

@@ -192,7 +192,10 @@ impl Node<'_> {
     /// The digest of what the home has, if the unit is from there and this node is to keep a copy.
     fn digest_at_home(&self, record: u32, peer: u16, head: &UnitHead<'_>) -> Option<u64> {
         let slot = self.records.get(record);
-        let is_kept = slot.bit_of(SELF) & slot.wanted_bits() != 0 && slot.home() == Some(peer);
+        // A list that lost names on its way may have lost this node's.
+        let is_lost = slot.is(INCOMPLETE) && slot.bit_of(SELF) == 0;
+        let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
+        let is_kept = (is_lost || is_wanted) && slot.home() == Some(peer);
         head.digest.filter(|_| is_kept && head.header.is_some())
     }
 
@@ -308,7 +311,10 @@ impl Node<'_> {
             });
         };
         match here {
-            Some(here) if here == header.stamp => return Ok(HeaderFate::Kept),
+            Some(here) if here == header.stamp => {
+                self.name_again(record, peer, header);
+                return Ok(HeaderFate::Kept);
+            }
             Some(here) if here > header.stamp => return Ok(HeaderFate::Outdated),
             _ => {}
         }
@@ -335,6 +341,18 @@ impl Node<'_> {
             Ok(HeaderFate::Taken)
         } else {
             Ok(HeaderFate::NewHome)
+        }
+    }
+
+    /// The list of a header that another node passed on may lack members that it doesn't know, this one
+    /// included. The home's own list takes its place.
+    fn name_again(&mut self, record: u32, peer: u16, header: &WireHeader) {
+        let slot = self.records.get(record);
+        if slot.is_live() && slot.is(INCOMPLETE) && slot.home() == Some(peer) && !header.is(UNNAMED)
+        {
+            let (holders, wanted, all_named) = self.holders_of(header);
+            self.set_holders(record, &holders, wanted);
+            self.records.get_mut(record).set(INCOMPLETE, !all_named);
         }
     }
 
@@ -369,7 +387,7 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         let home = slot.home();
-        let bits = if home == Some(SELF) {
+        let bits = if slot.is_home_here() {
             match self.breaks(Mutation::HomeKeepsToItself) {
                 true => 0,
                 false => self.keeper_bits(record),
@@ -393,7 +411,7 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let is_former = slot.bit_of(origin.peer) & slot.wanted_bits() == 0;
         let handed_over = head.attributes > 0 && !origin.answers;
-        if handed_over && is_former && slot.home() == Some(SELF) {
+        if handed_over && is_former && slot.is_home_here() {
             slot.set(SETTLED, false);
             self.settle(record);
         }
@@ -413,17 +431,16 @@ impl Node<'_> {
     }
 
     /// A former holder drops its copy once the wanted ones have confirmed theirs, and the home has
-    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so. Returns
-    /// whether it would, if it weren't about to take the session over.
+    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so. Returns whether it was
+    /// told to and keeps its copy for now: the home must not take what it said for confirmed.
     pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) -> bool {
         let slot = self.records.get(record);
         let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
-        let is_lacking = slot.owed != 0 && !self.breaks(Mutation::DroppedUnseen);
-        let keeps = !slot.is(SETTLED) || is_wanted || slot.home() == Some(SELF) || is_lacking;
-        if keeps {
+        let owes = slot.owed != 0 && !self.breaks(Mutation::DroppedUnseen);
+        if !slot.is(SETTLED) || is_wanted || slot.is_home_here() {
             return false;
         }
-        if self.waits.fetches(&slot.hash) {
+        if owes || self.waits.fetches(&slot.hash) {
             return true;
         }
         self.remove_record(record);

@@ -142,7 +142,7 @@ impl Node<'_> {
         match self.successor_of(short) {
             Successor::Lives(new) => {
                 let slot = self.records.get(new);
-                let is_copied = slot.home() == Some(SELF) && slot.owed & self.keeper_bits(new) == 0;
+                let is_copied = slot.is_home_here() && slot.owed & self.keeper_bits(new) == 0;
                 (if is_copied { DEAD | HOME } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),
@@ -155,7 +155,7 @@ impl Node<'_> {
     fn wire_header(&self, record: u32, reader: Option<u16>) -> Option<WireHeader> {
         let slot = self.records.get(record);
         let unnamed = reader.filter(|reader| {
-            slot.home() != Some(SELF) && slot.bit_of(*reader) & slot.wanted_bits() == 0
+            !slot.is_home_here() && slot.bit_of(*reader) & slot.wanted_bits() == 0
         });
         let holders = slot.holders().iter();
         let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
@@ -278,7 +278,7 @@ impl Node<'_> {
 fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
     let flags = [
         (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
-        (HOME, slot.home() == Some(SELF)),
+        (HOME, slot.is_home_here()),
     ];
     flags
         .iter()

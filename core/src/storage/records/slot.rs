@@ -1,6 +1,7 @@
 //! What a record is: a session's header or its tombstone, and an attribute.
 
 use super::id::ID_INLINE;
+use crate::membership::member::SELF;
 use crate::replica::stamp::Stamp;
 use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
@@ -128,6 +129,12 @@ impl RecordSlot {
     /// The session's home, if it has one.
     pub(crate) fn home(&self) -> Option<u16> {
         self.holders().first().copied()
+    }
+
+    /// Whether this node is the session's home: its present boot wrote the header. One that a former boot
+    /// wrote makes it no more than a holder.
+    pub(crate) fn is_home_here(&self) -> bool {
+        self.home() == Some(SELF) && self.stamp.is_own()
     }
 
     /// The first eight bytes of the hash: they name a record among those of two nodes.
