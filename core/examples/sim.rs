@@ -2,53 +2,79 @@
 //!
 //! ```text
 //! cargo run --release -p relevo-core --features sim --example sim -- [--seeds N] [--first N] [--steps N]
-//!     [--mutation NAME] [--told no]
+//!     [--jobs N] [--mutation NAME] [--old-mix] [--digest] [--told no]
 //! ```
 //!
 //! The first failing seed is shortened and told, unless `--told no`; the exit code says whether
-//! there was one.
+//! there was one. `--digest` prints one number for all that the runs did, failing ones too: a change that
+//! must change nothing leaves it as it is. `--old-mix` has only the faults of the first simulator.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+use std::sync::Mutex;
 use std::time::Instant;
 
-use relevo_core::sim::{self, Mutation};
+use relevo_core::sim::{self, Mix, Mutation, Run};
+
+/// What was asked for.
+struct Options {
+    seeds: u64,
+    first: u64,
+    jobs: usize,
+    told: bool,
+    digest: bool,
+    /// With the seed left open.
+    run: Run,
+}
+
+/// What all runs gave.
+#[derive(Default)]
+struct Total {
+    failures: BTreeMap<&'static str, Vec<u64>>,
+    digest: u64,
+}
 
 fn main() -> ExitCode {
-    let (mut seeds, mut first, mut steps, mut mutation, mut told) = (500, 0, 5_000, None, true);
-    let mut arguments = std::env::args().skip(1);
-    while let Some(argument) = arguments.next() {
-        let value = arguments.next().unwrap_or_default();
-        let number = || value.parse().unwrap_or_else(|_| usage());
-        match argument.as_str() {
-            "--seeds" => seeds = number(),
-            "--first" => first = number(),
-            "--steps" => steps = number(),
-            "--told" => told = value != "no",
-            "--mutation" => mutation = Some(named(&value)),
-            _ => usage(),
-        }
-    }
+    let options = options();
+    let run = |seed| Run {
+        seed,
+        ..options.run
+    };
     let began = Instant::now();
-    let mut failures = BTreeMap::<&str, Vec<u64>>::new();
-    for seed in first..first + seeds {
-        if let Err(violation) = sim::run(seed, steps, mutation) {
-            failures.entry(violation.rule).or_default().push(seed);
+    let total = Mutex::new(Total::default());
+    let seeds = options.first..options.first + options.seeds;
+    sim::on_seeds(seeds, options.jobs, |seed| {
+        let outcome = run(seed).outcome();
+        let mut total = total.lock().unwrap_or_else(|_| std::process::exit(2));
+        // Runs end in any order: the digests are added up.
+        total.digest = total.digest.wrapping_add(outcome.digest);
+        if let Err(violation) = outcome.result {
+            total.failures.entry(violation.rule).or_default().push(seed);
         }
-    }
+        true
+    });
     let seconds = began.elapsed().as_secs_f64();
-    for (rule, seeds) in &failures {
+    let mut total = total.into_inner().unwrap_or_default();
+    for (rule, seeds) in &mut total.failures {
+        seeds.sort_unstable();
         println!("not kept by {} seeds: {rule}", seeds.len());
         let shown: Vec<_> = seeds.iter().take(10).collect();
         println!("  seeds {shown:?}");
     }
-    let failed: usize = failures.values().map(Vec::len).sum();
+    let failed: usize = total.failures.values().map(Vec::len).sum();
     println!(
-        "{seeds} seeds of {steps} steps: {failed} failed; {:.1} seeds/s",
-        seeds as f64 / seconds
+        "{} seeds of {} steps: {failed} failed; {:.1} seeds/s",
+        options.seeds,
+        options.run.steps,
+        options.seeds as f64 / seconds
     );
-    if let Some(seed) = failures.values().flatten().min().filter(|_| told)
-        && let Err(failure) = sim::explain(*seed, steps, mutation)
+    if options.digest {
+        println!("digest {:016x}", total.digest);
+        return ExitCode::SUCCESS;
+    }
+    if let Some(seed) = total.failures.values().flatten().min()
+        && options.told
+        && let Err(failure) = run(*seed).explain()
     {
         println!("{failure}");
     }
@@ -57,6 +83,37 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+fn options() -> Options {
+    let mut options = Options {
+        seeds: 500,
+        first: 0,
+        jobs: 1,
+        told: true,
+        digest: false,
+        run: Run::of(0),
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().unwrap_or_else(|| usage());
+        match argument.as_str() {
+            "--seeds" => options.seeds = number(&value()),
+            "--first" => options.first = number(&value()),
+            "--steps" => options.run.steps = number(&value()),
+            "--jobs" => options.jobs = number(&value()) as usize,
+            "--told" => options.told = value() != "no",
+            "--mutation" => options.run.mutation = Some(named(&value())),
+            "--old-mix" => options.run.mix = Mix::Old,
+            "--digest" => options.digest = true,
+            _ => usage(),
+        }
+    }
+    options
+}
+
+fn number(value: &str) -> u64 {
+    value.parse().unwrap_or_else(|_| usage())
 }
 
 fn named(name: &str) -> Mutation {
@@ -68,7 +125,8 @@ fn named(name: &str) -> Mutation {
 
 fn usage() -> ! {
     eprintln!(
-        "sim [--seeds N] [--first N] [--steps N] [--mutation {:?}]",
+        "sim [--seeds N] [--first N] [--steps N] [--jobs N] [--old-mix] [--digest] [--told no] \
+         [--mutation {:?}]",
         Mutation::ALL
     );
     std::process::exit(2);

@@ -9,41 +9,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use relevo_core::sim::{self, Mutation, Report};
+use relevo_core::sim::{self, Mutation, Outcome, Report, Run};
 
 /// Seeds of a test run; the long runs are those of the example `sim`.
 const SEEDS: u64 = 500;
-const STEPS: u64 = 5_000;
 
 /// Seeds after which a broken rule must have been noticed.
 const PATIENCE: u64 = 400;
 
 /// Calls `run` with each seed on all processors, until it says that this is enough.
 fn on_seeds(seeds: u64, run: impl Fn(u64) -> bool + Sync) {
-    let next = AtomicU64::new(0);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds || !run(seed) {
-                        next.store(seeds, Ordering::Relaxed);
-                        return;
-                    }
-                }
-            });
-        }
-    });
+    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
+    sim::on_seeds(0..seeds, jobs, run);
 }
 
 #[test]
 fn every_promise_is_kept_and_every_kind_of_fault_happened() {
     let total = Mutex::new(BTreeMap::<&str, u64>::new());
     let failed = Mutex::new(None);
-    on_seeds(SEEDS, |seed| match sim::run(seed, STEPS, None) {
+    on_seeds(SEEDS, |seed| match Run::of(seed).result() {
         Ok(report) => {
             let mut total = total.lock().expect("no thread panicked");
             for (name, count) in faults(&report) {
@@ -57,7 +42,9 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
         }
     });
     if let Some(seed) = failed.into_inner().expect("no thread panicked") {
-        let failure = sim::explain(seed, STEPS, None).expect_err("the same seed is the same run");
+        let failure = Run::of(seed)
+            .explain()
+            .expect_err("the same seed is the same run");
         panic!("{failure}");
     }
     for (name, count) in total.into_inner().expect("no thread panicked") {
@@ -106,7 +93,7 @@ fn every_broken_rule_is_noticed() {
     for mutation in Mutation::ALL {
         let noticed = Mutex::new(None);
         on_seeds(PATIENCE, |seed| {
-            match sim::run(seed, STEPS, Some(mutation)) {
+            match Run::of(seed).breaking(mutation).result() {
                 Ok(_) => true,
                 Err(violation) => {
                     *noticed.lock().expect("no thread panicked") = Some((seed, violation.rule));
@@ -125,8 +112,18 @@ fn every_broken_rule_is_noticed() {
 #[test]
 fn the_same_seed_is_the_same_run() {
     for seed in [3, 7] {
-        let first = sim::run(seed, STEPS, None).map(|report| format!("{report:?}"));
-        let again = sim::run(seed, STEPS, None).map(|report| format!("{report:?}"));
-        assert_eq!(first.ok(), again.ok());
+        let first = Run::of(seed).outcome();
+        let again = Run::of(seed).outcome();
+        assert_eq!(first.digest, again.digest);
+        let told = |outcome: Outcome| outcome.result.map(|report| format!("{report:?}")).ok();
+        assert_eq!(told(first), told(again));
     }
+}
+
+#[test]
+fn another_run_has_another_digest() {
+    let digest = |run: Run| run.outcome().digest;
+    let broken = Run::of(3).breaking(Mutation::TouchStaysHome);
+    assert_ne!(digest(Run::of(3)), digest(Run::of(7)));
+    assert_ne!(digest(Run::of(3)), digest(broken));
 }

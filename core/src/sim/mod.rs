@@ -20,6 +20,7 @@
 
 mod check;
 mod clients;
+mod digest;
 mod expiry;
 mod host;
 mod leave;
@@ -29,6 +30,7 @@ mod notice;
 mod observe;
 mod plan;
 mod random;
+mod seeds;
 mod shrink;
 mod tell;
 mod values;
@@ -42,12 +44,16 @@ use self::host::Memory;
 pub use self::network::NetworkReport;
 pub use self::observe::Violation;
 use self::plan::{Action, Plan};
+pub use self::seeds::on_seeds;
 pub use self::world::Report;
 use self::world::World;
 pub use crate::mutation::Mutation;
 
 /// How long a plan is, in microseconds: longer than any number of steps takes.
 const LENGTH: u64 = 120_000_000;
+
+/// Steps of a run, unless others are asked for.
+const STEPS: u64 = 5_000;
 
 /// When all nodes have met and the plan begins.
 const SETTLED_BY: u64 = 2_900_000;
@@ -74,51 +80,109 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Runs a seed for so many steps, then heals it and checks all promises.
-pub fn run(seed: u64, steps: u64, mutation: Option<Mutation>) -> Result<Report, Violation> {
-    let plan = Plan::of(seed, LENGTH);
-    let mut trace = Vec::new();
-    play(seed, steps, &plan, mutation, false, &mut trace)
+/// One run: the same values are the same run, step by step.
+#[derive(Clone, Copy, Debug)]
+pub struct Run {
+    /// All that is drawn by chance is drawn from this.
+    pub seed: u64,
+    /// Steps until all faults end and the promises are checked.
+    pub steps: u64,
+    /// The rule of the protocol that is broken on purpose.
+    pub mutation: Option<Mutation>,
+    /// What may happen in it.
+    pub mix: Mix,
 }
 
-/// Runs a seed; a failing one is shortened and told.
-pub fn explain(seed: u64, steps: u64, mutation: Option<Mutation>) -> Result<Report, Failure> {
-    let plan = Plan::of(seed, LENGTH);
-    let mut trace = Vec::new();
-    let first = match play(seed, steps, &plan, mutation, false, &mut trace) {
-        Ok(report) => return Ok(report),
-        Err(violation) => violation,
-    };
-    let short = shrink::shrink(plan, |plan| {
-        let result = play(seed, steps, plan, mutation, false, &mut Vec::new());
-        result.is_err_and(|violation| violation.rule == first.rule)
-    });
-    let told = play(seed, steps, &short, mutation, true, &mut trace);
-    Err(Failure {
-        seed,
-        violation: told.err().unwrap_or(first),
-        trace,
-    })
+/// What may happen in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mix {
+    /// Everything.
+    #[default]
+    All,
+    /// Only what the first simulator knew. It draws nothing from the numbers that this takes, so that a
+    /// seed's run stays what it was.
+    Old,
 }
 
-fn play(
-    seed: u64,
-    steps: u64,
-    plan: &Plan,
-    mutation: Option<Mutation>,
-    told: bool,
-    trace: &mut Vec<String>,
-) -> Result<Report, Violation> {
-    let restarts = plan.actions.iter();
-    let restarts = restarts.filter(|(_, action)| matches!(action, Action::Restart(_)));
-    let boots = restarts.count() + 2 * plan.nodes.len();
-    let mut memory: Vec<Option<Memory>> = (0..boots).map(|_| None).collect();
-    let mut world = World::new(seed, plan, mutation, &mut memory, told);
-    let result = world
-        .pass(SETTLED_BY)
-        .and_then(|()| world.run(steps))
-        .and_then(|()| world.check_healed())
-        .and_then(|()| world.check_expiry());
-    trace.extend(world.take_trace());
-    result.map(|()| world.finish())
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What happened, or the promise that was broken.
+    pub result: Result<Report, Violation>,
+    /// A hash over all datagrams sent, what the nodes held in the end, and the broken promise.
+    pub digest: u64,
+}
+
+impl Run {
+    /// The run of a seed that has the usual length and breaks no rule.
+    #[must_use]
+    pub const fn of(seed: u64) -> Self {
+        Self {
+            seed,
+            steps: STEPS,
+            mutation: None,
+            mix: Mix::All,
+        }
+    }
+
+    /// The same with a broken rule of the protocol.
+    #[must_use]
+    pub const fn breaking(self, mutation: Mutation) -> Self {
+        let mutation = Some(mutation);
+        Self { mutation, ..self }
+    }
+
+    /// Runs the steps, then heals everything and checks all promises.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.play(&self.plan(), false, &mut Vec::new())
+    }
+
+    /// Like [`outcome`](Self::outcome), without the digest.
+    pub fn result(&self) -> Result<Report, Violation> {
+        self.outcome().result
+    }
+
+    /// Runs it; a failing run is shortened and told.
+    pub fn explain(&self) -> Result<Report, Failure> {
+        let plan = self.plan();
+        let mut trace = Vec::new();
+        let first = match self.play(&plan, false, &mut trace).result {
+            Ok(report) => return Ok(report),
+            Err(violation) => violation,
+        };
+        let short = shrink::shrink(plan, |plan| {
+            let result = self.play(plan, false, &mut Vec::new()).result;
+            result.is_err_and(|violation| violation.rule == first.rule)
+        });
+        let told = self.play(&short, true, &mut trace).result;
+        Err(Failure {
+            seed: self.seed,
+            violation: told.err().unwrap_or(first),
+            trace,
+        })
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of(self.seed, LENGTH)
+    }
+
+    fn play(&self, plan: &Plan, told: bool, trace: &mut Vec<String>) -> Outcome {
+        let restarts = plan.actions.iter();
+        let restarts = restarts.filter(|(_, action)| matches!(action, Action::Restart(_)));
+        let boots = restarts.count() + 2 * plan.nodes.len();
+        let mut memory: Vec<Option<Memory>> = (0..boots).map(|_| None).collect();
+        let mut world = World::new(self.seed, plan, self.mutation, &mut memory, told);
+        let result = world
+            .pass(SETTLED_BY)
+            .and_then(|()| world.run(self.steps))
+            .and_then(|()| world.check_healed())
+            .and_then(|()| world.check_expiry());
+        trace.extend(world.take_trace());
+        let broken = result.as_ref().err().map(|violation| violation.rule);
+        Outcome {
+            digest: world.digest(broken),
+            result: result.map(|()| world.finish()),
+        }
+    }
 }

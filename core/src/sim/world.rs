@@ -6,6 +6,7 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::clients::Request;
+use super::digest::Digest;
 use super::expiry::Expiries;
 use super::host::{Common, Host, Memory};
 use super::model::Model;
@@ -94,6 +95,8 @@ pub(super) struct World<'m> {
     pub(super) report: Report,
     pub(super) expiries: Expiries,
     pub(super) random: Random,
+    /// All datagrams sent, in one number.
+    pub(super) sent: Digest,
     /// What former boots held and saw.
     pub(super) former: Vec<Observed>,
     /// When the nodes last didn't all see each other.
@@ -133,6 +136,7 @@ impl<'m> World<'m> {
             report: Report::default(),
             expiries: Expiries::default(),
             random: Random::of(seed, 3),
+            sent: Digest::default(),
             former: Vec::new(),
             unwhole_at: 0,
             whole_since: None,
@@ -333,6 +337,9 @@ impl<'m> World<'m> {
                 if !self.common.sealed && self.now >= super::SETTLED_BY {
                     self.note(|_| format!("n{node} to n{to}:{}", super::tell::packet(&bytes)));
                 }
+                self.sent.word(self.now);
+                self.sent.word((node as u64) << 32 | to as u64);
+                self.sent.bytes(&bytes);
                 let delay = self.hosts[to].plan.slowness;
                 self.network
                     .send(self.now + delay, node, address, to, &bytes);
