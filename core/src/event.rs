@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::key::SessionId;
 
 /// Where a datagram goes.
@@ -24,7 +25,7 @@ pub struct Transmit {
 
 /// Names a member for as long as the node runs; see [`Node::member`](crate::Node::member).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MemberId(pub(crate) u16);
+pub struct MemberId(pub(crate) MemberIndex);
 
 /// What happened, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,14 +74,14 @@ pub struct EventSlot {
 /// What [`EventSlot`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
-    Session(SessionEvent, u32, u16),
-    Joined(u16),
-    Left(u16),
-    Down(u16),
-    Suspected(u16),
+    Session(SessionEvent, RecordIndex, u16),
+    Joined(MemberIndex),
+    Left(MemberIndex),
+    Down(MemberIndex),
+    Suspected(MemberIndex),
     NameTaken,
     TableFull,
-    AddressTaken(u16),
+    AddressTaken(MemberIndex),
     Outgrown,
     Superseded,
 }
@@ -174,7 +175,7 @@ mod tests {
         let mut slots = [EventSlot::default(); 3];
         let mut events = Events::new(&mut slots);
         assert_eq!(events.pop(), None);
-        for member in 0..20 {
+        for member in (0..20).map(MemberIndex::new) {
             events.push(Pending::Joined(member));
             events.push(Pending::Left(member));
             assert_eq!(events.pop(), Some(Ok(Pending::Joined(member))));
@@ -188,11 +189,11 @@ mod tests {
         let mut slots = [EventSlot::default(); 3];
         let mut events = Events::new(&mut slots);
         for round in 0..5 {
-            for member in 0..10 {
+            for member in (0..10).map(MemberIndex::new) {
                 events.push(Pending::Down(member));
             }
             assert_eq!(events.pop(), Some(Err(Overflow)), "round {round}");
-            for member in 0..3 {
+            for member in (0..3).map(MemberIndex::new) {
                 assert_eq!(events.pop(), Some(Ok(Pending::Down(member))));
             }
             assert_eq!(events.pop(), None);

@@ -29,6 +29,7 @@ extern crate std;
 
 mod delta;
 mod identity;
+mod ids;
 mod link;
 mod list;
 mod seal;

@@ -7,6 +7,7 @@ use heapless::Deque;
 use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
 use crate::identity::Identity;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{self, Key, Namespaces, SessionId};
 use crate::link::count;
 use crate::link::in_flight::InFlight;
@@ -14,7 +15,7 @@ use crate::link::mail::Mail;
 use crate::link::transfer::TransferSlot;
 use crate::list;
 use crate::membership::introduce::PendingIntroduction;
-use crate::membership::member::{Member, Members, SELF};
+use crate::membership::member::{Member, Members};
 use crate::membership::probe::Prober;
 use crate::replica::misses::Misses;
 use crate::replica::place::Sweep;
@@ -235,7 +236,7 @@ impl<'m> Node<'m> {
         })
     }
 
-    pub(crate) fn session_of(&self, record: u32, generation: u16) -> Option<SessionId> {
+    pub(crate) fn session_of(&self, record: RecordIndex, generation: u16) -> Option<SessionId> {
         let slot = self.records.get(record);
         if slot.generation != generation {
             return None;
@@ -262,18 +263,15 @@ impl<'m> Node<'m> {
     /// All members known, this node first, former ones too.
     pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
         self.members
-            .numbers()
+            .all()
             .filter_map(|member| self.members.view(member))
     }
 
     /// The member that an event names.
     #[must_use]
     pub fn member(&self, id: MemberId) -> Option<Member<'_>> {
-        self.members
-            .numbers()
-            .contains(&id.0)
-            .then(|| self.members.view(id.0))
-            .flatten()
+        let is_known = id.0 < self.members.end();
+        is_known.then(|| self.members.view(id.0)).flatten()
     }
 
     /// Counters since the start.
@@ -341,7 +339,7 @@ impl<'m> Node<'m> {
     }
 
     /// The record of this key, compared whole.
-    pub(crate) fn find(&self, key: Key<'_>) -> Option<u32> {
+    pub(crate) fn find(&self, key: Key<'_>) -> Option<RecordIndex> {
         let record = self.records.find(&self.hash_of(key))?;
         let namespace = self.namespaces.find(key.namespace)?;
         self.records
@@ -430,7 +428,7 @@ fn rules(config: &Config<'_>) -> Rules {
 
 fn describe_self(
     members: &mut Members<'_>,
-    me: u16,
+    me: MemberIndex,
     now: Instant,
     config: &Config<'_>,
     boot: BootId,

@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex};
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
 use crate::link::peer::REST;
@@ -83,7 +84,7 @@ fn shifted(bits: u128, count: u64) -> u128 {
 }
 
 impl Node<'_> {
-    pub(crate) fn acknowledge(&mut self, member: u16, counter: u64) {
+    pub(crate) fn acknowledge(&mut self, member: MemberIndex, counter: u64) {
         let link = &mut self.members.get_mut(member).link;
         link.ack_now = true;
         link.acks.add(counter);
@@ -93,7 +94,7 @@ impl Node<'_> {
     pub(crate) fn received(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         newest: u64,
         before: &Vec<u32, MAX_ACKS>,
     ) {
@@ -108,7 +109,7 @@ impl Node<'_> {
         }
     }
 
-    fn packet_received(&mut self, now: Instant, member: u16, counter: u64) {
+    fn packet_received(&mut self, now: Instant, member: MemberIndex, counter: u64) {
         let mut sent = None;
         while let Some(carried) = self.in_flight.take(member, counter) {
             sent = Some(carried.sent);
@@ -126,23 +127,30 @@ impl Node<'_> {
     }
 
     /// A holder has the record as it was at `number`.
-    pub(crate) fn holder_confirmed(&mut self, now: Instant, member: u16, record: u32, number: u64) {
+    pub(crate) fn holder_confirmed(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        record: RecordIndex,
+        number: u64,
+    ) {
         let slot = self.records.get_mut(record);
         let bit = slot.bit_of(member);
         let unchanged = slot.changed <= number;
         // A burial changes the record without a new stamp: only a later packet carried it.
         let header_carried = slot.is_live() && header_is_older(slot, number);
         // With the home's header its digest went, and who is to keep a copy has compared it.
-        let compared = slot.is_home_here() && slot.header_owed & bit & slot.wanted_bits() != 0;
+        let compared =
+            slot.is_home_here() && (slot.header_owed & bit).intersects(slot.wanted_bits());
         let compared = compared && slot.is_live() && (unchanged || header_carried);
-        if slot.header_owed & bit != 0 && (unchanged || header_carried) {
+        if slot.header_owed.intersects(bit) && (unchanged || header_carried) {
             slot.header_owed &= !bit;
         }
         let mut left = slot.header_owed & bit;
         let (mut lacks, mut took) = (false, false);
         self.records.update_attributes(record, |attribute| {
             let carried = attribute.stamp.is_own() && attribute.stamp.seq() <= number;
-            let is_owed = attribute.owed & bit != 0;
+            let is_owed = attribute.owed.intersects(bit);
             took |= is_owed && (unchanged || carried);
             if (is_owed && (unchanged || carried)) || (!is_owed && compared) {
                 attribute.owed &= !bit;
@@ -151,10 +159,10 @@ impl Node<'_> {
             left |= attribute.owed & bit;
             let is_later = attribute.stamp.is_own() && attribute.stamp.seq() > number;
             // One that isn't owed the attribute is not to have it: a former holder.
-            let is_former = attribute.owed & bit == 0;
-            lacks |= attribute.whole & bit != 0 && (is_former || !is_later);
+            let is_former = !attribute.owed.intersects(bit);
+            lacks |= attribute.whole.intersects(bit) && (is_former || !is_later);
         });
-        if left == 0 {
+        if left.is_empty() {
             self.records.get_mut(record).owed &= !bit;
         } else {
             self.use_deltas(record, bit, number);
@@ -165,7 +173,7 @@ impl Node<'_> {
         self.settle(record);
         if self.records.get(record).home() == Some(member) {
             let slot = self.records.get_mut(record);
-            slot.set(ANSWERED, slot.is(ANSWERED) && left != 0);
+            slot.set(ANSWERED, slot.is(ANSWERED) && !left.is_empty());
             // What the home took from here its backups are to have first: it says so anew.
             slot.set(SETTLED, slot.is(SETTLED) && !took);
             let newest = self.members.get(member).session.as_ref();
@@ -176,13 +184,13 @@ impl Node<'_> {
 
     /// The holder of this bit has the record as it was at `number`. Of what changed once since then the
     /// delta is enough, although it lacked the whole value before.
-    fn use_deltas(&mut self, record: u32, bit: u8, number: u64) {
+    fn use_deltas(&mut self, record: RecordIndex, bit: HolderBits, number: u64) {
         let mut next = self.records.first_attribute(record);
-        while next != NIL {
+        while next != AttributeIndex::NONE {
             let slot = self.records.attribute(next);
             let (attribute, delta) = (next, slot.delta);
             next = slot.next;
-            if slot.owed & slot.whole & bit == 0 || delta == NIL {
+            if !(slot.owed & slot.whole).intersects(bit) || delta == NIL {
                 continue;
             }
             let head = DeltaHead::read(&self.records.pages, &mut Cursor::start(delta));
@@ -196,7 +204,7 @@ impl Node<'_> {
     pub(crate) fn refused(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         counter: u64,
         hash: &[u8; 16],
         cause: Cause,
@@ -231,7 +239,7 @@ impl Node<'_> {
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
         let lacks = cause != Cause::NotHome;
-        carried_it |= lacks && slot.owed & slot.bit_of(member) != 0;
+        carried_it |= lacks && slot.owed.intersects(slot.bit_of(member));
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
             self.refused_record(now, member, record, cause, is_current);
@@ -259,8 +267,8 @@ impl Node<'_> {
     pub(crate) fn refused_record(
         &mut self,
         now: Instant,
-        member: u16,
-        record: u32,
+        member: MemberIndex,
+        record: RecordIndex,
         cause: Cause,
         is_current: bool,
     ) {
@@ -270,7 +278,7 @@ impl Node<'_> {
         match cause {
             // It takes itself for one that is to keep its copy, and gets a header alone: another
             // node wrote it, and this one doesn't know all that it names. One of its own is clear.
-            Cause::Base if is_home && bit & slot.wanted_bits() == 0 => {
+            Cause::Base if is_home && !bit.intersects(slot.wanted_bits()) => {
                 if !slot.stamp.is_own() {
                     self.write_header_later(record);
                 }
@@ -286,10 +294,15 @@ impl Node<'_> {
     }
 
     /// What a lost or half refused packet carried is owed again, in its newest form.
-    pub(crate) fn owe_carried_again(&mut self, member: u16, record: u32, generation: u16) {
+    pub(crate) fn owe_carried_again(
+        &mut self,
+        member: MemberIndex,
+        record: RecordIndex,
+        generation: u16,
+    ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
-        if slot.generation == generation && slot.owed & bit != 0 {
+        if slot.generation == generation && slot.owed.intersects(bit) {
             let before = slot.changed;
             self.changed(record, bit);
             self.keep_transfers_to_others(member, record, before);
@@ -298,7 +311,7 @@ impl Node<'_> {
 
     /// The record is as it was at `before`, so a transfer of it to another member still counts: two
     /// that end in turn would else void each other for ever.
-    fn keep_transfers_to_others(&mut self, member: u16, record: u32, before: u64) {
+    fn keep_transfers_to_others(&mut self, member: MemberIndex, record: RecordIndex, before: u64) {
         let after = self.records.get(record).changed;
         let transfers = self.transfers.iter_mut().filter(|slot| {
             let outgoing = slot.direction == Direction::Outgoing && slot.record == record;

@@ -1,11 +1,10 @@
 //! Which records, and pieces of transfers, the packets carried that are not yet acknowledged.
 
-use crate::membership::member::SELF;
-use crate::storage::pages::NIL;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::time::Instant;
 
 /// Stands for a record where it is a piece of a transfer that was carried.
-const PIECE: u32 = NIL - 1;
+const PIECE: RecordIndex = RecordIndex::new(u32::MAX - 1);
 
 /// One record, or a piece of a transfer, in one packet.
 #[derive(Clone, Copy, Debug)]
@@ -14,16 +13,22 @@ pub struct InFlightSlot {
     /// The record's `changed` when the packet was made.
     pub(crate) number: u64,
     pub(crate) sent: Instant,
-    /// The record, or [`NIL`] when it is nothing to it whether it arrives.
-    pub(crate) record: u32,
+    /// The record, or [none](RecordIndex::NONE) when it is nothing to it whether it arrives.
+    pub(crate) record: RecordIndex,
     pub(crate) generation: u16,
     /// Who the packet is for, or [`SELF`] when it is done with.
-    pub(crate) peer: u16,
+    pub(crate) peer: MemberIndex,
 }
 
 impl InFlightSlot {
     /// A piece of a transfer, of these numbers.
-    pub(crate) fn piece(counter: u64, sent: Instant, peer: u16, id: u32, index: u32) -> Self {
+    pub(crate) fn piece(
+        counter: u64,
+        sent: Instant,
+        peer: MemberIndex,
+        id: u32,
+        index: u32,
+    ) -> Self {
         Self {
             counter,
             number: u64::from(id) << 32 | u64::from(index),
@@ -47,7 +52,7 @@ impl Default for InFlightSlot {
             counter: 0,
             number: 0,
             sent: Instant::default(),
-            record: NIL,
+            record: RecordIndex::NONE,
             generation: 0,
             peer: SELF,
         }
@@ -100,7 +105,7 @@ impl<'m> InFlight<'m> {
     }
 
     /// Takes out one entry of this packet to this peer, until there is none left.
-    pub(crate) fn take(&mut self, peer: u16, counter: u64) -> Option<InFlightSlot> {
+    pub(crate) fn take(&mut self, peer: MemberIndex, counter: u64) -> Option<InFlightSlot> {
         let mut index = self.lower_bound(counter);
         while index < self.len {
             let slot = self.at(index);
@@ -141,27 +146,27 @@ impl<'m> InFlight<'m> {
     }
 
     /// What is on its way of the record to the peer shall not count.
-    pub(crate) fn forget(&mut self, peer: u16, record: u32) {
+    pub(crate) fn forget(&mut self, peer: MemberIndex, record: RecordIndex) {
         for index in 0..self.len {
             let position = self.position(index);
             if let Some(slot) = self.slots.get_mut(position)
                 && slot.peer == peer
                 && slot.record == record
             {
-                slot.record = NIL;
+                slot.record = RecordIndex::NONE;
             }
         }
     }
 
     /// Whether the packet with this counter, the newest, carries the record.
-    pub(crate) fn carries(&self, counter: u64, record: u32) -> bool {
+    pub(crate) fn carries(&self, counter: u64, record: RecordIndex) -> bool {
         let newest = (0..self.len).rev().map(|index| self.at(index));
         let mut packet = newest.take_while(|slot| slot.counter == counter);
         packet.any(|slot| slot.record == record)
     }
 
     /// Whether a packet to the peer that is not decided yet carries the record.
-    pub(crate) fn is_on_its_way(&self, peer: u16, record: u32) -> bool {
+    pub(crate) fn is_on_its_way(&self, peer: MemberIndex, record: RecordIndex) -> bool {
         let mut all = (0..self.len).map(|index| self.at(index));
         all.any(|slot| slot.record == record && slot.peer == peer)
     }
@@ -200,11 +205,18 @@ impl<'m> InFlight<'m> {
 mod tests {
     use super::*;
 
-    fn carried(peer: u16, counter: u64, record: u32) -> InFlightSlot {
+    const ONE: MemberIndex = MemberIndex::new(1);
+    const TWO: MemberIndex = MemberIndex::new(2);
+
+    const fn record(number: u32) -> RecordIndex {
+        RecordIndex::new(number)
+    }
+
+    fn carried(peer: MemberIndex, counter: u64, number: u32) -> InFlightSlot {
         InFlightSlot {
             peer,
             counter,
-            record,
+            record: record(number),
             ..InFlightSlot::default()
         }
     }
@@ -213,38 +225,50 @@ mod tests {
     fn a_packet_gives_back_each_record_it_carried_once_and_only_to_its_peer() {
         let mut slots = [InFlightSlot::default(); 4];
         let mut ring = InFlight::new(&mut slots);
-        ring.push(carried(1, 10, 100));
-        ring.push(carried(1, 10, 101));
-        ring.push(carried(2, 11, 102));
-        assert!(ring.take(2, 10).is_none());
-        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(100));
-        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(101));
-        assert!(ring.take(1, 10).is_none());
+        ring.push(carried(ONE, 10, 100));
+        ring.push(carried(ONE, 10, 101));
+        ring.push(carried(TWO, 11, 102));
+        assert!(ring.take(TWO, 10).is_none());
+        assert_eq!(
+            ring.take(ONE, 10).map(|slot| slot.record),
+            Some(record(100))
+        );
+        assert_eq!(
+            ring.take(ONE, 10).map(|slot| slot.record),
+            Some(record(101))
+        );
+        assert!(ring.take(ONE, 10).is_none());
         for counter in 12..15 {
-            ring.push(carried(1, counter, 7));
+            ring.push(carried(ONE, counter, 7));
         }
         assert!(ring.is_full());
-        assert_eq!(ring.take(1, 14).map(|slot| slot.counter), Some(14));
+        assert_eq!(ring.take(ONE, 14).map(|slot| slot.counter), Some(14));
         assert_eq!(ring.oldest().map(|slot| slot.counter), Some(11));
     }
 
     #[test]
     fn a_piece_keeps_its_numbers_and_is_no_record() {
         let sent = Instant::from_micros(3);
-        let piece = InFlightSlot::piece(9, sent, 2, u32::MAX, 1_023);
+        let piece = InFlightSlot::piece(9, sent, TWO, u32::MAX, 1_023);
         assert_eq!(piece.as_piece(), Some((u32::MAX, 1_023)));
-        assert_eq!(carried(1, 10, 100).as_piece(), None);
+        assert_eq!(carried(ONE, 10, 100).as_piece(), None);
     }
 
     #[test]
     fn a_forgotten_record_leaves_its_packet_on_its_way() {
         let mut slots = [InFlightSlot::default(); 4];
         let mut ring = InFlight::new(&mut slots);
-        ring.push(carried(1, 10, 100));
-        ring.push(carried(2, 11, 100));
-        ring.forget(1, 100);
-        assert!(!ring.is_on_its_way(1, 100) && ring.is_on_its_way(2, 100));
-        assert_eq!(ring.take(1, 10).map(|slot| slot.record), Some(NIL));
-        assert_eq!(ring.take(2, 11).map(|slot| slot.record), Some(100));
+        ring.push(carried(ONE, 10, 100));
+        ring.push(carried(TWO, 11, 100));
+        ring.forget(ONE, record(100));
+        assert!(!ring.is_on_its_way(ONE, record(100)) && ring.is_on_its_way(TWO, record(100)));
+        assert_eq!(
+            ring.take(ONE, 10).map(|slot| slot.record),
+            Some(RecordIndex::NONE)
+        );
+        assert_eq!(
+            ring.take(TWO, 11).map(|slot| slot.record),
+            Some(record(100))
+        );
     }
 }

@@ -8,6 +8,7 @@ use core::fmt;
 
 use crate::config::Role;
 use crate::event::MemberId;
+use crate::ids::MemberIndex;
 use crate::link::count;
 use crate::list;
 use crate::node::Node;
@@ -59,7 +60,7 @@ pub struct MessageSlot {
     /// 0: the slot is free.
     number: u32,
     /// Who it is for, or [`ALL`]; or who sent it.
-    member: u16,
+    member: MemberIndex,
     /// Members that it was for when it was sent, and those that took it.
     wanted: u16,
     took: u16,
@@ -69,7 +70,7 @@ pub struct MessageSlot {
 }
 
 /// Every member.
-const ALL: u16 = u16::MAX;
+const ALL: MemberIndex = MemberIndex::UNKNOWN;
 
 impl Default for MessageSlot {
     fn default() -> Self {
@@ -87,7 +88,7 @@ impl Default for MessageSlot {
 
 impl MessageSlot {
     /// `serves`: the member runs an application, so that it is meant by all.
-    const fn is_for(&self, member: u16, serves: bool) -> bool {
+    fn is_for(&self, member: MemberIndex, serves: bool) -> bool {
         self.number > 0 && (self.member == member || (self.member == ALL && serves))
     }
 }
@@ -114,7 +115,7 @@ impl<'m> Mail<'m> {
     }
 
     /// The first message to `member` behind number `from`.
-    fn next_for(&self, member: u16, serves: bool, from: u32) -> Option<&MessageSlot> {
+    fn next_for(&self, member: MemberIndex, serves: bool, from: u32) -> Option<&MessageSlot> {
         let all = self.outgoing.iter();
         all.filter(|slot| slot.is_for(member, serves) && slot.number > from)
             .min_by_key(|slot| slot.number)
@@ -122,7 +123,7 @@ impl<'m> Mail<'m> {
 
     /// Of the messages to `member` with numbers above `from`, up to `to`: how many there are, and
     /// the last one, or 0.
-    fn between(&self, member: u16, serves: bool, from: u32, to: u32) -> (usize, u32) {
+    fn between(&self, member: MemberIndex, serves: bool, from: u32, to: u32) -> (usize, u32) {
         let is_between = |slot: &&MessageSlot| {
             slot.is_for(member, serves) && slot.number > from && slot.number <= to
         };
@@ -166,7 +167,7 @@ impl Node<'_> {
             return Err(SendError::TooLong);
         }
         let member = to.map_or(ALL, |member| member.0);
-        let is_for = |other: &u16| {
+        let is_for = |other: &MemberIndex| {
             let slot = self.members.get(*other);
             let meant = *other == member || (member == ALL && slot.role == Role::Application);
             meant && slot.is_reachable()
@@ -234,14 +235,14 @@ impl Node<'_> {
     }
 
     /// Whether there's a message or an answer for `peer`.
-    pub(crate) fn has_mail_for(&self, peer: u16) -> bool {
+    pub(crate) fn has_mail_for(&self, peer: MemberIndex) -> bool {
         let slot = self.members.get(peer);
         let (serves, sent) = (slot.role == Role::Application, slot.link.mail_sent);
         slot.link.answers_mail || self.mail.next_for(peer, serves, sent).is_some()
     }
 
     /// Adds messages to a packet, and the answer to those that came.
-    pub(crate) fn write_mail(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_mail(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let slot = self.members.get_mut(peer);
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;
@@ -281,7 +282,7 @@ impl Node<'_> {
     }
 
     /// A message arrived: it is taken if it is the next one, and there is room.
-    pub(crate) fn told_note(&mut self, member: u16, note: &Note<'_>) {
+    pub(crate) fn told_note(&mut self, member: MemberIndex, note: &Note<'_>) {
         let Note {
             number,
             after,
@@ -300,7 +301,7 @@ impl Node<'_> {
         self.members.nudge(member);
     }
 
-    fn keep(&mut self, member: u16, bytes: &[u8]) -> bool {
+    fn keep(&mut self, member: MemberIndex, bytes: &[u8]) -> bool {
         let mut slots = self.mail.incoming.iter_mut();
         let slot = slots.find(|slot| slot.number == 0);
         let number = self.mail.arrived.checked_add(1);
@@ -323,7 +324,7 @@ impl Node<'_> {
     }
 
     /// `member` has taken all messages up to this one.
-    pub(crate) fn noted(&mut self, now: Instant, member: u16, number: u32) {
+    pub(crate) fn noted(&mut self, now: Instant, member: MemberIndex, number: u32) {
         let slot = self.members.get_mut(member);
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;
@@ -369,7 +370,7 @@ impl Node<'_> {
             let Some(slot) = self.mail.outgoing.get(at).copied() else {
                 return;
             };
-            let lacks_it = |member: u16| {
+            let lacks_it = |member: MemberIndex| {
                 let other = self.members.get(member);
                 slot.is_for(member, other.role == Role::Application)
                     && other.is_reachable()

@@ -1,7 +1,7 @@
 //! What is known of the way to one peer.
 
+use crate::ids::RecordIndex;
 use crate::link::acks::Arrived;
-use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
 
 /// Packets in flight at least and at most, and at first.
@@ -34,14 +34,14 @@ const LONGEST_ROUND_TRIP: u64 = 60_000_000;
 #[derive(Clone, Debug)]
 pub(crate) struct PeerLink {
     /// Last record of the list of changes that was looked at for this peer.
-    pub(crate) cursor: u32,
+    pub(crate) cursor: RecordIndex,
     /// The peer sent a packet, so it takes ours too: it may meet this node later than this one met it.
     pub(crate) is_open: bool,
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
     /// With nothing behind `cursor`, records are looked at from this number on for what was owed
-    /// without a place in the list: whole copies, which must not delay what is live. [`NIL`]: none.
-    pub(crate) restore: u32,
+    /// without a place in the list: whole copies, which must not delay what is live. [None](RecordIndex::NONE): none.
+    pub(crate) restore: RecordIndex,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
@@ -89,10 +89,10 @@ pub(crate) struct PeerLink {
 impl PeerLink {
     pub(crate) const fn new() -> Self {
         Self {
-            cursor: NIL,
+            cursor: RecordIndex::NONE,
             is_open: false,
             behind: false,
-            restore: NIL,
+            restore: RecordIndex::NONE,
             acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
@@ -129,8 +129,8 @@ impl PeerLink {
     }
 
     /// Whether something may be owed.
-    pub(crate) const fn has_more(&self) -> bool {
-        self.behind || self.restore != NIL
+    pub(crate) fn has_more(&self) -> bool {
+        self.behind || self.restore != RecordIndex::NONE
     }
 
     /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.

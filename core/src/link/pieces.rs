@@ -1,5 +1,6 @@
 //! Units too large for a datagram arrive in pieces, and are granted.
 
+use crate::ids::MemberIndex;
 use crate::link::count;
 use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot, outgoing};
 use crate::membership::member::MemberState;
@@ -20,7 +21,13 @@ pub(crate) struct Piece {
 }
 
 impl Node<'_> {
-    pub(crate) fn piece_arrived(&mut self, now: Instant, member: u16, piece: Piece, bytes: &[u8]) {
+    pub(crate) fn piece_arrived(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        piece: Piece,
+        bytes: &[u8],
+    ) {
         let known = self.transfers.iter().position(|slot| {
             matches!(slot.direction, Direction::Incoming | Direction::Complete)
                 && slot.peer == member
@@ -74,7 +81,7 @@ impl Node<'_> {
     fn accept_transfer(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         piece: Piece,
         len: usize,
     ) -> Option<usize> {
@@ -144,7 +151,7 @@ impl Node<'_> {
     }
 
     /// The member has so many bytes of a transfer: room for all, nothing, or the unit was taken.
-    pub(crate) fn granted(&mut self, now: Instant, member: u16, id: u32, have: u32) {
+    pub(crate) fn granted(&mut self, now: Instant, member: MemberIndex, id: u32, have: u32) {
         let next = self.next_transfer.wrapping_add(1);
         let Some(slot) = outgoing(self.transfers, member, id) else {
             return;
@@ -171,7 +178,7 @@ impl Node<'_> {
     }
 
     /// A member started anew: what was on its way from or to its former boot is void.
-    pub(crate) fn stop_transfers(&mut self, member: u16) {
+    pub(crate) fn stop_transfers(&mut self, member: MemberIndex) {
         for slot in self.transfers.iter_mut().filter(|slot| slot.peer == member) {
             slot.free(&mut self.records.pages);
         }
@@ -185,7 +192,11 @@ impl Node<'_> {
 
     /// Ends all transfers of the session of this hash to the member. Returns the record's number when the
     /// newest of them was begun, if there was one.
-    pub(crate) fn stop_transfers_of(&mut self, member: u16, hash: &[u8; 16]) -> Option<u64> {
+    pub(crate) fn stop_transfers_of(
+        &mut self,
+        member: MemberIndex,
+        hash: &[u8; 16],
+    ) -> Option<u64> {
         let mut stopped = None;
         for slot in self.transfers.iter_mut() {
             // A unit begins with its record's hash; the record may be in another slot by now.

@@ -3,6 +3,7 @@
 use core::net::SocketAddr;
 
 use crate::identity::{NO_KEY, Opener};
+use crate::ids::MemberIndex;
 use crate::key::Key;
 use crate::link::count;
 use crate::link::pieces::Piece;
@@ -142,7 +143,7 @@ impl Node<'_> {
     fn receive_from(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<(), Refusal> {
@@ -181,13 +182,19 @@ impl Node<'_> {
     }
 
     /// A member that holds the key said what makes no sense.
-    pub(crate) fn malformed(&mut self, member: u16) {
+    pub(crate) fn malformed(&mut self, member: MemberIndex) {
         count(&mut self.stats.malformed);
         let slot = self.members.get_mut(member);
         slot.malformed = slot.malformed.saturating_add(1);
     }
 
-    fn handle_body(&mut self, now: Instant, member: u16, counter: u64, mut body: &[u8]) -> Verdict {
+    fn handle_body(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        counter: u64,
+        mut body: &[u8],
+    ) -> Verdict {
         let mut verdict = Verdict::default();
         while !body.is_empty() {
             let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) else {
@@ -213,7 +220,7 @@ impl Node<'_> {
         verdict
     }
 
-    fn handle_message(&mut self, now: Instant, member: u16, message: Message<'_>) {
+    fn handle_message(&mut self, now: Instant, member: MemberIndex, message: Message<'_>) {
         match message {
             Message::Received { newest, before } => self.received(now, member, newest, &before),
             Message::Refused {
@@ -269,7 +276,7 @@ impl Node<'_> {
         }
     }
 
-    fn handle_membership(&mut self, now: Instant, member: u16, message: Message<'_>) {
+    fn handle_membership(&mut self, now: Instant, member: MemberIndex, message: Message<'_>) {
         match message {
             Message::Ping { table } => {
                 self.pinged(member);
@@ -295,7 +302,7 @@ impl Node<'_> {
     fn handle_contents(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         counter: u64,
         message: &Message<'_>,
         content: &[u8],

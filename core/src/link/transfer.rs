@@ -3,6 +3,7 @@
 //! The receiver takes pieces in any order. Packets that carried pieces are acknowledged like all
 //! others, so that only what was lost is sent again (RFC 9000, section 13.3).
 
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::storage::pages::{ChainWriter, Cursor, NIL, Pages};
 use crate::time::Instant;
 
@@ -28,12 +29,12 @@ pub(crate) enum Direction {
 #[derive(Clone, Debug)]
 pub struct TransferSlot {
     pub(crate) direction: Direction,
-    pub(crate) peer: u16,
+    pub(crate) peer: MemberIndex,
     /// The sender's number of it.
     pub(crate) id: u32,
     /// The `Fetch` that it answers, or 0.
     pub(crate) request: u32,
-    pub(crate) record: u32,
+    pub(crate) record: RecordIndex,
     pub(crate) generation: u16,
     /// The record's `changed` when the unit was copied.
     pub(crate) number: u64,
@@ -62,10 +63,10 @@ impl Default for TransferSlot {
     fn default() -> Self {
         Self {
             direction: Direction::Free,
-            peer: 0,
+            peer: SELF,
             id: 0,
             request: 0,
-            record: NIL,
+            record: RecordIndex::NONE,
             generation: 0,
             number: 0,
             total: 0,
@@ -229,7 +230,7 @@ impl TransferSlot {
 /// The transfer to the member that has this number.
 pub(crate) fn outgoing(
     transfers: &mut [TransferSlot],
-    member: u16,
+    member: MemberIndex,
     id: u32,
 ) -> Option<&mut TransferSlot> {
     transfers

@@ -2,6 +2,7 @@
 
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::key::{Key, MAX_ID};
 use crate::link::count;
 use crate::link::in_flight::InFlightSlot;
@@ -10,7 +11,7 @@ use crate::membership::table::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::unit::Extent;
-use crate::storage::pages::{ChainWriter, NIL};
+use crate::storage::pages::ChainWriter;
 use crate::storage::records::DECLINED;
 use crate::time::Instant;
 use crate::wire::message::{Body, Message};
@@ -54,7 +55,7 @@ impl Node<'_> {
 
     /// Whoever makes this true, other than by a packet of that member or a change of its slot,
     /// nudges the member ([`Members::nudge`](crate::membership::member::Members::nudge)).
-    fn has_something_for(&self, peer: u16) -> bool {
+    fn has_something_for(&self, peer: MemberIndex) -> bool {
         let slot = self.members.get(peer);
         slot.session.is_some()
             && (slot.outbox.has_something()
@@ -72,13 +73,13 @@ impl Node<'_> {
         others.all(|member| self.members.waits(member) || !self.has_something_for(member))
     }
 
-    fn has_pieces_for(&self, peer: u16) -> bool {
+    fn has_pieces_for(&self, peer: MemberIndex) -> bool {
         self.transfers
             .iter()
             .any(|slot| slot.peer == peer && (slot.grant_due || slot.is_sendable()))
     }
 
-    fn packet_for(&mut self, now: Instant, peer: u16, out: &mut [u8]) -> Option<usize> {
+    fn packet_for(&mut self, now: Instant, peer: MemberIndex, out: &mut [u8]) -> Option<usize> {
         let end = out.len().checked_sub(TAG)?;
         let mut body = Body::new(out.get_mut(HEADER..end)?);
         let counter = self.identity.peek_counter();
@@ -109,12 +110,12 @@ impl Node<'_> {
             .seal(self.rules.cluster, &header, Some(&receiver), len, out)
     }
 
-    fn write_acks(&mut self, body: &mut Body<'_>, peer: u16) {
+    fn write_acks(&mut self, body: &mut Body<'_>, peer: MemberIndex) {
         let link = &mut self.members.get_mut(peer).link;
         link.ack_now = !link.acks.write(body);
     }
 
-    fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         for _ in 0..self.replies.len() {
             let Some(reply) = self.replies.pop_front() else {
                 return;
@@ -173,8 +174,8 @@ impl Node<'_> {
         &mut self,
         now: Instant,
         body: &mut Body<'_>,
-        peer: u16,
-        record: u32,
+        peer: MemberIndex,
+        record: RecordIndex,
         extent: Extent,
         request: u32,
     ) -> Result<(), Full> {
@@ -201,8 +202,8 @@ impl Node<'_> {
     fn begin_transfer(
         &mut self,
         now: Instant,
-        peer: u16,
-        record: u32,
+        peer: MemberIndex,
+        record: RecordIndex,
         extent: Extent,
         request: u32,
     ) -> Begun {
@@ -265,7 +266,7 @@ impl Node<'_> {
     }
 
     /// Whether the packet may carry (more of) what is to be acknowledged.
-    fn may_carry(&self, counter: u64, peer: u16) -> bool {
+    fn may_carry(&self, counter: u64, peer: MemberIndex) -> bool {
         let has_window = || self.members.get(peer).link.has_window();
         !self.in_flight.is_full() && (self.in_flight.is_newest(counter) || has_window())
     }
@@ -281,19 +282,25 @@ impl Node<'_> {
     }
 
     /// Fills the packet with what the peer lacks, in the order of changes.
-    fn write_updates(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+    fn write_updates(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: MemberIndex,
+    ) {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
             if !link.behind || !self.may_carry(counter, peer) {
                 return;
             }
             let record = self.records.after(link.cursor);
-            if record == NIL {
+            if record == RecordIndex::NONE {
                 self.members.get_mut(peer).link.behind = false;
                 return;
             }
             let bit = self.records.get(record).bit_of(peer);
-            if self.records.get(record).owed & bit != 0
+            if self.records.get(record).owed.intersects(bit)
                 && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
@@ -304,23 +311,29 @@ impl Node<'_> {
     }
 
     /// Fills the packet with copies that nobody waits for.
-    fn write_restored(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+    fn write_restored(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: MemberIndex,
+    ) {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
             let waits = link.behind || !link.has_window_to_restore();
             let record = link.restore;
-            if waits || record == NIL || !self.may_carry(counter, peer) {
+            if waits || record == RecordIndex::NONE || !self.may_carry(counter, peer) {
                 return;
             }
             let slot = self.records.get(record);
-            if slot.owed & slot.bit_of(peer) != 0
+            if slot.owed.intersects(slot.bit_of(peer))
                 && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
             }
-            let next = record.saturating_add(1);
-            let more = next < self.records.used_range();
-            self.members.get_mut(peer).link.restore = if more { next } else { NIL };
+            let next = record.next();
+            let more = next < self.records.end();
+            self.members.get_mut(peer).link.restore = if more { next } else { RecordIndex::NONE };
         }
         self.wake_at(now);
     }
@@ -332,8 +345,8 @@ impl Node<'_> {
         now: Instant,
         counter: u64,
         body: &mut Body<'_>,
-        peer: u16,
-        record: u32,
+        peer: MemberIndex,
+        record: RecordIndex,
     ) -> bool {
         if self.records.get(record).is(DECLINED) {
             return true; // until the walk over all records
@@ -349,8 +362,8 @@ impl Node<'_> {
         now: Instant,
         counter: u64,
         body: &mut Body<'_>,
-        peer: u16,
-        record: u32,
+        peer: MemberIndex,
+        record: RecordIndex,
     ) -> bool {
         let Some(successor) = self.successor_owed(peer, record) else {
             return true;
@@ -364,14 +377,18 @@ impl Node<'_> {
 
     /// Of a tombstone that a rename left: the new record, if the peer is to have it and lacks it. Who
     /// isn't to have it has no part in it.
-    pub(crate) fn successor_owed(&self, peer: u16, record: u32) -> Option<u32> {
+    pub(crate) fn successor_owed(
+        &self,
+        peer: MemberIndex,
+        record: RecordIndex,
+    ) -> Option<RecordIndex> {
         let successor = self.successor(record)?;
         let slot = self.records.get(successor);
         let due = slot.bit_of(peer) & slot.wanted_bits();
-        (slot.owed & due != 0).then_some(successor)
+        (slot.owed.intersects(due)).then_some(successor)
     }
 
-    fn is_sending(&self, peer: u16, record: u32) -> bool {
+    fn is_sending(&self, peer: MemberIndex, record: RecordIndex) -> bool {
         self.transfers.iter().any(|transfer| {
             transfer.direction == Direction::Outgoing
                 && transfer.peer == peer
@@ -385,8 +402,8 @@ impl Node<'_> {
         now: Instant,
         counter: u64,
         body: &mut Body<'_>,
-        peer: u16,
-        record: u32,
+        peer: MemberIndex,
+        record: RecordIndex,
     ) -> bool {
         if self.in_flight.is_full() {
             return false;
@@ -416,7 +433,7 @@ impl Node<'_> {
         true
     }
 
-    fn write_grants(&mut self, body: &mut Body<'_>, peer: u16) {
+    fn write_grants(&mut self, body: &mut Body<'_>, peer: MemberIndex) {
         for slot in self.transfers.iter_mut() {
             if !slot.grant_due || slot.peer != peer {
                 continue;
@@ -433,7 +450,7 @@ impl Node<'_> {
     }
 
     /// Adds a piece of a transfer to a packet that has room for it.
-    fn write_piece(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: u16) {
+    fn write_piece(&mut self, now: Instant, counter: u64, body: &mut Body<'_>, peer: MemberIndex) {
         if !self.may_carry(counter, peer) {
             return;
         }

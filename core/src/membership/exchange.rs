@@ -2,7 +2,8 @@
 //! of 32 groups of members show which to tell. So a newcomer gets the whole table, and whoever
 //! missed some news gets just that.
 
-use crate::membership::member::{Exchange, MemberSlot, SELF, mark};
+use crate::ids::{MemberIndex, SELF};
+use crate::membership::member::{Exchange, MemberSlot, mark};
 use crate::membership::probe::{set_by, take_due};
 use crate::node::Node;
 use crate::time::{Duration, Instant};
@@ -23,7 +24,7 @@ impl Node<'_> {
     }
 
     /// A member's digest arrived with a ping or pong.
-    pub(crate) fn table_is(&mut self, now: Instant, peer: u16, table: u32) {
+    pub(crate) fn table_is(&mut self, now: Instant, peer: MemberIndex, table: u32) {
         if table == self.table() {
             // What it lacked it has heard from others meanwhile.
             self.members.slot_mut(peer).outbox.exchange = None;
@@ -34,7 +35,7 @@ impl Node<'_> {
     }
 
     /// Asks the member what differs, unless another one was asked just now.
-    pub(crate) fn compare_with(&mut self, now: Instant, peer: u16) {
+    pub(crate) fn compare_with(&mut self, now: Instant, peer: MemberIndex) {
         if self.prober.compare_at <= now {
             self.table_changed(now);
             self.members.get_mut(peer).outbox.compare = true;
@@ -49,11 +50,11 @@ impl Node<'_> {
 
     fn sums(&self) -> [u16; GROUPS] {
         let mut sums = [0_u16; GROUPS];
-        let alive = |member: &u16| {
+        let alive = |member: &MemberIndex| {
             let slot = self.members.get(*member);
             slot.is_reachable() || (*member == SELF && slot.is_live())
         };
-        for member in self.members.numbers().filter(alive) {
+        for member in self.members.all().filter(alive) {
             let slot = self.members.get(member);
             if let Some(sum) = sums.get_mut(group(slot)) {
                 *sum = sum.wrapping_add((mark(slot) >> 32) as u16);
@@ -62,7 +63,7 @@ impl Node<'_> {
         sums
     }
 
-    pub(crate) fn write_compare(&mut self, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_compare(&mut self, body: &mut Body<'_>, peer: MemberIndex) {
         if core::mem::take(&mut self.members.slot_mut(peer).outbox.compare) {
             let sums = self.sums().map(u16::to_le_bytes);
             // Without room the tables still differ at the next ping.
@@ -71,7 +72,7 @@ impl Node<'_> {
     }
 
     /// A member's sums arrived: it is told of all groups that differ.
-    pub(crate) fn compared(&mut self, peer: u16, sums: &[[u8; 2]; GROUPS]) {
+    pub(crate) fn compared(&mut self, peer: MemberIndex, sums: &[[u8; 2]; GROUPS]) {
         let own = self.sums();
         let (mut groups, mut bit) = (0_u32, 1_u32);
         for (own, theirs) in own.iter().zip(sums) {
@@ -83,7 +84,7 @@ impl Node<'_> {
         if groups != 0 {
             let outbox = &mut self.members.get_mut(peer).outbox;
             // What it was told already needs some time to be met.
-            let next = outbox.exchange.map_or(0, |exchange| exchange.next);
+            let next = outbox.exchange.map_or(SELF, |exchange| exchange.next);
             outbox.exchange = Some(Exchange {
                 next,
                 groups,
@@ -116,12 +117,12 @@ impl Node<'_> {
     }
 
     /// Adds the members from `exchange.next` on to a packet.
-    pub(crate) fn write_exchange(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_exchange(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let Some(mut exchange) = self.members.get(peer).outbox.exchange.filter(|e| e.due) else {
             return;
         };
         exchange.due = false;
-        while self.members.numbers().contains(&exchange.next) {
+        while exchange.next < self.members.end() {
             let slot = self.members.get(exchange.next);
             let is_known = exchange.next == SELF || slot.session.is_some();
             let bit = 1_u32.checked_shl(group(slot) as u32).unwrap_or(0);
@@ -134,7 +135,7 @@ impl Node<'_> {
                 self.members.slot_mut(peer).outbox.exchange = Some(exchange);
                 return;
             }
-            exchange.next = exchange.next.saturating_add(1);
+            exchange.next = exchange.next.next();
         }
         self.members.slot_mut(peer).outbox.exchange = None;
     }

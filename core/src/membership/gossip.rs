@@ -3,9 +3,10 @@
 use heapless::Vec;
 
 use crate::event::Pending;
+use crate::ids::{MemberIndex, SELF};
 use crate::link::count;
 use crate::list;
-use crate::membership::member::{MemberState, SELF};
+use crate::membership::member::MemberState;
 use crate::membership::probe::{set_by, take_due};
 use crate::membership::suspect::Accusation;
 use crate::membership::table::Line;
@@ -35,7 +36,7 @@ struct Told<'a> {
 
 impl Node<'_> {
     /// The member's state is news: tell it as often as a cluster of this size needs.
-    pub(crate) fn tell_all_about(&mut self, member: u16) {
+    pub(crate) fn tell_all_about(&mut self, member: MemberIndex) {
         let doublings = self.members.live().saturating_add(1).ilog2();
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
         let slot = self.members.slot_mut(member);
@@ -71,7 +72,7 @@ impl Node<'_> {
 
     /// Writes to the front of a packet what the member asks and is asked. What it is suspected of
     /// stands first: only it can refute that.
-    pub(crate) fn write_probes(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_probes(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let slot = self.members.get(peer);
         if slot.state != MemberState::Alive && (slot.outbox.gossip || slot.outbox.ping) {
             let _ = body.push(&self.news_of(now, peer));
@@ -102,7 +103,7 @@ impl Node<'_> {
     }
 
     /// Adds news to a packet, if it is one of those that carry it.
-    pub(crate) fn write_news(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_news(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         self.write_exchange(now, body, peer);
         if !core::mem::take(&mut self.members.get_mut(peer).outbox.gossip) {
             return;
@@ -133,9 +134,9 @@ impl Node<'_> {
     }
 
     /// What this node believes of a member, for who knows it already.
-    fn news_of(&self, now: Instant, member: u16) -> Message<'static> {
+    fn news_of(&self, now: Instant, member: MemberIndex) -> Message<'static> {
         let slot = self.members.get(member);
-        let hash = |member: &u16| self.members.get(*member).hash.to_le_bytes();
+        let hash = |member: &MemberIndex| self.members.get(*member).hash.to_le_bytes();
         let standing = match slot.state {
             MemberState::Alive => Standing::Alive,
             MemberState::Dead => Standing::Dead,
@@ -154,7 +155,7 @@ impl Node<'_> {
     }
 
     /// Somebody told all that it knows of a member.
-    pub(crate) fn told(&mut self, now: Instant, from: u16, update: &MemberUpdate<'_>) {
+    pub(crate) fn told(&mut self, now: Instant, from: MemberIndex, update: &MemberUpdate<'_>) {
         let Some(member) = self.members.by_name(update.name) else {
             return self.hear_of(now, update);
         };
@@ -169,7 +170,7 @@ impl Node<'_> {
     }
 
     /// Somebody told how a member is.
-    pub(crate) fn told_news(&mut self, now: Instant, from: u16, news: &News) {
+    pub(crate) fn told_news(&mut self, now: Instant, from: MemberIndex, news: &News) {
         let hash = u32::from_le_bytes(news.node);
         let Some(member) = self.members.by_hash(hash) else {
             return; // the next comparison of tables brings it
@@ -193,12 +194,12 @@ impl Node<'_> {
     }
 
     /// The members of these hashes that are known here.
-    fn known<const N: usize>(&self, hashes: &Vec<[u8; 4], N>) -> Vec<u16, N> {
+    fn known<const N: usize>(&self, hashes: &Vec<[u8; 4], N>) -> Vec<MemberIndex, N> {
         let number = |hash: &[u8; 4]| self.members.by_hash(u32::from_le_bytes(*hash));
         list::collect(hashes.iter().filter_map(number))
     }
 
-    fn believe(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {
+    fn believe(&mut self, now: Instant, from: MemberIndex, member: MemberIndex, told: &Told<'_>) {
         let slot = self.members.get(member);
         if !is_plausible(told.incarnation, slot.incarnation) {
             return self.malformed(from);
@@ -228,7 +229,7 @@ impl Node<'_> {
     }
 
     /// A later boot of a member, at least as far as others know: introduce ourselves.
-    fn seek(&mut self, now: Instant, member: u16, address: Option<Address>) {
+    fn seek(&mut self, now: Instant, member: MemberIndex, address: Option<Address>) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) < self.rules.frequency {
             return;
@@ -238,7 +239,7 @@ impl Node<'_> {
         self.introduce_to(Some(address));
     }
 
-    fn told_about_hearsay(&mut self, now: Instant, member: u16, told: &Told<'_>) {
+    fn told_about_hearsay(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
         let slot = self.members.get(member);
         let gone = matches!(told.state, MemberState::Dead | MemberState::Left);
         if gone && told.incarnation >= slot.incarnation {
@@ -251,7 +252,7 @@ impl Node<'_> {
     }
 
     /// Refutes what isn't so, to whoever told it and to all others.
-    fn told_about_self(&mut self, from: u16, told: &Told<'_>) {
+    fn told_about_self(&mut self, from: MemberIndex, told: &Told<'_>) {
         if self.breaks(Mutation::NoRefutation) {
             return;
         }
@@ -269,7 +270,13 @@ impl Node<'_> {
         self.members.get_mut(from).outbox.gossip = true;
     }
 
-    fn told_suspect(&mut self, now: Instant, from: u16, member: u16, told: &Told<'_>) {
+    fn told_suspect(
+        &mut self,
+        now: Instant,
+        from: MemberIndex,
+        member: MemberIndex,
+        told: &Told<'_>,
+    ) {
         let slot = self.members.get(member);
         let silent = Accusation {
             incarnation: told.incarnation,
@@ -286,7 +293,7 @@ impl Node<'_> {
     }
 
     /// What was told is refuted already: whoever told it missed that.
-    fn set_right(&mut self, from: u16, member: u16, told: &Told<'_>) {
+    fn set_right(&mut self, from: MemberIndex, member: MemberIndex, told: &Told<'_>) {
         let slot = self.members.slot_mut(member);
         if told.incarnation < slot.incarnation && slot.state == MemberState::Alive {
             slot.gossip = slot.gossip.max(1);
@@ -296,7 +303,7 @@ impl Node<'_> {
     }
 
     /// Takes over what somebody else found out.
-    fn follow(&mut self, now: Instant, member: u16, told: &Told<'_>) {
+    fn follow(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
         if told.state == MemberState::Dead && self.is_early(now, member) {
             let seen = self.members.get(member).seen;
             let accusation = Accusation {
@@ -316,7 +323,7 @@ impl Node<'_> {
     }
 
     /// The member's state changes, whoever found out: tell the host and the others.
-    pub(crate) fn set_state(&mut self, now: Instant, member: u16, state: MemberState) {
+    pub(crate) fn set_state(&mut self, now: Instant, member: MemberIndex, state: MemberState) {
         let was_live = self.members.get(member).is_live();
         self.members.change(member, |slot| slot.state = state);
         match state {

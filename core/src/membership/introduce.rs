@@ -13,10 +13,11 @@
 use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
+use crate::ids::{RecordIndex, SELF};
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
-use crate::membership::member::{MemberState, Outbox, SELF, Session};
+use crate::membership::member::{MemberState, Outbox, Session};
 use crate::membership::supersede::knows_another;
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
@@ -356,7 +357,7 @@ impl Node<'_> {
             slot.link.mail_sent = message;
             // It starts at the end of the list of changes; what it lacks of others is restored.
             slot.link.cursor = last;
-            slot.link.restore = 0;
+            slot.link.restore = RecordIndex::FIRST;
             slot.outbox = Outbox::default();
             slot.session = Some(Session {
                 subkey: None,

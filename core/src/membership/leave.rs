@@ -1,5 +1,6 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
+use crate::ids::WaitIndex;
 use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -30,7 +31,7 @@ impl Node<'_> {
     }
 
     /// Goes on leaving: first what is owed, then the good-bye, then silence.
-    pub(crate) fn review_leave(&mut self, now: Instant, number: u16) {
+    pub(crate) fn review_leave(&mut self, now: Instant, number: WaitIndex) {
         let wait = self.waits.get(number);
         let (deadline, announce_by) = (wait.deadline, wait.repeat_at);
         let met = self.has_handed_over(now, number) || self.breaks(Mutation::LeavesUnconfirmed);
@@ -57,7 +58,7 @@ impl Node<'_> {
     /// Whether all that was owed has been confirmed. What no packet is on its way for, since there was
     /// no room for it when its turn came, only a walk over all records shows; what was refused is sent
     /// again then, and not at once.
-    fn has_handed_over(&mut self, now: Instant, number: u16) -> bool {
+    fn has_handed_over(&mut self, now: Instant, number: WaitIndex) -> bool {
         if self.sweep.rescues() {
             return false;
         }

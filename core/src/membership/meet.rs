@@ -4,8 +4,9 @@
 use heapless::Vec;
 
 use crate::event::Pending;
+use crate::ids::{MemberIndex, SELF};
 use crate::link::count;
-use crate::membership::member::{MemberState, SELF};
+use crate::membership::member::MemberState;
 use crate::membership::probe::{set_by, take_due};
 use crate::node::{INTRODUCTIONS, Node};
 use crate::seal::BootId;
@@ -57,7 +58,7 @@ impl Node<'_> {
     pub(crate) fn hear_again(
         &mut self,
         now: Instant,
-        member: u16,
+        member: MemberIndex,
         boot: u32,
         incarnation: u32,
         address: Address,
@@ -118,7 +119,7 @@ impl Node<'_> {
 
     /// A member known by hearsay is gone, or never answered. One that a session names keeps its slot:
     /// whoever got it next would count as a holder of what it never had.
-    pub(crate) fn give_up(&mut self, member: u16) {
+    pub(crate) fn give_up(&mut self, member: MemberIndex) {
         if self.is_named(member) {
             self.members
                 .change(member, |slot| slot.state = MemberState::Dead);
@@ -128,7 +129,7 @@ impl Node<'_> {
     }
 
     /// A slot for a live member of this name. Without one, that is told and counted.
-    pub(crate) fn place_for(&mut self, now: Instant, name: &str) -> Option<u16> {
+    pub(crate) fn place_for(&mut self, now: Instant, name: &str) -> Option<MemberIndex> {
         if let Some(member) = self.members.add(name) {
             return Some(member);
         }
@@ -169,11 +170,11 @@ impl Node<'_> {
     /// Gives the slot of a former member away: of one that left, or else of the one unseen for
     /// longest, as long as no session names it.
     fn forget_former(&mut self, now: Instant) -> bool {
-        let mut named = Vec::<u16, LOOK_AT>::new();
+        let mut named = Vec::<MemberIndex, LOOK_AT>::new();
         let aged = now.before(self.rules.drop_time.fraction(2, 1));
         let settled = now.before(self.rules.frequency);
         while !named.is_full() {
-            let former = |member: &u16| {
+            let former = |member: &MemberIndex| {
                 let slot = self.members.get(*member);
                 let since = match slot.state {
                     MemberState::Left => settled,
@@ -195,8 +196,8 @@ impl Node<'_> {
         false
     }
 
-    fn is_named(&self, member: u16) -> bool {
-        (0..self.records.used_range()).any(|record| {
+    fn is_named(&self, member: MemberIndex) -> bool {
+        self.records.all().any(|record| {
             let slot = self.records.get(record);
             slot.state != State::Free
                 && (slot.holders().contains(&member) || slot.lent_to == member)

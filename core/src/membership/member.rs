@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
+use crate::ids::{MemberIndex, SELF};
 use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::list;
@@ -92,7 +93,7 @@ pub(crate) struct Doubt {
     /// Since when this node asks it itself; zero: it doesn't.
     pub(crate) asked: Instant,
     /// Who found that it doesn't answer, each on its own.
-    pub(crate) accusers: Vec<u16, ACCUSERS, u8>,
+    pub(crate) accusers: Vec<MemberIndex, ACCUSERS, u8>,
 }
 
 /// Members that must agree until a suspicion is as certain as it gets: the first, and three that
@@ -105,11 +106,11 @@ pub(crate) struct Outbox {
     pub(crate) ping: bool,
     pub(crate) pong: bool,
     /// The member to ping for us.
-    pub(crate) ping_request: Option<u16>,
+    pub(crate) ping_request: Option<MemberIndex>,
     /// It waits for an answer of this member, which is pinged for it.
-    pub(crate) waits_for: Option<u16>,
+    pub(crate) waits_for: Option<MemberIndex>,
     /// What it is to be told about the member that it asked about.
-    pub(crate) heard: Option<u16>,
+    pub(crate) heard: Option<MemberIndex>,
     /// Ask what differs between its table and this one.
     pub(crate) compare: bool,
     /// The members of these groups are told, from this number on.
@@ -138,7 +139,7 @@ impl Outbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
     /// The member to go on with.
-    pub(crate) next: u16,
+    pub(crate) next: MemberIndex,
     /// A bit for each group of members that differs.
     pub(crate) groups: u32,
     /// The next packet may go.
@@ -293,9 +294,6 @@ pub(crate) fn mark(slot: &MemberSlot) -> u64 {
     scramble(u64::from(slot.hash) << 32 | u64::from(slot.boot.tag()))
 }
 
-/// This node's number.
-pub(crate) const SELF: u16 = 0;
-
 impl<'m> Members<'m> {
     pub(crate) fn new(slots: &'m mut [MemberSlot]) -> Self {
         Self {
@@ -308,14 +306,24 @@ impl<'m> Members<'m> {
         }
     }
 
-    /// Numbers given so far. A slot without a name is free again.
-    pub(crate) fn numbers(&self) -> core::ops::Range<u16> {
-        0..u16::try_from(self.count).unwrap_or(u16::MAX)
+    /// Behind the last member. A slot before it without a name is free again.
+    pub(crate) fn end(&self) -> MemberIndex {
+        MemberIndex::new(u16::try_from(self.count).unwrap_or(u16::MAX))
+    }
+
+    /// All members, this node first.
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = MemberIndex> + Clone + use<> {
+        SELF.until(self.end())
     }
 
     /// All members but this node.
-    pub(crate) fn others(&self) -> core::ops::Range<u16> {
-        1..u16::try_from(self.count).unwrap_or(u16::MAX).max(1)
+    pub(crate) fn others(&self) -> impl DoubleEndedIterator<Item = MemberIndex> + Clone + use<> {
+        SELF.next().until(self.end())
+    }
+
+    /// How many there are of those.
+    pub(crate) fn count_others(&self) -> u16 {
+        self.end().number().saturating_sub(1)
     }
 
     /// Members that the table has room for.
@@ -337,29 +345,29 @@ impl<'m> Members<'m> {
     }
 
     #[inline(never)]
-    pub(crate) fn get(&self, member: u16) -> &MemberSlot {
-        self.slots.get(usize::from(member)).unwrap_or(&self.nobody)
+    pub(crate) fn get(&self, member: MemberIndex) -> &MemberSlot {
+        self.slots.get(member.index()).unwrap_or(&self.nobody)
     }
 
     /// For a change that leaves state, name, boot and session as they are; see
     /// [`change`](Self::change). Whatever was changed, perhaps there's something to send now.
     #[inline(never)]
-    pub(crate) fn get_mut(&mut self, member: u16) -> &mut MemberSlot {
+    pub(crate) fn get_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
         self.nudge(member);
         self.slot_mut(member)
     }
 
     /// Perhaps there's something to send to the member.
     #[inline(never)]
-    pub(crate) fn nudge(&mut self, member: u16) {
+    pub(crate) fn nudge(&mut self, member: MemberIndex) {
         if member != SELF {
             self.enqueue(Line::Ready, member);
         }
     }
 
     /// The slot without a nudge.
-    pub(crate) fn slot_mut(&mut self, member: u16) -> &mut MemberSlot {
-        match self.slots.get_mut(usize::from(member)) {
+    pub(crate) fn slot_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
+        match self.slots.get_mut(member.index()) {
             Some(slot) => slot,
             None => &mut self.nobody,
         }
@@ -373,8 +381,8 @@ impl<'m> Members<'m> {
     }
 
     /// Changes a member's state, boot or session.
-    pub(crate) fn change(&mut self, member: u16, change: impl FnOnce(&mut MemberSlot)) {
-        if usize::from(member) >= self.count {
+    pub(crate) fn change(&mut self, member: MemberIndex, change: impl FnOnce(&mut MemberSlot)) {
+        if member.index() >= self.count {
             return;
         }
         if member == SELF {
@@ -387,7 +395,7 @@ impl<'m> Members<'m> {
 
     /// Takes a member out of the tally. Returns what its packets are known by.
     #[inline(never)]
-    fn strike(&mut self, member: u16) -> Option<u32> {
+    fn strike(&mut self, member: MemberIndex) -> Option<u32> {
         let mut tally = self.tally;
         tally.remove(self.get(member));
         self.tally = tally;
@@ -396,7 +404,7 @@ impl<'m> Members<'m> {
 
     /// Puts a member, changed, back into the tally, and where its packets are looked up.
     #[inline(never)]
-    fn enter(&mut self, member: u16, former: Option<u32>) {
+    fn enter(&mut self, member: MemberIndex, former: Option<u32>) {
         let mut tally = self.tally;
         tally.add(self.get(member));
         self.tally = tally;
@@ -415,22 +423,22 @@ impl<'m> Members<'m> {
         self.get(SELF)
     }
 
-    pub(crate) fn by_name(&self, name: &str) -> Option<u16> {
+    pub(crate) fn by_name(&self, name: &str) -> Option<MemberIndex> {
         let hash = name_hash(name.as_bytes()) as u32;
         self.search(By::Name, hash, |slot| slot.name == name)
     }
 
-    pub(crate) fn by_hash(&self, hash: u32) -> Option<u16> {
+    pub(crate) fn by_hash(&self, hash: u32) -> Option<MemberIndex> {
         self.search(By::Name, hash, |slot| slot.hash == hash)
     }
 
     /// The member whose packets carry this tag.
-    pub(crate) fn by_tag(&self, tag: u32) -> Option<u16> {
+    pub(crate) fn by_tag(&self, tag: u32) -> Option<MemberIndex> {
         self.search(By::Boot, tag, |slot| slot.boot.tag() == tag)
     }
 
     /// Another member that isn't dead, at this address.
-    pub(crate) fn by_address(&self, address: SocketAddr) -> Option<u16> {
+    pub(crate) fn by_address(&self, address: SocketAddr) -> Option<MemberIndex> {
         let address = Address::from(address);
         self.others().find(|member| {
             let slot = self.get(*member);
@@ -445,7 +453,7 @@ impl<'m> Members<'m> {
     }
 
     /// A slot for a member of this name; `None` if the table is full.
-    pub(crate) fn add(&mut self, name: &str) -> Option<u16> {
+    pub(crate) fn add(&mut self, name: &str) -> Option<MemberIndex> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
         }
@@ -454,7 +462,7 @@ impl<'m> Members<'m> {
             Some(number) => number,
             None if self.count < self.capacity() => {
                 self.count = self.count.saturating_add(1);
-                u16::try_from(self.count.saturating_sub(1)).ok()?
+                MemberIndex::new(u16::try_from(self.count.saturating_sub(1)).ok()?)
             }
             None => return None,
         };
@@ -470,7 +478,7 @@ impl<'m> Members<'m> {
         Some(number)
     }
 
-    fn free_number(&self) -> Option<u16> {
+    fn free_number(&self) -> Option<MemberIndex> {
         if self.count < self.capacity() {
             return None; // no need to look
         }
@@ -479,7 +487,7 @@ impl<'m> Members<'m> {
     }
 
     /// Forgets the member: its slot is free.
-    pub(crate) fn forget(&mut self, member: u16) {
+    pub(crate) fn forget(&mut self, member: MemberIndex) {
         if member == SELF || self.get(member).name.is_empty() {
             return;
         }
@@ -497,7 +505,7 @@ impl<'m> Members<'m> {
     }
 
     /// The host's view; `None` of a member that is known by hearsay.
-    pub(crate) fn view(&self, member: u16) -> Option<Member<'_>> {
+    pub(crate) fn view(&self, member: MemberIndex) -> Option<Member<'_>> {
         let slot = self.get(member);
         let is_self = member == SELF;
         (is_self || slot.session.is_some()).then_some(Member {
@@ -549,14 +557,15 @@ mod tests {
             assert_eq!(members.by_tag(u32::from_le_bytes([boot; 4])), Some(member));
         }
         assert_eq!(members.add("e"), None, "the table is full");
-        members.change(2, |slot| slot.state = MemberState::Suspect);
+        let [two, three] = [2, 3].map(MemberIndex::new);
+        members.change(two, |slot| slot.state = MemberState::Suspect);
         assert_eq!(members.tally().suspects, 1);
-        members.forget(2);
+        members.forget(two);
         assert_eq!(*members.tally(), counted(&members));
         assert_eq!(members.by_name("c"), None);
         assert_eq!(members.by_tag(u32::from_le_bytes([3; 4])), None);
-        assert_eq!(members.add("e"), Some(2));
-        assert_eq!(members.by_name("e"), Some(2));
-        assert_eq!(members.by_name("d"), Some(3));
+        assert_eq!(members.add("e"), Some(two));
+        assert_eq!(members.by_name("e"), Some(two));
+        assert_eq!(members.by_name("d"), Some(three));
     }
 }

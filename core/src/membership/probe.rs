@@ -8,8 +8,9 @@
 //! accused ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
 //! can make one.
 
+use crate::ids::{MemberIndex, SELF};
 use crate::membership::health::Health;
-use crate::membership::member::{MemberState, SELF};
+use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::{Duration, Instant};
@@ -30,7 +31,7 @@ const AGAIN: core::ops::Range<u32> = 2..5;
 /// The one probe that is going on.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
-    target: u16,
+    target: MemberIndex,
     started: Instant,
     /// In fifths of a period, when it is looked at next.
     stage: u32,
@@ -192,7 +193,7 @@ impl Node<'_> {
     }
 
     /// Of this node's neighbours on one side, the one unseen for longest.
-    fn unseen(&self, distance: fn(u32, u32) -> u32) -> Option<u16> {
+    fn unseen(&self, distance: fn(u32, u32) -> u32) -> Option<MemberIndex> {
         let own = self.members.me().hash;
         let mut neighbours = [SELF; NEIGHBOURS];
         let found = self.members.least(&mut neighbours, |member, slot| {
@@ -240,7 +241,7 @@ impl Node<'_> {
     }
 
     /// Asks others to ping the member, and returns how many.
-    fn ask_others(&mut self, target: u16) -> u8 {
+    fn ask_others(&mut self, target: MemberIndex) -> u8 {
         let mut asked = 0;
         for member in self.members_from_anywhere() {
             if asked == HELPERS {
@@ -256,12 +257,12 @@ impl Node<'_> {
     }
 
     /// All other members in turn, from a random one on.
-    pub(crate) fn members_from_anywhere(&mut self) -> impl Iterator<Item = u16> + use<> {
-        let others = self.members.others();
-        let count = u64::try_from(others.len()).unwrap_or(0);
+    pub(crate) fn members_from_anywhere(&mut self) -> impl Iterator<Item = MemberIndex> + use<> {
+        let count = u64::from(self.members.count_others());
         let start = self.next_random().checked_rem(count).unwrap_or(0) as u16;
-        let first = others.start.saturating_add(start);
-        (first..others.end).chain(others.start..first)
+        let first = MemberIndex::new(start.saturating_add(1));
+        let behind = first.until(self.members.end());
+        behind.chain(SELF.next().until(first))
     }
 
     /// The period is over: whoever gave no sign of life is accused.
@@ -301,7 +302,7 @@ impl Node<'_> {
     }
 
     /// A packet of the member arrived.
-    pub(crate) fn heard(&mut self, now: Instant, member: u16) {
+    pub(crate) fn heard(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get_mut(member);
         slot.heard = now;
         slot.seen = now;
@@ -316,13 +317,13 @@ impl Node<'_> {
     }
 
     /// A member pings: answer.
-    pub(crate) fn pinged(&mut self, member: u16) {
+    pub(crate) fn pinged(&mut self, member: MemberIndex) {
         self.members.get_mut(member).outbox.pong = true;
     }
 
     /// A member asks for a ping of another one. It is told at once when that one was heard, and
     /// again when it answers.
-    pub(crate) fn asked_to_ping(&mut self, member: u16, target: u32) {
+    pub(crate) fn asked_to_ping(&mut self, member: MemberIndex, target: u32) {
         let Some(target) = self.members.by_hash(target) else {
             return;
         };
@@ -337,7 +338,7 @@ impl Node<'_> {
         outbox.waits_for = Some(target);
     }
 
-    fn tell_who_waits_for(&mut self, target: u16) {
+    fn tell_who_waits_for(&mut self, target: MemberIndex) {
         for member in self.members.others() {
             if self.members.get(member).outbox.waits_for == Some(target) {
                 let outbox = &mut self.members.get_mut(member).outbox;
@@ -360,7 +361,7 @@ impl Node<'_> {
     }
 
     /// Somebody heard the member so long ago.
-    pub(crate) fn seen(&mut self, now: Instant, member: u16, age: Duration) {
+    pub(crate) fn seen(&mut self, now: Instant, member: MemberIndex, age: Duration) {
         if member != SELF {
             let slot = self.members.get_mut(member);
             slot.seen = slot.seen.max(now.before(age));

@@ -1,8 +1,8 @@
 //! Draws of members: by weighted rendezvous for a key, and those of the least scores.
 
+use crate::ids::{MAX_HOLDERS, MemberIndex};
 use crate::membership::member::{MemberSlot, Members};
 use crate::replica::stamp::scramble;
-use crate::storage::records::MAX_HOLDERS;
 
 impl Members<'_> {
     /// The members that `accepts`, best first by weighted rendezvous for `key`
@@ -12,8 +12,8 @@ impl Members<'_> {
     pub(crate) fn rendezvous(
         &self,
         key: &[u8; 16],
-        out: &mut [u16],
-        accepts: impl Fn(u16, &MemberSlot) -> bool,
+        out: &mut [MemberIndex],
+        accepts: impl Fn(MemberIndex, &MemberSlot) -> bool,
     ) -> usize {
         let [a, b, c, d, e, f, g, h, ..] = *key;
         let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
@@ -28,13 +28,13 @@ impl Members<'_> {
     /// Fills `out`, eight at most, and returns how many it found.
     pub(crate) fn least(
         &self,
-        out: &mut [u16],
-        score: impl Fn(u16, &MemberSlot) -> Option<u64>,
+        out: &mut [MemberIndex],
+        score: impl Fn(MemberIndex, &MemberSlot) -> Option<u64>,
     ) -> usize {
         let mut found = 0_usize;
         let mut scores = [u64::MAX; MAX_HOLDERS];
         let limit = out.len().min(scores.len());
-        for member in self.numbers() {
+        for member in self.all() {
             let Some(score) = score(member, self.get(member)) else {
                 continue;
             };
@@ -73,6 +73,7 @@ fn distance(draw: u64, weight: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::SELF;
 
     #[test]
     fn rendezvous_follows_the_weights_and_moves_only_what_it_must() {
@@ -86,11 +87,11 @@ mod tests {
         for n in 0..4_000_u64 {
             let mut key = [0; 16];
             key[..8].copy_from_slice(&scramble(n).to_le_bytes());
-            let mut all = [0; 2];
+            let mut all = [SELF; 2];
             assert_eq!(members.rendezvous(&key, &mut all, |_, m| m.capacity > 0), 2);
-            won[usize::from(all[0])] += 1;
-            let mut rest = [0; 2];
-            members.rendezvous(&key, &mut rest, |m, _| m != all[0] && m != 3);
+            won[all[0].index()] += 1;
+            let mut rest = [SELF; 2];
+            members.rendezvous(&key, &mut rest, |m, _| m != all[0] && m.index() != 3);
             assert_eq!(rest[0], all[1], "the second takes over from the first");
         }
         assert!(

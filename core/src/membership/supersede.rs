@@ -1,7 +1,8 @@
 //! A boot whose name a later boot took while this one couldn't be heard: it stops claiming it.
 
 use crate::event::Pending;
-use crate::membership::member::{MemberState, SELF};
+use crate::ids::SELF;
+use crate::membership::member::MemberState;
 use crate::node::Node;
 use crate::seal::BootId;
 use crate::seal::Keyring;

@@ -8,10 +8,11 @@
 
 use heapless::Vec;
 
+use crate::ids::{MemberIndex, SELF};
 use crate::link::count;
 use crate::list;
 use crate::membership::gossip::GOSSIP_PERIOD;
-use crate::membership::member::{ACCUSERS, Doubt, MemberSlot, MemberState, SELF};
+use crate::membership::member::{ACCUSERS, Doubt, MemberSlot, MemberState};
 use crate::membership::probe::{set_by, take_due};
 use crate::node::Node;
 use crate::time::{Duration, Instant};
@@ -37,18 +38,18 @@ pub(crate) struct Accusation {
     pub(crate) incarnation: u32,
     /// When anybody heard it last.
     pub(crate) seen: Instant,
-    pub(crate) accusers: Vec<u16, ACCUSERS>,
+    pub(crate) accusers: Vec<MemberIndex, ACCUSERS>,
 }
 
 impl Node<'_> {
     /// Whether this node itself found that the member doesn't answer.
-    pub(crate) fn accuses(&self, member: u16) -> bool {
+    pub(crate) fn accuses(&self, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
         slot.state == MemberState::Suspect && slot.doubt.accusers.contains(&SELF)
     }
 
     /// The member didn't answer this node.
-    pub(crate) fn accuse(&mut self, now: Instant, member: u16) {
+    pub(crate) fn accuse(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get(member);
         self.accused(
             now,
@@ -63,7 +64,7 @@ impl Node<'_> {
     }
 
     /// Somebody accuses a member of not answering; perhaps this node.
-    pub(crate) fn accused(&mut self, now: Instant, member: u16, accusation: &Accusation) {
+    pub(crate) fn accused(&mut self, now: Instant, member: MemberIndex, accusation: &Accusation) {
         let slot = self.members.get(member);
         let is_new =
             slot.state != MemberState::Suspect || accusation.incarnation > slot.incarnation;
@@ -96,7 +97,7 @@ impl Node<'_> {
     }
 
     /// Asks a suspect itself, unless enough others do.
-    fn consider_asking(&mut self, now: Instant, member: u16) {
+    fn consider_asking(&mut self, now: Instant, member: MemberIndex) {
         let others = self.members.tally().reachable as u64;
         let chosen = self.next_random().checked_rem(others).unwrap_or(0) < ASKERS;
         if chosen {
@@ -107,7 +108,7 @@ impl Node<'_> {
     }
 
     /// Tells a member what is thought of it, in turn: at most once in each pause.
-    pub(crate) fn tell_it(&mut self, now: Instant, member: u16) {
+    pub(crate) fn tell_it(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) >= GOSSIP_PERIOD {
             slot.contacted = now;
@@ -139,7 +140,7 @@ impl Node<'_> {
     }
 
     /// Accuses a suspect that doesn't answer this node either, and keeps telling it.
-    fn go_on_asking(&mut self, now: Instant, member: u16) {
+    fn go_on_asking(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get(member);
         let (asked, silent) = (slot.doubt.asked, slot.seen < slot.doubt.asked);
         if self.accuses(member) {
@@ -175,7 +176,7 @@ impl Node<'_> {
     }
 
     /// Whether the member was heard too recently, by anyone, to be dead whatever others say.
-    pub(crate) fn is_early(&self, now: Instant, member: u16) -> bool {
+    pub(crate) fn is_early(&self, now: Instant, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
         now.since(slot.seen) < self.rules.drop_time.fraction(4, 5)
     }

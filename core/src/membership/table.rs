@@ -1,16 +1,17 @@
 //! How members are found without looking at all of them: chains by hash, and lines of those that
 //! wait for something. Both live in the members' slots, so they need no storage of their own.
 
+use crate::ids::MemberIndex;
 use crate::membership::member::{MemberSlot, Members};
 
 /// No member.
-const NONE: u16 = u16::MAX;
+const NONE: MemberIndex = MemberIndex::UNKNOWN;
 
 /// Behind the last of a line.
-const END: u16 = u16::MAX - 1;
+const END: MemberIndex = MemberIndex::new(u16::MAX - 1);
 
 /// Members that can be told apart.
-pub(crate) const MOST: usize = END as usize;
+pub(crate) const MOST: usize = END.index();
 
 /// What a member is found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub(crate) enum Line {
 /// slot's member in its own bucket.
 #[derive(Clone, Copy, Debug)]
 struct Chain {
-    first: u16,
-    next: u16,
+    first: MemberIndex,
+    next: MemberIndex,
 }
 
 /// A slot's part of all chains and lines.
@@ -44,8 +45,8 @@ pub(crate) struct Links {
     name: Chain,
     boot: Chain,
     /// Who follows in the line; [`NONE`] when the member doesn't stand in it.
-    ready: u16,
-    news: u16,
+    ready: MemberIndex,
+    news: MemberIndex,
 }
 
 impl Links {
@@ -76,7 +77,7 @@ impl Links {
         }
     }
 
-    const fn place(&mut self, line: Line) -> &mut u16 {
+    const fn place(&mut self, line: Line) -> &mut MemberIndex {
         match line {
             Line::Ready => &mut self.ready,
             Line::News => &mut self.news,
@@ -87,8 +88,8 @@ impl Links {
 /// Both ends of a line, and how many stand in it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
-    first: u16,
-    last: u16,
+    first: MemberIndex,
+    last: MemberIndex,
     pub(crate) len: usize,
 }
 
@@ -103,9 +104,9 @@ impl Ends {
 }
 
 impl Members<'_> {
-    fn bucket(&self, key: u32) -> u16 {
+    fn bucket(&self, key: u32) -> MemberIndex {
         let buckets = self.capacity() as u32;
-        key.checked_rem(buckets).unwrap_or(0) as u16
+        MemberIndex::new(key.checked_rem(buckets).unwrap_or(0) as u16)
     }
 
     /// The first member in the bucket of `key` that `is_it`.
@@ -114,7 +115,7 @@ impl Members<'_> {
         by: By,
         key: u32,
         is_it: impl Fn(&MemberSlot) -> bool,
-    ) -> Option<u16> {
+    ) -> Option<MemberIndex> {
         let mut next = self.get(self.bucket(key)).links.chain(by).first;
         // A chain is never longer than the table.
         for _ in 0..self.capacity() {
@@ -131,7 +132,7 @@ impl Members<'_> {
     }
 
     /// Makes the member found by `key`.
-    pub(crate) fn link(&mut self, by: By, key: u32, member: u16) {
+    pub(crate) fn link(&mut self, by: By, key: u32, member: MemberIndex) {
         let bucket = self.bucket(key);
         let first = &mut self.slot_mut(bucket).links.chain_mut(by).first;
         let next = core::mem::replace(first, member);
@@ -139,7 +140,7 @@ impl Members<'_> {
     }
 
     /// The member is no longer found by `key`.
-    pub(crate) fn unlink(&mut self, by: By, key: u32, member: u16) {
+    pub(crate) fn unlink(&mut self, by: By, key: u32, member: MemberIndex) {
         let bucket = self.bucket(key);
         let after = self.get(member).links.chain(by).next;
         let first = &mut self.slot_mut(bucket).links.chain_mut(by).first;
@@ -155,10 +156,8 @@ impl Members<'_> {
     }
 
     /// The member waits in the line, behind all others; who waits already keeps its place.
-    pub(crate) fn enqueue(&mut self, line: Line, member: u16) {
-        if usize::from(member) >= self.capacity()
-            || *self.slot_mut(member).links.place(line) != NONE
-        {
+    pub(crate) fn enqueue(&mut self, line: Line, member: MemberIndex) {
+        if member.index() >= self.capacity() || *self.slot_mut(member).links.place(line) != NONE {
             return;
         }
         *self.slot_mut(member).links.place(line) = END;
@@ -173,13 +172,11 @@ impl Members<'_> {
     }
 
     /// The member waits in front of all others, unless it waits already.
-    pub(crate) fn enqueue_first(&mut self, line: Line, member: u16) {
+    pub(crate) fn enqueue_first(&mut self, line: Line, member: MemberIndex) {
         if self.ends_mut(line).first == NONE {
             return self.enqueue(line, member);
         }
-        if usize::from(member) >= self.capacity()
-            || *self.slot_mut(member).links.place(line) != NONE
-        {
+        if member.index() >= self.capacity() || *self.slot_mut(member).links.place(line) != NONE {
             return;
         }
         let ends = self.ends_mut(line);
@@ -189,12 +186,12 @@ impl Members<'_> {
     }
 
     /// Whether the member waits for its turn to be sent to.
-    pub(crate) fn waits(&self, member: u16) -> bool {
+    pub(crate) fn waits(&self, member: MemberIndex) -> bool {
         self.get(member).links.ready != NONE
     }
 
     /// Takes the first out of the line.
-    pub(crate) fn dequeue(&mut self, line: Line) -> Option<u16> {
+    pub(crate) fn dequeue(&mut self, line: Line) -> Option<MemberIndex> {
         let first = self.ends_mut(line).first;
         if first == NONE {
             return None;
@@ -231,10 +228,11 @@ mod tests {
         }
         // Three of one bucket, and one of another.
         let keys = [(1, 8), (2, 16), (3, 24), (4, 9)];
+        let keys = keys.map(|(member, key)| (MemberIndex::new(member), key));
         for (member, key) in keys {
             members.link(By::Boot, key, member);
         }
-        let find = |members: &Members<'_>, member: u16, key: u32| {
+        let find = |members: &Members<'_>, member: MemberIndex, key: u32| {
             let name = members.get(member).name.clone();
             members.search(By::Boot, key, |slot| slot.name == name)
         };
@@ -242,15 +240,16 @@ mod tests {
             assert_eq!(find(&members, member, key), Some(member));
         }
         for order in [[2, 1, 3], [3, 2, 1], [1, 3, 2]] {
+            let order = order.map(MemberIndex::new);
             for (place, member) in order.into_iter().enumerate() {
-                members.unlink(By::Boot, u32::from(member) * 8, member);
+                members.unlink(By::Boot, u32::from(member.number()) * 8, member);
                 for (other_place, other) in order.into_iter().enumerate() {
                     let there = find(&members, other, 8) == Some(other);
                     assert_eq!(there, other_place > place, "{order:?} {place}");
                 }
             }
             for member in order {
-                members.link(By::Boot, u32::from(member) * 8, member);
+                members.link(By::Boot, u32::from(member.number()) * 8, member);
             }
         }
     }
@@ -260,18 +259,18 @@ mod tests {
         let mut slots = slots(6);
         let mut members = Members::new(&mut slots);
         for round in 0..3 {
-            for member in [3, 1, 3, 4, 9] {
+            for member in [3, 1, 3, 4, 9].map(MemberIndex::new) {
                 members.enqueue(Line::News, member);
             }
-            members.enqueue_first(Line::News, 2);
-            members.enqueue_first(Line::News, 4);
+            members.enqueue_first(Line::News, MemberIndex::new(2));
+            members.enqueue_first(Line::News, MemberIndex::new(4));
             let taken: Vec<_> = core::iter::from_fn(|| members.dequeue(Line::News)).collect();
-            assert_eq!(taken, [2, 3, 1, 4], "round {round}");
+            assert_eq!(taken, [2, 3, 1, 4].map(MemberIndex::new), "round {round}");
         }
-        members.enqueue_first(Line::News, 5);
-        members.enqueue(Line::News, 1);
-        assert_eq!(members.dequeue(Line::News), Some(5));
-        assert_eq!(members.dequeue(Line::News), Some(1));
+        members.enqueue_first(Line::News, MemberIndex::new(5));
+        members.enqueue(Line::News, MemberIndex::new(1));
+        assert_eq!(members.dequeue(Line::News), Some(MemberIndex::new(5)));
+        assert_eq!(members.dequeue(Line::News), Some(MemberIndex::new(1)));
         assert_eq!(members.dequeue(Line::News), None);
     }
 }

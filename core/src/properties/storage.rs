@@ -8,6 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::config;
+use crate::ids::{AttributeIndex, RecordIndex};
 use crate::replica::value::value_cursor;
 use crate::storage::pages::{PAGE_BYTES, Page, Pages};
 use crate::storage::records::{AttributeSlot, RecordSlot, Records};
@@ -196,7 +197,7 @@ fn stage(
     name: u8,
     value: &[u8],
     delta: usize,
-) -> Option<u32> {
+) -> Option<AttributeIndex> {
     let needed = pages_of(1 + value.len()) + pages_of(delta);
     let room = model.pages() + needed <= PAGES;
     let (head, delta) = (records.pages.store(&[&[name], value]), vec![0; delta]);
@@ -250,7 +251,7 @@ fn compare(records: &Records<'_>, model: &Model) {
             assert!(records.pages.starts_with(&mut cursor, value));
         }
     }
-    let mut record = records.after(crate::storage::pages::NIL);
+    let mut record = records.after(RecordIndex::NONE);
     for key in &model.order {
         assert_eq!(
             Some(record),

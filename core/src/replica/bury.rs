@@ -5,17 +5,17 @@ use core::fmt;
 use heapless::Vec;
 
 use crate::event::SessionEvent;
+use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::list;
-use crate::membership::member::{MemberSlot, MemberState, SELF};
+use crate::membership::member::{MemberSlot, MemberState};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::stamp::Writers;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Ticket;
-use crate::storage::pages::NIL;
-use crate::storage::records::{DECLINED, INCOMPLETE, MAX_HOLDERS, seconds};
+use crate::storage::records::{DECLINED, INCOMPLETE, seconds};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
@@ -74,7 +74,7 @@ impl Node<'_> {
         Ok(self.wait_until(now, record, Ack::All, now + self.rules.fetch_timeout))
     }
 
-    fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<u32, BuryError> {
+    fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<RecordIndex, BuryError> {
         if !key.is_valid() {
             return Err(BuryError::Invalid);
         }
@@ -91,12 +91,14 @@ impl Node<'_> {
 
     /// Who ends a session that it doesn't own can't know its holders: all are told, the likeliest
     /// first, and those who know more holders name them.
-    fn name_all_as_holders(&mut self, record: u32) {
+    fn name_all_as_holders(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
-        let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
+        let mut holders: Vec<MemberIndex, MAX_HOLDERS> =
+            list::collect(slot.holders().iter().copied());
         let (wanted, hash) = (slot.wanted(), slot.hash);
-        let mut likely = [0; MAX_HOLDERS];
-        let accepts = |member: u16, _: &MemberSlot| member != SELF && self.may_have_copies(member);
+        let mut likely = [SELF; MAX_HOLDERS];
+        let accepts =
+            |member: MemberIndex, _: &MemberSlot| member != SELF && self.may_have_copies(member);
         let count = self.members.rendezvous(&hash, &mut likely, accepts);
         let others = self.members.others();
         let others = others.filter(|member| accepts(*member, self.members.get(*member)));
@@ -111,12 +113,12 @@ impl Node<'_> {
     }
 
     /// Turns the record into a tombstone and owes it to all that may hold a copy.
-    pub(crate) fn bury(&mut self, now: Instant, record: u32) {
+    pub(crate) fn bury(&mut self, now: Instant, record: RecordIndex) {
         self.put_tombstone(now, record);
         self.owe_end(record, self.backup_bits(record));
     }
 
-    fn put_tombstone(&mut self, now: Instant, record: u32) {
+    fn put_tombstone(&mut self, now: Instant, record: RecordIndex) {
         self.records.bury(record, now);
         if self.records.get(record).stamp.is_none() {
             // A header travels with a stamp; any will do, the end wins over all of them.
@@ -126,11 +128,11 @@ impl Node<'_> {
     }
 
     /// Exactly the holders of `bits` lack the tombstone.
-    fn owe_end(&mut self, record: u32, bits: u8) {
+    fn owe_end(&mut self, record: RecordIndex, bits: HolderBits) {
         let slot = self.records.get_mut(record);
         slot.owed = bits;
         slot.header_owed = bits;
-        if bits != 0 {
+        if !bits.is_empty() {
             self.changed(record, bits);
         }
     }
@@ -185,7 +187,7 @@ impl Node<'_> {
     /// first, or be at its backups, as its home says; whoever knows of the end tells again later.
     fn successor_told(
         &self,
-        known: Option<u32>,
+        known: Option<RecordIndex>,
         head: &UnitHead<'_>,
     ) -> Result<Option<[u8; 8]>, Cause> {
         let Some(short) = head.digest.map(u64::to_le_bytes) else {
@@ -202,18 +204,19 @@ impl Node<'_> {
 
     /// Adds the holders that the peer names, and owes the tombstone to those that may not know of
     /// all. Returns whether the peer names all that are known here.
-    fn merge_tombstone(&mut self, record: u32, peer: u16, told: &Told<'_>) -> bool {
+    fn merge_tombstone(&mut self, record: RecordIndex, peer: MemberIndex, told: &Told<'_>) -> bool {
         let slot = self.records.get(record);
         let all_named = !slot.is(INCOMPLETE);
-        let mut holders: Vec<u16, MAX_HOLDERS> = list::collect(slot.holders().iter().copied());
-        let names = |member: &u16| {
+        let mut holders: Vec<MemberIndex, MAX_HOLDERS> =
+            list::collect(slot.holders().iter().copied());
+        let names = |member: &MemberIndex| {
             let hash = self.members.get(*member).hash;
             // A home that was never met has no name here.
-            !self.members.numbers().contains(member) || told.holders.contains(&hash)
+            *member >= self.members.end() || told.holders.contains(&hash)
         };
         let covered = (all_named || !told.all_named) && holders.iter().all(names);
         let (before, wanted) = (holders.len(), slot.wanted());
-        let mut knows: Vec<u16, MAX_HOLDERS> = Vec::new();
+        let mut knows: Vec<MemberIndex, MAX_HOLDERS> = Vec::new();
         let mut complete = all_named && told.all_named;
         for (position, hash) in (0..u8::BITS).zip(told.holders) {
             let Some(member) = self.members.by_hash(*hash) else {
@@ -280,12 +283,13 @@ impl Node<'_> {
         Ok(self.wait_for_copies(now, old, ack))
     }
 
-    fn move_contents(&mut self, old: u32, new: u32) {
+    fn move_contents(&mut self, old: RecordIndex, new: RecordIndex) {
         let former = self.records.get_mut(old);
-        let attributes = core::mem::replace(&mut former.attributes, NIL);
+        let attributes = core::mem::replace(&mut former.attributes, AttributeIndex::NONE);
         let (stamp, digest) = (former.stamp, former.digest);
         let (max_inactive, touches) = (former.max_inactive, former.touches);
-        let holders: Vec<u16, MAX_HOLDERS> = list::collect(former.holders().iter().copied());
+        let holders: Vec<MemberIndex, MAX_HOLDERS> =
+            list::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
         slot.stamp = stamp;
@@ -301,7 +305,7 @@ impl Node<'_> {
     }
 
     /// Of a tombstone that a rename left: the record that a peer must have first.
-    pub(crate) fn successor(&self, record: u32) -> Option<u32> {
+    pub(crate) fn successor(&self, record: RecordIndex) -> Option<RecordIndex> {
         let short = self.records.get(record).successor();
         match short.map(|short| self.successor_of(short)) {
             Some(Successor::Lives(new)) if !self.breaks(Mutation::EndOvertakes) => Some(new),
@@ -326,12 +330,12 @@ impl Node<'_> {
     }
 
     /// Forgets a tombstone that everybody knows of for a minute, or whose time is over.
-    pub(crate) fn sweep_tombstone(&mut self, now: Instant, record: u32) {
+    pub(crate) fn sweep_tombstone(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
         }
-        let lacks = |holder: &u16| slot.owed & slot.bit_of(*holder) != 0;
+        let lacks = |holder: &MemberIndex| slot.owed.intersects(slot.bit_of(*holder));
         let mut others = slot.holders().iter().filter(|holder| **holder != SELF);
         let unsure = slot.is(INCOMPLETE)
             || others.any(|holder| lacks(holder) && !self.said_good_bye(*holder));
@@ -349,7 +353,7 @@ impl Node<'_> {
     }
 
     /// Whoever left has nothing any more.
-    fn said_good_bye(&self, member: u16) -> bool {
+    fn said_good_bye(&self, member: MemberIndex) -> bool {
         self.members.get(member).state == MemberState::Left
     }
 }
@@ -358,7 +362,7 @@ impl Node<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Successor {
     /// It is this one.
-    Lives(u32),
+    Lives(RecordIndex),
     /// It has ended as well.
     Ended,
     /// It never came here, or is gone again.

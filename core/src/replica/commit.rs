@@ -4,10 +4,11 @@ use core::fmt;
 
 use crate::config::Role;
 use crate::event::{Pending, SessionEvent};
+use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
 use crate::link::count;
 use crate::list;
-use crate::membership::member::{Members, SELF};
+use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::stamp::{Stamp, Writers};
@@ -15,7 +16,7 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, EXPIRING, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN, seconds,
+    ANSWERED, AttributeSlot, EXPIRING, LENT, OWNED, SETTLED, State, TAKEN, seconds,
 };
 use crate::time::Instant;
 
@@ -118,7 +119,7 @@ impl Node<'_> {
             slot.max_inactive = commit.max_inactive;
             self.write_header(record);
         }
-        if staged != NIL {
+        if staged != AttributeIndex::NONE {
             let bits = self.keeper_bits(record);
             self.install_staged(record, staged, bits);
             self.changed(record, bits);
@@ -148,7 +149,7 @@ impl Node<'_> {
     }
 
     /// The session's record, with this node as its owner.
-    fn record_to_write(&mut self, now: Instant, key: Key<'_>) -> Result<u32, CommitError> {
+    fn record_to_write(&mut self, now: Instant, key: Key<'_>) -> Result<RecordIndex, CommitError> {
         let Some(record) = self.find(key) else {
             let namespace = self
                 .namespaces
@@ -175,13 +176,13 @@ impl Node<'_> {
     }
 
     /// Who writes to a live session is its home from then on, whoever was it before.
-    pub(crate) fn own(&mut self, now: Instant, record: u32) {
+    pub(crate) fn own(&mut self, now: Instant, record: RecordIndex) {
         if !self.records.get(record).is(OWNED) {
             self.take_over(now, record, &[], true);
         }
     }
 
-    fn drop_if_new(&mut self, record: u32) {
+    fn drop_if_new(&mut self, record: RecordIndex) {
         if self.records.get(record).stamp.is_none() {
             self.remove_record(record);
         }
@@ -193,8 +194,8 @@ impl Node<'_> {
     pub(crate) fn take_over(
         &mut self,
         now: Instant,
-        record: u32,
-        answers: &[(u16, u64)],
+        record: RecordIndex,
+        answers: &[(MemberIndex, u64)],
         serve: bool,
     ) {
         let new = self.choose_holders(now, record);
@@ -205,9 +206,9 @@ impl Node<'_> {
     /// the bits of those that have nothing.
     pub(crate) fn become_home(
         &mut self,
-        record: u32,
-        new: u8,
-        answers: &[(u16, u64)],
+        record: RecordIndex,
+        new: HolderBits,
+        answers: &[(MemberIndex, u64)],
         serve: bool,
     ) {
         debug_assert_eq!(
@@ -234,36 +235,36 @@ impl Node<'_> {
     }
 
     /// All holders but this node.
-    pub(crate) fn backup_bits(&self, record: u32) -> u8 {
+    pub(crate) fn backup_bits(&self, record: RecordIndex) -> HolderBits {
         let slot = self.records.get(record);
         slot.all_bits() & !slot.bit_of(SELF)
     }
 
     /// The holders but this node that are to keep their copy.
-    pub(crate) fn keeper_bits(&self, record: u32) -> u8 {
+    pub(crate) fn keeper_bits(&self, record: RecordIndex) -> HolderBits {
         self.backup_bits(record) & self.records.get(record).wanted_bits()
     }
 
     /// Gives the header as it is now a new stamp and owes it to all holders.
-    pub(crate) fn write_header(&mut self, record: u32) {
+    pub(crate) fn write_header(&mut self, record: RecordIndex) {
         let bits = self.renew_header(record, self.next_epoch(record));
         self.changed(record, bits);
     }
 
     /// Writes the header, and nobody waits for it.
-    pub(crate) fn write_header_later(&mut self, record: u32) {
+    pub(crate) fn write_header_later(&mut self, record: RecordIndex) {
         let bits = self.renew_header(record, self.next_epoch(record));
         self.owe_later(record, bits);
     }
 
     /// Over the header of another one, or of a former boot of this node, only a higher epoch wins.
-    fn next_epoch(&self, record: u32) -> u32 {
+    fn next_epoch(&self, record: RecordIndex) -> u32 {
         let stamp = self.records.get(record).stamp;
         stamp.epoch.saturating_add(u32::from(!stamp.is_own()))
     }
 
     /// Gives the header a new stamp. Returns the bits of those that lack it.
-    pub(crate) fn renew_header(&mut self, record: u32, epoch: u32) -> u8 {
+    pub(crate) fn renew_header(&mut self, record: RecordIndex, epoch: u32) -> HolderBits {
         let number = self.next_number();
         self.set_header_stamp(record, Writers::issue(epoch, number));
         let bits = self.backup_bits(record);
@@ -272,7 +273,7 @@ impl Node<'_> {
     }
 
     /// Replaces the header's stamp, and its part of the digest.
-    pub(crate) fn set_header_stamp(&mut self, record: u32, stamp: Stamp) {
+    pub(crate) fn set_header_stamp(&mut self, record: RecordIndex, stamp: Stamp) {
         let old = self.mix(self.records.get(record).stamp, 0);
         let new = self.mix(stamp, 0);
         let slot = self.records.get_mut(record);
@@ -281,7 +282,7 @@ impl Node<'_> {
     }
 
     /// The digest of the record's attributes: equal ones mean equal contents, whoever the home is.
-    pub(crate) fn contents_digest(&self, record: u32) -> u64 {
+    pub(crate) fn contents_digest(&self, record: RecordIndex) -> u64 {
         let slot = self.records.get(record);
         slot.digest.wrapping_sub(self.mix(slot.stamp, 0))
     }
@@ -291,12 +292,12 @@ impl Node<'_> {
     }
 
     /// The record changed here and the holders of `bits` lack that: they get it in turn.
-    pub(crate) fn changed(&mut self, record: u32, bits: u8) {
+    pub(crate) fn changed(&mut self, record: RecordIndex, bits: HolderBits) {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
         slot.owed |= bits;
-        let holders: heapless::Vec<u16, MAX_HOLDERS> =
+        let holders: heapless::Vec<MemberIndex, MAX_HOLDERS> =
             list::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
         self.records.move_to_tail(record);
@@ -307,14 +308,14 @@ impl Node<'_> {
 
     /// The holders of `bits` lack something of the record that nobody waits for: they get it when
     /// there's nothing else for them.
-    pub(crate) fn owe_later(&mut self, record: u32, bits: u8) {
+    pub(crate) fn owe_later(&mut self, record: RecordIndex, bits: HolderBits) {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
         slot.owed |= bits;
         let slot = self.records.get(record);
         for member in slot.holders() {
-            if slot.bit_of(*member) & bits != 0 {
+            if slot.bit_of(*member).intersects(bits) {
                 let link = &mut self.members.get_mut(*member).link;
                 link.restore = link.restore.min(record);
             }
@@ -322,20 +323,24 @@ impl Node<'_> {
     }
 
     /// Peers whose place in the list of changes is this record step back: it is about to move.
-    fn leave_list_place(&mut self, record: u32) {
+    fn leave_list_place(&mut self, record: RecordIndex) {
         let before = self.records.before(record);
         step_back(&mut self.members, record, before);
     }
 
     /// Forgets the record.
-    pub(crate) fn remove_record(&mut self, record: u32) {
+    pub(crate) fn remove_record(&mut self, record: RecordIndex) {
         self.leave_list_place(record);
         self.waits.record_is_gone(record, self.lasting_copies());
         self.records.remove(record);
     }
 
-    fn stage_changes(&mut self, record: u32, changes: &[Change<'_>]) -> Result<u32, CommitError> {
-        let mut staged = NIL;
+    fn stage_changes(
+        &mut self,
+        record: RecordIndex,
+        changes: &[Change<'_>],
+    ) -> Result<AttributeIndex, CommitError> {
+        let mut staged = AttributeIndex::NONE;
         let mut rest = changes;
         while let Some((change, later)) = rest.split_first() {
             rest = later;
@@ -360,9 +365,9 @@ impl Node<'_> {
     /// Stores one change beside the attribute that it will replace; `None` if nothing changes.
     fn stage_change(
         &mut self,
-        record: u32,
+        record: RecordIndex,
         change: &Change<'_>,
-    ) -> Result<Option<u32>, CommitError> {
+    ) -> Result<Option<AttributeIndex>, CommitError> {
         let old = self.records.find_attribute(record, change.name);
         let old = old.map(|attribute| self.records.attribute(attribute).clone());
         let pages = &mut self.records.pages;
@@ -395,14 +400,14 @@ impl Node<'_> {
             delta,
             name_len: change.name.len() as u8,
             removed: change.value.is_none(),
-            whole: old.as_ref().map_or(u8::MAX, |old| old.whole),
+            whole: old.as_ref().map_or(HolderBits::ALL, |old| old.whole),
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(CommitError::Full)
     }
 
     /// Puts a new attribute into a slot of its own; `None`, with its pages freed, if none is left.
-    pub(crate) fn stage(&mut self, slot: AttributeSlot) -> Option<u32> {
+    pub(crate) fn stage(&mut self, slot: AttributeSlot) -> Option<AttributeIndex> {
         let (head, delta) = (slot.head, slot.delta);
         match self.records.stage(slot) {
             Ok(attribute) => Some(attribute),
@@ -415,8 +420,8 @@ impl Node<'_> {
     }
 
     /// Gives back a list of staged attributes.
-    pub(crate) fn unstage(&mut self, mut staged: u32) {
-        while staged != NIL {
+    pub(crate) fn unstage(&mut self, mut staged: AttributeIndex) {
+        while staged != AttributeIndex::NONE {
             let next = self.records.attribute(staged).next;
             self.records.free_attribute(staged);
             staged = next;
@@ -424,21 +429,26 @@ impl Node<'_> {
     }
 
     /// Puts a list of staged attributes into the record, each owed to the holders of `bits`.
-    pub(crate) fn install_staged(&mut self, record: u32, mut staged: u32, bits: u8) {
-        while staged != NIL {
+    pub(crate) fn install_staged(
+        &mut self,
+        record: RecordIndex,
+        mut staged: AttributeIndex,
+        bits: HolderBits,
+    ) {
+        while staged != AttributeIndex::NONE {
             let next = self.records.attribute(staged).next;
             self.install_one(record, staged, bits);
             staged = next;
         }
     }
 
-    fn install_one(&mut self, record: u32, staged: u32, bits: u8) {
+    fn install_one(&mut self, record: RecordIndex, staged: AttributeIndex, bits: HolderBits) {
         let Some((old, change)) = self.replaced_by(record, staged) else {
             return;
         };
         let stamp = self.records.attribute(staged).stamp;
-        let former = self.records.attribute(old.unwrap_or(NIL));
-        if former.stamp.is_own() && !stamp.is_own() && former.owed != 0 {
+        let former = self.records.attribute(old.unwrap_or(AttributeIndex::NONE));
+        if former.stamp.is_own() && !stamp.is_own() && !former.owed.is_empty() {
             count(&mut self.stats.conflicts);
             self.tell(SessionEvent::Conflict, record);
         }
@@ -451,14 +461,21 @@ impl Node<'_> {
     }
 
     /// The attribute of the record that a staged one replaces, and what that adds to the digest.
-    fn replaced_by(&self, record: u32, staged: u32) -> Option<(Option<u32>, u64)> {
+    fn replaced_by(
+        &self,
+        record: RecordIndex,
+        staged: AttributeIndex,
+    ) -> Option<(Option<AttributeIndex>, u64)> {
         let mut buffer = [0; MAX_ATTRIBUTE_NAME];
         let slot = self.records.attribute(staged);
         let name = buffer.get_mut(..usize::from(slot.name_len))?;
         let pages = &self.records.pages;
         pages.read(&mut Cursor::start(slot.head), name).ok()?;
         let old = self.records.find_attribute(record, name);
-        let former = self.records.attribute(old.unwrap_or(NIL)).stamp;
+        let former = self
+            .records
+            .attribute(old.unwrap_or(AttributeIndex::NONE))
+            .stamp;
         let salt = name_hash(name);
         let change = self
             .mix(slot.stamp, salt)
@@ -467,9 +484,9 @@ impl Node<'_> {
     }
 
     /// The digest of the contents as they will be with a list of staged attributes.
-    pub(crate) fn digest_with(&self, record: u32, mut staged: u32) -> u64 {
+    pub(crate) fn digest_with(&self, record: RecordIndex, mut staged: AttributeIndex) -> u64 {
         let mut digest = self.contents_digest(record);
-        while staged != NIL {
+        while staged != AttributeIndex::NONE {
             let change = self.replaced_by(record, staged);
             digest = digest.wrapping_add(change.map_or(0, |(_, change)| change));
             staged = self.records.attribute(staged).next;
@@ -478,7 +495,7 @@ impl Node<'_> {
     }
 
     /// An event about the session of `record`.
-    pub(crate) fn tell(&mut self, event: SessionEvent, record: u32) {
+    pub(crate) fn tell(&mut self, event: SessionEvent, record: RecordIndex) {
         let generation = self.records.get(record).generation;
         self.events
             .push(Pending::Session(event, record, generation));
@@ -486,14 +503,19 @@ impl Node<'_> {
 
     /// Opens a wait for copies of the record as it is now; one that is met at once if none are
     /// asked for.
-    pub(crate) fn wait_for_copies(&mut self, now: Instant, record: u32, ack: Ack) -> Ticket {
+    pub(crate) fn wait_for_copies(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        ack: Ack,
+    ) -> Ticket {
         self.wait_until(now, record, ack, now + self.rules.ack_timeout)
     }
 
     pub(crate) fn wait_until(
         &mut self,
         now: Instant,
-        record: u32,
+        record: RecordIndex,
         ack: Ack,
         deadline: Instant,
     ) -> Ticket {
@@ -504,9 +526,9 @@ impl Node<'_> {
             Ack::All => Goal::Copies(None),
         };
         // Who lacks nothing confirmed it all before: equal bytes change nothing, and nothing is sent.
-        let has_all = |holder: &u16| {
+        let has_all = |holder: &MemberIndex| {
             let lacks = slot.owed | slot.header_owed;
-            let keeps = slot.bit_of(*holder) & slot.wanted_bits() & !lacks != 0;
+            let keeps = (slot.bit_of(*holder) & slot.wanted_bits()).intersects(!lacks);
             keeps && slot.is_live() && self.members.get(*holder).is_live()
         };
         let others = slot.holders().iter().copied().skip(1);
@@ -566,7 +588,7 @@ impl Node<'_> {
     }
 }
 
-fn step_back(members: &mut Members<'_>, record: u32, before: u32) {
+fn step_back(members: &mut Members<'_>, record: RecordIndex, before: RecordIndex) {
     for member in members.others() {
         let link = &mut members.slot_mut(member).link;
         if link.cursor == record {

@@ -13,9 +13,9 @@
 
 use crate::config::Role;
 use crate::event::SessionEvent;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{Key, MAX_ID, SessionId};
 use crate::list;
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
@@ -37,7 +37,7 @@ impl Node<'_> {
     }
 
     /// Looks at an idle session whose home this node is.
-    pub(crate) fn expire(&mut self, now: Instant, record: u32) {
+    pub(crate) fn expire(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         if !slot.is_home_here() {
             return;
@@ -67,17 +67,17 @@ impl Node<'_> {
 
     /// Whether all live holders have confirmed what is known here. Who was to take the session over, and
     /// didn't, may never do so: whoever takes it for its end asks that one too.
-    fn all_know(&self, record: u32) -> bool {
+    fn all_know(&self, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
-        let lacks = |holder: &u16| {
+        let lacks = |holder: &MemberIndex| {
             let live = *holder != SELF && self.members.get(*holder).is_live();
-            live && slot.owed & slot.bit_of(*holder) != 0 && !slot.lent_to_peer(*holder)
+            live && slot.owed.intersects(slot.bit_of(*holder)) && !slot.lent_to_peer(*holder)
         };
         !slot.holders().iter().any(lacks)
     }
 
     /// The application gets a taken session once, when the others know that it was taken.
-    fn hand_to_application(&mut self, record: u32) {
+    fn hand_to_application(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let taken = slot.is(TAKEN) && slot.is(EXPIRING);
         if taken && self.all_know(record) && self.events.has_room() {
@@ -88,15 +88,15 @@ impl Node<'_> {
     }
 
     /// One node after another has its turn to take the session.
-    fn offer(&mut self, now: Instant, record: u32) {
+    fn offer(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
-        let may_run = |member: &u16| {
+        let may_run = |member: &MemberIndex| {
             let slot = self.members.get(*member);
             slot.role == Role::Application && (*member == SELF || slot.is_reachable())
         };
-        let count = list::count(self.members.numbers().filter(may_run));
+        let count = list::count(self.members.all().filter(may_run));
         let turns = now.as_micros().checked_div(TURN.as_micros()).unwrap_or(0);
-        let turn = turns.wrapping_add(u64::from(record)) as usize;
+        let turn = turns.wrapping_add(u64::from(record.number())) as usize;
         let Some(turn) = turn.checked_rem(count) else {
             return;
         };
@@ -104,7 +104,7 @@ impl Node<'_> {
             return;
         }
         let generation = slot.generation;
-        match self.members.numbers().filter(may_run).nth(turn) {
+        match self.members.all().filter(may_run).nth(turn) {
             Some(SELF) => self.take_expired(now, record),
             Some(member) => self.reply(member, Answer::Expired { record, generation }),
             None => {}
@@ -118,7 +118,7 @@ impl Node<'_> {
         }
     }
 
-    fn take_expired(&mut self, now: Instant, record: u32) {
+    fn take_expired(&mut self, now: Instant, record: RecordIndex) {
         let generation = self.records.get(record).generation;
         if let Some(id) = self.session_of(record, generation) {
             self.take(now, &id);
@@ -140,14 +140,14 @@ impl Node<'_> {
 
     /// Whether a fetch that was begun for the end of the session may take it: all that were asked
     /// have answered, it has expired, and nobody else took it.
-    pub(crate) fn may_take(&self, record: u32, maybe_stale: bool) -> bool {
+    pub(crate) fn may_take(&self, record: RecordIndex, maybe_stale: bool) -> bool {
         let slot = self.records.get(record);
         let others = slot.is(TAKEN) && !slot.is_home_here();
         slot.is(EXPIRING) && !others && !maybe_stale
     }
 
     /// The session was used: it lives.
-    pub(crate) fn revive(&mut self, record: u32) {
+    pub(crate) fn revive(&mut self, record: RecordIndex) {
         let slot = self.records.get_mut(record);
         if slot.is(EXPIRING | TAKEN) {
             slot.set(EXPIRING | TAKEN, false);
@@ -158,7 +158,12 @@ impl Node<'_> {
     }
 
     /// Whether this node served the session later than who says that it has expired.
-    pub(crate) fn refutes(&self, now: Instant, record: u32, header: Option<&WireHeader>) -> bool {
+    pub(crate) fn refutes(
+        &self,
+        now: Instant,
+        record: RecordIndex,
+        header: Option<&WireHeader>,
+    ) -> bool {
         let slot = self.records.get(record);
         let fresh = slot.age(now) <= Duration::from_secs(u64::from(slot.max_inactive));
         let told = header.is_some_and(|header| header.is(EXPIRED | HANDED));
@@ -166,7 +171,11 @@ impl Node<'_> {
     }
 
     /// Copies the session's key to an offer.
-    pub(crate) fn offered_key<'b>(&'b self, record: u32, id: &'b mut [u8; MAX_ID]) -> Key<'b> {
+    pub(crate) fn offered_key<'b>(
+        &'b self,
+        record: RecordIndex,
+        id: &'b mut [u8; MAX_ID],
+    ) -> Key<'b> {
         Key {
             namespace: self.namespaces.name(self.records.get(record).namespace),
             id: self.records.id(record, id),

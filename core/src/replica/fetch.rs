@@ -9,17 +9,18 @@ use core::fmt;
 use heapless::Vec;
 
 use crate::event::SessionEvent;
+use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::Key;
 use crate::link::count;
 use crate::list;
-use crate::membership::member::{MemberSlot, MemberState, SELF};
+use crate::membership::member::{MemberSlot, MemberState};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::stamp::Stamp;
 use crate::replica::unit::UnitSummary;
 use crate::replica::wait::{Goal, Outcome, Reach, Ticket, WaitSlot};
-use crate::storage::records::{EXPIRING, MAX_HOLDERS, OWNED, TAKEN};
+use crate::storage::records::{EXPIRING, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 
@@ -127,7 +128,7 @@ impl Node<'_> {
 
     /// Members that this node has met since the fetch began, or that only this hint names, are
     /// asked as well.
-    fn ask_newcomers(&mut self, fetch: u16, hash: &[u8; 16], hint: Option<&str>) {
+    fn ask_newcomers(&mut self, fetch: WaitIndex, hash: &[u8; 16], hint: Option<&str>) {
         let reach = match self.waits.get(fetch).reach {
             Reach::All => Reach::All,
             Reach::Likely | Reach::Named => Reach::Named,
@@ -180,7 +181,7 @@ impl Node<'_> {
         hash: &[u8; 16],
         hint: Option<&str>,
         reach: Reach,
-    ) -> Vec<u16, MAX_HOLDERS> {
+    ) -> Vec<MemberIndex, MAX_HOLDERS> {
         let mut asked = Vec::new();
         let former = hint.and_then(|name| self.members.by_name(name));
         if let Some(record) = self.records.find(hash) {
@@ -203,8 +204,9 @@ impl Node<'_> {
             Reach::Likely => usize::from(self.rules.backups).saturating_add(1),
             Reach::All => MAX_HOLDERS,
         };
-        let mut likely = [0; MAX_HOLDERS];
-        let accepts = |member: u16, slot: &MemberSlot| member != SELF && slot.is_reachable();
+        let mut likely = [SELF; MAX_HOLDERS];
+        let accepts =
+            |member: MemberIndex, slot: &MemberSlot| member != SELF && slot.is_reachable();
         let count = self.members.rendezvous(hash, &mut likely, accepts);
         for member in likely.iter().take(count.min(most)) {
             self.ask_too(&mut asked, *member);
@@ -212,7 +214,7 @@ impl Node<'_> {
         asked
     }
 
-    fn ask_too(&self, asked: &mut Vec<u16, MAX_HOLDERS>, member: u16) {
+    fn ask_too(&self, asked: &mut Vec<MemberIndex, MAX_HOLDERS>, member: MemberIndex) {
         let can_answer = member != SELF && self.members.get(member).is_reachable();
         if can_answer && !asked.contains(&member) {
             // Eight are asked at a time; in larger clusters those are the likely ones.
@@ -222,9 +224,9 @@ impl Node<'_> {
 
     /// `peer` has nothing of what this fetch asks for: the next in line is asked instead, be it a
     /// holder that another one's copy names, or with no copy found whoever comes next of all members.
-    fn ask_next(&mut self, number: u16, peer: u16) {
+    fn ask_next(&mut self, number: WaitIndex, peer: MemberIndex) {
         let wait = self.waits.get(number);
-        let may_be_asked = |member: &u16| {
+        let may_be_asked = |member: &MemberIndex| {
             *member != SELF && self.members.get(*member).is_reachable() && !wait.has_asked(*member)
         };
         let (next, walked) = match self.records.find(&wait.hash) {
@@ -233,12 +235,9 @@ impl Node<'_> {
                 (holders.iter().copied().find(may_be_asked), wait.next)
             }
             None if wait.reach == Reach::All => {
-                let mut others = wait.next..self.members.numbers().end;
+                let mut others = wait.next.until(self.members.end());
                 let next = others.find(may_be_asked);
-                (
-                    next,
-                    next.map_or(u16::MAX, |member| member.saturating_add(1)),
-                )
+                (next, next.map_or(MemberIndex::UNKNOWN, MemberIndex::next))
             }
             None => return,
         };
@@ -251,9 +250,9 @@ impl Node<'_> {
     }
 
     /// A copy was found: whoever it says has one too is asked as well.
-    fn ask_holders(&mut self, number: u16, record: u32) {
+    fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex) {
         let holders = self.records.get(record).holders();
-        let holders: Vec<u16, MAX_HOLDERS> = list::collect(holders.iter().copied());
+        let holders: Vec<MemberIndex, MAX_HOLDERS> = list::collect(holders.iter().copied());
         for holder in holders {
             let asked = holder == SELF || self.waits.get(number).has_asked(holder);
             if !asked
@@ -266,9 +265,9 @@ impl Node<'_> {
     }
 
     /// Adds the questions to `peer` to a packet, as many as it may have before it answers some.
-    pub(crate) fn write_questions(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
-        let all = self.waits.numbers();
-        let sent = |number: &u16| self.waits.get(*number).is_to_ask(peer) == Some(false);
+    pub(crate) fn write_questions(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
+        let all = self.waits.all();
+        let sent = |number: &WaitIndex| self.waits.get(*number).is_to_ask(peer) == Some(false);
         let mut unanswered = list::count(all.clone().filter(sent));
         for number in all {
             let wait = self.waits.get(number);
@@ -298,13 +297,13 @@ impl Node<'_> {
     }
 
     /// Whether a question to `peer` waits to be sent.
-    pub(crate) fn has_question(&self, peer: u16) -> bool {
-        let to_ask = |number: u16| self.waits.get(number).is_to_ask(peer) == Some(true);
-        self.waits.numbers().any(to_ask)
+    pub(crate) fn has_question(&self, peer: MemberIndex) -> bool {
+        let to_ask = |number: WaitIndex| self.waits.get(number).is_to_ask(peer) == Some(true);
+        self.waits.all().any(to_ask)
     }
 
     /// `peer` has nothing of what was asked for.
-    pub(crate) fn answered_absent(&mut self, now: Instant, peer: u16, request: u32) {
+    pub(crate) fn answered_absent(&mut self, now: Instant, peer: MemberIndex, request: u32) {
         let Some(number) = self.waits.by_request(request) else {
             return;
         };
@@ -318,7 +317,7 @@ impl Node<'_> {
     pub(crate) fn answered_with(
         &mut self,
         now: Instant,
-        peer: u16,
+        peer: MemberIndex,
         request: u32,
         unit: &UnitSummary,
     ) {
@@ -345,7 +344,7 @@ impl Node<'_> {
     }
 
     /// `peer` answered: it may have the next question, and time for the others.
-    fn is_answering(&mut self, now: Instant, peer: u16) {
+    fn is_answering(&mut self, now: Instant, peer: MemberIndex) {
         self.members.get_mut(peer).link.answered = now.coarse();
         self.members.nudge(peer);
     }
@@ -367,7 +366,7 @@ impl Node<'_> {
 
     /// Asks those that haven't answered again.
     pub(crate) fn repeat_fetches(&mut self, now: Instant) {
-        for number in self.waits.numbers() {
+        for number in self.waits.all() {
             let wait = self.waits.get_mut(number);
             if wait.goal != Goal::Fetch {
                 continue;
@@ -376,7 +375,7 @@ impl Node<'_> {
                 wait.repeat_at = now + REPEAT;
                 let wait = self.waits.get(number);
                 let lost = wait.silent().filter(|peer| self.is_lost(now, wait, *peer));
-                let lost: Vec<u16, MAX_HOLDERS> = list::collect(lost);
+                let lost: Vec<MemberIndex, MAX_HOLDERS> = list::collect(lost);
                 for member in lost {
                     self.waits.get_mut(number).ask(member, true);
                     self.members.nudge(member);
@@ -389,13 +388,13 @@ impl Node<'_> {
 
     /// Whether the question to `peer`, or its answer, was lost. Who answers others gets more time:
     /// who is slow would be slower still if it were asked twice.
-    fn is_lost(&self, now: Instant, wait: &WaitSlot, peer: u16) -> bool {
+    fn is_lost(&self, now: Instant, wait: &WaitSlot, peer: MemberIndex) -> bool {
         let answered = self.members.get(peer).link.answered;
         now.since_coarse(answered) >= REPEAT || now.since(wait.asked_at) >= REPEAT.fraction(BUSY, 1)
     }
 
     /// Decides a fetch: takes over what there is.
-    pub(crate) fn conclude_fetch(&mut self, now: Instant, number: u16, maybe_stale: bool) {
+    pub(crate) fn conclude_fetch(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) {
         let wait = self.waits.get(number);
         let (hash, any_asked) = (wait.hash, !wait.asked.is_empty());
         let answers = wait
@@ -403,7 +402,7 @@ impl Node<'_> {
             .iter()
             .copied()
             .zip(wait.digests.iter().copied());
-        let answers: Vec<(u16, u64), MAX_HOLDERS> = list::collect(answers);
+        let answers: Vec<(MemberIndex, u64), MAX_HOLDERS> = list::collect(answers);
         if any_asked {
             count(&mut self.stats.fetches);
         }
@@ -425,7 +424,7 @@ impl Node<'_> {
         };
         let wait = self.waits.get(number);
         let (is_taking, takes) = (wait.takes, wait.takes && !wait.joined);
-        let wanted = |record: &u32| !takes || self.may_take(*record, maybe_stale);
+        let wanted = |record: &RecordIndex| !takes || self.may_take(*record, maybe_stale);
         if let Some(record) = record.filter(wanted) {
             if !self.records.get(record).is_served_here() {
                 self.take_over(now, record, &answers, true);
@@ -458,7 +457,7 @@ impl Node<'_> {
     }
 
     /// Nobody who was asked has the session. Returns whether somebody else may.
-    fn missed(&mut self, now: Instant, number: u16, maybe_stale: bool) -> bool {
+    fn missed(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) -> bool {
         let wait = self.waits.get(number);
         if self.records.find(&wait.hash).is_some() {
             return maybe_stale; // it has ended
@@ -479,7 +478,7 @@ impl Node<'_> {
     }
 
     /// A copy that is no backup's is what is left of an ended session if its home knows nothing.
-    fn forget_if_ended(&mut self, number: u16, member: u16) {
+    fn forget_if_ended(&mut self, number: WaitIndex, member: MemberIndex) {
         let wait = self.waits.get(number);
         if let Some(record) = self.records.find(&wait.hash)
             // What came meanwhile may be newer than the answer.
@@ -491,16 +490,16 @@ impl Node<'_> {
     }
 
     /// Those that didn't answer a fetch get no copies for a while.
-    fn avoid_silent(&mut self, now: Instant, number: u16) {
-        let silent: Vec<u16, MAX_HOLDERS> = list::collect(self.waits.get(number).silent());
+    fn avoid_silent(&mut self, now: Instant, number: WaitIndex) {
+        let silent: Vec<MemberIndex, MAX_HOLDERS> = list::collect(self.waits.get(number).silent());
         for member in silent {
             self.members.get_mut(member).avoid_until = now + SILENT_FOR;
         }
     }
 
-    pub(super) fn review_fetch(&mut self, now: Instant, number: u16) {
+    pub(super) fn review_fetch(&mut self, now: Instant, number: WaitIndex) {
         let wait = self.waits.get(number);
-        let waits_for = |member: &u16| {
+        let waits_for = |member: &MemberIndex| {
             let slot = self.members.get(*member);
             let suspect = slot.state == MemberState::Suspect;
             slot.is_reachable() && !(suspect && wait.owner_answered)
@@ -508,8 +507,9 @@ impl Node<'_> {
         let waiting = wait.silent().any(|member| waits_for(&member));
         // Whoever answers other questions isn't silent: it has more than it can do at once.
         let bound = self.rules.fetch_timeout;
-        let is_busy =
-            |member: &u16| now.since_coarse(self.members.get(*member).link.answered) < bound;
+        let is_busy = |member: &MemberIndex| {
+            now.since_coarse(self.members.get(*member).link.answered) < bound
+        };
         let busy = wait
             .silent()
             .any(|member| waits_for(&member) && is_busy(&member));
@@ -528,7 +528,7 @@ impl Node<'_> {
     }
 }
 
-fn note_answer(wait: &mut WaitSlot, peer: u16, digest: u64) {
+fn note_answer(wait: &mut WaitSlot, peer: MemberIndex, digest: u64) {
     if wait.asked.contains(&peer) && !wait.answered.contains(&peer) {
         // Each of the members asked has a place in both lists.
         let _ = wait.answered.push(peer);

@@ -1,8 +1,8 @@
 //! A session is lent: who asks for it gets the copy here, and this node asks before it serves it again.
 
 use crate::event::SessionEvent;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
@@ -31,11 +31,11 @@ impl Node<'_> {
 
     /// Of two nodes that take a session over at the same time, one waits for the other: else both
     /// would be its home.
-    fn goes_first(&self, peer: u16) -> bool {
+    fn goes_first(&self, peer: MemberIndex) -> bool {
         self.members.me().hash > self.members.get(peer).hash
     }
 
-    pub(super) fn answer_question(&mut self, record: Option<u32>, question: Question) {
+    pub(super) fn answer_question(&mut self, record: Option<RecordIndex>, question: Question) {
         let Question {
             peer,
             request,
@@ -85,7 +85,7 @@ impl Node<'_> {
         if self.breaks(Mutation::NoDoubtAfterSplit) {
             return;
         }
-        for record in 0..self.records.used_range() {
+        for record in self.records.all() {
             let slot = self.records.get_mut(record);
             if slot.is_served_here() {
                 slot.set(LENT, true);

@@ -2,11 +2,12 @@
 
 use core::fmt;
 
+use crate::ids::AttributeIndex;
 use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
 use crate::node::Node;
 use crate::replica::stamp::{Stamp, Writers};
 use crate::replica::value::value_cursor;
-use crate::storage::pages::{Cursor, NIL};
+use crate::storage::pages::Cursor;
 use crate::storage::records::{AttributeSlot, RecordSlot, Records};
 use crate::time::{Duration, Instant};
 
@@ -53,7 +54,7 @@ impl<'a> Record<'a> {
         let records = self.records;
         let mut next = self.slot.attributes;
         core::iter::from_fn(move || {
-            while next != NIL {
+            while next != AttributeIndex::NONE {
                 let slot = records.attribute(next);
                 next = slot.next;
                 if !slot.removed {
@@ -93,7 +94,7 @@ impl<'a> Record<'a> {
     pub fn digest_is_right(&self) -> bool {
         let mut digest = self.mix(self.slot.stamp, 0);
         let mut next = self.slot.attributes;
-        while next != NIL {
+        while next != AttributeIndex::NONE {
             let attribute = self.records.attribute(next);
             let mut buffer = [0; MAX_ATTRIBUTE_NAME];
             let name = Attribute {
@@ -132,10 +133,10 @@ impl fmt::Debug for Record<'_> {
             slot.header_owed,
             slot.flags,
             slot.changed,
-            slot.lent_to
+            slot.lent_to.number()
         )?;
         let mut next = slot.attributes;
-        while next != NIL {
+        while next != AttributeIndex::NONE {
             let attribute = self.records.attribute(next);
             let stamp = attribute.stamp;
             writeln!(

@@ -26,7 +26,7 @@ use heapless::Vec;
 
 use self::answer::write_answer;
 use self::walk::{Entry, Walk};
-use crate::membership::member::SELF;
+use crate::ids::{MemberIndex, SELF};
 use crate::node::Node;
 use crate::replica::range::{PARTS, Path, Range};
 use crate::replica::stamp::scramble;
@@ -82,7 +82,7 @@ enum Phase {
 /// What a node keeps of comparisons: the one that it asks in, and the one that it answers.
 pub(crate) struct Repair {
     phase: Phase,
-    peer: u16,
+    peer: MemberIndex,
     /// The first question makes a packet of its own: the peer has just come.
     urgent: bool,
     path: Path,
@@ -109,7 +109,7 @@ pub(crate) struct Repair {
     answered: bool,
     count: u32,
     answer: Vec<Entry, LIST>,
-    next_member: u16,
+    next_member: MemberIndex,
 }
 
 impl Repair {
@@ -138,12 +138,12 @@ impl Repair {
             answered: false,
             count: 0,
             answer: Vec::new(),
-            next_member: 1,
+            next_member: SELF.next(),
         }
     }
 
     /// The members that something may be to be said to: the one that is asked, the one answered.
-    pub(crate) fn peers(&self) -> [Option<u16>; 2] {
+    pub(crate) fn peers(&self) -> [Option<MemberIndex>; 2] {
         [
             Some(self.peer),
             self.answering.as_ref().map(|walk| walk.peer),
@@ -152,7 +152,7 @@ impl Repair {
 
     /// Whether something is to be said to `peer` now. The first question of a pair that agreed
     /// before rides on whatever packet comes next.
-    pub(crate) fn has_something_for(&self, peer: u16) -> bool {
+    pub(crate) fn has_something_for(&self, peer: MemberIndex) -> bool {
         let asks = self.phase == Phase::Asking
             && (self.urgent || self.tries > 0 || self.path.range() != Range::ALL);
         let own = self.peer == peer && (asks || self.missing != 0);
@@ -169,7 +169,7 @@ impl Repair {
     }
 
     /// Whether an answer about `range` is awaited from `peer`.
-    fn awaits(&self, peer: u16, range: Range) -> bool {
+    fn awaits(&self, peer: MemberIndex, range: Range) -> bool {
         let waits = matches!(self.phase, Phase::Asked | Phase::Asking);
         waits && self.peer == peer && self.path.range() == range
     }
@@ -189,14 +189,14 @@ impl Node<'_> {
     }
 
     /// Of a pair the one with the lesser name hash begins, unless it has nothing to compare.
-    fn compare_after(&mut self, now: Instant, peer: u16, pause: Duration) {
+    fn compare_after(&mut self, now: Instant, peer: MemberIndex, pause: Duration) {
         let begins = self.members.me().hash < self.members.get(peer).hash;
         let lag = if begins { Duration::ZERO } else { RECHECK };
         self.members.get_mut(peer).link.compare_at = now + pause + lag;
     }
 
     /// Adds what is to be said about ranges to a packet.
-    pub(crate) fn write_repair(&mut self, now: Instant, body: &mut Body<'_>, peer: u16) {
+    pub(crate) fn write_repair(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         if self.repair.peer == peer {
             self.write_question(now, body);
         }

@@ -1,5 +1,6 @@
 //! Answers to a peer that wait for the next packet to it.
 
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::node::Node;
 use crate::replica::unit::Extent;
 use crate::wire::message::Cause;
@@ -7,7 +8,7 @@ use crate::wire::message::Cause;
 /// One answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reply {
-    pub(crate) to: u16,
+    pub(crate) to: MemberIndex,
     pub(crate) answer: Answer,
 }
 
@@ -24,12 +25,15 @@ pub(crate) enum Answer {
     /// Nothing is known of the session of this request.
     Absent { request: u32 },
     /// The record has expired, and the peer may take it.
-    Expired { record: u32, generation: u16 },
+    Expired {
+        record: RecordIndex,
+        generation: u16,
+    },
     /// Nothing is known of this transfer: it is to start over.
     Restart { transfer: u32 },
     /// The record or its tombstone. `request` 0: the peer's header is out of date.
     Record {
-        record: u32,
+        record: RecordIndex,
         generation: u16,
         request: u32,
         extent: Extent,
@@ -48,7 +52,7 @@ impl Answer {
 
 impl Node<'_> {
     /// Sends the record's header with the next packet to `peer`: its own is out of date.
-    pub(crate) fn correct(&mut self, peer: u16, record: u32) {
+    pub(crate) fn correct(&mut self, peer: MemberIndex, record: RecordIndex) {
         if self.successor_owed(peer, record).is_some() {
             return; // the end of an old id follows the new record
         }
@@ -63,7 +67,7 @@ impl Node<'_> {
     }
 
     /// Keeps an answer for the next packet to `peer`. Without room the peer asks again.
-    pub(crate) fn reply(&mut self, to: u16, answer: Answer) {
+    pub(crate) fn reply(&mut self, to: MemberIndex, answer: Answer) {
         let _ = self.replies.push_back(Reply { to, answer });
         self.members.nudge(to);
     }

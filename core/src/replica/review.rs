@@ -1,14 +1,14 @@
 //! When what an application waits for is decided, and how many copies a commit has by then.
 
+use crate::ids::{MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::list;
-use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::wait::{Goal, Outcome};
 use crate::time::Instant;
 
 impl Node<'_> {
     /// Looks whether a wait is decided.
-    pub(crate) fn review(&mut self, now: Instant, number: u16) {
+    pub(crate) fn review(&mut self, now: Instant, number: WaitIndex) {
         match self.waits.get(number).goal {
             Goal::Free | Goal::Done(_) | Goal::SameFetch | Goal::Taken => {}
             Goal::Copies(copies) => self.review_copies(now, number, copies),
@@ -17,7 +17,7 @@ impl Node<'_> {
         }
     }
 
-    fn review_copies(&mut self, now: Instant, number: u16, asked: Option<u8>) {
+    fn review_copies(&mut self, now: Instant, number: WaitIndex, asked: Option<u8>) {
         let wait = self.waits.get(number);
         let slot = self.records.get(wait.record);
         let gone = slot.generation != wait.record_generation;
@@ -31,9 +31,9 @@ impl Node<'_> {
         };
         let mut confirmed = 1_u8;
         let mut missing = 0_u8;
-        let has = |holder: &u16| match slot.is_live() {
+        let has = |holder: &MemberIndex| match slot.is_live() {
             true => wait.answered.contains(holder),
-            false => slot.owed & slot.bit_of(*holder) == 0,
+            false => !slot.owed.intersects(slot.bit_of(*holder)),
         };
         for holder in slot.holders().iter().take(usize::from(kept)) {
             if *holder == SELF {
@@ -79,7 +79,7 @@ impl Node<'_> {
 
     /// Another node became the home meanwhile: what was committed here went there, and it tells
     /// its backups.
-    fn review_handed_over(&mut self, now: Instant, number: u16, asked: Option<u8>) {
+    fn review_handed_over(&mut self, now: Instant, number: WaitIndex, asked: Option<u8>) {
         let wait = self.waits.get(number);
         let home = self.records.get(wait.record).home();
         let copies = 1_u8.saturating_add(wait.answered.len() as u8);
@@ -97,8 +97,8 @@ impl Node<'_> {
     }
 
     /// Looks at the waits for copies of a record.
-    pub(crate) fn review_record(&mut self, now: Instant, record: u32) {
-        for number in self.waits.numbers() {
+    pub(crate) fn review_record(&mut self, now: Instant, record: RecordIndex) {
+        for number in self.waits.all() {
             let wait = self.waits.get(number);
             if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
                 self.review(now, number);
@@ -108,7 +108,7 @@ impl Node<'_> {
 
     /// Looks at all waits: time passed, or members changed.
     pub(crate) fn review_waits(&mut self, now: Instant) {
-        for number in self.waits.numbers() {
+        for number in self.waits.all() {
             self.review(now, number);
             let wait = self.waits.get(number);
             // Who joined another's fetch is answered with it.
@@ -120,8 +120,14 @@ impl Node<'_> {
     }
 
     /// `peer` confirmed a packet that carried the record at `number` or later.
-    pub(crate) fn confirm_waits(&mut self, now: Instant, peer: u16, record: u32, number: u64) {
-        for slot in self.waits.numbers() {
+    pub(crate) fn confirm_waits(
+        &mut self,
+        now: Instant,
+        peer: MemberIndex,
+        record: RecordIndex,
+        number: u64,
+    ) {
+        for slot in self.waits.all() {
             let wait = self.waits.get_mut(slot);
             let counts = matches!(wait.goal, Goal::Copies(_))
                 && wait.record == record

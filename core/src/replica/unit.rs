@@ -7,6 +7,7 @@ mod apply;
 mod stage;
 mod write;
 
+use crate::ids::{HolderBits, MemberIndex};
 use crate::node::Node;
 use crate::replica::stamp::Writer;
 use crate::storage::pages::NIL;
@@ -23,14 +24,14 @@ pub(crate) enum Extent {
     /// The header alone: the receiver has the rest.
     Header,
     /// What the holder of this bit lacks.
-    Owed(u8),
+    Owed(HolderBits),
 }
 
 impl Extent {
     const fn has_header(self, record: &RecordSlot) -> bool {
         match self {
             Self::Everything | Self::Header => true,
-            Self::Owed(bit) => record.header_owed & bit != 0,
+            Self::Owed(bit) => record.header_owed.intersects(bit),
         }
     }
 
@@ -38,14 +39,14 @@ impl Extent {
         match self {
             Self::Everything => true,
             Self::Header => false,
-            Self::Owed(bit) => attribute.owed & bit != 0,
+            Self::Owed(bit) => attribute.owed.intersects(bit),
         }
     }
 
     const fn is_whole(self, attribute: &AttributeSlot) -> bool {
         match self {
             Self::Everything | Self::Header => true,
-            Self::Owed(bit) => attribute.whole & bit != 0 || attribute.delta == NIL,
+            Self::Owed(bit) => attribute.whole.intersects(bit) || attribute.delta == NIL,
         }
     }
 }
@@ -53,15 +54,12 @@ impl Extent {
 /// Where a unit came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    pub(crate) peer: u16,
+    pub(crate) peer: MemberIndex,
     /// Counter of the packet that carried it; of a transfer the greatest there is.
     pub(crate) counter: u64,
     /// It answers a fetch of this node.
     pub(crate) answers: bool,
 }
-
-/// The bit of the home, the first of all holders.
-pub(crate) const HOME_BIT: u8 = 1;
 
 /// What a unit was about.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +71,7 @@ pub(crate) struct UnitSummary {
 
 impl Node<'_> {
     /// Who a member's stamps of its present boot are by.
-    pub(crate) fn writer_of(&self, member: u16) -> Writer {
+    pub(crate) fn writer_of(&self, member: MemberIndex) -> Writer {
         let slot = self.members.get(member);
         Writer {
             node: slot.hash,

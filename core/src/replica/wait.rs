@@ -2,29 +2,28 @@
 
 use heapless::Vec;
 
+use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::MAX_ID;
 use crate::list;
 use crate::replica::stamp::Stamp;
-use crate::storage::pages::NIL;
-use crate::storage::records::MAX_HOLDERS;
 use crate::time::Instant;
 
 /// Names what an application waits for, until it is [finished](crate::Node::finish).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    slot: u16,
+    slot: WaitIndex,
     generation: u16,
 }
 
 impl Ticket {
     /// Of a commit that waits for nothing.
     pub(crate) const IMMEDIATE: Self = Self {
-        slot: u16::MAX,
+        slot: WaitIndex::NONE,
         generation: 0,
     };
     /// Of what can't be waited for, since too many wait already.
     pub(crate) const TOO_MANY: Self = Self {
-        slot: u16::MAX,
+        slot: WaitIndex::NONE,
         generation: 1,
     };
 }
@@ -87,7 +86,7 @@ pub(crate) enum Reach {
 /// A `Fetch` of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
-    pub(crate) peer: u16,
+    pub(crate) peer: MemberIndex,
     pub(crate) request: u32,
     /// Of the peer's copy.
     pub(crate) digest: u64,
@@ -99,12 +98,12 @@ pub struct WaitSlot {
     pub(crate) goal: Goal,
     pub(crate) generation: u16,
     pub(crate) deadline: Instant,
-    pub(crate) record: u32,
+    pub(crate) record: RecordIndex,
     pub(crate) record_generation: u16,
     /// A copy counts from this number of the record on.
     pub(crate) number: u64,
     /// Members that confirmed, or of a fetch those that answered.
-    pub(crate) answered: Vec<u16, MAX_HOLDERS>,
+    pub(crate) answered: Vec<MemberIndex, MAX_HOLDERS>,
     /// Of a fetch: the digests of their copies, or that they have none.
     pub(crate) digests: Vec<u64, MAX_HOLDERS>,
     /// Of a fetch: the header of this node's copy when it began.
@@ -114,15 +113,15 @@ pub struct WaitSlot {
     /// Of a fetch: somebody else waits for it too.
     pub(crate) joined: bool,
     /// Of a fetch: the members asked.
-    pub(crate) asked: Vec<u16, MAX_HOLDERS>,
+    pub(crate) asked: Vec<MemberIndex, MAX_HOLDERS>,
     /// Of a fetch: bit i: the question is to be sent to `asked[i]`.
     pub(crate) ask: u8,
     /// Of a fetch: who is asked beside those whom the session's copy or id names.
     pub(crate) reach: Reach,
     /// Of a fetch: the members that were asked first. The walk over all others passes them over.
-    pub(crate) first: Vec<u16, MAX_HOLDERS, u8>,
+    pub(crate) first: Vec<MemberIndex, MAX_HOLDERS, u8>,
     /// Of a fetch: where that walk goes on.
-    pub(crate) next: u16,
+    pub(crate) next: MemberIndex,
     /// Of a fetch: how often it was given more time, since those asked are busy answering.
     pub(crate) extended: u8,
     /// Of a fetch: one of those that answered owns the session.
@@ -149,7 +148,7 @@ impl Default for WaitSlot {
             goal: Goal::Free,
             generation: 0,
             deadline: Instant::default(),
-            record: NIL,
+            record: RecordIndex::NONE,
             record_generation: 0,
             number: 0,
             answered: Vec::new(),
@@ -161,7 +160,7 @@ impl Default for WaitSlot {
             ask: 0,
             reach: Reach::All,
             first: Vec::new(),
-            next: 0,
+            next: SELF,
             extended: 0,
             owner_answered: false,
             refused: false,
@@ -199,13 +198,13 @@ impl WaitSlot {
 
     /// Of a fetch: bit i: `asked[i]` has not answered.
     pub(crate) fn unanswered(&self) -> u8 {
-        let silent = |(_, member): &(u32, &u16)| !self.answered.contains(*member);
+        let silent = |(_, member): &(u32, &MemberIndex)| !self.answered.contains(*member);
         let silent = (0..u8::BITS).zip(&self.asked).filter(silent);
         silent.fold(0, |all, (place, _)| all | 1_u8.wrapping_shl(place))
     }
 
     /// Of a fetch: asks another member. Returns whether it wasn't asked before.
-    pub(crate) fn ask_too(&mut self, member: u16) -> bool {
+    pub(crate) fn ask_too(&mut self, member: MemberIndex) -> bool {
         let place = self.asked.len() as u32;
         if self.asked.contains(&member) || self.asked.push(member).is_err() {
             return false; // eight are asked at most
@@ -215,7 +214,7 @@ impl WaitSlot {
     }
 
     /// Of a fetch: `peer` has nothing; another member is asked in its place.
-    pub(crate) fn ask_instead(&mut self, peer: u16, member: u16) {
+    pub(crate) fn ask_instead(&mut self, peer: MemberIndex, member: MemberIndex) {
         self.forget_answer(peer);
         if let Some(asked) = self.asked.iter_mut().find(|asked| **asked == peer) {
             *asked = member;
@@ -224,7 +223,7 @@ impl WaitSlot {
     }
 
     /// Of a fetch: what `peer` said is void.
-    fn forget_answer(&mut self, peer: u16) {
+    fn forget_answer(&mut self, peer: MemberIndex) {
         if let Some(place) = self.answered.iter().position(|member| *member == peer) {
             list::swap_remove(&mut self.answered, place);
             list::swap_remove(&mut self.digests, place);
@@ -232,12 +231,12 @@ impl WaitSlot {
     }
 
     /// Of a fetch: whether `member` was asked, this one's turn in the walk included.
-    pub(crate) fn has_asked(&self, member: u16) -> bool {
+    pub(crate) fn has_asked(&self, member: MemberIndex) -> bool {
         member < self.next || self.first.contains(&member) || self.asked.contains(&member)
     }
 
     /// Of a fetch: whether the question to `peer` waits to be sent; `None` if it needs no answer.
-    pub(crate) fn is_to_ask(&self, peer: u16) -> Option<bool> {
+    pub(crate) fn is_to_ask(&self, peer: MemberIndex) -> Option<bool> {
         if self.goal != Goal::Fetch || self.answered.contains(&peer) {
             return None;
         }
@@ -246,7 +245,7 @@ impl WaitSlot {
     }
 
     /// Of a fetch: the question to `peer` is to be sent, or was.
-    pub(crate) fn ask(&mut self, peer: u16, is_due: bool) {
+    pub(crate) fn ask(&mut self, peer: MemberIndex, is_due: bool) {
         if let Some(place) = self.asked.iter().position(|member| *member == peer) {
             let bit = 1_u8.wrapping_shl(place as u32);
             self.ask = self.ask & !bit | if is_due { bit } else { 0 };
@@ -254,7 +253,7 @@ impl WaitSlot {
     }
 
     /// Members that were asked and have not answered.
-    pub(crate) fn silent(&self) -> impl Iterator<Item = u16> + '_ {
+    pub(crate) fn silent(&self) -> impl Iterator<Item = MemberIndex> + '_ {
         self.asked
             .iter()
             .copied()
@@ -266,8 +265,8 @@ impl WaitSlot {
 pub(crate) struct Waits<'m> {
     slots: &'m mut [WaitSlot],
     /// Slots from here on were never used.
-    fresh: u16,
-    free: Option<u16>,
+    fresh: WaitIndex,
+    free: Option<WaitIndex>,
     requests: u32,
     nowhere: WaitSlot,
 }
@@ -276,7 +275,7 @@ impl<'m> Waits<'m> {
     pub(crate) fn new(slots: &'m mut [WaitSlot]) -> Self {
         Self {
             slots,
-            fresh: 0,
+            fresh: WaitIndex::FIRST,
             free: None,
             requests: 0,
             nowhere: WaitSlot::default(),
@@ -284,16 +283,16 @@ impl<'m> Waits<'m> {
     }
 
     /// Numbers of all slots that may be in use.
-    pub(crate) const fn numbers(&self) -> core::ops::Range<u16> {
-        0..self.fresh
+    pub(crate) fn all(&self) -> impl Iterator<Item = WaitIndex> + Clone + use<> {
+        WaitIndex::FIRST.until(self.fresh)
     }
 
-    pub(crate) fn get(&self, slot: u16) -> &WaitSlot {
-        self.slots.get(usize::from(slot)).unwrap_or(&self.nowhere)
+    pub(crate) fn get(&self, slot: WaitIndex) -> &WaitSlot {
+        self.slots.get(slot.index()).unwrap_or(&self.nowhere)
     }
 
-    pub(crate) fn get_mut(&mut self, slot: u16) -> &mut WaitSlot {
-        match self.slots.get_mut(usize::from(slot)) {
+    pub(crate) fn get_mut(&mut self, slot: WaitIndex) -> &mut WaitSlot {
+        match self.slots.get_mut(slot.index()) {
             Some(wait) => wait,
             None => &mut self.nowhere,
         }
@@ -301,14 +300,13 @@ impl<'m> Waits<'m> {
 
     /// Opens a wait; `None` if too many are open.
     pub(crate) fn open(&mut self, wait: WaitSlot) -> Option<Ticket> {
-        let reused = self
-            .numbers()
-            .find(|slot| self.get(*slot).goal == Goal::Free);
+        let reused = self.all().find(|slot| self.get(*slot).goal == Goal::Free);
         let slot = match self.free.take().or(reused) {
             Some(slot) => slot,
-            None if usize::from(self.fresh) < self.slots.len() && self.fresh < u16::MAX => {
-                self.fresh = self.fresh.saturating_add(1);
-                self.fresh.saturating_sub(1)
+            None if self.fresh.index() < self.slots.len() && self.fresh < WaitIndex::NONE => {
+                let fresh = self.fresh;
+                self.fresh = fresh.next();
+                fresh
             }
             None => return None,
         };
@@ -353,13 +351,13 @@ impl<'m> Waits<'m> {
     }
 
     /// A fetch that nobody waits for any more goes on for the next one who does.
-    fn pass_on(&mut self, slot: u16) {
+    fn pass_on(&mut self, slot: WaitIndex) {
         let wait = self.get(slot).clone();
-        let follows = |number: &u16| {
+        let follows = |number: &WaitIndex| {
             let other = self.get(*number);
             other.goal == Goal::SameFetch && other.hash == wait.hash
         };
-        let next = self.numbers().find(follows);
+        let next = self.all().find(follows);
         if let Some(next) = next.filter(|_| wait.goal == Goal::Fetch) {
             let generation = self.get(next).generation;
             *self.get_mut(next) = WaitSlot { generation, ..wait };
@@ -367,7 +365,7 @@ impl<'m> Waits<'m> {
     }
 
     /// The fetch of this hash is decided, for all who wait for it.
-    pub(crate) fn conclude(&mut self, number: u16, outcome: Outcome) {
+    pub(crate) fn conclude(&mut self, number: WaitIndex, outcome: Outcome) {
         let hash = self.get(number).hash;
         self.get_mut(number).goal = Goal::Done(outcome);
         for other in self.slots.iter_mut() {
@@ -385,7 +383,7 @@ impl<'m> Waits<'m> {
         }
     }
 
-    pub(crate) fn number_of(ticket: Ticket) -> u16 {
+    pub(crate) fn number_of(ticket: Ticket) -> WaitIndex {
         ticket.slot
     }
 
@@ -395,15 +393,15 @@ impl<'m> Waits<'m> {
     }
 
     /// The first open fetch of this hash.
-    pub(crate) fn fetch_of(&self, hash: &[u8; 16]) -> Option<u16> {
-        self.numbers().find(|slot| {
+    pub(crate) fn fetch_of(&self, hash: &[u8; 16]) -> Option<WaitIndex> {
+        self.all().find(|slot| {
             let wait = self.get(*slot);
             wait.goal == Goal::Fetch && wait.hash == *hash
         })
     }
 
     /// What is waited for is in the record `to` now, which nobody else has yet.
-    pub(crate) fn move_to(&mut self, record: u32, to: u32, generation: u16) {
+    pub(crate) fn move_to(&mut self, record: RecordIndex, to: RecordIndex, generation: u16) {
         for wait in self.slots.iter_mut() {
             if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
                 wait.record = to;
@@ -415,7 +413,7 @@ impl<'m> Waits<'m> {
 
     /// The record is about to be removed, so nothing can confirm its commits any more: what waits for copies
     /// of it ends with those that did, of which at most `lasting` are kept.
-    pub(crate) fn record_is_gone(&mut self, record: u32, lasting: u8) {
+    pub(crate) fn record_is_gone(&mut self, record: RecordIndex, lasting: u8) {
         for wait in self.slots.iter_mut() {
             if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
                 let copies = (wait.answered.len() as u8).min(lasting);
@@ -428,7 +426,7 @@ impl<'m> Waits<'m> {
     }
 
     /// The member may hold nothing of the record any more: what it confirmed doesn't count.
-    pub(crate) fn uncount(&mut self, record: u32, member: u16) {
+    pub(crate) fn uncount(&mut self, record: RecordIndex, member: MemberIndex) {
         for wait in self.slots.iter_mut() {
             if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
                 let others = wait.answered.iter().copied();
@@ -439,7 +437,7 @@ impl<'m> Waits<'m> {
 
     /// Of a fetch: the peer takes the session over too, and first. What it said before is void, and
     /// so is what it has sent already: the question gets another number.
-    pub(crate) fn ask_again(&mut self, number: u16, peer: u16) {
+    pub(crate) fn ask_again(&mut self, number: WaitIndex, peer: MemberIndex) {
         let request = self.next_request();
         let wait = self.get_mut(number);
         wait.request = request;
@@ -457,8 +455,8 @@ impl<'m> Waits<'m> {
     }
 
     /// The open fetch with this request number.
-    pub(crate) fn by_request(&self, request: u32) -> Option<u16> {
-        self.numbers().find(|slot| {
+    pub(crate) fn by_request(&self, request: u32) -> Option<WaitIndex> {
+        self.all().find(|slot| {
             let wait = self.get(*slot);
             wait.goal == Goal::Fetch && wait.request == request
         })
@@ -482,6 +480,10 @@ mod tests {
             hash: [byte; 16],
             ..WaitSlot::default()
         }
+    }
+
+    fn members<const N: usize>(numbers: [u16; N]) -> Vec<MemberIndex, MAX_HOLDERS> {
+        list::collect(numbers.map(MemberIndex::new))
     }
 
     fn slots<const N: usize>() -> [WaitSlot; N] {
@@ -582,16 +584,17 @@ mod tests {
     fn a_wait_for_copies_ends_unmet_with_its_record_and_no_other_does() {
         let mut slots = slots::<2>();
         let mut waits = Waits::new(&mut slots);
-        let [here, there] = [7, 8].map(|record| {
+        let records = [7, 8].map(RecordIndex::new);
+        let [here, there] = records.map(|record| {
             let wait = WaitSlot {
                 goal: Goal::Copies(Some(3)),
                 record,
-                answered: Vec::from_slice(&[1, 2, 3]).unwrap(),
+                answered: members([1, 2, 3]),
                 ..WaitSlot::default()
             };
             waits.open(wait).unwrap()
         });
-        waits.record_is_gone(7, 2);
+        waits.record_is_gone(records[0], 2);
         let Progress::Done(outcome) = waits.progress(here) else {
             panic!("it is decided");
         };
@@ -602,10 +605,10 @@ mod tests {
     #[test]
     fn the_silent_are_those_asked_that_have_not_answered() {
         let wait = WaitSlot {
-            asked: Vec::from_slice(&[4, 2, 9]).unwrap(),
-            answered: Vec::from_slice(&[2, 7]).unwrap(),
+            asked: members([4, 2, 9]),
+            answered: members([2, 7]),
             ..fetch(0)
         };
-        assert!(wait.silent().eq([4, 9]));
+        assert!(wait.silent().eq([4, 9].map(MemberIndex::new)));
     }
 }

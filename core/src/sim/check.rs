@@ -8,9 +8,9 @@ use super::host::Host;
 use super::model::{Committed, key_under};
 use super::observe::{Violation, broken};
 use super::world::World;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::transfer::Direction;
-use crate::membership::member::SELF;
 use crate::replica::wait::Progress;
 use crate::storage::records::State;
 
@@ -307,7 +307,7 @@ impl World<'_> {
     }
 
     /// A record as a node holds it, in one line.
-    pub(super) fn describe_record(&self, node: usize, record: u32) -> String {
+    pub(super) fn describe_record(&self, node: usize, record: RecordIndex) -> String {
         let Some(machine) = &self.hosts[node].node else {
             return String::new();
         };
@@ -318,7 +318,7 @@ impl World<'_> {
             let stamp = machine.writers.wire(stamp);
             stamp.map_or_else(|| "-".into(), |stamp| self.short(&stamp))
         };
-        let name = |holder: &u16| machine.members.get(*holder).name.as_str();
+        let name = |holder: &MemberIndex| machine.members.get(*holder).name.as_str();
         let holders: Vec<_> = slot.holders().iter().map(name).collect();
         let (wanted, rest) = holders.split_at(holders.len().min(slot.wanted().into()));
         let mut text = format!(

@@ -52,7 +52,7 @@ impl World<'_> {
 
 /// All records of a node, whatever slots they are in.
 fn held_by(node: &Node<'_>) -> u64 {
-    let records = (0..node.records.used_range()).map(|record| node.records.get(record));
+    let records = node.records.all().map(|record| node.records.get(record));
     let held = records.filter(|slot| slot.state != State::Free);
     held.fold(0, |sum, slot| {
         let mut one = Digest::default();

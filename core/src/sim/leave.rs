@@ -6,7 +6,7 @@ use super::host::{Host, Leaving};
 use super::model::Committed;
 use super::observe::{Violation, broken};
 use super::world::World;
-use crate::membership::member::SELF;
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::node::Node;
 use crate::replica::wait::Progress;
 
@@ -156,21 +156,25 @@ impl World<'_> {
         let (record, _) = self.record_of(machine, commit)?;
         let slot = machine.records.get(record);
         let kept = slot.holders().iter().take(slot.wanted().into());
-        let stays = |holder: &&u16| {
+        let stays = |holder: &&MemberIndex| {
             let host = match **holder {
                 SELF => self.hosts.iter().find(|host| {
                     host.is_member() && host.name == machine.members.me().name.as_str()
                 }),
                 other => self.is_there(machine, other),
             };
-            slot.owed & slot.bit_of(**holder) == 0
+            !slot.owed.intersects(slot.bit_of(**holder))
                 && host.is_some_and(|host| self.model.holds(&host.observed, commit))
         };
         Some(kept.filter(stays).count() as u32)
     }
 
     /// The record that the node has of the commit's session, and its home.
-    fn record_of(&self, machine: &Node<'_>, commit: &Committed) -> Option<(u32, u16)> {
+    fn record_of(
+        &self,
+        machine: &Node<'_>,
+        commit: &Committed,
+    ) -> Option<(RecordIndex, MemberIndex)> {
         let hashes = self.model.sessions[commit.session].hashes.iter().rev();
         let mut records = hashes.filter_map(|hash| machine.records.find(hash));
         records.find_map(|record| {
@@ -181,7 +185,7 @@ impl World<'_> {
     }
 
     /// The host of the member, if what runs there is what the node knows.
-    fn is_there(&self, machine: &Node<'_>, member: u16) -> Option<&Host<'_>> {
+    fn is_there(&self, machine: &Node<'_>, member: MemberIndex) -> Option<&Host<'_>> {
         let slot = machine.members.get(member);
         let mut hosts = self.hosts.iter().filter(|host| host.is_member());
         let host = hosts.find(|host| host.name == slot.name.as_str())?;

@@ -6,12 +6,11 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::model::{Model, stamp_key};
+use crate::ids::{AttributeIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
-use crate::membership::member::SELF;
 use crate::node::Node;
 use crate::replica::read::Attribute;
 use crate::replica::stamp::WireStamp;
-use crate::storage::pages::NIL;
 use crate::storage::records::State;
 
 /// A promise that was broken.
@@ -86,12 +85,12 @@ impl Observed {
         &mut self,
         node: &Node<'_>,
         model: &Model,
-        mut told: Option<&mut Vec<u32>>,
+        mut told: Option<&mut Vec<RecordIndex>>,
     ) -> Result<(), Violation> {
-        let used = node.records.used_range() as usize;
+        let used = node.records.end().index();
         self.slots.resize(used.max(self.slots.len()), None);
-        for slot in 0..used {
-            let record = node.records.get(slot as u32);
+        for index in node.records.all() {
+            let (slot, record) = (index.index(), node.records.get(index));
             let same = self.slots[slot].as_ref().is_some_and(|seen| {
                 (seen.generation, seen.state, seen.digest)
                     == (record.generation, record.state, record.digest)
@@ -100,13 +99,13 @@ impl Observed {
                 continue;
             }
             if let Some(told) = &mut told {
-                told.push(slot as u32);
+                told.push(index);
             }
             let before = self.slots[slot].take();
             if record.state == State::Free {
                 continue;
             }
-            let seen = examine(node, slot as u32, model)?;
+            let seen = examine(node, index, model)?;
             if let Some(before) = before.filter(|before| before.generation == seen.generation) {
                 is_newer(&before, &seen)?;
             }
@@ -132,7 +131,7 @@ impl Observed {
 }
 
 /// Reads a record and checks every value against what was written.
-fn examine(node: &Node<'_>, record: u32, model: &Model) -> Result<Seen, Violation> {
+fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, Violation> {
     let slot = node.records.get(record);
     let mut seen = Seen {
         hash: slot.hash,
@@ -150,7 +149,7 @@ fn examine(node: &Node<'_>, record: u32, model: &Model) -> Result<Seen, Violatio
         return Ok(seen);
     }
     let mut next = slot.attributes;
-    while next != NIL {
+    while next != AttributeIndex::NONE {
         seen.attributes
             .push(check_attribute(node, next, model, *session)?);
         next = node.records.attribute(next).next;
@@ -178,7 +177,7 @@ fn examine(node: &Node<'_>, record: u32, model: &Model) -> Result<Seen, Violatio
 
 fn check_attribute(
     node: &Node<'_>,
-    attribute: u32,
+    attribute: AttributeIndex,
     model: &Model,
     session: usize,
 ) -> Result<Held, Violation> {

@@ -8,12 +8,12 @@ mod slot;
 
 pub(crate) use self::index::{Stretch, leading};
 pub(crate) use self::slot::{
-    ANSWERED, DECLINED, EXPIRING, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN,
-    seconds,
+    ANSWERED, DECLINED, EXPIRING, INCOMPLETE, LENT, OWNED, SETTLED, State, TAKEN, seconds,
 };
 pub use self::slot::{AttributeSlot, RecordSlot};
-use super::pages::{NIL, Pages};
+use super::pages::Pages;
 use crate::delta::Full;
+use crate::ids::{AttributeIndex, RecordIndex};
 use crate::time::Instant;
 
 /// All records with their attributes and pages.
@@ -22,15 +22,16 @@ pub(crate) struct Records<'m> {
     attributes: &'m mut [AttributeSlot],
     pub(crate) pages: Pages<'m>,
     index: &'m mut [u32],
-    free: u32,
-    fresh: u32,
-    free_attribute: u32,
-    fresh_attribute: u32,
+    free: RecordIndex,
+    /// Slots from here on were never used.
+    fresh: RecordIndex,
+    free_attribute: AttributeIndex,
+    fresh_attribute: AttributeIndex,
     count: u32,
     tombstones: u32,
     /// The list of changes, oldest first.
-    first: u32,
-    last: u32,
+    first: RecordIndex,
+    last: RecordIndex,
     /// What a write through a wrong number changes: nothing that anyone reads.
     nowhere: RecordSlot,
     no_attribute: AttributeSlot,
@@ -43,35 +44,33 @@ impl<'m> Records<'m> {
         pages: Pages<'m>,
         index: &'m mut [u32],
     ) -> Self {
-        index.fill(NIL);
+        index.fill(RecordIndex::NONE.number());
         Self {
             slots,
             attributes,
             pages,
             index,
-            free: NIL,
-            fresh: 0,
-            free_attribute: NIL,
-            fresh_attribute: 0,
+            free: RecordIndex::NONE,
+            fresh: RecordIndex::FIRST,
+            free_attribute: AttributeIndex::NONE,
+            fresh_attribute: AttributeIndex::FIRST,
             count: 0,
             tombstones: 0,
-            first: NIL,
-            last: NIL,
+            first: RecordIndex::NONE,
+            last: RecordIndex::NONE,
             nowhere: RecordSlot::EMPTY,
             no_attribute: AttributeSlot::EMPTY,
         }
     }
 
     #[inline(never)]
-    pub(crate) fn get(&self, record: u32) -> &RecordSlot {
-        self.slots
-            .get(record as usize)
-            .unwrap_or(&RecordSlot::EMPTY)
+    pub(crate) fn get(&self, record: RecordIndex) -> &RecordSlot {
+        self.slots.get(record.index()).unwrap_or(&RecordSlot::EMPTY)
     }
 
     #[inline(never)]
-    pub(crate) fn get_mut(&mut self, record: u32) -> &mut RecordSlot {
-        match self.slots.get_mut(record as usize) {
+    pub(crate) fn get_mut(&mut self, record: RecordIndex) -> &mut RecordSlot {
+        match self.slots.get_mut(record.index()) {
             Some(slot) => slot,
             None => &mut self.nowhere,
         }
@@ -87,14 +86,19 @@ impl<'m> Records<'m> {
         self.tombstones
     }
 
-    /// Slots, used or not: records have numbers below this.
+    /// Slots, used or not.
     pub(crate) const fn capacity(&self) -> u32 {
         self.slots.len() as u32
     }
 
-    /// Slots that were ever used: records have numbers below this.
-    pub(crate) const fn used_range(&self) -> u32 {
+    /// Behind the last slot that was ever used.
+    pub(crate) const fn end(&self) -> RecordIndex {
         self.fresh
+    }
+
+    /// All slots that were ever used. Those that come meanwhile are not among them.
+    pub(crate) fn all(&self) -> impl Iterator<Item = RecordIndex> + use<> {
+        RecordIndex::FIRST.until(self.fresh)
     }
 
     /// A new, live record without attributes, not yet in the list of changes.
@@ -104,7 +108,7 @@ impl<'m> Records<'m> {
         namespace: u8,
         id: &[u8],
         now: Instant,
-    ) -> Result<u32, Full> {
+    ) -> Result<RecordIndex, Full> {
         if self.count as usize >= self.index.len().saturating_sub(1) {
             return Err(Full);
         }
@@ -128,21 +132,22 @@ impl<'m> Records<'m> {
         Ok(record)
     }
 
-    fn take_slot(&mut self) -> Result<u32, Full> {
-        if self.free != NIL {
+    fn take_slot(&mut self) -> Result<RecordIndex, Full> {
+        if self.free != RecordIndex::NONE {
             let record = self.free;
             self.free = self.get(record).next;
             return Ok(record);
         }
-        if self.fresh >= self.capacity() {
+        if self.fresh.index() >= self.slots.len() {
             return Err(Full);
         }
-        self.fresh = self.fresh.wrapping_add(1);
-        Ok(self.fresh.wrapping_sub(1))
+        let record = self.fresh;
+        self.fresh = record.plus(1);
+        Ok(record)
     }
 
     /// Forgets the record with all it has.
-    pub(crate) fn remove(&mut self, record: u32) {
+    pub(crate) fn remove(&mut self, record: RecordIndex) {
         if self.get(record).state == State::Free {
             return;
         }
@@ -167,7 +172,7 @@ impl<'m> Records<'m> {
     }
 
     /// Turns the record into a tombstone, in its slot.
-    pub(crate) fn bury(&mut self, record: u32, now: Instant) {
+    pub(crate) fn bury(&mut self, record: RecordIndex, now: Instant) {
         self.drop_attributes(record);
         let slot = self.get_mut(record);
         if slot.state == State::Live {

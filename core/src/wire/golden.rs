@@ -17,6 +17,7 @@ use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, TAG};
 use super::vectors::*;
 use crate::delta::Sink;
 use crate::identity::Opener;
+use crate::ids::{MAX_HOLDERS, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE};
 use crate::membership::member::ACCUSERS;
 use crate::replica::range::{PARTS, Range};
@@ -25,7 +26,6 @@ use crate::replica::stamp::{WireStamp, Writer};
 use crate::replica::unit::Origin;
 use crate::seal::BootId;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
-use crate::storage::records::MAX_HOLDERS;
 use crate::{Ack, Change, Commit, Config, Entropy, Instant, Node, Stats, Storage};
 
 const SPECIFICATION: &str = include_str!("SPEC.md");
@@ -521,7 +521,7 @@ const MAX_VALUE: usize = 4_096;
 const NOW: Instant = Instant::from_micros(1_000_000);
 
 const ORIGIN: Origin = Origin {
-    peer: 1,
+    peer: SELF.next(),
     counter: 1_000,
     answers: false,
 };
@@ -635,7 +635,7 @@ fn deliver(t2: &mut Node<'_>, counter: u64, body: &[u8]) {
 
 /// What t2 has to acknowledge to t1.
 fn acks(t2: &Node<'_>) -> Option<Message<'static>> {
-    t2.members.get(1).link.acks.message()
+    t2.members.get(SELF.next()).link.acks.message()
 }
 
 fn received(newest: u64, before: &[u32]) -> Option<Message<'static>> {

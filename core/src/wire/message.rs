@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Role;
 use crate::delta::Full;
+use crate::ids::MAX_HOLDERS;
 use crate::membership::member::{ACCUSERS, MemberState};
 use crate::replica::range::{PARTS, Range};
 use crate::replica::stamp::WireStamp;
-use crate::storage::records::MAX_HOLDERS;
 use crate::wire::array;
 
 /// Packets that one acknowledgement names at most.

@@ -1,5 +1,6 @@
 //! The side that answers: it keeps nothing but the one answer that it works out.
 
+use crate::ids::MemberIndex;
 use crate::node::Node;
 use crate::replica::range::Range;
 use crate::replica::repair::walk::{Entry, Step, Walk};
@@ -12,7 +13,7 @@ impl Node<'_> {
     pub(crate) fn asked_to_compare(
         &mut self,
         now: Instant,
-        peer: u16,
+        peer: MemberIndex,
         range: Range,
         sum: Option<[u8; 8]>,
     ) {
@@ -62,11 +63,11 @@ impl Node<'_> {
         if !self.repair.asked {
             return;
         }
-        let members = self.members.others();
-        let count = u16::try_from(members.len()).unwrap_or(0);
+        let count = self.members.count_others();
         for step in 0..count {
-            let place = self.repair.next_member.wrapping_add(step);
+            let place = self.repair.next_member.number().wrapping_add(step);
             let peer = place.checked_rem(count).unwrap_or(0).saturating_add(1);
+            let peer = MemberIndex::new(peer);
             let outbox = &mut self.members.slot_mut(peer).outbox;
             let Some(question) = outbox.question.take() else {
                 continue;
@@ -83,7 +84,7 @@ impl Node<'_> {
     }
 
     /// The peer lacks these records, or has another state of them than the asker saw.
-    pub(crate) fn asked_for_missing(&mut self, peer: u16, hashes: &[u8]) {
+    pub(crate) fn asked_for_missing(&mut self, peer: MemberIndex, hashes: &[u8]) {
         for short in hashes.chunks_exact(8).take(LIST) {
             let record = short
                 .first_chunk()
@@ -91,7 +92,7 @@ impl Node<'_> {
             let Some(record) = record else { continue };
             let slot = self.records.get(record);
             let bit = slot.bit_of(peer);
-            if slot.is_live() && bit != 0 && slot.owed & bit == 0 {
+            if slot.is_live() && !bit.is_empty() && !slot.owed.intersects(bit) {
                 self.restore_at(record, bit);
             }
         }

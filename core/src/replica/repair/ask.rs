@@ -2,6 +2,7 @@
 
 use heapless::Vec;
 
+use crate::ids::{HolderBits, MemberIndex, RecordIndex};
 use crate::link::count;
 use crate::list;
 use crate::node::Node;
@@ -24,11 +25,11 @@ impl Node<'_> {
     /// Compares with whoever came last, or else with who was not heard for longest: a probe goes
     /// there soon, and the question with it.
     pub(super) fn begin_comparison(&mut self, now: Instant) {
-        let due = |member: &u16| {
+        let due = |member: &MemberIndex| {
             let slot = self.members.get(*member);
             slot.is_reachable() && slot.link.compare_at <= now
         };
-        let urgency = |member: &u16| {
+        let urgency = |member: &MemberIndex| {
             let slot = self.members.get(*member);
             (!slot.link.has_just_come(), slot.heard)
         };
@@ -134,7 +135,7 @@ impl Node<'_> {
         self.repair.enter(now, Phase::Idle);
     }
     /// Compares a record with the peer's list. Returns whether something is done about it.
-    fn match_record(&mut self, record: u32) -> bool {
+    fn match_record(&mut self, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let own = Entry::of(slot);
         let bit = slot.bit_of(self.repair.peer);
@@ -142,7 +143,7 @@ impl Node<'_> {
         let same = listed.and_then(|at| self.repair.list.get(at)) == Some(&own);
         let place = listed.map_or(0, place);
         self.repair.met |= place;
-        if same || slot.owed & bit != 0 {
+        if same || slot.owed.intersects(bit) {
             return false; // equal, or on its way
         }
         // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
@@ -185,13 +186,13 @@ impl Node<'_> {
     }
 
     /// The holder of this bit gets the header, and nobody waits for it.
-    pub(crate) fn owe_header(&mut self, record: u32, bit: u8) {
+    pub(crate) fn owe_header(&mut self, record: RecordIndex, bit: HolderBits) {
         self.records.get_mut(record).header_owed |= bit;
         self.owe_later(record, bit);
     }
 
     /// The peer has the same in this range.
-    pub(crate) fn agreed(&mut self, now: Instant, peer: u16, range: Range) {
+    pub(crate) fn agreed(&mut self, now: Instant, peer: MemberIndex, range: Range) {
         if self.repair.awaits(peer, range) {
             count(&mut self.stats.ranges_compared);
             self.next_range(now);
@@ -202,7 +203,7 @@ impl Node<'_> {
     pub(crate) fn told_sums(
         &mut self,
         now: Instant,
-        peer: u16,
+        peer: MemberIndex,
         range: Range,
         sums: &[[u8; 8]; PARTS],
     ) {
@@ -214,7 +215,13 @@ impl Node<'_> {
     }
 
     /// All that the peer has in this range.
-    pub(crate) fn told_list(&mut self, now: Instant, peer: u16, range: Range, entries: &[u8]) {
+    pub(crate) fn told_list(
+        &mut self,
+        now: Instant,
+        peer: MemberIndex,
+        range: Range,
+        entries: &[u8],
+    ) {
         if !self.repair.awaits(peer, range) {
             return;
         }

@@ -12,6 +12,7 @@ use std::vec::Vec;
 
 use crate::config::{Config, Entropy};
 use crate::event::Destination;
+use crate::ids::{HolderBits, RecordIndex};
 use crate::key::Key;
 use crate::node::Node;
 use crate::replica::commit::{Ack, Change, Commit};
@@ -149,7 +150,7 @@ impl Net {
         assert_eq!(self.nodes[1].usage().sessions as usize, count);
     }
 
-    fn record(&self, node: usize, id: &str) -> u32 {
+    fn record(&self, node: usize, id: &str) -> RecordIndex {
         self.nodes[node].find(key(id)).unwrap()
     }
 
@@ -158,11 +159,11 @@ impl Net {
         let record = self.record(node, id);
         let records = &mut self.nodes[node].records;
         let slot = records.get_mut(record);
-        slot.owed = 0;
-        slot.header_owed = 0;
+        slot.owed = HolderBits::NONE;
+        slot.header_owed = HolderBits::NONE;
         records.update_attributes(record, |attribute| {
-            attribute.owed = 0;
-            attribute.whole = 0;
+            attribute.owed = HolderBits::NONE;
+            attribute.whole = HolderBits::NONE;
         });
     }
 

@@ -1,13 +1,13 @@
 //! The records that two nodes compare, walked through range by range.
 
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::replica::range::{PARTS, Range};
 use crate::replica::repair::mix;
-use crate::storage::pages::NIL;
 use crate::storage::records::{RecordSlot, Records, Stretch, leading};
 
 /// Whether the record is one that this node and `peer` compare.
-fn is_shared(slot: &RecordSlot, peer: u16) -> bool {
-    let own = slot.is_home_here() && slot.bit_of(peer) != 0;
+fn is_shared(slot: &RecordSlot, peer: MemberIndex) -> bool {
+    let own = slot.is_home_here() && !slot.bit_of(peer).is_empty();
     slot.is_live() && (own || slot.home() == Some(peer))
 }
 
@@ -39,7 +39,7 @@ impl Entry {
 /// A walk over the records of a range that are shared with a peer, in steps.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
-    pub(super) peer: u16,
+    pub(super) peer: MemberIndex,
     pub(super) range: Range,
     stretch: Stretch,
     pub(super) sums: [u64; PARTS],
@@ -47,13 +47,13 @@ pub(super) struct Walk {
 
 /// What a step of a walk came to.
 pub(super) enum Step {
-    Record(u32),
+    Record(RecordIndex),
     Other,
     End,
 }
 
 impl Walk {
-    pub(super) fn new(records: &Records<'_>, peer: u16, range: Range) -> Self {
+    pub(super) fn new(records: &Records<'_>, peer: MemberIndex, range: Range) -> Self {
         Self {
             peer,
             range,
@@ -67,7 +67,7 @@ impl Walk {
             return Step::End;
         };
         let slot = records.get(record);
-        let inside = record != NIL && self.range.contains(leading(&slot.hash));
+        let inside = record != RecordIndex::NONE && self.range.contains(leading(&slot.hash));
         if inside && is_shared(slot, self.peer) {
             Step::Record(record)
         } else {

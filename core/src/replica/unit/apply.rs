@@ -1,16 +1,16 @@
 //! A unit that arrived is taken, or refused for a reason.
 
 use crate::event::SessionEvent;
+use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::count;
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::stamp::WireStamp;
-use crate::replica::unit::{HOME_BIT, MAX_HEAD, Origin, UnitSummary};
-use crate::storage::pages::{Input, NIL};
+use crate::replica::unit::{MAX_HEAD, Origin, UnitSummary};
+use crate::storage::pages::Input;
 use crate::storage::records::{
-    ANSWERED, EXPIRING, INCOMPLETE, LENT, MAX_HOLDERS, OWNED, SETTLED, State, TAKEN, seconds,
+    ANSWERED, EXPIRING, INCOMPLETE, LENT, OWNED, SETTLED, State, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
@@ -27,7 +27,7 @@ impl Node<'_> {
         &mut self,
         now: Instant,
         origin: Origin,
-        record: u32,
+        record: RecordIndex,
         change: &ChangeHead<'_>,
         ops: &[u8],
     ) -> Result<UnitSummary, Cause> {
@@ -163,38 +163,49 @@ impl Node<'_> {
             return Ok(());
         }
         // The confirmation waits until the sender knows of all that may hold a copy.
-        let record = self.records.find(&head.hash).unwrap_or(NIL);
+        let record = self.records.find(&head.hash).unwrap_or(RecordIndex::NONE);
         self.correct(origin.peer, record);
         Err(Cause::NotHome)
     }
 
     /// Whether whoever is to keep a copy may take what a unit of the home holds: all there is, or
     /// what was lacking for the same contents. Of what lacks more it might be a part of a commit.
-    fn completes(&self, record: u32, peer: u16, head: &UnitHead<'_>, staged: u32) -> bool {
+    fn completes(
+        &self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        head: &UnitHead<'_>,
+        staged: AttributeIndex,
+    ) -> bool {
         let theirs = self.digest_at_home(record, peer, head);
         let equal = |digest| digest == self.digest_with(record, staged);
         head.is(COMPLETE) || theirs.is_none_or(equal) || self.breaks(Mutation::DigestIgnored)
     }
 
     /// If something is here that the home, whose unit was taken, lacks, the home gets it.
-    fn give_back(&mut self, record: u32, peer: u16, head: &UnitHead<'_>) {
+    fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
         let theirs = self.digest_at_home(record, peer, head);
         if theirs.is_none_or(|digest| digest == self.contents_digest(record)) {
             return;
         }
         self.records.update_attributes(record, |attribute| {
-            attribute.owed |= HOME_BIT;
-            attribute.whole |= HOME_BIT;
+            attribute.owed |= HolderBits::HOME;
+            attribute.whole |= HolderBits::HOME;
         });
-        self.changed(record, HOME_BIT);
+        self.changed(record, HolderBits::HOME);
     }
 
     /// The digest of what the home has, if the unit is from there and this node is to keep a copy.
-    fn digest_at_home(&self, record: u32, peer: u16, head: &UnitHead<'_>) -> Option<u64> {
+    fn digest_at_home(
+        &self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        head: &UnitHead<'_>,
+    ) -> Option<u64> {
         let slot = self.records.get(record);
         // A list that lost names on its way may have lost this node's.
-        let is_lost = slot.is(INCOMPLETE) && slot.bit_of(SELF) == 0;
-        let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
+        let is_lost = slot.is(INCOMPLETE) && slot.bit_of(SELF).is_empty();
+        let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
         let is_kept = (is_lost || is_wanted) && slot.home() == Some(peer);
         head.digest.filter(|_| is_kept && head.header.is_some())
     }
@@ -203,16 +214,16 @@ impl Node<'_> {
     /// staged attributes, and what became of the header.
     fn stage_and_apply_header(
         &mut self,
-        record: u32,
-        peer: u16,
+        record: RecordIndex,
+        peer: MemberIndex,
         head: &UnitHead<'_>,
         contents: Contents<'_>,
-    ) -> Result<(u32, HeaderFate), Cause> {
+    ) -> Result<(AttributeIndex, HeaderFate), Cause> {
         let staged = match contents {
             Contents::Listed(unit) => self.stage_unit(record, peer, head, unit)?,
             Contents::One(attribute, content) => self
                 .stage_attribute(record, peer, &attribute, content)?
-                .unwrap_or(NIL),
+                .unwrap_or(AttributeIndex::NONE),
         };
         match self.apply_header(record, peer, head) {
             Ok(fate) => Ok((staged, fate)),
@@ -226,20 +237,30 @@ impl Node<'_> {
     /// Another node is the home now. What it may lack of this copy goes to it, so that changes of
     /// different attributes all survive: what this node wrote last, and what a former home sent
     /// to this node alone. `digest`: of what the home has, beside the header.
-    fn hand_over(&mut self, now: Instant, record: u32, peer: u16, digest: Option<u64>) {
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        peer: MemberIndex,
+        digest: Option<u64>,
+    ) {
         let slot = self.records.get(record);
         let from_home = slot.home() == Some(peer);
         let equal = from_home && digest == Some(self.contents_digest(record));
         let lacks = !(equal || self.breaks(Mutation::FormerHomeForgets));
         self.records.update_attributes(record, |attribute| {
-            attribute.owed = u8::from(lacks);
-            attribute.whole = u8::MAX;
+            attribute.owed = if lacks {
+                HolderBits::HOME
+            } else {
+                HolderBits::NONE
+            };
+            attribute.whole = HolderBits::ALL;
         });
         let slot = self.records.get_mut(record);
         slot.set(ANSWERED, false);
-        slot.owed = 0;
+        slot.owed = HolderBits::NONE;
         if lacks {
-            self.changed(record, HOME_BIT);
+            self.changed(record, HolderBits::HOME);
         } else {
             self.confirm_waits(now, peer, record, u64::MAX);
         }
@@ -251,7 +272,7 @@ impl Node<'_> {
         now: Instant,
         origin: Origin,
         head: &UnitHead<'_>,
-    ) -> Result<(u32, bool), Cause> {
+    ) -> Result<(RecordIndex, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
             if self.records.get(record).state != State::Tombstone {
                 return Ok((record, false));
@@ -278,7 +299,7 @@ impl Node<'_> {
         now: Instant,
         hash: &[u8; 16],
         key: WireKey<'_>,
-    ) -> Result<u32, Cause> {
+    ) -> Result<RecordIndex, Cause> {
         let own = Key {
             namespace: key.namespace,
             id: key.id,
@@ -295,8 +316,8 @@ impl Node<'_> {
     /// Takes the unit's header if it is newer.
     fn apply_header(
         &mut self,
-        record: u32,
-        peer: u16,
+        record: RecordIndex,
+        peer: MemberIndex,
         head: &UnitHead<'_>,
     ) -> Result<HeaderFate, Cause> {
         let here = self.writers.wire(self.records.get(record).stamp);
@@ -331,9 +352,9 @@ impl Node<'_> {
         slot.set(TAKEN, header.is(HANDED));
         slot.set(OWNED, false);
         slot.set(LENT, false);
-        slot.header_owed = 0;
+        slot.header_owed = HolderBits::NONE;
         // What was for backups is the new home's to send; what is on its way to the home goes on.
-        slot.owed &= HOME_BIT;
+        slot.owed &= HolderBits::HOME;
         if was_owned {
             self.tell(SessionEvent::Moved, record);
         }
@@ -346,7 +367,7 @@ impl Node<'_> {
 
     /// The list of a header that another node passed on may lack members that it doesn't know, this one
     /// included. The home's own list takes its place.
-    fn name_again(&mut self, record: u32, peer: u16, header: &WireHeader) {
+    fn name_again(&mut self, record: RecordIndex, peer: MemberIndex, header: &WireHeader) {
         let slot = self.records.get(record);
         if slot.is_live() && slot.is(INCOMPLETE) && slot.home() == Some(peer) && !header.is(UNNAMED)
         {
@@ -359,12 +380,15 @@ impl Node<'_> {
     /// The members that a header names, how many of them are to keep their copy, and whether they
     /// are all that may have one. A home that isn't known here keeps its place, as a member that is
     /// not live.
-    fn holders_of(&self, header: &WireHeader) -> (heapless::Vec<u16, MAX_HOLDERS>, u8, bool) {
+    fn holders_of(
+        &self,
+        header: &WireHeader,
+    ) -> (heapless::Vec<MemberIndex, MAX_HOLDERS>, u8, bool) {
         let mut holders = heapless::Vec::new();
         let mut wanted = 0_u8;
         let mut all_named = !header.is(UNNAMED);
         for (position, hash) in (0..u8::MAX).zip(&header.holders) {
-            let unknown_home = (position == 0).then_some(u16::MAX);
+            let unknown_home = (position == 0).then_some(MemberIndex::UNKNOWN);
             let Some(member) = self.members.by_hash(*hash).or(unknown_home) else {
                 all_named = false;
                 continue;
@@ -381,35 +405,35 @@ impl Node<'_> {
     /// Installs what arrived. The home passes on to its backups what others wrote, and who isn't the
     /// home passes on to it what it didn't send: a part of that alone would be a part of a commit. Who
     /// is about to take the session over keeps it, unless it owes the home what that takes the place of.
-    fn merge_staged(&mut self, record: u32, peer: u16, staged: u32) {
-        if staged == NIL {
+    fn merge_staged(&mut self, record: RecordIndex, peer: MemberIndex, staged: AttributeIndex) {
+        if staged == AttributeIndex::NONE {
             return;
         }
         let slot = self.records.get(record);
         let home = slot.home();
         let bits = if slot.is_home_here() {
             match self.breaks(Mutation::HomeKeepsToItself) {
-                true => 0,
+                true => HolderBits::NONE,
                 false => self.keeper_bits(record),
             }
         } else if home.is_some_and(|home| home != SELF && home != peer)
-            && (slot.owed & HOME_BIT != 0 || !self.waits.fetches(&slot.hash))
+            && (slot.owed.intersects(HolderBits::HOME) || !self.waits.fetches(&slot.hash))
         {
-            HOME_BIT
+            HolderBits::HOME
         } else {
-            0
+            HolderBits::NONE
         };
         self.install_staged(record, staged, bits);
-        if bits != 0 {
+        if !bits.is_empty() {
             self.changed(record, bits);
         }
     }
 
     /// Who isn't to keep its copy sent what the home may have lacked, and keeps it until it is told that
     /// the backups have it too.
-    fn settle_anew(&mut self, record: u32, origin: Origin, head: &UnitHead<'_>) {
+    fn settle_anew(&mut self, record: RecordIndex, origin: Origin, head: &UnitHead<'_>) {
         let slot = self.records.get_mut(record);
-        let is_former = slot.bit_of(origin.peer) & slot.wanted_bits() == 0;
+        let is_former = !slot.bit_of(origin.peer).intersects(slot.wanted_bits());
         let handed_over = head.attributes > 0 && !origin.answers;
         if handed_over && is_former && slot.is_home_here() {
             slot.set(SETTLED, false);
@@ -419,7 +443,7 @@ impl Node<'_> {
 
     /// The home counts uses: the higher count is right about the idle time, of equal ones the
     /// greater age.
-    fn merge_idle(&mut self, now: Instant, record: u32, head: &UnitHead<'_>) {
+    fn merge_idle(&mut self, now: Instant, record: RecordIndex, head: &UnitHead<'_>) {
         let touched = seconds(now).saturating_sub(head.idle);
         let slot = self.records.get_mut(record);
         if head.touches > slot.touches {
@@ -433,10 +457,15 @@ impl Node<'_> {
     /// A former holder drops its copy once the wanted ones have confirmed theirs, and the home has
     /// all that is in it. `counter`: of the packet of `peer`, the home, that said so. Returns whether it was
     /// told to and keeps its copy for now: the home must not take what it said for confirmed.
-    pub(crate) fn release_if_told(&mut self, record: u32, peer: u16, counter: u64) -> bool {
+    pub(crate) fn release_if_told(
+        &mut self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        counter: u64,
+    ) -> bool {
         let slot = self.records.get(record);
-        let is_wanted = slot.bit_of(SELF) & slot.wanted_bits() != 0;
-        let owes = slot.owed != 0 && !self.breaks(Mutation::DroppedUnseen);
+        let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
+        let owes = !slot.owed.is_empty() && !self.breaks(Mutation::DroppedUnseen);
         if !slot.is(SETTLED) || is_wanted || slot.is_home_here() {
             return false;
         }

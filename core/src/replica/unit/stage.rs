@@ -1,5 +1,6 @@
 //! The attributes of a unit that arrived, stored beside the record until the unit is taken.
 
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::link::count;
 use crate::mutation::Mutation;
@@ -7,7 +8,7 @@ use crate::node::Node;
 use crate::replica::stamp::{Stamp, WireStamp};
 use crate::replica::unit::MAX_HEAD;
 use crate::replica::value::{self, Patch};
-use crate::storage::pages::{Input, NIL};
+use crate::storage::pages::Input;
 use crate::storage::records::AttributeSlot;
 use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
 
@@ -15,12 +16,12 @@ impl Node<'_> {
     /// Stores the unit's attributes that are newer than those here, beside them.
     pub(super) fn stage_unit(
         &mut self,
-        record: u32,
-        peer: u16,
+        record: RecordIndex,
+        peer: MemberIndex,
         head: &UnitHead<'_>,
         mut unit: Input<'_>,
-    ) -> Result<u32, Cause> {
-        let mut staged = NIL;
+    ) -> Result<AttributeIndex, Cause> {
+        let mut staged = AttributeIndex::NONE;
         for _ in 0..head.attributes {
             match self.stage_next(record, peer, &mut unit) {
                 Ok(None) => {}
@@ -40,10 +41,10 @@ impl Node<'_> {
     /// Stores the unit's next attribute, if it is newer than the one here.
     fn stage_next(
         &mut self,
-        record: u32,
-        peer: u16,
+        record: RecordIndex,
+        peer: MemberIndex,
         unit: &mut Input<'_>,
-    ) -> Result<Option<u32>, Cause> {
+    ) -> Result<Option<AttributeIndex>, Cause> {
         let mut buffer = [0; MAX_HEAD];
         let bytes = unit.peek(&self.records.pages, &mut buffer);
         let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(bytes) else {
@@ -63,18 +64,18 @@ impl Node<'_> {
     }
 
     /// A unit from this peer isn't what a unit must be.
-    pub(super) fn broken(&mut self, peer: u16) -> Cause {
+    pub(super) fn broken(&mut self, peer: MemberIndex) -> Cause {
         self.malformed(peer);
         Cause::Base
     }
 
     pub(super) fn stage_attribute(
         &mut self,
-        record: u32,
-        peer: u16,
+        record: RecordIndex,
+        peer: MemberIndex,
         head: &AttributeHead<'_>,
         content: Input<'_>,
-    ) -> Result<Option<u32>, Cause> {
+    ) -> Result<Option<AttributeIndex>, Cause> {
         if head.name.is_empty() || head.name.len() > MAX_ATTRIBUTE_NAME {
             return Err(self.broken(peer));
         }
@@ -96,7 +97,7 @@ impl Node<'_> {
             len,
             name_len: head.name.len() as u8,
             removed: head.value == ValueHead::Removed,
-            whole: u8::MAX,
+            whole: HolderBits::ALL,
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(Cause::Full)
@@ -149,7 +150,7 @@ impl Node<'_> {
             return Some(stored);
         }
         self.writers.unmark_all();
-        for record in 0..self.records.used_range() {
+        for record in self.records.all() {
             self.writers.mark(self.records.get(record).stamp);
         }
         // Those staged for a record are in none yet.

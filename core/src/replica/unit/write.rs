@@ -3,16 +3,16 @@
 use serde::Serialize;
 
 use crate::delta::{Full, Sink};
+use crate::ids::{AttributeIndex, MemberIndex, RecordIndex, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID};
 use crate::link::count;
 use crate::list;
-use crate::membership::member::SELF;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::bury::Successor;
 use crate::replica::unit::{Extent, MAX_HEAD};
 use crate::replica::value::DeltaHead;
-use crate::storage::pages::{ChainWriter, Cursor, NIL, PAGE_BYTES, Pages};
+use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
 use crate::storage::records::{
     AttributeSlot, EXPIRING, INCOMPLETE, RecordSlot, SETTLED, TAKEN, seconds,
 };
@@ -70,15 +70,15 @@ impl Node<'_> {
     pub(crate) fn write_unit(
         &mut self,
         now: Instant,
-        record: u32,
+        record: RecordIndex,
         extent: Extent,
-        reader: Option<u16>,
+        reader: Option<MemberIndex>,
         out: &mut dyn Out,
     ) -> Result<(), Full> {
         self.write_unit_head(now, record, extent, reader, out)?;
         let mut left = self.count_attributes(record, extent);
         let mut attribute = self.records.first_attribute(record);
-        while attribute != NIL {
+        while attribute != AttributeIndex::NONE {
             let slot = self.records.attribute(attribute).clone();
             if left > 0 && extent.includes(&slot) {
                 self.write_attribute(&slot, extent, out)?;
@@ -92,9 +92,9 @@ impl Node<'_> {
     fn write_unit_head(
         &mut self,
         now: Instant,
-        record: u32,
+        record: RecordIndex,
         extent: Extent,
-        reader: Option<u16>,
+        reader: Option<MemberIndex>,
         out: &mut dyn Out,
     ) -> Result<(), Full> {
         let mut buffer = [0; MAX_ID];
@@ -132,7 +132,7 @@ impl Node<'_> {
 
     /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
     /// with. Only the home of that knows when all have it that are to.
-    fn end_flags(&self, record: u32) -> (u8, Option<u64>) {
+    fn end_flags(&self, record: RecordIndex) -> (u8, Option<u64>) {
         let named = self.records.get(record).successor();
         let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
         let Some(short) = named else {
@@ -142,7 +142,7 @@ impl Node<'_> {
         match self.successor_of(short) {
             Successor::Lives(new) => {
                 let slot = self.records.get(new);
-                let is_copied = slot.is_home_here() && slot.owed & self.keeper_bits(new) == 0;
+                let is_copied = slot.is_home_here() && !slot.owed.intersects(self.keeper_bits(new));
                 (if is_copied { DEAD | HOME } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),
@@ -152,10 +152,10 @@ impl Node<'_> {
 
     /// The header as it travels. `reader`: only the home can promise to tell of the end whoever
     /// fetches a copy, so nobody else names the reader.
-    fn wire_header(&self, record: u32, reader: Option<u16>) -> Option<WireHeader> {
+    fn wire_header(&self, record: RecordIndex, reader: Option<MemberIndex>) -> Option<WireHeader> {
         let slot = self.records.get(record);
         let unnamed = reader.filter(|reader| {
-            !slot.is_home_here() && slot.bit_of(*reader) & slot.wanted_bits() == 0
+            !slot.is_home_here() && !slot.bit_of(*reader).intersects(slot.wanted_bits())
         });
         let holders = slot.holders().iter();
         let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
@@ -170,7 +170,7 @@ impl Node<'_> {
         let (wanted, max_inactive) = if slot.is_live() {
             (slot.wanted(), slot.max_inactive)
         } else {
-            (slot.all_bits() & !slot.owed, 0)
+            ((slot.all_bits() & !slot.owed).bits(), 0)
         };
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
@@ -181,7 +181,7 @@ impl Node<'_> {
         })
     }
 
-    fn count_attributes(&self, record: u32, extent: Extent) -> u16 {
+    fn count_attributes(&self, record: RecordIndex, extent: Extent) -> u16 {
         let attributes = self.records.attributes_of(record);
         let count = list::count(attributes.filter(|slot| extent.includes(slot)));
         if self.breaks(Mutation::TornCommit) {
@@ -229,7 +229,7 @@ impl Node<'_> {
     pub(crate) fn write_change(
         &mut self,
         now: Instant,
-        record: u32,
+        record: RecordIndex,
         extent: Extent,
         body: &mut Body<'_>,
     ) -> Option<Result<(), Full>> {
@@ -262,7 +262,7 @@ impl Node<'_> {
 
     /// The one attribute that the peer lacks, and nothing else, if this boot wrote it and its delta
     /// is enough.
-    fn lone_change(&self, record: u32, extent: Extent) -> Option<AttributeSlot> {
+    fn lone_change(&self, record: RecordIndex, extent: Extent) -> Option<AttributeSlot> {
         let slot = self.records.get(record);
         if extent.has_header(slot) || self.count_attributes(record, extent) != 1 {
             return None;
@@ -275,7 +275,7 @@ impl Node<'_> {
     }
 }
 
-fn unit_flags(slot: &RecordSlot, reader: Option<u16>) -> u8 {
+fn unit_flags(slot: &RecordSlot, reader: Option<MemberIndex>) -> u8 {
     let flags = [
         (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
         (HOME, slot.is_home_here()),

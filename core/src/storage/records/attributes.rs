@@ -3,29 +3,30 @@
 use super::Records;
 use super::slot::{AttributeSlot, State};
 use crate::delta::Full;
-use crate::storage::pages::{Cursor, NIL};
+use crate::ids::{AttributeIndex, RecordIndex};
+use crate::storage::pages::Cursor;
 
 impl Records<'_> {
-    pub(crate) fn attribute(&self, attribute: u32) -> &AttributeSlot {
+    pub(crate) fn attribute(&self, attribute: AttributeIndex) -> &AttributeSlot {
         self.attributes
-            .get(attribute as usize)
+            .get(attribute.index())
             .unwrap_or(&AttributeSlot::EMPTY)
     }
 
-    pub(crate) fn attribute_mut(&mut self, attribute: u32) -> &mut AttributeSlot {
-        match self.attributes.get_mut(attribute as usize) {
+    pub(crate) fn attribute_mut(&mut self, attribute: AttributeIndex) -> &mut AttributeSlot {
+        match self.attributes.get_mut(attribute.index()) {
             Some(slot) => slot,
             None => &mut self.no_attribute,
         }
     }
 
-    pub(super) fn drop_attributes(&mut self, record: u32) {
+    pub(super) fn drop_attributes(&mut self, record: RecordIndex) {
         if self.get(record).state != State::Live {
             return;
         }
         let mut attribute = self.get(record).attributes;
-        self.get_mut(record).attributes = NIL;
-        while attribute != NIL {
+        self.get_mut(record).attributes = AttributeIndex::NONE;
+        while attribute != AttributeIndex::NONE {
             let next = self.attribute(attribute).next;
             self.free_attribute(attribute);
             attribute = next;
@@ -33,14 +34,15 @@ impl Records<'_> {
     }
 
     /// An attribute slot with a stored name and value, in no record yet.
-    pub(crate) fn stage(&mut self, value: AttributeSlot) -> Result<u32, Full> {
-        let attribute = if self.free_attribute != NIL {
+    pub(crate) fn stage(&mut self, value: AttributeSlot) -> Result<AttributeIndex, Full> {
+        let attribute = if self.free_attribute != AttributeIndex::NONE {
             let attribute = self.free_attribute;
             self.free_attribute = self.attribute(attribute).next;
             attribute
-        } else if (self.fresh_attribute as usize) < self.attributes.len() {
-            self.fresh_attribute = self.fresh_attribute.wrapping_add(1);
-            self.fresh_attribute.wrapping_sub(1)
+        } else if (self.fresh_attribute.index()) < self.attributes.len() {
+            let attribute = self.fresh_attribute;
+            self.fresh_attribute = attribute.next();
+            attribute
         } else {
             return Err(Full);
         };
@@ -49,7 +51,7 @@ impl Records<'_> {
     }
 
     /// Gives back an attribute that is in no record.
-    pub(crate) fn free_attribute(&mut self, attribute: u32) {
+    pub(crate) fn free_attribute(&mut self, attribute: AttributeIndex) {
         let slot = self.attribute(attribute);
         let (head, delta) = (slot.head, slot.delta);
         self.pages.free(head);
@@ -63,9 +65,13 @@ impl Records<'_> {
     }
 
     /// The record's attribute of this name, also if it was removed.
-    pub(crate) fn find_attribute(&self, record: u32, name: &[u8]) -> Option<u32> {
+    pub(crate) fn find_attribute(
+        &self,
+        record: RecordIndex,
+        name: &[u8],
+    ) -> Option<AttributeIndex> {
         let mut attribute = self.get(record).attributes;
-        while attribute != NIL {
+        while attribute != AttributeIndex::NONE {
             let slot = self.attribute(attribute);
             if usize::from(slot.name_len) == name.len()
                 && self.pages.starts_with(&mut Cursor::start(slot.head), name)
@@ -78,7 +84,12 @@ impl Records<'_> {
     }
 
     /// Puts a staged attribute into the record, in the place of `old` if there is one.
-    pub(crate) fn install(&mut self, record: u32, attribute: u32, old: Option<u32>) {
+    pub(crate) fn install(
+        &mut self,
+        record: RecordIndex,
+        attribute: AttributeIndex,
+        old: Option<AttributeIndex>,
+    ) {
         match old {
             Some(old) => {
                 let next = self.attribute(old).next;
@@ -98,10 +109,13 @@ impl Records<'_> {
     }
 
     /// The record's attributes; a tombstone has none.
-    pub(crate) fn attributes_of(&self, record: u32) -> impl Iterator<Item = &AttributeSlot> {
+    pub(crate) fn attributes_of(
+        &self,
+        record: RecordIndex,
+    ) -> impl Iterator<Item = &AttributeSlot> {
         let mut next = self.first_attribute(record);
         core::iter::from_fn(move || {
-            let attribute = self.attributes.get(next as usize)?;
+            let attribute = self.attributes.get(next.index())?;
             next = attribute.next;
             Some(attribute)
         })
@@ -109,26 +123,30 @@ impl Records<'_> {
 
     /// All attributes that were ever used; one that is free has no stamp.
     pub(crate) fn used_attributes(&self) -> impl Iterator<Item = &AttributeSlot> {
-        self.attributes.iter().take(self.fresh_attribute as usize)
+        self.attributes.iter().take(self.fresh_attribute.index())
     }
 
     /// Changes each of the record's attributes.
     pub(crate) fn update_attributes(
         &mut self,
-        record: u32,
+        record: RecordIndex,
         mut update: impl FnMut(&mut AttributeSlot),
     ) {
         let mut next = self.first_attribute(record);
-        while let Some(attribute) = self.attributes.get_mut(next as usize) {
+        while let Some(attribute) = self.attributes.get_mut(next.index()) {
             update(attribute);
             next = attribute.next;
         }
     }
 
-    /// The record's first attribute; [`NIL`] of a tombstone.
-    pub(crate) fn first_attribute(&self, record: u32) -> u32 {
+    /// The record's first attribute; [none](AttributeIndex::NONE) of a tombstone.
+    pub(crate) fn first_attribute(&self, record: RecordIndex) -> AttributeIndex {
         let slot = self.get(record);
-        if slot.is_live() { slot.attributes } else { NIL }
+        if slot.is_live() {
+            slot.attributes
+        } else {
+            AttributeIndex::NONE
+        }
     }
 }
 
@@ -137,7 +155,11 @@ mod tests {
     use super::super::tests::{Memory, NOW, hash};
     use super::*;
 
-    fn attribute(records: &mut Records<'_>, name: &[u8], value: &[u8]) -> Result<u32, Full> {
+    fn attribute(
+        records: &mut Records<'_>,
+        name: &[u8],
+        value: &[u8],
+    ) -> Result<AttributeIndex, Full> {
         let head = records.pages.store(&[name, value])?;
         let delta = records.pages.store(&[&[0; 20]])?;
         let slot = AttributeSlot {
@@ -150,7 +172,11 @@ mod tests {
         records.stage(slot)
     }
 
-    fn value<'b>(records: &Records<'_>, attribute: u32, buffer: &'b mut [u8]) -> &'b [u8] {
+    fn value<'b>(
+        records: &Records<'_>,
+        attribute: AttributeIndex,
+        buffer: &'b mut [u8],
+    ) -> &'b [u8] {
         let slot = records.attribute(attribute);
         let mut cursor = Cursor::start(slot.head);
         cursor.skip(&records.pages, usize::from(slot.name_len));
@@ -185,7 +211,7 @@ mod tests {
         assert_eq!(records.find_attribute(record, b""), None);
         records.bury(record, NOW);
         assert_eq!(records.pages.used(), 0);
-        assert_eq!(records.get(record).attributes, NIL);
+        assert_eq!(records.get(record).attributes, AttributeIndex::NONE);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Records;
 use super::slot::RecordSlot;
 use crate::delta::Full;
+use crate::ids::RecordIndex;
 use crate::key::MAX_ID;
 use crate::storage::pages::{Cursor, NIL};
 
@@ -14,13 +15,13 @@ const ID_HEAD: usize = 28;
 
 impl Records<'_> {
     /// Whether the record has this id: a hash alone proves nothing.
-    pub(crate) fn has_id(&self, record: u32, namespace: u8, id: &[u8]) -> bool {
+    pub(crate) fn has_id(&self, record: RecordIndex, namespace: u8, id: &[u8]) -> bool {
         let mut buffer = [0; MAX_ID];
         self.get(record).namespace == namespace && self.id(record, &mut buffer) == id
     }
 
     /// Copies the record's id into `buffer`.
-    pub(crate) fn id<'b>(&self, record: u32, buffer: &'b mut [u8; MAX_ID]) -> &'b [u8] {
+    pub(crate) fn id<'b>(&self, record: RecordIndex, buffer: &'b mut [u8; MAX_ID]) -> &'b [u8] {
         let slot = self.get(record);
         let len = usize::from(slot.id_len);
         let Some(out) = buffer.get_mut(..len) else {

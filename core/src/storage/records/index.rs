@@ -1,7 +1,7 @@
 //! The index: finds a record by its hash, and those of a range one by one.
 
 use super::Records;
-use crate::storage::pages::NIL;
+use crate::ids::RecordIndex;
 
 /// A part of the index, walked through place by place. What is inserted or removed meanwhile may
 /// be missed.
@@ -40,12 +40,12 @@ impl Records<'_> {
         }
     }
 
-    /// Looks at the next place of a stretch: its record, [`NIL`] if there's none. `None` at the
+    /// Looks at the next place of a stretch: its record, [none](RecordIndex::NONE) if there's none. `None` at the
     /// stretch's end. Other records, with hashes from elsewhere, may be among them.
-    pub(crate) fn next_of(&self, stretch: &mut Stretch) -> Option<u32> {
+    pub(crate) fn next_of(&self, stretch: &mut Stretch) -> Option<RecordIndex> {
         stretch.left = stretch.left.checked_sub(1)?;
-        let record = self.index.get(stretch.position).copied()?;
-        if record == NIL && stretch.homes == 0 {
+        let record = self.entry(stretch.position)?;
+        if record == RecordIndex::NONE && stretch.homes == 0 {
             return None; // what had its place in the stretch stands no further behind it
         }
         stretch.homes = stretch.homes.saturating_sub(1);
@@ -54,16 +54,21 @@ impl Records<'_> {
     }
 
     /// The record whose hash begins with these eight bytes.
-    pub(crate) fn find_short(&self, short: [u8; 8]) -> Option<u32> {
+    pub(crate) fn find_short(&self, short: [u8; 8]) -> Option<RecordIndex> {
         let [a, b, c, d, ..] = short;
         let leading = u32::from_le_bytes([a, b, c, d]);
         let mut stretch = self.stretch(leading, leading);
         while let Some(record) = self.next_of(&mut stretch) {
-            if record != NIL && self.get(record).short() == short {
+            if record != RecordIndex::NONE && self.get(record).short() == short {
                 return Some(record);
             }
         }
         None
+    }
+
+    /// What stands at this position.
+    fn entry(&self, position: usize) -> Option<RecordIndex> {
+        self.index.get(position).copied().map(RecordIndex::new)
     }
 
     fn following(&self, position: usize) -> usize {
@@ -74,8 +79,8 @@ impl Records<'_> {
     fn position_of(&self, hash: &[u8; 16]) -> Option<usize> {
         let mut position = self.home_slot(hash);
         for _ in 0..self.index.len() {
-            let record = *self.index.get(position)?;
-            if record == NIL {
+            let record = self.entry(position)?;
+            if record == RecordIndex::NONE {
                 return None;
             }
             if self.get(record).hash == *hash {
@@ -87,16 +92,16 @@ impl Records<'_> {
     }
 
     /// The record with this hash.
-    pub(crate) fn find(&self, hash: &[u8; 16]) -> Option<u32> {
-        self.index.get(self.position_of(hash)?).copied()
+    pub(crate) fn find(&self, hash: &[u8; 16]) -> Option<RecordIndex> {
+        self.entry(self.position_of(hash)?)
     }
 
-    pub(super) fn index_insert(&mut self, hash: &[u8; 16], record: u32) {
+    pub(super) fn index_insert(&mut self, hash: &[u8; 16], record: RecordIndex) {
         let mut position = self.home_slot(hash);
         for _ in 0..self.index.len() {
             match self.index.get_mut(position) {
-                Some(entry) if *entry == NIL => {
-                    *entry = record;
+                Some(entry) if *entry == RecordIndex::NONE.number() => {
+                    *entry = record.number();
                     return;
                 }
                 _ => position = self.following(position),
@@ -112,8 +117,8 @@ impl Records<'_> {
         let mut position = gap;
         for _ in 0..self.index.len() {
             position = self.following(position);
-            let entry = self.index.get(position).copied().unwrap_or(NIL);
-            if entry == NIL {
+            let entry = self.entry(position).unwrap_or(RecordIndex::NONE);
+            if entry == RecordIndex::NONE {
                 break;
             }
             let wants = self.home_slot(&self.get(entry).hash);
@@ -124,13 +129,13 @@ impl Records<'_> {
             };
             if !stays {
                 if let Some(slot) = self.index.get_mut(gap) {
-                    *slot = entry;
+                    *slot = entry.number();
                 }
                 gap = position;
             }
         }
         if let Some(slot) = self.index.get_mut(gap) {
-            *slot = NIL;
+            *slot = RecordIndex::NONE.number();
         }
     }
 }
@@ -145,7 +150,7 @@ mod tests {
         let mut memory = Memory::new();
         let mut records = memory.records();
         let mut random = 0x5851_F42D_4C95_7F2D;
-        let mut held = [None::<u32>; 40];
+        let mut held = [None::<RecordIndex>; 40];
         let bounds = [
             (0, u32::MAX),
             (0, 0),
@@ -165,17 +170,18 @@ mod tests {
                 }
             };
             for (first, last) in bounds {
-                let inside =
-                    |record: u32| (first..=last).contains(&leading(&records.get(record).hash));
-                let mut found = heapless::Vec::<u32, SLOTS>::new();
+                let inside = |record: RecordIndex| {
+                    (first..=last).contains(&leading(&records.get(record).hash))
+                };
+                let mut found = heapless::Vec::<RecordIndex, SLOTS>::new();
                 let mut stretch = records.stretch(first, last);
                 while let Some(record) = records.next_of(&mut stretch) {
-                    if record != NIL && inside(record) {
+                    if record != RecordIndex::NONE && inside(record) {
                         found.push(record).unwrap();
                     }
                 }
                 assert_eq!(records.next_of(&mut stretch), None);
-                let mut expected: heapless::Vec<u32, SLOTS> = held
+                let mut expected: heapless::Vec<RecordIndex, SLOTS> = held
                     .iter()
                     .flatten()
                     .copied()

@@ -1,13 +1,10 @@
 //! What a record is: a session's header or its tombstone, and an attribute.
 
 use super::id::ID_INLINE;
-use crate::membership::member::SELF;
+use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::replica::stamp::Stamp;
 use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
-
-/// Most nodes that a record's header can name.
-pub(crate) const MAX_HOLDERS: usize = 8;
 
 /// What kind of thing a record slot holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,10 +45,10 @@ pub struct RecordSlot {
     pub(crate) changed: u64,
     /// Order-independent hash over the stamps of header and attributes.
     pub(crate) digest: u64,
-    pub(super) previous: u32,
-    pub(super) next: u32,
+    pub(super) previous: RecordIndex,
+    pub(super) next: RecordIndex,
     /// First attribute. Of a tombstone: see [`successor`](Self::successor).
-    pub(crate) attributes: u32,
+    pub(crate) attributes: AttributeIndex,
     /// Seconds; 0 never. Of a tombstone: see [`successor`](Self::successor).
     pub(crate) max_inactive: u32,
     /// Second at which the session was last used, or ended; see [`seconds`].
@@ -60,22 +57,22 @@ pub struct RecordSlot {
     /// which somebody who may hold a copy was last seen not to know of the end.
     pub(crate) touches: u32,
     /// Members that hold a copy, the home first, then the wanted ones, then former ones.
-    pub(crate) holders: [u16; MAX_HOLDERS],
+    pub(crate) holders: [MemberIndex; MAX_HOLDERS],
     pub(super) id: [u8; ID_INLINE],
     pub(super) id_len: u8,
     /// How many `holders` there are, and in the upper half how many of them are to keep their copy.
     pub(super) counts: u8,
     /// Bit i: holder i lacks something of this record.
-    pub(crate) owed: u8,
+    pub(crate) owed: HolderBits,
     /// Bit i: holder i lacks the header.
-    pub(crate) header_owed: u8,
+    pub(crate) header_owed: HolderBits,
     pub(crate) flags: u8,
     pub(crate) namespace: u8,
     pub(crate) state: State,
     /// Changes whenever the slot gets another session.
     pub(crate) generation: u16,
     /// With [`LENT`] or [`ANSWERED`]: the member that takes the session over.
-    pub(crate) lent_to: u16,
+    pub(crate) lent_to: MemberIndex,
 }
 
 impl RecordSlot {
@@ -84,23 +81,23 @@ impl RecordSlot {
         stamp: Stamp::NONE,
         changed: 0,
         digest: 0,
-        previous: NIL,
-        next: NIL,
-        attributes: NIL,
+        previous: RecordIndex::NONE,
+        next: RecordIndex::NONE,
+        attributes: AttributeIndex::NONE,
         max_inactive: 0,
         touched: 0,
         touches: 0,
-        holders: [0; MAX_HOLDERS],
+        holders: [SELF; MAX_HOLDERS],
         id: [0; ID_INLINE],
         id_len: 0,
         counts: 0,
-        owed: 0,
-        header_owed: 0,
+        owed: HolderBits::NONE,
+        header_owed: HolderBits::NONE,
         flags: 0,
         namespace: 0,
         state: State::Free,
         generation: 0,
-        lent_to: 0,
+        lent_to: SELF,
     };
 
     /// How many members the header names.
@@ -120,14 +117,14 @@ impl RecordSlot {
     }
 
     /// The members named in the header, the home first.
-    pub(crate) fn holders(&self) -> &[u16] {
+    pub(crate) fn holders(&self) -> &[MemberIndex] {
         self.holders
             .get(..usize::from(self.holder_count()))
             .unwrap_or(&[])
     }
 
     /// The session's home, if it has one.
-    pub(crate) fn home(&self) -> Option<u16> {
+    pub(crate) fn home(&self) -> Option<MemberIndex> {
         self.holders().first().copied()
     }
 
@@ -145,9 +142,9 @@ impl RecordSlot {
 
     /// Of a tombstone that a rename left: the beginning of the new record's hash.
     pub(crate) const fn successor(&self) -> Option<[u8; 8]> {
-        let [a, b, c, d] = self.attributes.to_le_bytes();
+        let [a, b, c, d] = self.attributes.number().to_le_bytes();
         let [e, f, g, h] = self.max_inactive.to_le_bytes();
-        let is_none = self.attributes == NIL && self.max_inactive == 0;
+        let is_none = matches!(self.attributes, AttributeIndex::NONE) && self.max_inactive == 0;
         match self.state {
             State::Tombstone if !is_none => Some([a, b, c, d, e, f, g, h]),
             _ => None,
@@ -157,30 +154,26 @@ impl RecordSlot {
     /// The tombstone is what a rename left.
     pub(crate) const fn set_successor(&mut self, short: [u8; 8]) {
         let [a, b, c, d, e, f, g, h] = short;
-        self.attributes = u32::from_le_bytes([a, b, c, d]);
+        self.attributes = AttributeIndex::new(u32::from_le_bytes([a, b, c, d]));
         self.max_inactive = u32::from_le_bytes([e, f, g, h]);
     }
 
     /// The bit of `member` in the masks, 0 if it isn't a holder.
-    pub(crate) fn bit_of(&self, member: u16) -> u8 {
+    pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
         match self.holders().iter().position(|holder| *holder == member) {
-            Some(position) => 1_u8.checked_shl(position as u32).unwrap_or(0),
-            None => 0,
+            Some(position) => HolderBits::of(position),
+            None => HolderBits::NONE,
         }
     }
 
     /// All holders' bits.
-    pub(crate) fn all_bits(&self) -> u8 {
-        match self.holder_count() {
-            count @ 0..=7 => (1_u8 << count).wrapping_sub(1),
-            _ => u8::MAX,
-        }
+    pub(crate) fn all_bits(&self) -> HolderBits {
+        HolderBits::first(self.holder_count())
     }
 
     /// The bits of those that are to keep their copy.
-    pub(crate) fn wanted_bits(&self) -> u8 {
-        let above = 1_u8.checked_shl(u32::from(self.wanted())).unwrap_or(0);
-        above.wrapping_sub(1)
+    pub(crate) fn wanted_bits(&self) -> HolderBits {
+        HolderBits::first(self.wanted())
     }
 
     pub(crate) const fn is(&self, flag: u8) -> bool {
@@ -205,12 +198,12 @@ impl RecordSlot {
     }
 
     /// Whether `peer` is taking the session over.
-    pub(crate) const fn lent_to_peer(&self, peer: u16) -> bool {
+    pub(crate) fn lent_to_peer(&self, peer: MemberIndex) -> bool {
         self.is(LENT | ANSWERED) && self.lent_to == peer
     }
 
     /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
-    pub(crate) fn is_newest_for(&self, peer: u16) -> bool {
+    pub(crate) fn is_newest_for(&self, peer: MemberIndex) -> bool {
         self.is(OWNED) && (!self.is(LENT) || self.lent_to == peer)
     }
 
@@ -234,14 +227,14 @@ pub struct AttributeSlot {
     pub(crate) head: u32,
     /// The value's length.
     pub(crate) len: u32,
-    pub(crate) next: u32,
+    pub(crate) next: AttributeIndex,
     /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
     pub(crate) delta: u32,
     pub(crate) name_len: u8,
     /// Bit i: holder i lacks this attribute's newest value.
-    pub(crate) owed: u8,
+    pub(crate) owed: HolderBits,
     /// Bit i: holder i lacks the base of the delta too.
-    pub(crate) whole: u8,
+    pub(crate) whole: HolderBits,
     pub(crate) removed: bool,
 }
 
@@ -250,11 +243,11 @@ impl AttributeSlot {
         stamp: Stamp::NONE,
         head: NIL,
         len: 0,
-        next: NIL,
+        next: AttributeIndex::NONE,
         delta: NIL,
         name_len: 0,
-        owed: 0,
-        whole: 0,
+        owed: HolderBits::NONE,
+        whole: HolderBits::NONE,
         removed: false,
     };
 }

@@ -1,6 +1,7 @@
 //! Records in random use, and what the tests beside have in common.
 
 use super::*;
+use crate::ids::RecordIndex;
 use crate::storage::pages::Page;
 
 pub(super) const SLOTS: usize = 24;
@@ -55,11 +56,11 @@ pub(super) fn id(key: usize) -> [u8; 128] {
 }
 
 /// The list of changes, first to last, and back again.
-fn list(records: &Records<'_>) -> heapless::Vec<u32, SLOTS> {
+fn list(records: &Records<'_>) -> heapless::Vec<RecordIndex, SLOTS> {
     let mut list = heapless::Vec::new();
-    let mut record = records.after(NIL);
-    let mut before = NIL;
-    while record != NIL {
+    let mut record = records.after(RecordIndex::NONE);
+    let mut before = RecordIndex::NONE;
+    while record != RecordIndex::NONE {
         assert_eq!(records.before(record), before);
         list.push(record).unwrap();
         before = record;
@@ -74,8 +75,8 @@ fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
     let mut records = memory.records();
     let mut random = 0x9E37_79B9_7F4A_7C15;
     // Of each key: its record, and whether it is buried.
-    let mut model = [None::<(u32, bool)>; 40];
-    let mut order = heapless::Vec::<u32, SLOTS>::new();
+    let mut model = [None::<(RecordIndex, bool)>; 40];
+    let mut order = heapless::Vec::<RecordIndex, SLOTS>::new();
     for round in 0..30_000 {
         let key = next(&mut random) % model.len();
         let len = key * 3 % 128 + 1;
