@@ -18,7 +18,7 @@ use crate::membership::introduce::PendingIntroduction;
 use crate::membership::member::{Member, Members};
 use crate::membership::probe::Prober;
 use crate::replica::misses::Misses;
-use crate::replica::place::Sweep;
+use crate::replica::sweep::Sweep;
 use crate::replica::repair::Repair;
 use crate::replica::reply::Reply;
 use crate::replica::stamp::{Writer, Writers};

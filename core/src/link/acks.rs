@@ -11,7 +11,8 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::value::DeltaHead;
 use crate::storage::pages::{Cursor, NIL};
-use crate::storage::records::{ANSWERED, DECLINED, RecordSlot, SETTLED};
+use crate::replica::release::Again;
+use crate::storage::records::{ANSWERED, Confirmed, DECLINED};
 use crate::time::Instant;
 use crate::wire::message::{Body, Cause, MAX_ACKS, Message};
 
@@ -134,51 +135,33 @@ impl Node<'_> {
         record: RecordIndex,
         number: u64,
     ) {
-        let slot = self.records.get_mut(record);
-        let bit = slot.bit_of(member);
-        let unchanged = slot.changed <= number;
-        // A burial changes the record without a new stamp: only a later packet carried it.
-        let header_carried = slot.is_live() && header_is_older(slot, number);
-        // With the home's header its digest went, and who is to keep a copy has compared it.
-        let compared =
-            slot.is_home_here() && (slot.header_owed & bit).intersects(slot.wanted_bits());
-        let compared = compared && slot.is_live() && (unchanged || header_carried);
-        if slot.header_owed.intersects(bit) && (unchanged || header_carried) {
-            slot.header_owed &= !bit;
-        }
-        let mut left = slot.header_owed & bit;
-        let (mut lacks, mut took) = (false, false);
-        self.records.update_attributes(record, |attribute| {
-            let carried = attribute.stamp.is_own() && attribute.stamp.seq() <= number;
-            let is_owed = attribute.owed.intersects(bit);
-            took |= is_owed && (unchanged || carried);
-            if (is_owed && (unchanged || carried)) || (!is_owed && compared) {
-                attribute.owed &= !bit;
-                attribute.whole &= !bit;
-            }
-            left |= attribute.owed & bit;
-            let is_later = attribute.stamp.is_own() && attribute.stamp.seq() > number;
-            // One that isn't owed the attribute is not to have it: a former holder.
-            let is_former = !attribute.owed.intersects(bit);
-            lacks |= attribute.whole.intersects(bit) && (is_former || !is_later);
-        });
-        if left.is_empty() {
-            self.records.get_mut(record).owed &= !bit;
-        } else {
+        let bit = self.records.get(record).bit_of(member);
+        let confirmed = self.records.confirm(record, member, number);
+        if confirmed.is_owed {
             self.use_deltas(record, bit, number);
         }
-        if !lacks {
+        if !confirmed.lacks {
             self.confirm_waits(now, member, record, number);
         }
-        self.settle(record);
+        self.release_former(record, Again::No);
         if self.records.get(record).home() == Some(member) {
-            let slot = self.records.get_mut(record);
-            slot.set(ANSWERED, slot.is(ANSWERED) && !left.is_empty());
-            // What the home took from here its backups are to have first: it says so anew.
-            slot.set(SETTLED, slot.is(SETTLED) && !took);
-            let newest = self.members.get(member).session.as_ref();
-            let newest = newest.map_or(0, |session| session.window.newest());
-            self.release_if_told(record, member, newest);
+            self.home_confirmed(member, record, confirmed);
+        }
+    }
+
+    /// The home has what this node told it of the record.
+    fn home_confirmed(&mut self, member: MemberIndex, record: RecordIndex, confirmed: Confirmed) {
+        let slot = self.records.get_mut(record);
+        slot.set(ANSWERED, slot.is(ANSWERED) && confirmed.is_owed);
+        if confirmed.took_header {
+            self.records.clear_also(record);
+        }
+        if confirmed.took {
+            // A release that was sent before the home took this doesn't cover it.
+            let session = self.members.get(member).session.as_ref();
+            let newest = session.map_or(0, |session| session.window.newest());
+            let link = &mut self.members.get_mut(member).link;
+            link.floor = link.floor.max(newest);
         }
     }
 
@@ -190,12 +173,13 @@ impl Node<'_> {
             let slot = self.records.attribute(next);
             let (attribute, delta) = (next, slot.delta);
             next = slot.next;
-            if !(slot.owed & slot.whole).intersects(bit) || delta == NIL {
+            let debt = slot.debt;
+            if !(debt.owed() & debt.whole()).intersects(bit) || delta == NIL {
                 continue;
             }
             let head = DeltaHead::read(&self.records.pages, &mut Cursor::start(delta));
             if head.is_some_and(|head| head.since <= number) {
-                self.records.attribute_mut(attribute).whole &= !bit;
+                self.records.delta_suffices(attribute, bit);
             }
         }
     }
@@ -239,7 +223,7 @@ impl Node<'_> {
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
         let lacks = cause != Cause::NotHome;
-        carried_it |= lacks && slot.owed.intersects(slot.bit_of(member));
+        carried_it |= lacks && slot.owed().intersects(slot.bit_of(member));
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
             self.refused_record(now, member, record, cause, is_current);
@@ -274,19 +258,14 @@ impl Node<'_> {
     ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
-        let is_home = slot.is_live() && slot.is_home_here();
+        let is_former = slot.is_home_here() && !bit.intersects(slot.wanted_bits());
         match cause {
-            // It takes itself for one that is to keep its copy, and gets a header alone: another
-            // node wrote it, and this one doesn't know all that it names. One of its own is clear.
-            Cause::Base if is_home && !bit.intersects(slot.wanted_bits()) => {
-                if !slot.stamp.is_own() {
-                    self.write_header_later(record);
-                }
-            }
             // An end before what took the session's place: its home sends that, the end waits.
             Cause::Base if !slot.is_live() => self.records.get_mut(record).set(DECLINED, true),
+            // It isn't to have the attributes, and hears in time that its copy isn't needed.
+            Cause::Base if is_former => {}
             Cause::Base => self.owe_again(record, bit),
-            Cause::Unknown => self.unknown_at(record, member, is_current),
+            Cause::Unknown => self.unknown_at(now, record, member, is_current),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotHome => {}
@@ -302,9 +281,9 @@ impl Node<'_> {
     ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
-        if slot.generation == generation && slot.owed.intersects(bit) {
+        if slot.generation == generation && slot.owed().intersects(bit) {
             let before = slot.changed;
-            self.changed(record, bit);
+            self.changed(record);
             self.keep_transfers_to_others(member, record, before);
         }
     }
@@ -357,11 +336,6 @@ impl Node<'_> {
             !member.is_live() || member.link.is_lost(now, slot.sent)
         })
     }
-}
-
-/// The header was written before the change of this number, by this node.
-fn header_is_older(slot: &RecordSlot, number: u64) -> bool {
-    slot.stamp.is_own() && slot.stamp.seq() <= number
 }
 
 #[cfg(test)]

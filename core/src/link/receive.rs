@@ -235,11 +235,13 @@ impl Node<'_> {
                 namespace,
                 id,
                 digest,
+                adopts,
             } => {
                 let question = Question {
                     peer: member,
                     request,
                     digest,
+                    adopts,
                 };
                 self.asked_for(Key { namespace, id }, question);
             }
@@ -259,6 +261,11 @@ impl Node<'_> {
                 };
                 self.piece_arrived(now, member, piece, bytes);
             }
+            Message::Dropped {
+                session,
+                epoch,
+                seq,
+            } => self.on_dropped(member, session, epoch, seq),
             Message::Grant { transfer, have } => self.granted(now, member, transfer, have),
             Message::Note(note) => self.told_note(member, &note),
             Message::Noted { number } => self.noted(now, member, number),

@@ -139,6 +139,15 @@ impl Node<'_> {
                 cause,
             }),
             Answer::Absent { request } => body.push(&Message::Absent { request }),
+            Answer::Dropped {
+                session,
+                epoch,
+                seq,
+            } => body.push(&Message::Dropped {
+                session,
+                epoch,
+                seq: u64::from_le_bytes(seq),
+            }),
             Answer::Expired { record, generation } => {
                 if self.records.get(record).generation != generation {
                     return Ok(());
@@ -300,7 +309,7 @@ impl Node<'_> {
                 return;
             }
             let bit = self.records.get(record).bit_of(peer);
-            if self.records.get(record).owed.intersects(bit)
+            if self.records.get(record).owed().intersects(bit)
                 && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
@@ -326,7 +335,7 @@ impl Node<'_> {
                 return;
             }
             let slot = self.records.get(record);
-            if slot.owed.intersects(slot.bit_of(peer))
+            if slot.owed().intersects(slot.bit_of(peer))
                 && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
@@ -385,7 +394,7 @@ impl Node<'_> {
         let successor = self.successor(record)?;
         let slot = self.records.get(successor);
         let due = slot.bit_of(peer) & slot.wanted_bits();
-        (slot.owed.intersects(due)).then_some(successor)
+        (slot.owed().intersects(due)).then_some(successor)
     }
 
     fn is_sending(&self, peer: MemberIndex, record: RecordIndex) -> bool {
@@ -413,7 +422,11 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         let (number, generation) = (slot.changed, slot.generation);
-        let extent = Extent::Owed(slot.bit_of(peer));
+        let bit = slot.bit_of(peer);
+        let extent = match self.may_release(record, peer) {
+            true => Extent::Release,
+            false => Extent::Owed(bit),
+        };
         if self
             .write_update(now, body, peer, record, extent, 0)
             .is_err()
@@ -421,6 +434,9 @@ impl Node<'_> {
             // Without pages for a copy the record stays owed, for the walk over all records.
             return body.len() < CROWDED
                 && self.begin_transfer(now, peer, record, extent, 0) != Begun::NoSlot;
+        }
+        if extent == Extent::Release {
+            self.records.note_released(record, bit);
         }
         self.carries(InFlightSlot {
             counter,

@@ -199,7 +199,7 @@ impl Node<'_> {
     fn is_named(&self, member: MemberIndex) -> bool {
         self.records.all().any(|record| {
             let slot = self.records.get(record);
-            slot.state != State::Free
+            slot.state() != State::Free
                 && (slot.holders().contains(&member) || slot.lent_to == member)
         })
     }

@@ -2,20 +2,18 @@
 
 use core::fmt;
 
-use heapless::Vec;
-
 use crate::event::SessionEvent;
-use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::list;
-use crate::membership::member::{MemberSlot, MemberState};
+use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::stamp::Writers;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Ticket;
-use crate::storage::records::{DECLINED, INCOMPLETE, seconds};
+use crate::storage::records::{DECLINED, Holders, INCOMPLETE, seconds};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
@@ -67,7 +65,8 @@ impl Node<'_> {
         };
         if self.records.get(record).is_live() {
             if !self.records.get(record).is_served_here() {
-                self.name_all_as_holders(record);
+                // Without its home's word nobody knows all that may have a copy.
+                self.records.get_mut(record).set(INCOMPLETE, true);
             }
             self.bury(now, record);
         }
@@ -89,37 +88,42 @@ impl Node<'_> {
         Ok(record)
     }
 
-    /// Who ends a session that it doesn't own can't know its holders: all are told, the likeliest
-    /// first, and those who know more holders name them.
-    fn name_all_as_holders(&mut self, record: RecordIndex) {
+    /// Turns the record into a tombstone and owes it to all that may hold a copy: those that the list names, those
+    /// whose names are still to be told, and where that isn't all, every member.
+    pub(crate) fn bury(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
-        let mut holders: Vec<MemberIndex, MAX_HOLDERS> =
-            list::collect(slot.holders().iter().copied());
-        let (wanted, hash) = (slot.wanted(), slot.hash);
-        let mut likely = [SELF; MAX_HOLDERS];
-        let accepts =
-            |member: MemberIndex, _: &MemberSlot| member != SELF && self.may_have_copies(member);
-        let count = self.members.rendezvous(&hash, &mut likely, accepts);
-        let others = self.members.others();
-        let others = others.filter(|member| accepts(*member, self.members.get(*member)));
-        let mut all_named = true;
-        for member in likely.into_iter().take(count).chain(others) {
-            all_named &= holders.contains(&member) || holders.push(member).is_ok();
+        let all = slot.holders().iter().chain(slot.also()).copied();
+        let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
+        let mut names: Holders = list::collect(all.clone().filter(is_member));
+        let mut is_incomplete = slot.is(INCOMPLETE) || !all.clone().all(|name| is_member(&name));
+        self.put_tombstone(now, record);
+        if is_incomplete {
+            let next = self.fill_with_members(record, &mut names);
+            self.records.get_mut(record).lent_to = next;
+            is_incomplete = next < self.members.end();
         }
-        self.set_holders(record, &holders, wanted);
-        if !all_named {
-            self.records.get_mut(record).set(INCOMPLETE, true);
-        }
+        self.set_holders(record, &names, 0);
+        self.records.get_mut(record).set(INCOMPLETE, is_incomplete);
+        self.owe_end(record, HolderBits::ALL);
     }
 
-    /// Turns the record into a tombstone and owes it to all that may hold a copy.
-    pub(crate) fn bury(&mut self, now: Instant, record: RecordIndex) {
-        self.put_tombstone(now, record);
-        self.owe_end(record, self.backup_bits(record));
+    /// Adds members to the names of those that are told of an end, in the order of the table from where that was
+    /// left off. Returns where to go on: the end of the table when all are named.
+    fn fill_with_members(&self, record: RecordIndex, names: &mut Holders) -> MemberIndex {
+        let from = self.records.get(record).lent_to.max(SELF.next());
+        for member in from.until(self.members.end()) {
+            let slot = self.members.get(member);
+            let is_gone = slot.state == MemberState::Left || slot.name.is_empty();
+            if !is_gone && !names.contains(&member) && names.push(member).is_err() {
+                return member;
+            }
+        }
+        self.members.end()
     }
 
     fn put_tombstone(&mut self, now: Instant, record: RecordIndex) {
         self.records.bury(record, now);
+        self.records.get_mut(record).lent_to = SELF;
         if self.records.get(record).stamp.is_none() {
             // A header travels with a stamp; any will do, the end wins over all of them.
             let number = self.next_number();
@@ -129,12 +133,58 @@ impl Node<'_> {
 
     /// Exactly the holders of `bits` lack the tombstone.
     fn owe_end(&mut self, record: RecordIndex, bits: HolderBits) {
-        let slot = self.records.get_mut(record);
-        slot.owed = bits;
-        slot.header_owed = bits;
-        if !bits.is_empty() {
-            self.changed(record, bits);
+        self.records.owe_end(record, bits);
+        if !self.records.get(record).owed().is_empty() {
+            self.changed(record);
         }
+    }
+
+    /// A member shows that it may have a copy of a session that ended: it must confirm the end, whatever it
+    /// said before.
+    pub(crate) fn name_at_end(&mut self, record: RecordIndex, member: MemberIndex) {
+        let slot = self.records.get(record);
+        if slot.bit_of(member).is_empty() {
+            let mut names: Holders = list::collect(slot.holders().iter().copied());
+            if names.push(member).is_err() {
+                let knows = |name: &&mut MemberIndex| {
+                    **name != SELF && !slot.owed().intersects(slot.bit_of(**name))
+                };
+                match names.iter_mut().find(knows) {
+                    Some(name) => *name = member,
+                    // It is told when the others know.
+                    None => return self.records.get_mut(record).set(INCOMPLETE, true),
+                }
+            }
+            self.set_holders(record, &names, 0);
+        }
+        let slot = self.records.get(record);
+        let bits = slot.owed() | slot.bit_of(member);
+        self.records.owe_end(record, bits);
+    }
+
+    /// Tells a member that shows that it may have a copy of the session's end.
+    pub(crate) fn tell_end(&mut self, record: RecordIndex, member: MemberIndex) {
+        self.name_at_end(record, member);
+        self.changed(record);
+    }
+
+    /// The member of this bit started anew: what its former boot confirmed counts no more. If that didn't confirm the
+    /// end, nobody knows to whom it gave copies.
+    pub(crate) fn forget_confirmation(&mut self, record: RecordIndex, bit: HolderBits) {
+        let slot = self.records.get(record);
+        let bits = slot.owed() | bit;
+        if slot.owed().intersects(bit) {
+            self.tell_all_members(record);
+        }
+        self.records.owe_end(record, bits);
+        self.owe_later(record, bit);
+    }
+
+    /// Every member is to confirm the end.
+    fn tell_all_members(&mut self, record: RecordIndex) {
+        let slot = self.records.get_mut(record);
+        slot.set(INCOMPLETE, true);
+        slot.lent_to = SELF;
     }
 
     /// A peer says that the session ended: that wins over any write. Returns whether the peer
@@ -157,9 +207,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let (was_live, was_used) = (slot.is_live(), !slot.stamp.is_none());
         if was_live {
-            self.put_tombstone(now, record);
-            let slot = self.records.get_mut(record);
-            slot.owed = slot.all_bits();
+            self.bury(now, record);
         }
         let slot = self.records.get_mut(record);
         if let Some(successor) = successor.filter(|_| slot.successor().is_none()) {
@@ -202,44 +250,40 @@ impl Node<'_> {
         Ok(Some(short))
     }
 
-    /// Adds the holders that the peer names, and owes the tombstone to those that may not know of
-    /// all. Returns whether the peer names all that are known here.
+    /// Adds the holders that the peer names, and owes the tombstone to those that may not know of it. Only a member's
+    /// own confirmation counts; what the peer says of others counts for members that this node didn't name
+    /// itself. Returns whether the peer names all that are known here.
     fn merge_tombstone(&mut self, record: RecordIndex, peer: MemberIndex, told: &Told<'_>) -> bool {
         let slot = self.records.get(record);
-        let all_named = !slot.is(INCOMPLETE);
-        let mut holders: Vec<MemberIndex, MAX_HOLDERS> =
-            list::collect(slot.holders().iter().copied());
-        let names = |member: &MemberIndex| {
-            let hash = self.members.get(*member).hash;
-            // A home that was never met has no name here.
-            *member >= self.members.end() || told.holders.contains(&hash)
+        let mut names: Holders = list::collect(slot.holders().iter().copied());
+        let is_named = |member: &MemberIndex| {
+            *member == SELF || told.holders.contains(&self.members.get(*member).hash)
         };
-        let covered = (all_named || !told.all_named) && holders.iter().all(names);
-        let (before, wanted) = (holders.len(), slot.wanted());
-        let mut knows: Vec<MemberIndex, MAX_HOLDERS> = Vec::new();
-        let mut complete = all_named && told.all_named;
+        let all_named = !slot.is(INCOMPLETE);
+        let covered = !told.all_named || (all_named && names.iter().all(is_named));
+        let lacks = |member: &MemberIndex| slot.owed().intersects(slot.bit_of(*member));
+        let mut lacking: Holders = list::collect(names.iter().copied().filter(lacks));
+        let mut is_complete = all_named && told.all_named;
         for (position, hash) in (0..u8::BITS).zip(told.holders) {
             let Some(member) = self.members.by_hash(*hash) else {
-                complete = false;
+                is_complete = false;
                 continue;
             };
-            complete &= holders.contains(&member) || holders.push(member).is_ok();
-            if told.know.checked_shr(position).unwrap_or(0) & 1 != 0 {
-                // As many as the header names always fit.
-                let _ = knows.push(member);
+            if names.contains(&member) {
+                continue;
+            }
+            is_complete &= names.push(member).is_ok();
+            if told.know.checked_shr(position).unwrap_or(0) & 1 == 0 {
+                // As many as are named always fit.
+                let _ = lacking.push(member);
             }
         }
-        self.set_holders(record, &holders, wanted);
+        self.set_holders(record, &names, 0);
         let slot = self.records.get_mut(record);
-        slot.set(INCOMPLETE, !complete);
-        let grown = holders.len() > before;
-        let unsure = if grown { slot.all_bits() } else { slot.owed };
-        let known = knows.iter().filter(|_| covered);
-        let known = known.fold(slot.bit_of(SELF) | slot.bit_of(peer), |all, member| {
-            all | slot.bit_of(*member)
-        });
-        let bits = unsure & !known;
-        if bits != slot.owed || grown {
+        slot.set(INCOMPLETE, !is_complete);
+        let bits = lacking.iter().filter(|member| **member != peer);
+        let bits = bits.fold(HolderBits::NONE, |all, member| all | slot.bit_of(*member));
+        if bits & slot.backup_bits() != slot.owed() {
             self.owe_end(record, bits);
         }
         covered
@@ -288,8 +332,7 @@ impl Node<'_> {
         let attributes = core::mem::replace(&mut former.attributes, AttributeIndex::NONE);
         let (stamp, digest) = (former.stamp, former.digest);
         let (max_inactive, touches) = (former.max_inactive, former.touches);
-        let holders: Vec<MemberIndex, MAX_HOLDERS> =
-            list::collect(former.holders().iter().copied());
+        let holders: Holders = list::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
         slot.stamp = stamp;
@@ -331,15 +374,10 @@ impl Node<'_> {
 
     /// Forgets a tombstone that everybody knows of for a minute, or whose time is over.
     pub(crate) fn sweep_tombstone(&mut self, now: Instant, record: RecordIndex) {
-        let slot = self.records.get(record);
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
         }
-        let lacks = |holder: &MemberIndex| slot.owed.intersects(slot.bit_of(*holder));
-        let mut others = slot.holders().iter().filter(|holder| **holder != SELF);
-        let unsure = slot.is(INCOMPLETE)
-            || others.any(|holder| lacks(holder) && !self.said_good_bye(*holder));
-        if unsure {
+        if self.is_end_unsure(record) {
             self.records.get_mut(record).touches = seconds(now);
         }
         let slot = self.records.get(record);
@@ -352,9 +390,32 @@ impl Node<'_> {
         }
     }
 
-    /// Whoever left has nothing any more.
-    fn said_good_bye(&self, member: MemberIndex) -> bool {
-        self.members.get(member).state == MemberState::Left
+    /// Whether somebody who may have a copy may not know of the end. Once all that are named know, the next members are
+    /// named in their place, if all are to be told.
+    fn is_end_unsure(&mut self, record: RecordIndex) -> bool {
+        let slot = self.records.get(record);
+        let lacks = |holder: &&MemberIndex| slot.owed().intersects(slot.bit_of(**holder));
+        let left = |holder: &MemberIndex| self.members.get(*holder).state == MemberState::Left;
+        let mut lacking = slot.holders().iter().filter(lacks);
+        let gone = lacking.clone().any(left);
+        if lacking.any(|holder| !left(holder)) {
+            return true;
+        }
+        if gone {
+            // It left before it confirmed, and nobody knows to whom it gave copies.
+            self.tell_all_members(record);
+        }
+        if !self.records.get(record).is(INCOMPLETE) {
+            return false;
+        }
+        let mut names = Holders::new();
+        let next = self.fill_with_members(record, &mut names);
+        let slot = self.records.get_mut(record);
+        slot.lent_to = next;
+        slot.set(INCOMPLETE, next < self.members.end());
+        self.set_holders(record, &names, 0);
+        self.owe_end(record, HolderBits::ALL);
+        true
     }
 }
 

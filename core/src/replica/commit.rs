@@ -16,7 +16,7 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, EXPIRING, LENT, OWNED, SETTLED, State, TAKEN, seconds,
+    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, LENT, OWNED, State, TAKEN, seconds,
 };
 use crate::time::Instant;
 
@@ -120,9 +120,9 @@ impl Node<'_> {
             self.write_header(record);
         }
         if staged != AttributeIndex::NONE {
-            let bits = self.keeper_bits(record);
+            let bits = self.records.get(record).keeper_bits();
             self.install_staged(record, staged, bits);
-            self.changed(record, bits);
+            self.changed(record);
         }
         count(&mut self.stats.commits);
         Ok(self.wait_for_copies(now, record, commit.ack))
@@ -166,7 +166,7 @@ impl Node<'_> {
             self.records.get_mut(record).set(OWNED, true);
             return Ok(record);
         };
-        match self.records.get(record).state {
+        match self.records.get(record).state() {
             State::Tombstone | State::Free => Err(CommitError::Ended),
             State::Live => {
                 self.own(now, record);
@@ -216,39 +216,29 @@ impl Node<'_> {
             Some(SELF),
             "it is the first"
         );
-        self.owe_at_takeover(record, new, answers);
         let step = u32::from(!self.breaks(Mutation::NoEpochAtTakeover));
         let slot = self.records.get_mut(record);
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
-        slot.set(LENT | SETTLED | ANSWERED, false);
+        slot.set(GUARD, !serve);
+        slot.set(LENT | DOUBT | ANSWERED, false);
         if serve {
             slot.set(EXPIRING | TAKEN, false);
         }
         let bits = self.renew_header(record, epoch);
+        self.owe_at_takeover(record, new, answers);
         if serve {
-            self.changed(record, bits);
+            self.changed(record);
         } else {
             self.owe_later(record, bits);
         }
         count(&mut self.stats.takeovers);
     }
 
-    /// All holders but this node.
-    pub(crate) fn backup_bits(&self, record: RecordIndex) -> HolderBits {
-        let slot = self.records.get(record);
-        slot.all_bits() & !slot.bit_of(SELF)
-    }
-
-    /// The holders but this node that are to keep their copy.
-    pub(crate) fn keeper_bits(&self, record: RecordIndex) -> HolderBits {
-        self.backup_bits(record) & self.records.get(record).wanted_bits()
-    }
-
     /// Gives the header as it is now a new stamp and owes it to all holders.
     pub(crate) fn write_header(&mut self, record: RecordIndex) {
-        let bits = self.renew_header(record, self.next_epoch(record));
-        self.changed(record, bits);
+        self.renew_header(record, self.next_epoch(record));
+        self.changed(record);
     }
 
     /// Writes the header, and nobody waits for it.
@@ -267,9 +257,8 @@ impl Node<'_> {
     pub(crate) fn renew_header(&mut self, record: RecordIndex, epoch: u32) -> HolderBits {
         let number = self.next_number();
         self.set_header_stamp(record, Writers::issue(epoch, number));
-        let bits = self.backup_bits(record);
-        self.records.get_mut(record).header_owed = bits;
-        bits
+        self.records.get_mut(record).set(HEARSAY, false);
+        self.records.owe_header_to_all(record)
     }
 
     /// Replaces the header's stamp, and its part of the digest.
@@ -291,12 +280,11 @@ impl Node<'_> {
         self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
     }
 
-    /// The record changed here and the holders of `bits` lack that: they get it in turn.
-    pub(crate) fn changed(&mut self, record: RecordIndex, bits: HolderBits) {
+    /// The record changed here: the holders that lack that get it in turn.
+    pub(crate) fn changed(&mut self, record: RecordIndex) {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
-        slot.owed |= bits;
         let holders: heapless::Vec<MemberIndex, MAX_HOLDERS> =
             list::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
@@ -312,7 +300,6 @@ impl Node<'_> {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
-        slot.owed |= bits;
         let slot = self.records.get(record);
         for member in slot.holders() {
             if slot.bit_of(*member).intersects(bits) {
@@ -400,7 +387,7 @@ impl Node<'_> {
             delta,
             name_len: change.name.len() as u8,
             removed: change.value.is_none(),
-            whole: old.as_ref().map_or(HolderBits::ALL, |old| old.whole),
+            debt: old.as_ref().map_or(Debt::WHOLE, |old| old.debt.of_base()),
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(CommitError::Full)
@@ -448,16 +435,13 @@ impl Node<'_> {
         };
         let stamp = self.records.attribute(staged).stamp;
         let former = self.records.attribute(old.unwrap_or(AttributeIndex::NONE));
-        if former.stamp.is_own() && !stamp.is_own() && !former.owed.is_empty() {
+        if former.stamp.is_own() && !stamp.is_own() && !former.debt.owed().is_empty() {
             count(&mut self.stats.conflicts);
             self.tell(SessionEvent::Conflict, record);
         }
         let slot = self.records.get_mut(record);
         slot.digest = slot.digest.wrapping_add(change);
-        let installed = self.records.attribute_mut(staged);
-        installed.owed = bits;
-        installed.whole |= !bits;
-        self.records.install(record, staged, old);
+        self.records.install(record, staged, old, bits);
     }
 
     /// The attribute of the record that a staged one replaces, and what that adds to the digest.
@@ -527,7 +511,7 @@ impl Node<'_> {
         };
         // Who lacks nothing confirmed it all before: equal bytes change nothing, and nothing is sent.
         let has_all = |holder: &MemberIndex| {
-            let lacks = slot.owed | slot.header_owed;
+            let lacks = slot.owed();
             let keeps = (slot.bit_of(*holder) & slot.wanted_bits()).intersects(!lacks);
             keeps && slot.is_live() && self.members.get(*holder).is_live()
         };

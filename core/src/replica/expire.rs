@@ -19,6 +19,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
+use crate::replica::wait::Purpose;
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{EXPIRED, HANDED, WireHeader};
@@ -71,7 +72,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let lacks = |holder: &MemberIndex| {
             let live = *holder != SELF && self.members.get(*holder).is_live();
-            live && slot.owed.intersects(slot.bit_of(*holder)) && !slot.lent_to_peer(*holder)
+            live && slot.owed().intersects(slot.bit_of(*holder)) && !slot.lent_to_peer(*holder)
         };
         !slot.holders().iter().any(lacks)
     }
@@ -134,7 +135,7 @@ impl Node<'_> {
             .is_some_and(|record| self.records.get(record).is_served_here());
         if runs && !served && !self.waits.fetches(&self.hash_of(key)) {
             // Without room for it there will be another turn.
-            let _ = self.begin_fetch(now, key, None, true);
+            let _ = self.begin_fetch(now, key, None, Purpose::End);
         }
     }
 
@@ -152,8 +153,8 @@ impl Node<'_> {
         if slot.is(EXPIRING | TAKEN) {
             slot.set(EXPIRING | TAKEN, false);
             let epoch = slot.stamp.epoch.saturating_add(1);
-            let bits = self.renew_header(record, epoch);
-            self.changed(record, bits);
+            self.renew_header(record, epoch);
+            self.changed(record);
         }
     }
 

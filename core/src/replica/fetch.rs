@@ -19,7 +19,7 @@ use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::stamp::Stamp;
 use crate::replica::unit::UnitSummary;
-use crate::replica::wait::{Goal, Outcome, Reach, Ticket, WaitSlot};
+use crate::replica::wait::{Goal, Outcome, Purpose, Reach, Ticket, WaitSlot};
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
@@ -73,18 +73,17 @@ impl Node<'_> {
         hint: Option<&str>,
     ) -> Result<Ticket, FetchError> {
         self.awake(now);
-        let ticket = self.begin_fetch(now, key, hint, false)?;
+        let ticket = self.begin_fetch(now, key, hint, Purpose::Serve)?;
         self.runs(key.namespace);
         Ok(ticket)
     }
 
-    /// `takes`: for the end of an expired session; nobody waits for the outcome then.
     pub(crate) fn begin_fetch(
         &mut self,
         now: Instant,
         key: Key<'_>,
         hint: Option<&str>,
-        takes: bool,
+        purpose: Purpose,
     ) -> Result<Ticket, FetchError> {
         if !key.is_valid() {
             return Err(FetchError::Invalid);
@@ -114,7 +113,7 @@ impl Node<'_> {
             first: list::collect(asked.iter().copied()),
             asked,
             reach,
-            takes,
+            purpose,
             had,
             hash,
             namespace,
@@ -279,6 +278,7 @@ impl Node<'_> {
                 namespace: self.namespaces.name(wait.namespace),
                 id: &wait.id,
                 digest: self.digest_of(&wait.hash),
+                adopts: wait.purpose == Purpose::Adopt && !wait.joined,
             };
             if unanswered >= QUESTIONS || body.push(&question).is_err() {
                 return;
@@ -409,9 +409,6 @@ impl Node<'_> {
         if maybe_stale {
             self.avoid_silent(now, number);
         }
-        for (member, _) in answers.iter().filter(|(_, digest)| *digest == ABSENT) {
-            self.forget_if_ended(number, *member);
-        }
         let ended = self.waits.get(number).ended;
         let record = self
             .records
@@ -423,12 +420,23 @@ impl Node<'_> {
             false => self.missed(now, number, maybe_stale),
         };
         let wait = self.waits.get(number);
-        let (is_taking, takes) = (wait.takes, wait.takes && !wait.joined);
-        let wanted = |record: &RecordIndex| !takes || self.may_take(*record, maybe_stale);
+        let purpose = if wait.joined {
+            Purpose::Serve
+        } else {
+            wait.purpose
+        };
+        let (nobody_waits, had) = (wait.purpose != Purpose::Serve, wait.had);
+        let wanted = |record: &RecordIndex| match purpose {
+            Purpose::Serve => true,
+            Purpose::End => self.may_take(*record, maybe_stale),
+            Purpose::Adopt => false,
+        };
         if let Some(record) = record.filter(wanted) {
             if !self.records.get(record).is_served_here() {
                 self.take_over(now, record, &answers, true);
-                self.records.get_mut(record).set(EXPIRING | TAKEN, takes);
+                self.records
+                    .get_mut(record)
+                    .set(EXPIRING | TAKEN, purpose == Purpose::End);
             }
             if maybe_stale {
                 count(&mut self.stats.maybe_stale);
@@ -446,8 +454,11 @@ impl Node<'_> {
             maybe_stale,
         };
         self.waits.conclude(number, outcome);
-        if is_taking {
+        if nobody_waits {
             self.waits.get_mut(number).goal = Goal::Free;
+        }
+        if let Some(record) = record.filter(|_| purpose == Purpose::Adopt && !maybe_stale) {
+            self.adopted(now, record, had);
         }
         let deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
         let record = self.records.find(&hash);
@@ -474,18 +485,6 @@ impl Node<'_> {
                 }
                 maybe_stale
             }
-        }
-    }
-
-    /// A copy that is no backup's is what is left of an ended session if its home knows nothing.
-    fn forget_if_ended(&mut self, number: WaitIndex, member: MemberIndex) {
-        let wait = self.waits.get(number);
-        if let Some(record) = self.records.find(&wait.hash)
-            // What came meanwhile may be newer than the answer.
-            && self.records.get(record).stamp == wait.had
-            && self.is_left_over(record, member)
-        {
-            self.remove_record(record);
         }
     }
 

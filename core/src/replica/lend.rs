@@ -1,14 +1,14 @@
 //! A session is lent: who asks for it gets the copy here, and this node asks before it serves it again.
 
 use crate::event::SessionEvent;
-use crate::ids::{MemberIndex, RecordIndex, SELF};
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::key::Key;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Extent;
 use crate::replica::wait::Question;
-use crate::storage::records::{ANSWERED, LENT};
+use crate::storage::records::{ANSWERED, DOUBT, LENT};
 use crate::time::Instant;
 
 impl Node<'_> {
@@ -40,22 +40,27 @@ impl Node<'_> {
             peer,
             request,
             digest,
+            adopts,
         } = question;
         let Some(record) = record else {
             return self.reply(peer, Answer::Absent { request });
         };
-        let hands_over = !self.breaks(Mutation::NoHandOver);
+        let hands_over = !adopts && !self.breaks(Mutation::NoHandOver);
         if self.records.get(record).is_served_here() && hands_over {
             // From here on the peer may write: serving on would read what is no longer the newest.
             self.records.get_mut(record).set(LENT, true);
             self.tell(SessionEvent::Moved, record);
         }
         let slot = self.records.get_mut(record);
-        slot.set(ANSWERED, slot.is_live());
-        if slot.is_live() {
+        if slot.is_live() && !adopts {
+            slot.set(ANSWERED, true);
             slot.lent_to = peer;
         }
-        self.note_copy_at(record, peer);
+        if slot.is_live() {
+            self.note_copy_at(record, peer);
+        } else {
+            self.name_at_end(record, peer);
+        }
         let slot = self.records.get(record);
         let same = slot.is_live() && self.contents_digest(record) == digest;
         let answer = Answer::Record {
@@ -88,9 +93,7 @@ impl Node<'_> {
         for record in self.records.all() {
             let slot = self.records.get_mut(record);
             if slot.is_served_here() {
-                slot.set(LENT, true);
-                slot.set(ANSWERED, false);
-                slot.lent_to = SELF;
+                slot.set(DOUBT, true);
             }
         }
     }

@@ -129,9 +129,9 @@ impl fmt::Debug for Record<'_> {
             slot.stamp,
             slot.holders(),
             slot.wanted(),
-            slot.owed,
-            slot.header_owed,
-            slot.flags,
+            slot.owed(),
+            slot.header_owed(),
+            slot.flags(),
             slot.changed,
             slot.lent_to.number()
         )?;
@@ -142,7 +142,8 @@ impl fmt::Debug for Record<'_> {
             writeln!(
                 f,
                 "  {stamp:?} owed {:b} whole {:b}",
-                attribute.owed, attribute.whole
+                attribute.debt.owed(),
+                attribute.debt.whole()
             )?;
             next = attribute.next;
         }

@@ -24,6 +24,12 @@ pub(crate) enum Answer {
     },
     /// Nothing is known of the session of this request.
     Absent { request: u32 },
+    /// No copy is here, as the peer's header of this stamp asked. The number is little-endian for the same reason.
+    Dropped {
+        session: [u8; 8],
+        epoch: u32,
+        seq: [u8; 8],
+    },
     /// The record has expired, and the peer may take it.
     Expired {
         record: RecordIndex,

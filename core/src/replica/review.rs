@@ -33,7 +33,7 @@ impl Node<'_> {
         let mut missing = 0_u8;
         let has = |holder: &MemberIndex| match slot.is_live() {
             true => wait.answered.contains(holder),
-            false => !slot.owed.intersects(slot.bit_of(*holder)),
+            false => !slot.owed().intersects(slot.bit_of(*holder)),
         };
         for holder in slot.holders().iter().take(usize::from(kept)) {
             if *holder == SELF {

@@ -23,6 +23,8 @@ pub(crate) enum Extent {
     Everything,
     /// The header alone: the receiver has the rest.
     Header,
+    /// The same, with the word that the receiver's copy isn't needed any more.
+    Release,
     /// What the holder of this bit lacks.
     Owed(HolderBits),
 }
@@ -30,23 +32,23 @@ pub(crate) enum Extent {
 impl Extent {
     const fn has_header(self, record: &RecordSlot) -> bool {
         match self {
-            Self::Everything | Self::Header => true,
-            Self::Owed(bit) => record.header_owed.intersects(bit),
+            Self::Everything | Self::Header | Self::Release => true,
+            Self::Owed(bit) => record.header_owed().intersects(bit),
         }
     }
 
     const fn includes(self, attribute: &AttributeSlot) -> bool {
         match self {
             Self::Everything => true,
-            Self::Header => false,
-            Self::Owed(bit) => attribute.owed.intersects(bit),
+            Self::Header | Self::Release => false,
+            Self::Owed(bit) => attribute.debt.owed().intersects(bit),
         }
     }
 
     const fn is_whole(self, attribute: &AttributeSlot) -> bool {
         match self {
-            Self::Everything | Self::Header => true,
-            Self::Owed(bit) => attribute.whole.intersects(bit) || attribute.delta == NIL,
+            Self::Everything | Self::Header | Self::Release => true,
+            Self::Owed(bit) => attribute.debt.whole().intersects(bit) || attribute.delta == NIL,
         }
     }
 }

@@ -83,6 +83,18 @@ pub(crate) enum Reach {
     All,
 }
 
+/// What a session is fetched for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve it.
+    #[default]
+    Serve,
+    /// To end it, since it has expired. Nobody waits for it.
+    End,
+    /// To find the home of a copy, or to guard it. Nobody waits for it.
+    Adopt,
+}
+
 /// A `Fetch` of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
@@ -90,6 +102,8 @@ pub(crate) struct Question {
     pub(crate) request: u32,
     /// Of the peer's copy.
     pub(crate) digest: u64,
+    /// The peer looks for the home of its copy, and doesn't take the session over.
+    pub(crate) adopts: bool,
 }
 
 /// One wait.
@@ -108,8 +122,8 @@ pub struct WaitSlot {
     pub(crate) digests: Vec<u64, MAX_HOLDERS>,
     /// Of a fetch: the header of this node's copy when it began.
     pub(crate) had: Stamp,
-    /// Of a fetch: it is for the end of an expired session, and nobody waits for it.
-    pub(crate) takes: bool,
+    /// Of a fetch: what it is for.
+    pub(crate) purpose: Purpose,
     /// Of a fetch: somebody else waits for it too.
     pub(crate) joined: bool,
     /// Of a fetch: the members asked.
@@ -153,7 +167,7 @@ impl Default for WaitSlot {
             number: 0,
             answered: Vec::new(),
             digests: Vec::new(),
-            takes: false,
+            purpose: Purpose::Serve,
             joined: false,
             had: Stamp::NONE,
             asked: Vec::new(),

@@ -12,7 +12,6 @@ use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::transfer::Direction;
 use crate::replica::wait::Progress;
-use crate::storage::records::State;
 
 /// Probe periods that a healed cluster may take until all agree.
 const PATIENCE: u64 = 400;
@@ -324,15 +323,15 @@ impl World<'_> {
         let mut text = format!(
             "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b}:",
             String::from_utf8_lossy(id),
-            slot.state,
+            slot.state(),
             stamp(slot.stamp),
-            slot.flags,
-            slot.owed,
-            slot.header_owed,
+            slot.flags(),
+            slot.owed(),
+            slot.header_owed(),
         );
-        if slot.state == State::Live {
+        if slot.is_live() {
             for attribute in machine.records.attributes_of(record) {
-                text += &format!(" {} owed {:b};", stamp(attribute.stamp), attribute.owed);
+                text += &format!(" {} owed {:b};", stamp(attribute.stamp), attribute.debt.owed());
             }
         }
         text

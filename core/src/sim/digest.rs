@@ -53,11 +53,11 @@ impl World<'_> {
 /// All records of a node, whatever slots they are in.
 fn held_by(node: &Node<'_>) -> u64 {
     let records = node.records.all().map(|record| node.records.get(record));
-    let held = records.filter(|slot| slot.state != State::Free);
+    let held = records.filter(|slot| slot.state() != State::Free);
     held.fold(0, |sum, slot| {
         let mut one = Digest::default();
         one.bytes(&slot.hash);
-        one.word(u64::from(slot.state == State::Live));
+        one.word(u64::from(slot.state() == State::Live));
         one.word(slot.digest);
         if let Some(stamp) = node.writers.wire(slot.stamp) {
             one.word(u64::from(stamp.epoch) << 32 | u64::from(stamp.writer.node));

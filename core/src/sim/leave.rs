@@ -163,7 +163,7 @@ impl World<'_> {
                 }),
                 other => self.is_there(machine, other),
             };
-            !slot.owed.intersects(slot.bit_of(**holder))
+            !slot.owed().intersects(slot.bit_of(**holder))
                 && host.is_some_and(|host| self.model.holds(&host.observed, commit))
         };
         Some(kept.filter(stays).count() as u32)

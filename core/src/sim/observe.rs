@@ -93,16 +93,16 @@ impl Observed {
             let (slot, record) = (index.index(), node.records.get(index));
             let same = self.slots[slot].as_ref().is_some_and(|seen| {
                 (seen.generation, seen.state, seen.digest)
-                    == (record.generation, record.state, record.digest)
+                    == (record.generation, record.state(), record.digest)
             });
-            if same || (record.state == State::Free && self.slots[slot].is_none()) {
+            if same || (record.state() == State::Free && self.slots[slot].is_none()) {
                 continue;
             }
             if let Some(told) = &mut told {
                 told.push(index);
             }
             let before = self.slots[slot].take();
-            if record.state == State::Free {
+            if record.state() == State::Free {
                 continue;
             }
             let seen = examine(node, index, model)?;
@@ -136,7 +136,7 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
     let mut seen = Seen {
         hash: slot.hash,
         generation: slot.generation,
-        state: slot.state,
+        state: slot.state(),
         digest: slot.digest,
         header: node.writers.wire(slot.stamp),
         is_home: slot.home() == Some(SELF),
@@ -145,7 +145,7 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
     let Some(session) = model.by_hash.get(&slot.hash) else {
         return broken("no session that nobody made", format!("{:?}", slot.hash));
     };
-    if slot.state != State::Live {
+    if slot.state() != State::Live {
         return Ok(seen);
     }
     let mut next = slot.attributes;

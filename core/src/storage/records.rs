@@ -4,16 +4,18 @@ mod attributes;
 mod changes;
 mod id;
 mod index;
+mod ledger;
 mod slot;
 
 pub(crate) use self::index::{Stretch, leading};
+pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 pub(crate) use self::slot::{
-    ANSWERED, DECLINED, EXPIRING, INCOMPLETE, LENT, OWNED, SETTLED, State, TAKEN, seconds,
+    ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HEARSAY, INCOMPLETE, LENT, OWNED, State, TAKEN, seconds,
 };
 pub use self::slot::{AttributeSlot, RecordSlot};
 use super::pages::Pages;
 use crate::delta::Full;
-use crate::ids::{AttributeIndex, RecordIndex};
+use crate::ids::{AttributeIndex, HolderBits, RecordIndex};
 use crate::time::Instant;
 
 /// All records with their attributes and pages.
@@ -115,11 +117,11 @@ impl<'m> Records<'m> {
         let mut slot = RecordSlot {
             hash,
             namespace,
-            state: State::Live,
             touched: seconds(now),
             id_len: id.len() as u8,
             ..RecordSlot::EMPTY
         };
+        slot.set_state(State::Live);
         self.set_id(&mut slot, id)?;
         let Ok(record) = self.take_slot() else {
             self.pages.free(slot.id_tail());
@@ -148,11 +150,11 @@ impl<'m> Records<'m> {
 
     /// Forgets the record with all it has.
     pub(crate) fn remove(&mut self, record: RecordIndex) {
-        if self.get(record).state == State::Free {
+        if self.get(record).state() == State::Free {
             return;
         }
         self.drop_attributes(record);
-        if self.get(record).state == State::Tombstone {
+        if self.get(record).state() == State::Tombstone {
             self.tombstones = self.tombstones.saturating_sub(1);
         }
         self.unlink(record);
@@ -175,13 +177,14 @@ impl<'m> Records<'m> {
     pub(crate) fn bury(&mut self, record: RecordIndex, now: Instant) {
         self.drop_attributes(record);
         let slot = self.get_mut(record);
-        if slot.state == State::Live {
-            slot.state = State::Tombstone;
-            slot.flags &= INCOMPLETE;
+        if slot.is_live() {
+            slot.begin_tombstone();
             slot.max_inactive = 0;
             slot.touched = seconds(now);
             slot.touches = slot.touched;
             self.tombstones = self.tombstones.saturating_add(1);
+            // The attributes are gone, and what was owed of them.
+            self.owe_end(record, HolderBits::NONE);
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Message<'a> {
         namespace: &'a [u8],
         id: &'a [u8],
         digest: u64,
+        /// I don't take it over: I have a copy and look for its home.
+        adopts: bool,
     },
     /// I have nothing of the session of your `request`.
     Absent { request: u32 },
@@ -98,6 +100,13 @@ pub(crate) enum Message<'a> {
     Note(Note<'a>),
     /// Your messages up to this one were taken.
     Noted { number: u32 },
+    /// I have no copy of the session whose hash begins so, as your header of this stamp asked of me.
+    Dropped {
+        #[serde(with = "array")]
+        session: [u8; 8],
+        epoch: u32,
+        seq: u64,
+    },
 }
 
 /// Groups of members, by their hashes, that tables are compared by.
@@ -211,6 +220,8 @@ pub(crate) struct Introduction<'a> {
     pub(crate) least_incarnation: u32,
     /// The receiver's name belongs to another boot that still answers.
     pub(crate) name_taken: bool,
+    /// The sender has no sessions: it can't have taken one over.
+    pub(crate) empty: bool,
 }
 
 /// A socket address in 7 or 19 bytes.
@@ -243,7 +254,7 @@ impl From<Address> for SocketAddr {
 pub(crate) struct UnitHead<'a> {
     #[serde(with = "array")]
     pub(crate) hash: [u8; 16],
-    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`].
+    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`], [`RELEASE`], [`ASKS`].
     pub(crate) flags: u8,
     /// In an answer, or beside a header: the digest of the attributes that the sender has. Of a
     /// session that was renamed: what the new record's hash begins with.
@@ -269,6 +280,11 @@ pub(crate) const DEAD: u8 = 4;
 /// [`UnitHead::flags`]: all attributes follow, so that the unit may make a record.
 pub(crate) const COMPLETE: u8 = 8;
 
+/// [`UnitHead::flags`]: the receiver's copy isn't needed any more.
+pub(crate) const RELEASE: u8 = 16;
+/// [`UnitHead::flags`]: the sender has its header from another node than the home, and asks for the home's own.
+pub(crate) const ASKS: u8 = 32;
+
 impl UnitHead<'_> {
     pub(crate) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
@@ -286,24 +302,27 @@ pub(crate) struct WireKey<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WireHeader {
     pub(crate) stamp: WireStamp,
-    /// Hashes of the holders' names, the home's first.
+    /// Hashes of the names of all holders but the home, which is the stamp's writer. Of a session that
+    /// ended: of all that may have a copy.
     pub(crate) holders: Vec<u32, MAX_HOLDERS>,
     /// How many of them, from the front, are to keep their copy. Of a session that ended, bit i:
     /// holder i knows of the end.
     pub(crate) wanted: u8,
-    /// [`RELEASES`], [`UNNAMED`], [`EXPIRED`], [`HANDED`].
+    /// Names that the receiver's list lacks.
+    pub(crate) also: Vec<u32, MAX_HOLDERS>,
+    /// [`UNNAMED`], [`EXPIRED`], [`HANDED`], [`BY_GUARD`].
     pub(crate) flags: u8,
     pub(crate) max_inactive: u32,
 }
 
-/// [`WireHeader::flags`]: the wanted holders have confirmed, the others may drop their copies.
-pub(crate) const RELEASES: u8 = 1;
 /// [`WireHeader::flags`]: nodes that are not named may have a copy.
-pub(crate) const UNNAMED: u8 = 2;
+pub(crate) const UNNAMED: u8 = 1;
 /// [`WireHeader::flags`]: the session was idle for too long, and nobody took it yet.
-pub(crate) const EXPIRED: u8 = 4;
+pub(crate) const EXPIRED: u8 = 2;
 /// [`WireHeader::flags`]: the home took the expired session, for its application to end it.
-pub(crate) const HANDED: u8 = 8;
+pub(crate) const HANDED: u8 = 4;
+/// [`WireHeader::flags`]: the home is a guard, which took the place of one that it couldn't reach.
+pub(crate) const BY_GUARD: u8 = 8;
 
 impl WireHeader {
     pub(crate) const fn is(&self, flag: u8) -> bool {

@@ -92,7 +92,7 @@ impl Node<'_> {
             let Some(record) = record else { continue };
             let slot = self.records.get(record);
             let bit = slot.bit_of(peer);
-            if slot.is_live() && !bit.is_empty() && !slot.owed.intersects(bit) {
+            if slot.is_live() && !bit.is_empty() && !slot.owed().intersects(bit) {
                 self.restore_at(record, bit);
             }
         }

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 
-use crate::ids::{HolderBits, MemberIndex, RecordIndex};
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::link::count;
 use crate::list;
 use crate::node::Node;
@@ -143,7 +143,7 @@ impl Node<'_> {
         let same = listed.and_then(|at| self.repair.list.get(at)) == Some(&own);
         let place = listed.map_or(0, place);
         self.repair.met |= place;
-        if same || slot.owed.intersects(bit) {
+        if same || slot.owed().intersects(bit) {
             return false; // equal, or on its way
         }
         // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
@@ -177,18 +177,12 @@ impl Node<'_> {
             let record = self.records.find_short(entry.short);
             let slot = record.map(|record| (record, self.records.get(record)));
             match slot {
-                Some((record, slot)) if slot.state == State::Tombstone => {
+                Some((record, slot)) if slot.state() == State::Tombstone => {
                     self.correct(self.repair.peer, record);
                 }
                 _ => self.repair.missing |= place(at),
             }
         }
-    }
-
-    /// The holder of this bit gets the header, and nobody waits for it.
-    pub(crate) fn owe_header(&mut self, record: RecordIndex, bit: HolderBits) {
-        self.records.get_mut(record).header_owed |= bit;
-        self.owe_later(record, bit);
     }
 
     /// The peer has the same in this range.

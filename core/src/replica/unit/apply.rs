@@ -1,20 +1,21 @@
 //! A unit that arrived is taken, or refused for a reason.
 
 use crate::event::SessionEvent;
-use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::count;
+use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::stamp::WireStamp;
 use crate::replica::unit::{MAX_HEAD, Origin, UnitSummary};
 use crate::storage::pages::Input;
 use crate::storage::records::{
-    ANSWERED, EXPIRING, INCOMPLETE, LENT, OWNED, SETTLED, State, TAKEN, seconds,
+    ANSWERED, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, INCOMPLETE, LENT, OWNED, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER, RELEASES,
+    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER, RELEASE,
     UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
@@ -90,7 +91,7 @@ impl Node<'_> {
         head: &UnitHead<'_>,
         contents: Contents<'_>,
     ) -> Result<UnitSummary, Cause> {
-        let Origin { peer, answers, .. } = origin;
+        let peer = origin.peer;
         let summary = UnitSummary {
             hash: head.hash,
             owner: head.is(OWNER),
@@ -99,14 +100,56 @@ impl Node<'_> {
         if head.is(DEAD) {
             return self.apply_end(now, origin, head).map(|()| summary);
         }
+        if head.is(RELEASE) && self.records.find(&head.hash).is_none() {
+            self.has_dropped(origin, head);
+            return Ok(summary);
+        }
         let (record, is_new) = self.record_to_apply(now, origin, head)?;
-        let refutes = self.refutes(now, record, head.header.as_ref());
-        let (staged, header) = match self.stage_and_apply_header(record, peer, head, contents) {
+        let taken = self.take_contents(now, record, peer, head, contents);
+        let (fate, completes) = match taken {
             Ok(taken) => taken,
             Err(cause) => {
                 if is_new {
                     self.remove_record(record);
                 }
+                return Err(cause);
+            }
+        };
+        self.merge_idle(now, record, head);
+        count(&mut self.stats.applied);
+        if fate == HeaderFate::NewHome && !is_new {
+            self.hand_over(now, record, peer, head.digest);
+        }
+        self.note_copy_at(record, peer);
+        self.hear_names(record, peer, head);
+        if origin.answers {
+            return Ok(summary);
+        }
+        self.answer_unit(record, origin, head, fate, completes)?;
+        Ok(summary)
+    }
+
+    /// Takes the unit's header and attributes. Returns what became of the header, and whether the attributes
+    /// could be taken: see [`completes`](Self::completes).
+    fn take_contents(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        peer: MemberIndex,
+        head: &UnitHead<'_>,
+        contents: Contents<'_>,
+    ) -> Result<(HeaderFate, bool), Cause> {
+        let revives = self.refutes(now, record, head.header.as_ref());
+        let staged = match contents {
+            Contents::Listed(unit) => self.stage_unit(record, peer, head, unit)?,
+            Contents::One(attribute, content) => self
+                .stage_attribute(record, peer, &attribute, content)?
+                .unwrap_or(AttributeIndex::NONE),
+        };
+        let fate = match self.take_header(record, peer, head) {
+            Ok(fate) => fate,
+            Err(cause) => {
+                self.unstage(staged);
                 return Err(cause);
             }
         };
@@ -116,36 +159,77 @@ impl Node<'_> {
         } else {
             self.unstage(staged);
         }
-        self.merge_idle(now, record, head);
-        count(&mut self.stats.applied);
-        self.settle_anew(record, origin, head);
-        if header == HeaderFate::NewHome && !is_new {
-            self.hand_over(now, record, peer, head.digest);
-        }
-        self.note_copy_at(record, peer);
-        if refutes && matches!(header, HeaderFate::NewHome | HeaderFate::Taken) {
+        if revives && matches!(fate, HeaderFate::NewHome | HeaderFate::Taken) {
             self.records.get_mut(record).set(EXPIRING | TAKEN, false);
             self.take_over(now, record, &[], false);
         }
-        if answers {
-            return Ok(summary);
-        }
-        if header == HeaderFate::Outdated {
-            self.correct(peer, record);
-            return Err(Cause::NotHome);
-        }
-        if self.release_if_told(record, peer, origin.counter) {
-            return Err(Cause::NotHome);
+        Ok((fate, completes))
+    }
+
+    /// Says what the sender has to know of a unit that doesn't answer a fetch.
+    fn answer_unit(
+        &mut self,
+        record: RecordIndex,
+        origin: Origin,
+        head: &UnitHead<'_>,
+        fate: HeaderFate,
+        completes: bool,
+    ) -> Result<(), Cause> {
+        let peer = origin.peer;
+        if fate == HeaderFate::Outdated {
+            return self.answer_outdated(record, peer);
         }
         if !completes {
             count(&mut self.stats.base_mismatches);
             return Err(Cause::Base);
         }
-        self.give_back(record, peer, head);
-        if !self.members.me().is_live() {
-            return Err(Cause::Full); // it leaves: no copy here counts any more
+        if head.is(RELEASE) {
+            self.obey_release(record, origin, head);
+            return Ok(());
         }
-        Ok(summary)
+        self.give_back(record, peer, head);
+        match self.members.me().is_live() {
+            true => Ok(()),
+            false => Err(Cause::Full), // it leaves: no copy here counts any more
+        }
+    }
+
+    /// The sender's header is older than the one here. What it sent with it is taken.
+    fn answer_outdated(&mut self, record: RecordIndex, peer: MemberIndex) -> Result<(), Cause> {
+        let slot = self.records.get(record);
+        if slot.is(GUARD) && slot.is_home_here() {
+            // A home that was cut off refutes a guard as soon as it hears of it, and nothing is in dispute.
+            let bit = slot.bit_of(peer);
+            if !slot.owed().intersects(bit) {
+                self.owe_header(record, bit);
+            }
+            return Ok(());
+        }
+        self.correct(peer, record);
+        Err(Cause::NotHome)
+    }
+
+    /// A holder told of members that may have a copy, or asks for the home's own list.
+    fn hear_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
+        let Some(header) = &head.header else { return };
+        let slot = self.records.get(record);
+        if !slot.is_live() || slot.home() == Some(peer) {
+            return;
+        }
+        if header.is(UNNAMED) {
+            self.records.get_mut(record).set(INCOMPLETE, true);
+        }
+        let also: Holders = list::collect(self.members_of(&header.also));
+        for member in also {
+            if member != SELF {
+                self.note_copy_at(record, member);
+            }
+        }
+        let slot = self.records.get(record);
+        if head.is(ASKS) && slot.is_home_here() {
+            let bit = slot.bit_of(peer);
+            self.owe_header(record, bit);
+        }
     }
 
     /// Takes a tombstone.
@@ -168,8 +252,8 @@ impl Node<'_> {
         Err(Cause::NotHome)
     }
 
-    /// Whether whoever is to keep a copy may take what a unit of the home holds: all there is, or
-    /// what was lacking for the same contents. Of what lacks more it might be a part of a commit.
+    /// Whether what a unit of the home holds may be taken by a node that is to keep a copy: all there is, or what was
+    /// lacking for the same contents. Of what lacks more it might be a part of a commit.
     fn completes(
         &self,
         record: RecordIndex,
@@ -177,22 +261,25 @@ impl Node<'_> {
         head: &UnitHead<'_>,
         staged: AttributeIndex,
     ) -> bool {
+        if head.is(COMPLETE) || self.breaks(Mutation::DigestIgnored) {
+            return true;
+        }
+        let slot = self.records.get(record);
+        if head.header.is_none() {
+            // By another node's list this one may be no keeper, and lack what the home believes it has.
+            return !(slot.is(HEARSAY) && slot.home() == Some(peer));
+        }
         let theirs = self.digest_at_home(record, peer, head);
-        let equal = |digest| digest == self.digest_with(record, staged);
-        head.is(COMPLETE) || theirs.is_none_or(equal) || self.breaks(Mutation::DigestIgnored)
+        theirs.is_none_or(|digest| digest == self.digest_with(record, staged))
     }
 
     /// If something is here that the home, whose unit was taken, lacks, the home gets it.
     fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
         let theirs = self.digest_at_home(record, peer, head);
-        if theirs.is_none_or(|digest| digest == self.contents_digest(record)) {
-            return;
+        if theirs.is_some_and(|digest| digest != self.contents_digest(record)) {
+            self.records.owe_home(record);
+            self.changed(record);
         }
-        self.records.update_attributes(record, |attribute| {
-            attribute.owed |= HolderBits::HOME;
-            attribute.whole |= HolderBits::HOME;
-        });
-        self.changed(record, HolderBits::HOME);
     }
 
     /// The digest of what the home has, if the unit is from there and this node is to keep a copy.
@@ -203,35 +290,9 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Option<u64> {
         let slot = self.records.get(record);
-        // A list that lost names on its way may have lost this node's.
-        let is_lost = slot.is(INCOMPLETE) && slot.bit_of(SELF).is_empty();
         let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
-        let is_kept = (is_lost || is_wanted) && slot.home() == Some(peer);
+        let is_kept = is_wanted && slot.home() == Some(peer);
         head.digest.filter(|_| is_kept && head.header.is_some())
-    }
-
-    /// Stores the unit's attributes beside the record, then takes its header. Returns the list of
-    /// staged attributes, and what became of the header.
-    fn stage_and_apply_header(
-        &mut self,
-        record: RecordIndex,
-        peer: MemberIndex,
-        head: &UnitHead<'_>,
-        contents: Contents<'_>,
-    ) -> Result<(AttributeIndex, HeaderFate), Cause> {
-        let staged = match contents {
-            Contents::Listed(unit) => self.stage_unit(record, peer, head, unit)?,
-            Contents::One(attribute, content) => self
-                .stage_attribute(record, peer, &attribute, content)?
-                .unwrap_or(AttributeIndex::NONE),
-        };
-        match self.apply_header(record, peer, head) {
-            Ok(fate) => Ok((staged, fate)),
-            Err(cause) => {
-                self.unstage(staged);
-                Err(cause)
-            }
-        }
     }
 
     /// Another node is the home now. What it may lack of this copy goes to it, so that changes of
@@ -244,29 +305,23 @@ impl Node<'_> {
         peer: MemberIndex,
         digest: Option<u64>,
     ) {
-        let slot = self.records.get(record);
-        let from_home = slot.home() == Some(peer);
-        let equal = from_home && digest == Some(self.contents_digest(record));
-        let lacks = !(equal || self.breaks(Mutation::FormerHomeForgets));
-        self.records.update_attributes(record, |attribute| {
-            attribute.owed = if lacks {
-                HolderBits::HOME
-            } else {
-                HolderBits::NONE
-            };
-            attribute.whole = HolderBits::ALL;
-        });
         let slot = self.records.get_mut(record);
         slot.set(ANSWERED, false);
-        slot.owed = HolderBits::NONE;
-        if lacks {
-            self.changed(record, HolderBits::HOME);
-        } else {
+        if slot.is_home_here() {
+            return; // it revived the session
+        }
+        let from_home = slot.home() == Some(peer);
+        let equal = from_home && digest == Some(self.contents_digest(record));
+        if equal || self.breaks(Mutation::FormerHomeForgets) {
             self.confirm_waits(now, peer, record, u64::MAX);
+        } else {
+            self.records.owe_home(record);
+            self.changed(record);
         }
     }
 
-    /// The record that the unit is about; a new one if it wasn't known.
+    /// The record that the unit is about; a new one if it wasn't known, and its home wants this node to keep a
+    /// copy, or this node asked for it.
     fn record_to_apply(
         &mut self,
         now: Instant,
@@ -274,23 +329,33 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Result<(RecordIndex, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
-            if self.records.get(record).state != State::Tombstone {
+            if self.records.get(record).is_live() {
                 return Ok((record, false));
             }
             if !self.breaks(Mutation::WriteRevives) {
-                self.correct(origin.peer, record);
+                self.tell_end(record, origin.peer);
                 return Err(Cause::NotHome);
             }
             self.remove_record(record);
         }
-        if origin.counter < self.members.get(origin.peer).link.released {
+        if origin.counter < self.members.get(origin.peer).link.floor {
             return Err(Cause::Unknown);
         }
-        let (Some(key), Some(_), true) = (head.key, &head.header, head.is(COMPLETE)) else {
+        let (Some(key), Some(header), true) = (head.key, &head.header, head.is(COMPLETE)) else {
             return Err(Cause::Unknown);
         };
+        if !origin.answers && !self.is_wanted_here(origin.peer, header) {
+            return Err(Cause::Unknown);
+        }
         self.insert_record(now, &head.hash, key)
             .map(|record| (record, true))
+    }
+
+    /// Whether the sender wrote the header, and names this node as one that is to keep a copy.
+    fn is_wanted_here(&self, peer: MemberIndex, header: &WireHeader) -> bool {
+        let me = self.members.me().hash;
+        let mut wanted = header.holders.iter().take(usize::from(header.wanted));
+        header.stamp.writer == self.writer_of(peer) && wanted.any(|name| *name == me)
     }
 
     /// A new record for a key that arrived; its hash must be that of the key.
@@ -314,87 +379,117 @@ impl Node<'_> {
     }
 
     /// Takes the unit's header if it is newer.
-    fn apply_header(
+    fn take_header(
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
         head: &UnitHead<'_>,
     ) -> Result<HeaderFate, Cause> {
-        let here = self.writers.wire(self.records.get(record).stamp);
+        let slot = self.records.get(record);
+        let here = self.writers.wire(slot.stamp);
         // A sender of an older header, or one that thinks it is the home and isn't by the header
         // here, must be told.
         let Some(header) = &head.header else {
-            let wrong = head.is(HOME) && self.records.get(record).home() != Some(peer);
+            let wrong = head.is(HOME) && slot.home() != Some(peer);
             return Ok(if wrong {
                 HeaderFate::Outdated
             } else {
                 HeaderFate::Kept
             });
         };
+        let is_word_of_home = header.stamp.writer == self.writer_of(peer);
         match here {
             Some(here) if here == header.stamp => {
-                self.name_again(record, peer, header);
+                if is_word_of_home && slot.is_live() {
+                    self.take_list(record, header, true, is_word_of_home);
+                }
                 return Ok(HeaderFate::Kept);
             }
             Some(here) if here > header.stamp => return Ok(HeaderFate::Outdated),
             _ => {}
         }
+        if self.refutes_guard(record, header) {
+            self.outrank_guard(record, peer, header);
+            return Ok(HeaderFate::Kept);
+        }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
-        let (holders, wanted, all_named) = self.holders_of(header);
-        self.set_holders(record, &holders, wanted);
+        let is_same_home = here.is_some_and(|here| here.writer == header.stamp.writer);
         self.set_header_stamp(record, stamp);
         let slot = self.records.get_mut(record);
         slot.max_inactive = header.max_inactive;
-        slot.set(SETTLED, header.is(RELEASES));
-        slot.set(INCOMPLETE, !all_named);
         slot.set(EXPIRING, header.is(EXPIRED));
         slot.set(TAKEN, header.is(HANDED));
-        slot.set(OWNED, false);
-        slot.set(LENT, false);
-        slot.header_owed = HolderBits::NONE;
-        // What was for backups is the new home's to send; what is on its way to the home goes on.
-        slot.owed &= HolderBits::HOME;
+        slot.set(GUARD, header.is(BY_GUARD));
+        slot.set(OWNED | LENT | DOUBT, false);
+        self.take_list(record, header, is_same_home, is_word_of_home);
         if was_owned {
             self.tell(SessionEvent::Moved, record);
         }
-        if here.is_some_and(|here| here.writer == header.stamp.writer) {
-            Ok(HeaderFate::Taken)
+        Ok(if is_same_home {
+            HeaderFate::Taken
         } else {
-            Ok(HeaderFate::NewHome)
-        }
+            HeaderFate::NewHome
+        })
     }
 
-    /// The list of a header that another node passed on may lack members that it doesn't know, this one
-    /// included. The home's own list takes its place.
-    fn name_again(&mut self, record: RecordIndex, peer: MemberIndex, header: &WireHeader) {
-        let slot = self.records.get(record);
-        if slot.is_live() && slot.is(INCOMPLETE) && slot.home() == Some(peer) && !header.is(UNNAMED)
-        {
-            let (holders, wanted, all_named) = self.holders_of(header);
-            self.set_holders(record, &holders, wanted);
-            self.records.get_mut(record).set(INCOMPLETE, !all_named);
-        }
-    }
-
-    /// The members that a header names, how many of them are to keep their copy, and whether they
-    /// are all that may have one. A home that isn't known here keeps its place, as a member that is
-    /// not live.
-    fn holders_of(
-        &self,
+    /// Takes the list of a header that was taken. What the home may not know, it is to hear: names that its list
+    /// lacks, and that this node has the list from another one.
+    fn take_list(
+        &mut self,
+        record: RecordIndex,
         header: &WireHeader,
-    ) -> (heapless::Vec<MemberIndex, MAX_HOLDERS>, u8, bool) {
-        let mut holders = heapless::Vec::new();
-        let mut wanted = 0_u8;
+        is_same_home: bool,
+        is_word_of_home: bool,
+    ) {
+        let (holders, wanted, all_named) = self.holders_of(header);
+        let slot = self.records.get(record);
+        let mut names: Holders = list::collect(slot.also().iter().copied());
+        if !is_same_home {
+            let may_have = |name: &MemberIndex| {
+                *name != SELF && *name != MemberIndex::UNKNOWN && self.may_have_copies(*name)
+            };
+            for name in slot.holders().iter().copied().filter(may_have) {
+                if !names.contains(&name) && !holders.contains(&name) {
+                    // Without room for it the list counts as incomplete.
+                    let _ = names.push(name);
+                }
+            }
+        }
+        let is_incomplete = slot.is(INCOMPLETE);
+        let changes = self.records.follow(record, &holders, wanted, &names, is_same_home);
+        for holder in &changes {
+            self.waits.uncount(record, *holder);
+        }
+        let slot = self.records.get_mut(record);
+        slot.set(INCOMPLETE, is_incomplete || slot.is(INCOMPLETE) || !all_named);
+        slot.set(HEARSAY, !is_word_of_home);
+        let tells = slot.is(HEARSAY)
+            || (!is_same_home && !slot.also().is_empty())
+            || (!is_same_home && is_incomplete && !header.is(UNNAMED));
+        if tells {
+            self.records.owe_header(record, HolderBits::HOME);
+            self.owe_later(record, HolderBits::HOME);
+        }
+    }
+
+    /// The members that a header names, the home first, how many of them are to keep their copy, and whether they are
+    /// all that may have one. A home that isn't known here keeps its place, as a member that is not live.
+    pub(crate) fn holders_of(&self, header: &WireHeader) -> (Holders, u8, bool) {
+        let mut holders = Holders::new();
+        let home = self.members.by_hash(header.stamp.writer.node);
+        // The list has room for eight.
+        let _ = holders.push(home.unwrap_or(MemberIndex::UNKNOWN));
+        let mut wanted = 1_u8;
         let mut all_named = !header.is(UNNAMED);
         for (position, hash) in (0..u8::MAX).zip(&header.holders) {
-            let unknown_home = (position == 0).then_some(MemberIndex::UNKNOWN);
-            let Some(member) = self.members.by_hash(*hash).or(unknown_home) else {
+            let Some(member) = self.members.by_hash(*hash) else {
                 all_named = false;
                 continue;
             };
-            // As many holders as the header can name always fit.
-            let _ = holders.push(member);
+            if holders.contains(&member) || holders.push(member).is_err() {
+                continue;
+            }
             if position < header.wanted {
                 wanted = wanted.saturating_add(1);
             }
@@ -402,8 +497,8 @@ impl Node<'_> {
         (holders, wanted, all_named)
     }
 
-    /// Installs what arrived. The home passes on to its backups what others wrote, and who isn't the
-    /// home passes on to it what it didn't send: a part of that alone would be a part of a commit. Who
+    /// Installs what arrived. The home passes on to its backups what others wrote, and a node that isn't the home
+    /// passes on to it what it didn't send: a part of that alone would be a part of a commit. A node that
     /// is about to take the session over keeps it, unless it owes the home what that takes the place of.
     fn merge_staged(&mut self, record: RecordIndex, peer: MemberIndex, staged: AttributeIndex) {
         if staged == AttributeIndex::NONE {
@@ -414,10 +509,10 @@ impl Node<'_> {
         let bits = if slot.is_home_here() {
             match self.breaks(Mutation::HomeKeepsToItself) {
                 true => HolderBits::NONE,
-                false => self.keeper_bits(record),
+                false => slot.keeper_bits(),
             }
         } else if home.is_some_and(|home| home != SELF && home != peer)
-            && (slot.owed.intersects(HolderBits::HOME) || !self.waits.fetches(&slot.hash))
+            && (slot.owed().intersects(HolderBits::HOME) || !self.waits.fetches(&slot.hash))
         {
             HolderBits::HOME
         } else {
@@ -425,19 +520,7 @@ impl Node<'_> {
         };
         self.install_staged(record, staged, bits);
         if !bits.is_empty() {
-            self.changed(record, bits);
-        }
-    }
-
-    /// Who isn't to keep its copy sent what the home may have lacked, and keeps it until it is told that
-    /// the backups have it too.
-    fn settle_anew(&mut self, record: RecordIndex, origin: Origin, head: &UnitHead<'_>) {
-        let slot = self.records.get_mut(record);
-        let is_former = !slot.bit_of(origin.peer).intersects(slot.wanted_bits());
-        let handed_over = head.attributes > 0 && !origin.answers;
-        if handed_over && is_former && slot.is_home_here() {
-            slot.set(SETTLED, false);
-            self.settle(record);
+            self.changed(record);
         }
     }
 
@@ -453,32 +536,6 @@ impl Node<'_> {
             slot.touched = slot.touched.min(touched);
         }
     }
-
-    /// A former holder drops its copy once the wanted ones have confirmed theirs, and the home has
-    /// all that is in it. `counter`: of the packet of `peer`, the home, that said so. Returns whether it was
-    /// told to and keeps its copy for now: the home must not take what it said for confirmed.
-    pub(crate) fn release_if_told(
-        &mut self,
-        record: RecordIndex,
-        peer: MemberIndex,
-        counter: u64,
-    ) -> bool {
-        let slot = self.records.get(record);
-        let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
-        let owes = !slot.owed.is_empty() && !self.breaks(Mutation::DroppedUnseen);
-        if !slot.is(SETTLED) || is_wanted || slot.is_home_here() {
-            return false;
-        }
-        if owes || self.waits.fetches(&slot.hash) {
-            return true;
-        }
-        self.remove_record(record);
-        let link = &mut self.members.get_mut(peer).link;
-        if counter != u64::MAX {
-            link.released = link.released.max(counter);
-        }
-        false
-    }
 }
 
 /// What stands behind a unit's head.
@@ -492,7 +549,7 @@ enum Contents<'a> {
 /// What became of the header that a unit carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeaderFate {
-    /// There was none, or the one here is as new.
+    /// There was none, the one here is as new, or it was refuted.
     Kept,
     /// It is newer than the one here, and by the same boot of the same home.
     Taken,

@@ -1,6 +1,6 @@
 //! The attributes of a unit that arrived, stored beside the record until the unit is taken.
 
-use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex};
+use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::link::count;
 use crate::mutation::Mutation;
@@ -9,7 +9,7 @@ use crate::replica::stamp::{Stamp, WireStamp};
 use crate::replica::unit::MAX_HEAD;
 use crate::replica::value::{self, Patch};
 use crate::storage::pages::Input;
-use crate::storage::records::AttributeSlot;
+use crate::storage::records::{AttributeSlot, Debt};
 use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
 
 impl Node<'_> {
@@ -97,7 +97,7 @@ impl Node<'_> {
             len,
             name_len: head.name.len() as u8,
             removed: head.value == ValueHead::Removed,
-            whole: HolderBits::ALL,
+            debt: Debt::WHOLE,
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(Cause::Full)

@@ -14,12 +14,12 @@ use crate::replica::unit::{Extent, MAX_HEAD};
 use crate::replica::value::DeltaHead;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    AttributeSlot, EXPIRING, INCOMPLETE, RecordSlot, SETTLED, TAKEN, seconds,
+    AttributeSlot, EXPIRING, GUARD, HEARSAY, INCOMPLETE, RecordSlot, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    AttributeHead, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME, Message, OWNER,
-    RELEASES, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME, Message, OWNER,
+    RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Where a unit is written: a packet, or the pages of a transfer.
@@ -100,7 +100,8 @@ impl Node<'_> {
         let mut buffer = [0; MAX_ID];
         let slot = self.records.get(record);
         let with_header = extent.has_header(slot) || !slot.is_live();
-        let key = with_header.then(|| WireKey {
+        let with_key = with_header && extent != Extent::Release;
+        let key = with_key.then(|| WireKey {
             namespace: self.namespaces.name(slot.namespace),
             id: self.records.id(record, &mut buffer),
         });
@@ -109,7 +110,7 @@ impl Node<'_> {
         let (kind, digest) = if slot.is_live() {
             let with_digest = reader.is_some() || with_header;
             let digest = with_digest.then(|| self.contents_digest(record));
-            (unit_flags(slot, reader), digest)
+            (unit_flags(slot, extent, reader), digest)
         } else {
             self.end_flags(record)
         };
@@ -119,7 +120,7 @@ impl Node<'_> {
             digest,
             key,
             header: if with_header {
-                self.wire_header(record, reader)
+                self.wire_header(record)
             } else {
                 None
             },
@@ -142,7 +143,7 @@ impl Node<'_> {
         match self.successor_of(short) {
             Successor::Lives(new) => {
                 let slot = self.records.get(new);
-                let is_copied = slot.is_home_here() && !slot.owed.intersects(self.keeper_bits(new));
+                let is_copied = slot.is_home_here() && !slot.owed().intersects(slot.keeper_bits());
                 (if is_copied { DEAD | HOME } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),
@@ -150,32 +151,27 @@ impl Node<'_> {
         }
     }
 
-    /// The header as it travels. `reader`: only the home can promise to tell of the end whoever
-    /// fetches a copy, so nobody else names the reader.
-    fn wire_header(&self, record: RecordIndex, reader: Option<MemberIndex>) -> Option<WireHeader> {
+    /// The header as it travels.
+    fn wire_header(&self, record: RecordIndex) -> Option<WireHeader> {
         let slot = self.records.get(record);
-        let unnamed = reader.filter(|reader| {
-            !slot.is_home_here() && !slot.bit_of(*reader).intersects(slot.wanted_bits())
-        });
-        let holders = slot.holders().iter();
-        let holders = holders.filter(|member| unnamed != Some(**member) || !slot.is_live());
-        let holders = holders.map(|member| self.members.get(*member).hash);
         let flags = [
-            (RELEASES, slot.is(SETTLED)),
             (UNNAMED, slot.is(INCOMPLETE)),
             (EXPIRED, slot.is(EXPIRING) && !slot.is(TAKEN)),
             (HANDED, slot.is(TAKEN)),
+            (BY_GUARD, slot.is(GUARD)),
         ];
         let flags = flags.into_iter().filter(|(_, on)| *on);
-        let (wanted, max_inactive) = if slot.is_live() {
-            (slot.wanted(), slot.max_inactive)
-        } else {
-            ((slot.all_bits() & !slot.owed).bits(), 0)
+        // The home is the stamp's writer. An end names all that may have a copy.
+        let (first, wanted, max_inactive) = match slot.is_live() {
+            true => (1, slot.wanted().saturating_sub(1), slot.max_inactive),
+            false => (0, (slot.all_bits() & !slot.owed()).bits(), 0),
         };
+        let name = |member: &MemberIndex| self.members.get(*member).hash;
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
-            holders: list::collect(holders),
+            holders: list::collect(slot.holders().iter().skip(first).map(name)),
             wanted,
+            also: list::collect(slot.also().iter().map(name)),
             flags: flags.fold(0, |all, (flag, _)| all | flag),
             max_inactive,
         })
@@ -244,7 +240,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let head = Message::Change(ChangeHead {
             session: slot.short(),
-            flags: unit_flags(slot, None),
+            flags: unit_flags(slot, extent, None),
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
             name,
@@ -275,8 +271,10 @@ impl Node<'_> {
     }
 }
 
-fn unit_flags(slot: &RecordSlot, reader: Option<MemberIndex>) -> u8 {
+fn unit_flags(slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
     let flags = [
+        (RELEASE, extent == Extent::Release),
+        (ASKS, slot.is(HEARSAY)),
         (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
         (HOME, slot.is_home_here()),
     ];

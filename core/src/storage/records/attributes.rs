@@ -1,9 +1,9 @@
 //! A session's attributes: a chain of slots, each with pages of its own.
 
 use super::Records;
-use super::slot::{AttributeSlot, State};
+use super::slot::AttributeSlot;
 use crate::delta::Full;
-use crate::ids::{AttributeIndex, RecordIndex};
+use crate::ids::{AttributeIndex, HolderBits, RecordIndex};
 use crate::storage::pages::Cursor;
 
 impl Records<'_> {
@@ -21,7 +21,7 @@ impl Records<'_> {
     }
 
     pub(super) fn drop_attributes(&mut self, record: RecordIndex) {
-        if self.get(record).state != State::Live {
+        if !self.get(record).is_live() {
             return;
         }
         let mut attribute = self.get(record).attributes;
@@ -83,13 +83,16 @@ impl Records<'_> {
         None
     }
 
-    /// Puts a staged attribute into the record, in the place of `old` if there is one.
+    /// Puts a staged attribute into the record, in the place of `old` if there is one. It is owed to the holders
+    /// of `bits`.
     pub(crate) fn install(
         &mut self,
         record: RecordIndex,
         attribute: AttributeIndex,
         old: Option<AttributeIndex>,
+        bits: HolderBits,
     ) {
+        self.owe_attribute(record, attribute, old, bits);
         match old {
             Some(old) => {
                 let next = self.attribute(old).next;
@@ -106,6 +109,7 @@ impl Records<'_> {
                 self.get_mut(record).attributes = attribute;
             }
         }
+        self.assert_ledger(record);
     }
 
     /// The record's attributes; a tombstone has none.
@@ -193,7 +197,7 @@ mod tests {
         for name in [b"x".as_slice(), b"y", b"z"] {
             let staged = attribute(&mut records, name, b"old").unwrap();
             assert_eq!(records.find_attribute(record, name), None);
-            records.install(record, staged, None);
+            records.install(record, staged, None, HolderBits::NONE);
         }
         let used = records.pages.used();
         for round in 0..50_u8 {
@@ -201,7 +205,7 @@ mod tests {
                 let staged = attribute(&mut records, name, &[round; 5]).unwrap();
                 let old = records.find_attribute(record, name);
                 assert!(old.is_some());
-                records.install(record, staged, old);
+                records.install(record, staged, old, HolderBits::NONE);
                 let now = records.find_attribute(record, name).unwrap();
                 assert_eq!(value(&records, now, &mut [0; 9]), [round; 5]);
             }
@@ -223,11 +227,11 @@ mod tests {
             for number in 0..8 {
                 let staged = attribute(&mut records, &[number], b"value").unwrap();
                 if number % 2 == 0 {
-                    records.install(record, staged, None);
+                    records.install(record, staged, None, HolderBits::NONE);
                 } else {
                     records.free_attribute(staged);
                     let staged = attribute(&mut records, &[number], b"again").unwrap();
-                    records.install(record, staged, None);
+                    records.install(record, staged, None, HolderBits::NONE);
                 }
             }
             let full = records.stage(AttributeSlot::default());

@@ -1,7 +1,8 @@
 //! What a record is: a session's header or its tombstone, and an attribute.
 
 use super::id::ID_INLINE;
-use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
+use super::ledger::{Debt, Ledger};
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::replica::stamp::Stamp;
 use crate::storage::pages::NIL;
 use crate::time::{Duration, Instant};
@@ -19,22 +20,31 @@ pub(crate) enum State {
 }
 
 /// This node serves the session and may do so without asking.
-pub(crate) const OWNED: u8 = 1;
-/// The wanted holders have confirmed: those behind them in the list may drop their copies.
-pub(crate) const SETTLED: u8 = 2;
-/// A peer is taking the session over: this node asks before it serves it again.
-pub(crate) const LENT: u8 = 8;
-/// The member `lent_to` was sent this copy.
-pub(crate) const ANSWERED: u8 = 16;
+pub(crate) const OWNED: u16 = 1;
 /// The session was idle for too long, and its end is with no application yet.
-pub(crate) const EXPIRING: u8 = 4;
-/// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
-pub(crate) const TAKEN: u8 = 128;
+pub(crate) const EXPIRING: u16 = 4;
+/// A peer is taking the session over: this node asks before it serves it again.
+pub(crate) const LENT: u16 = 8;
+/// The member `lent_to` was sent this copy.
+pub(crate) const ANSWERED: u16 = 16;
 /// Of a tombstone: a member that doesn't know the session had no room for it, and is told again by the
 /// walk over all records.
-pub(crate) const DECLINED: u8 = 32;
-/// Nodes that `holders` doesn't name may have a copy.
-pub(crate) const INCOMPLETE: u8 = 64;
+pub(crate) const DECLINED: u16 = 32;
+/// Nodes that `holders` doesn't name may have a copy. It is never taken back while the record lives.
+pub(crate) const INCOMPLETE: u16 = 64;
+/// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
+pub(crate) const TAKEN: u16 = 128;
+/// The header is that of a guard: a holder that took a lost home's place and serves nobody.
+pub(crate) const GUARD: u16 = 256;
+/// The list came from a node that didn't write it: it is good for finding copies, and for nothing else.
+pub(crate) const HEARSAY: u16 = 512;
+/// A member is back that was thought dead, so this node asks before it serves the session again. Unlike
+/// [`LENT`] nobody is known to take it over.
+pub(crate) const DOUBT: u16 = 1_024;
+
+/// The bits of the flags that say what kind of thing the slot holds.
+const LIVE: u16 = 1 << 14;
+const TOMBSTONE: u16 = 1 << 15;
 
 /// One session's header, or its tombstone. 128 bytes.
 #[derive(Clone, Debug)]
@@ -56,19 +66,13 @@ pub struct RecordSlot {
     /// The home's count of uses: equal counts keep the greater age. Of a tombstone: the second at
     /// which somebody who may hold a copy was last seen not to know of the end.
     pub(crate) touches: u32,
-    /// Members that hold a copy, the home first, then the wanted ones, then former ones.
-    pub(crate) holders: [MemberIndex; MAX_HOLDERS],
+    /// Who may hold a copy, and what each of them lacks.
+    pub(super) ledger: Ledger,
     pub(super) id: [u8; ID_INLINE],
     pub(super) id_len: u8,
-    /// How many `holders` there are, and in the upper half how many of them are to keep their copy.
-    pub(super) counts: u8,
-    /// Bit i: holder i lacks something of this record.
-    pub(crate) owed: HolderBits,
-    /// Bit i: holder i lacks the header.
-    pub(crate) header_owed: HolderBits,
-    pub(crate) flags: u8,
     pub(crate) namespace: u8,
-    pub(crate) state: State,
+    /// What the constants above say, and the [`State`].
+    pub(super) flags: u16,
     /// Changes whenever the slot gets another session.
     pub(crate) generation: u16,
     /// With [`LENT`] or [`ANSWERED`]: the member that takes the session over.
@@ -87,40 +91,73 @@ impl RecordSlot {
         max_inactive: 0,
         touched: 0,
         touches: 0,
-        holders: [SELF; MAX_HOLDERS],
+        ledger: Ledger::EMPTY,
         id: [0; ID_INLINE],
         id_len: 0,
-        counts: 0,
-        owed: HolderBits::NONE,
-        header_owed: HolderBits::NONE,
-        flags: 0,
         namespace: 0,
-        state: State::Free,
+        flags: 0,
         generation: 0,
         lent_to: SELF,
     };
 
+    /// What the slot holds.
+    pub(crate) const fn state(&self) -> State {
+        match self.flags & (LIVE | TOMBSTONE) {
+            0 => State::Free,
+            LIVE => State::Live,
+            _ => State::Tombstone,
+        }
+    }
+
+    /// The slot holds something else from now on.
+    pub(super) const fn set_state(&mut self, state: State) {
+        self.flags &= !(LIVE | TOMBSTONE);
+        self.flags |= match state {
+            State::Free => 0,
+            State::Live => LIVE,
+            State::Tombstone => TOMBSTONE,
+        };
+    }
+
+    /// The session ended. What its flags said is over, but for who may have a copy.
+    pub(super) const fn begin_tombstone(&mut self) {
+        self.flags &= INCOMPLETE;
+        self.set_state(State::Tombstone);
+    }
+
     /// How many members the header names.
     pub(crate) const fn holder_count(&self) -> u8 {
-        self.counts & 0x0F
+        self.ledger.holder_count()
     }
 
     /// How many of the holders, the first ones, are to keep their copy.
     pub(crate) const fn wanted(&self) -> u8 {
-        self.counts >> 4
+        self.ledger.wanted()
     }
 
-    /// Sets both; at most [`MAX_HOLDERS`] each.
-    pub(crate) fn set_counts(&mut self, holders: u8, wanted: u8) {
-        let most = MAX_HOLDERS as u8;
-        self.counts = holders.min(most) | (wanted.min(most) << 4);
-    }
-
-    /// The members named in the header, the home first.
+    /// The members that the list names, the home first.
     pub(crate) fn holders(&self) -> &[MemberIndex] {
-        self.holders
-            .get(..usize::from(self.holder_count()))
-            .unwrap_or(&[])
+        self.ledger.holders()
+    }
+
+    /// Names that the home has still to hear of.
+    pub(crate) fn also(&self) -> &[MemberIndex] {
+        self.ledger.also()
+    }
+
+    /// Holders that lack something of the record.
+    pub(crate) const fn owed(&self) -> HolderBits {
+        self.ledger.owed()
+    }
+
+    /// Holders that lack the header.
+    pub(crate) const fn header_owed(&self) -> HolderBits {
+        self.ledger.header_owed()
+    }
+
+    /// Former holders that were told to drop their copy.
+    pub(crate) const fn released(&self) -> HolderBits {
+        self.ledger.released()
     }
 
     /// The session's home, if it has one.
@@ -145,7 +182,7 @@ impl RecordSlot {
         let [a, b, c, d] = self.attributes.number().to_le_bytes();
         let [e, f, g, h] = self.max_inactive.to_le_bytes();
         let is_none = matches!(self.attributes, AttributeIndex::NONE) && self.max_inactive == 0;
-        match self.state {
+        match self.state() {
             State::Tombstone if !is_none => Some([a, b, c, d, e, f, g, h]),
             _ => None,
         }
@@ -158,29 +195,41 @@ impl RecordSlot {
         self.max_inactive = u32::from_le_bytes([e, f, g, h]);
     }
 
-    /// The bit of `member` in the masks, 0 if it isn't a holder.
+    /// The bit of `member`, none if it isn't a holder.
     pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
-        match self.holders().iter().position(|holder| *holder == member) {
-            Some(position) => HolderBits::of(position),
-            None => HolderBits::NONE,
-        }
+        self.ledger.bit_of(member)
     }
 
-    /// All holders' bits.
+    /// All holders.
     pub(crate) fn all_bits(&self) -> HolderBits {
-        HolderBits::first(self.holder_count())
+        self.ledger.all_bits()
     }
 
-    /// The bits of those that are to keep their copy.
+    /// Those that are to keep their copy.
     pub(crate) fn wanted_bits(&self) -> HolderBits {
-        HolderBits::first(self.wanted())
+        self.ledger.wanted_bits()
     }
 
-    pub(crate) const fn is(&self, flag: u8) -> bool {
+    /// All holders but this node.
+    pub(crate) fn backup_bits(&self) -> HolderBits {
+        self.ledger.backup_bits()
+    }
+
+    /// The holders but this node that are to keep their copy.
+    pub(crate) fn keeper_bits(&self) -> HolderBits {
+        self.ledger.keeper_bits()
+    }
+
+    /// All flags, to be shown.
+    pub(crate) const fn flags(&self) -> u16 {
+        self.flags
+    }
+
+    pub(crate) const fn is(&self, flag: u16) -> bool {
         self.flags & flag != 0
     }
 
-    pub(crate) const fn set(&mut self, flag: u8, on: bool) {
+    pub(crate) const fn set(&mut self, flag: u16, on: bool) {
         if on {
             self.flags |= flag;
         } else {
@@ -189,7 +238,7 @@ impl RecordSlot {
     }
 
     pub(crate) fn is_live(&self) -> bool {
-        self.state == State::Live
+        self.flags & LIVE != 0
     }
 
     /// Time since the last use, or since the end.
@@ -204,11 +253,17 @@ impl RecordSlot {
 
     /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
     pub(crate) fn is_newest_for(&self, peer: MemberIndex) -> bool {
-        self.is(OWNED) && (!self.is(LENT) || self.lent_to == peer)
+        self.is(OWNED) && !self.is(DOUBT) && (!self.is(LENT) || self.lent_to == peer)
     }
 
     /// Whether this node may serve the session without asking.
     pub(crate) fn is_served_here(&self) -> bool {
+        self.is_live() && self.is(OWNED) && !self.is(LENT | DOUBT)
+    }
+
+    /// Whether this node served the session all the time, as far as it knows: nobody is taking it over,
+    /// though some member that is back may have.
+    pub(crate) fn was_served_here(&self) -> bool {
         self.is_live() && self.is(OWNED) && !self.is(LENT)
     }
 }
@@ -231,10 +286,8 @@ pub struct AttributeSlot {
     /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
     pub(crate) delta: u32,
     pub(crate) name_len: u8,
-    /// Bit i: holder i lacks this attribute's newest value.
-    pub(crate) owed: HolderBits,
-    /// Bit i: holder i lacks the base of the delta too.
-    pub(crate) whole: HolderBits,
+    /// Holders that lack this attribute.
+    pub(crate) debt: Debt,
     pub(crate) removed: bool,
 }
 
@@ -246,8 +299,7 @@ impl AttributeSlot {
         next: AttributeIndex::NONE,
         delta: NIL,
         name_len: 0,
-        owed: HolderBits::NONE,
-        whole: HolderBits::NONE,
+        debt: Debt::NONE,
         removed: false,
     };
 }

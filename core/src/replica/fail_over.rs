@@ -1,0 +1,175 @@
+//! What becomes of a session whose home is gone, and of a copy whose home knows nothing of it.
+//!
+//! The first holder that lives guards the session: it takes the home's place with a header that says so
+//! ([`GUARD`]), restores the copies and lets the session expire when its time comes, but serves nobody before it
+//! asked. A home that was there all the time, only cut off, refutes that header by a greater one, and goes on.
+//!
+//! "I know nothing of it" never makes anybody drop a copy. The holder asks all members then, as a fetch does
+//! ([`adopt`](Node::adopt)): it follows the greatest header that they answer, and guards the session if all have
+//! nothing.
+
+use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
+use crate::key::Key;
+use crate::list;
+use crate::node::Node;
+use crate::replica::stamp::Stamp;
+use crate::replica::wait::Purpose;
+use crate::storage::records::{GUARD, HEARSAY, Holders, INCOMPLETE};
+use crate::time::Instant;
+use crate::wire::message::{BY_GUARD, UNNAMED, WireHeader};
+
+impl Node<'_> {
+    /// Whether the home is dead, or started anew and so has nothing of the record.
+    pub(crate) fn home_is_lost(&self, record: RecordIndex) -> bool {
+        let slot = self.records.get(record);
+        let Some(home) = slot.home() else { return true };
+        !self.members.get(home).is_live() || self.began_anew(home, record)
+    }
+
+    /// Whether the member wrote the record's header, in a boot before its present one.
+    pub(crate) fn began_anew(&self, member: MemberIndex, record: RecordIndex) -> bool {
+        let present = self.writer_of(member);
+        let header = self.writers.wire(self.records.get(record).stamp);
+        header.is_some_and(|header| {
+            header.writer.node == present.node && header.writer.boot != present.boot
+        })
+    }
+
+    /// The home is gone: the first live holder takes its place, and restores the copies. It doesn't serve the
+    /// session before it asked.
+    pub(crate) fn guard(&mut self, now: Instant, record: RecordIndex) {
+        let slot = self.records.get(record);
+        // The home has nothing, unless it is this node, which got back what its former boot had.
+        let former = slot.home().filter(|home| *home != SELF);
+        let mut others = slot.holders().iter().copied();
+        // Also when it has said good-bye, until it is gone.
+        let lives = |holder: &MemberIndex| *holder == SELF || self.members.get(*holder).is_live();
+        let first = others.find(|holder| Some(*holder) != former && lives(holder));
+        match first {
+            Some(SELF) if self.waits.fetches(&slot.hash) => {}
+            Some(SELF) => self.take_over(now, record, &[], false),
+            // It may have started anew, and have nothing of it: then it says so.
+            Some(first) => {
+                let bit = slot.bit_of(first);
+                self.owe_header(record, bit);
+            }
+            None => self.adopt(now, record),
+        }
+    }
+
+    /// Asks all members for the session of a copy whose home knows nothing of it.
+    fn adopt(&mut self, now: Instant, record: RecordIndex) {
+        let slot = self.records.get(record);
+        if self.waits.fetches(&slot.hash) {
+            return;
+        }
+        let generation = slot.generation;
+        if let Some(id) = self.session_of(record, generation) {
+            let Key { namespace, id } = id.key();
+            // Without room for the question the next walk over all records puts it.
+            let _ = self.begin_fetch(now, Key { namespace, id }, None, Purpose::Adopt);
+        }
+    }
+
+    /// All members were asked for the session: one of them may have named its home. `had`: the stamp of the
+    /// header here when they were asked.
+    pub(crate) fn adopted(&mut self, now: Instant, record: RecordIndex, had: Stamp) {
+        let slot = self.records.get(record);
+        let is_same = slot.stamp == had;
+        if is_same && !slot.is_home_here() {
+            self.take_over(now, record, &[], false);
+        }
+    }
+
+    /// A peer doesn't know the record. `is_current`: it said so of the record as it is now. Since an earlier one
+    /// it may have become the home, without what is here.
+    pub(crate) fn unknown_at(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        peer: MemberIndex,
+        is_current: bool,
+    ) {
+        let slot = self.records.get(record);
+        let bit = slot.bit_of(peer);
+        if !slot.is_live() {
+            self.owe_again(record, bit);
+        } else if slot.is_home_here() {
+            // A former holder without a copy answers the release to come.
+            if bit.intersects(slot.wanted_bits()) {
+                self.owe_again(record, bit);
+            }
+        } else if is_current {
+            self.records.owe_nothing(record, bit);
+            self.adopt(now, record);
+        } else {
+            self.owe_again(record, bit);
+        }
+    }
+
+    /// A copy whose home may not know of it, or of names that this node knows: the home is to hear of that.
+    pub(crate) fn announce(&mut self, record: RecordIndex) {
+        let slot = self.records.get(record);
+        let is_kept = slot.bit_of(SELF).intersects(slot.wanted_bits());
+        if !is_kept || slot.is(HEARSAY) || !slot.also().is_empty() {
+            self.records.owe_header(record, HolderBits::HOME);
+            self.owe_later(record, HolderBits::HOME);
+        }
+    }
+
+    /// A member started anew: its copies are gone.
+    pub(crate) fn forget_copies_of(&mut self, member: MemberIndex) {
+        for record in RecordIndex::FIRST.until(self.records.end()) {
+            let slot = self.records.get(record);
+            let bit = slot.bit_of(member);
+            if bit.is_empty() {
+                continue;
+            }
+            if !slot.is_live() {
+                self.forget_confirmation(record, bit);
+            } else if !slot.is_home_here() {
+                if bit == HolderBits::HOME {
+                    // What its former boot lacked would be a part of a commit to the new one.
+                    self.records.owe_nothing(record, bit);
+                }
+            } else {
+                // Nobody knows to whom its former boot gave copies.
+                self.records.get_mut(record).set(INCOMPLETE, true);
+                if bit.intersects(self.records.get(record).wanted_bits()) {
+                    self.restore_at(record, bit);
+                } else {
+                    self.forget_holder(record, member);
+                }
+            }
+        }
+    }
+
+    /// Whether this node, which served the session all the time, refutes the greater header of a guard.
+    pub(crate) fn refutes_guard(&self, record: RecordIndex, header: &WireHeader) -> bool {
+        let slot = self.records.get(record);
+        header.is(BY_GUARD) && slot.is_home_here() && slot.was_served_here()
+    }
+
+    /// Writes a header above that of a guard, and goes on. What the guard named may have copies.
+    pub(crate) fn outrank_guard(&mut self, record: RecordIndex, peer: MemberIndex, header: &WireHeader) {
+        let (holders, _, all_named) = self.holders_of(header);
+        let also: Holders = list::collect(self.members_of(&header.also));
+        self.note_copy_at(record, peer);
+        for member in holders.iter().chain(&also) {
+            if *member != SELF && *member != MemberIndex::UNKNOWN {
+                self.note_copy_at(record, *member);
+            }
+        }
+        if !all_named || header.is(UNNAMED) {
+            self.records.get_mut(record).set(INCOMPLETE, true);
+        }
+        self.records.get_mut(record).set(GUARD, false);
+        let bits = self.renew_header(record, header.stamp.epoch.saturating_add(1));
+        self.owe_later(record, bits);
+    }
+
+    /// The members of these name hashes, as far as they are known here.
+    pub(crate) fn members_of<'a>(&'a self, hashes: &'a [u32]) -> impl Iterator<Item = MemberIndex> + 'a {
+        hashes.iter().filter_map(|hash| self.members.by_hash(*hash))
+    }
+}

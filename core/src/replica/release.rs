@@ -1,0 +1,115 @@
+//! Releases: how a former holder comes to drop its copy, and its name to leave the list.
+//!
+//! ```text
+//! home ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it
+//! home ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
+//! ```
+//!
+//! The end of a session apart, nothing else makes a node drop a copy, and nothing else strikes a name, but a boot that
+//! replaced the one that was named, or a good-bye. A release is the word of the home that wrote the header which it
+//! carries. It is repeated until it is answered; a node that has no copy answers it too.
+
+use crate::ids::{HolderBits, MemberIndex, RecordIndex};
+use crate::mutation::Mutation;
+use crate::node::Node;
+use crate::replica::reply::Answer;
+use crate::replica::unit::Origin;
+use crate::storage::records::RecordSlot;
+use crate::wire::message::{RELEASE, UnitHead};
+
+/// Whether holders are told that were told already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    Yes,
+    No,
+}
+
+impl Node<'_> {
+    /// Whether this node is the home, and all that are to keep a copy, of which there are enough, have
+    /// all of it.
+    fn has_replacements(&self, slot: &RecordSlot) -> bool {
+        let is_home = slot.is_live() && slot.is_home_here();
+        let lacks = slot.owed().intersects(slot.keeper_bits());
+        is_home
+            && slot.wanted() > self.rules.backups
+            && (!lacks || self.breaks(Mutation::EarlyRelease))
+    }
+
+    /// Whether this member is a holder whose copy isn't needed any more. One that is about to take
+    /// the session over keeps it.
+    pub(crate) fn may_release(&self, record: RecordIndex, member: MemberIndex) -> bool {
+        let slot = self.records.get(record);
+        let is_former = slot.bit_of(member).intersects(!slot.wanted_bits());
+        is_former && !slot.lent_to_peer(member) && self.has_replacements(slot)
+    }
+
+    /// Former holders are told to drop their copies, where that is due.
+    pub(crate) fn release_former(&mut self, record: RecordIndex, again: Again) {
+        let slot = self.records.get(record);
+        if slot.holder_count() <= slot.wanted() || !self.has_replacements(slot) {
+            return;
+        }
+        let told = match again {
+            Again::Yes => slot.owed(),
+            Again::No => slot.owed() | slot.released(),
+        };
+        let mut bits = HolderBits::NONE;
+        for member in slot.holders().iter().skip(usize::from(slot.wanted())) {
+            let is_there = self.members.get(*member).is_reachable();
+            if is_there && !slot.lent_to_peer(*member) {
+                bits |= slot.bit_of(*member) & !told;
+            }
+        }
+        if !bits.is_empty() {
+            self.records.owe_header(record, bits);
+            self.owe_later(record, bits);
+        }
+    }
+
+    /// The member has no copy, as the home's header of this stamp asked of it.
+    pub(crate) fn on_dropped(&mut self, member: MemberIndex, short: [u8; 8], epoch: u32, seq: u64) {
+        let Some(record) = self.records.find_short(short) else {
+            return;
+        };
+        let slot = self.records.get(record);
+        let is_present = slot.stamp.epoch == epoch && slot.stamp.seq() == seq;
+        let is_former = slot.bit_of(member).intersects(!slot.wanted_bits());
+        if slot.is_live() && slot.is_home_here() && is_present && is_former {
+            self.forget_holder(record, member);
+        }
+    }
+
+    /// A release arrived for a session of which nothing is here.
+    pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UnitHead<'_>) {
+        let link = &mut self.members.get_mut(origin.peer).link;
+        if origin.counter != u64::MAX {
+            link.floor = link.floor.max(origin.counter);
+        }
+        if let Some(header) = &head.header {
+            let [a, b, c, d, e, f, g, h, ..] = head.hash;
+            let dropped = Answer::Dropped {
+                session: [a, b, c, d, e, f, g, h],
+                epoch: header.stamp.epoch,
+                seq: header.stamp.seq.to_le_bytes(),
+            };
+            self.reply(origin.peer, dropped);
+        }
+    }
+
+    /// Drops the copy if the unit, whose header was taken, is a release that covers all that is here.
+    pub(crate) fn obey_release(&mut self, record: RecordIndex, origin: Origin, head: &UnitHead<'_>) {
+        let slot = self.records.get(record);
+        let stamp = self.writers.wire(slot.stamp);
+        let is_word_of_home = head.header.as_ref().is_some_and(|header| {
+            Some(header.stamp) == stamp && header.stamp.writer == self.writer_of(origin.peer)
+        });
+        let owes = !slot.owed().is_empty() || !slot.also().is_empty();
+        let owes = owes && !self.breaks(Mutation::DroppedUnseen);
+        let is_late = origin.counter < self.members.get(origin.peer).link.floor;
+        let obeys = head.is(RELEASE) && is_word_of_home && !slot.is_home_here();
+        if obeys && !owes && !is_late && !self.waits.fetches(&slot.hash) {
+            self.remove_record(record);
+            self.has_dropped(origin, head);
+        }
+    }
+}

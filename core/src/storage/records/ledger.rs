@@ -1,0 +1,531 @@
+//! The ledger: which members may hold a copy of a record, and what each of them lacks.
+//!
+//! A record's list names its holders, and a bit stands for the holder at that position. A [`Ledger`] is what the slot of a
+//! record keeps of it, a [`Debt`] what the slot of an attribute keeps. Their fields are private to this file, so
+//! every change is one of the methods below, and each of them leaves the invariant true
+//! ([`Records::assert_ledger`]):
+//!
+//! - a holder is owed the record exactly if it is owed its header or one of its attributes;
+//! - only holders that the list names are owed something, and this node never is;
+//! - the home owes attributes to those alone that are to keep their copy, and any other node to the home alone;
+//! - a holder is released only if it isn't to keep its copy.
+
+use heapless::Vec;
+
+use super::Records;
+use super::slot::{INCOMPLETE, RecordSlot};
+use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
+use crate::list;
+
+/// A list of holders.
+pub(crate) type Holders = Vec<MemberIndex, MAX_HOLDERS>;
+
+/// What a record's slot keeps of the ledger.
+#[derive(Clone, Debug)]
+pub(crate) struct Ledger {
+    /// The home first, then the others that are to keep their copy, then former holders. Behind them stand
+    /// the names that this node has still to tell the home (`also`), up to the first unknown one.
+    holders: [MemberIndex; MAX_HOLDERS],
+    /// How many holders the list names, and in the upper half how many of them are to keep their copy.
+    counts: u8,
+    /// Holders that lack something of the record.
+    owed: HolderBits,
+    /// Holders that lack the header.
+    header: HolderBits,
+    /// Former holders that were told to drop their copy, and may have done so.
+    released: HolderBits,
+}
+
+/// What an attribute's slot keeps of the ledger.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Debt {
+    /// Holders that lack the newest value.
+    owed: HolderBits,
+    /// Holders that lack the base of the delta too.
+    whole: HolderBits,
+}
+
+impl Debt {
+    pub(super) const NONE: Self = Self {
+        owed: HolderBits::NONE,
+        whole: HolderBits::NONE,
+    };
+
+    /// Nobody is known to have the base of a delta.
+    pub(crate) const WHOLE: Self = Self {
+        owed: HolderBits::NONE,
+        whole: HolderBits::ALL,
+    };
+
+    /// What is to be said of a value that takes this one's place, before it is owed to anybody.
+    pub(crate) const fn of_base(self) -> Self {
+        Self {
+            owed: HolderBits::NONE,
+            whole: self.whole,
+        }
+    }
+
+    /// Holders that lack the newest value.
+    pub(crate) const fn owed(self) -> HolderBits {
+        self.owed
+    }
+
+    /// Holders that lack the base of the delta too.
+    pub(crate) const fn whole(self) -> HolderBits {
+        self.whole
+    }
+}
+
+impl Ledger {
+    pub(super) const EMPTY: Self = Self {
+        holders: [MemberIndex::UNKNOWN; MAX_HOLDERS],
+        counts: 0,
+        owed: HolderBits::NONE,
+        header: HolderBits::NONE,
+        released: HolderBits::NONE,
+    };
+
+    /// How many members the list names.
+    pub(crate) const fn holder_count(&self) -> u8 {
+        self.counts & 0x0F
+    }
+
+    /// How many of the holders, the first ones, are to keep their copy.
+    pub(crate) const fn wanted(&self) -> u8 {
+        self.counts >> 4
+    }
+
+    /// The members that the list names, the home first.
+    pub(crate) fn holders(&self) -> &[MemberIndex] {
+        let count = usize::from(self.holder_count());
+        self.holders.get(..count).unwrap_or_default()
+    }
+
+    /// Names that the home has still to hear of, since its list lacks them.
+    pub(crate) fn also(&self) -> &[MemberIndex] {
+        let count = usize::from(self.holder_count());
+        let rest = self.holders.get(count..).unwrap_or_default();
+        let end = rest.iter().position(|name| *name == MemberIndex::UNKNOWN);
+        rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
+    }
+
+    /// The bit of `member`, none if it isn't a holder.
+    pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
+        let position = self.holders().iter().position(|holder| *holder == member);
+        position.map_or(HolderBits::NONE, HolderBits::of)
+    }
+
+    /// All holders.
+    pub(crate) fn all_bits(&self) -> HolderBits {
+        HolderBits::first(self.holder_count())
+    }
+
+    /// Those that are to keep their copy.
+    pub(crate) fn wanted_bits(&self) -> HolderBits {
+        HolderBits::first(self.wanted())
+    }
+
+    /// All holders but this node.
+    pub(crate) fn backup_bits(&self) -> HolderBits {
+        self.all_bits() & !self.bit_of(SELF)
+    }
+
+    /// The holders but this node that are to keep their copy.
+    pub(crate) fn keeper_bits(&self) -> HolderBits {
+        self.backup_bits() & self.wanted_bits()
+    }
+
+    /// Holders that lack something of the record.
+    pub(crate) const fn owed(&self) -> HolderBits {
+        self.owed
+    }
+
+    /// Holders that lack the header.
+    pub(crate) const fn header_owed(&self) -> HolderBits {
+        self.header
+    }
+
+    /// Former holders that were told to drop their copy.
+    pub(crate) const fn released(&self) -> HolderBits {
+        self.released
+    }
+
+    /// The bits at their holders' places in another list.
+    fn moved(&self, bits: HolderBits, to: &[MemberIndex]) -> HolderBits {
+        let mut all = HolderBits::NONE;
+        for (position, holder) in (0..MAX_HOLDERS).zip(to) {
+            if self.bit_of(*holder).intersects(bits) {
+                all |= HolderBits::of(position);
+            }
+        }
+        all
+    }
+
+    /// Writes the list, and behind it the names that are still to be told. Returns whether there was room for all.
+    fn write_list(&mut self, holders: &[MemberIndex], wanted: u8, also: &[MemberIndex]) -> bool {
+        let most = MAX_HOLDERS as u8;
+        let count = (holders.len().min(MAX_HOLDERS)) as u8;
+        self.counts = count | (wanted.min(most) << 4);
+        self.holders = [MemberIndex::UNKNOWN; MAX_HOLDERS];
+        let is_new = |name: &&MemberIndex| !holders.contains(name);
+        let mut names = holders.iter().chain(also.iter().filter(is_new));
+        for (place, name) in self.holders.iter_mut().zip(&mut names) {
+            *place = *name;
+        }
+        names.next().is_none()
+    }
+}
+
+/// What became of the holders with a new list.
+pub(crate) struct ListChange {
+    /// Holders that may have nothing: they weren't in the list, or were told to drop their copy.
+    pub(crate) new: HolderBits,
+    /// The same, by name.
+    pub(crate) joined: Holders,
+    /// Those that are to keep their copy and weren't before.
+    pub(crate) promoted: Holders,
+}
+
+/// What a confirmation leaves open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Confirmed {
+    /// The holder still lacks something that it is to have.
+    pub(crate) is_owed: bool,
+    /// It took the header that it was owed.
+    pub(crate) took_header: bool,
+    /// It took attributes that it was owed.
+    pub(crate) took: bool,
+    /// What it has may lack a part of what was there at the number that it confirmed.
+    pub(crate) lacks: bool,
+}
+
+impl Records<'_> {
+    /// Asserts, in debug builds, what is always true of a record's ledger. See the [module](self).
+    #[inline]
+    pub(crate) fn assert_ledger(&self, record: RecordIndex) {
+        if cfg!(debug_assertions) {
+            let slot = self.get(record);
+            let ledger = &slot.ledger;
+            let mut owed = ledger.header;
+            let mut attributes = HolderBits::NONE;
+            for attribute in self.attributes_of(record) {
+                attributes |= attribute.debt.owed;
+            }
+            owed |= attributes;
+            let keepers = if slot.is_home_here() {
+                ledger.keeper_bits()
+            } else {
+                HolderBits::HOME
+            };
+            debug_assert_eq!(ledger.owed, owed, "the sum of what is owed: {slot:?}");
+            debug_assert!(
+                (owed & !ledger.backup_bits()).is_empty(),
+                "only other holders are owed something: {slot:?}"
+            );
+            debug_assert!(
+                (attributes & !keepers).is_empty(),
+                "attributes go to those that are to have them: {slot:?}"
+            );
+            debug_assert!(
+                !ledger.released.intersects(ledger.wanted_bits()),
+                "nobody is released that is to keep its copy: {slot:?}"
+            );
+        }
+    }
+
+    /// Writes the list of holders, and moves what they are owed to their new places. What those that aren't to keep their
+    /// copy lack isn't owed to them any more. Names that the home has still to hear of stay, as far as there
+    /// is room for them.
+    pub(crate) fn set_list(
+        &mut self,
+        record: RecordIndex,
+        holders: &[MemberIndex],
+        wanted: u8,
+    ) -> ListChange {
+        let old = self.get(record).ledger.clone();
+        let has = |holder: &MemberIndex, bits: HolderBits| old.bit_of(*holder).intersects(bits);
+        let may_lack = |holder: &MemberIndex| !has(holder, !old.released);
+        let was_unwanted = |holder: &MemberIndex| !has(holder, old.wanted_bits());
+        let promoted = holders.iter().copied().take(usize::from(wanted));
+        let promoted = promoted.filter(|holder| *holder != SELF && was_unwanted(holder));
+        let change = ListChange {
+            new: !old.moved(!old.released, holders) & HolderBits::first(holders.len() as u8),
+            joined: list::collect(holders.iter().copied().filter(may_lack)),
+            promoted: list::collect(promoted),
+        };
+        let also: Holders = list::collect(old.also().iter().copied());
+        let slot = self.get_mut(record);
+        let fits = slot.ledger.write_list(holders, wanted, &also);
+        let ledger = &mut slot.ledger;
+        let others = ledger.backup_bits();
+        ledger.header = old.moved(old.header, holders) & others;
+        ledger.released = old.moved(old.released, holders) & !ledger.wanted_bits();
+        if !fits {
+            slot.set(INCOMPLETE, true);
+        }
+        let slot = self.get(record);
+        let receivers = slot.receivers();
+        let new = change.new;
+        self.update_attributes(record, |attribute| {
+            let (owed, whole) = (attribute.debt.owed, attribute.debt.whole);
+            let owed = old.moved(owed, holders);
+            attribute.debt.owed = owed & receivers;
+            // A delta isn't enough for what wasn't owed to a holder for a while.
+            attribute.debt.whole = old.moved(whole, holders) | new | (owed & !receivers);
+        });
+        self.sum_up(record);
+        change
+    }
+
+    /// Another node's header was taken, with its list: what this node owed as the home is that one's to send, and
+    /// what it owed to a home that stays goes on. Of another home nobody knows what it has. `names` are to be told to it.
+    /// Returns the members that were to keep their copy, and aren't any more.
+    pub(crate) fn follow(
+        &mut self,
+        record: RecordIndex,
+        holders: &[MemberIndex],
+        wanted: u8,
+        names: &[MemberIndex],
+        is_same_home: bool,
+    ) -> Holders {
+        let old = self.get(record).ledger.clone();
+        let slot = self.get_mut(record);
+        let fits = slot.ledger.write_list(holders, wanted, names);
+        let ledger = &mut slot.ledger;
+        ledger.released = HolderBits::NONE;
+        let kept = match is_same_home {
+            true => HolderBits::HOME & ledger.backup_bits(),
+            false => HolderBits::NONE,
+        };
+        ledger.header = old.header & kept;
+        let keepers = holders.get(..usize::from(wanted)).unwrap_or_default();
+        let left = old.holders().iter().filter(|name| !keepers.contains(name));
+        let left = list::collect(left.copied());
+        if !fits {
+            slot.set(INCOMPLETE, true);
+        }
+        self.update_attributes(record, |attribute| {
+            attribute.debt.owed &= kept;
+            if !is_same_home {
+                attribute.debt.whole = HolderBits::ALL;
+            }
+        });
+        self.sum_up(record);
+        left
+    }
+
+    /// A name that the home has still to hear of. Returns whether it is news.
+    pub(crate) fn add_also(&mut self, record: RecordIndex, name: MemberIndex) -> bool {
+        let slot = self.get_mut(record);
+        let places = usize::from(slot.holder_count()).saturating_add(slot.also().len());
+        let taken = slot.ledger.holders.get(..places).unwrap_or_default();
+        if taken.contains(&name) || name == SELF {
+            return false;
+        }
+        if let Some(place) = slot.ledger.holders.get_mut(places) {
+            *place = name;
+            return true;
+        }
+        let is_news = !slot.is(INCOMPLETE);
+        slot.set(INCOMPLETE, true);
+        is_news
+    }
+
+    /// The home knows of all names.
+    pub(crate) fn clear_also(&mut self, record: RecordIndex) {
+        let ledger = &mut self.get_mut(record).ledger;
+        let count = usize::from(ledger.holder_count());
+        let rest = ledger.holders.get_mut(count..).unwrap_or_default();
+        rest.fill(MemberIndex::UNKNOWN);
+    }
+
+    /// These holders lack the header.
+    pub(crate) fn owe_header(&mut self, record: RecordIndex, bits: HolderBits) {
+        let ledger = &mut self.get_mut(record).ledger;
+        let bits = bits & ledger.backup_bits();
+        ledger.header |= bits;
+        ledger.owed |= bits;
+        self.assert_ledger(record);
+    }
+
+    /// The header was written anew: all other holders lack it. Returns them.
+    pub(crate) fn owe_header_to_all(&mut self, record: RecordIndex) -> HolderBits {
+        let bits = self.get(record).ledger.backup_bits();
+        self.owe_header(record, bits);
+        bits
+    }
+
+    /// These holders lack an attribute that is about to be put into the record, in the place of `old`.
+    pub(super) fn owe_attribute(
+        &mut self,
+        record: RecordIndex,
+        attribute: AttributeIndex,
+        old: Option<AttributeIndex>,
+        bits: HolderBits,
+    ) {
+        let former = old.map_or(HolderBits::NONE, |old| self.attribute(old).debt.owed);
+        let debt = &mut self.attribute_mut(attribute).debt;
+        debt.owed = bits;
+        debt.whole |= !bits;
+        let is_less = !(former & !bits).is_empty();
+        if let Some(old) = old.filter(|_| is_less) {
+            self.attribute_mut(old).debt.owed = HolderBits::NONE;
+            self.sum_up(record);
+        }
+        self.get_mut(record).ledger.owed |= bits;
+    }
+
+    /// These holders lack the whole record: its header, and those that are to have them the attributes. A part of the
+    /// attributes would be a part of a commit. Returns whether there's anybody to whom this node may send it.
+    pub(crate) fn owe_everything(&mut self, record: RecordIndex, bits: HolderBits) -> bool {
+        let slot = self.get(record);
+        let bits = bits & slot.ledger.backup_bits();
+        let receivers = slot.receivers();
+        if bits.is_empty() || (slot.is_live() && !slot.is_home_here() && bits != HolderBits::HOME) {
+            return false;
+        }
+        let ledger = &mut self.get_mut(record).ledger;
+        ledger.header |= bits;
+        ledger.owed |= bits;
+        self.update_attributes(record, |attribute| {
+            attribute.debt.owed |= bits & receivers;
+            attribute.debt.whole |= bits;
+        });
+        self.assert_ledger(record);
+        true
+    }
+
+    /// The home may lack what is here: all attributes are owed to it.
+    pub(crate) fn owe_home(&mut self, record: RecordIndex) {
+        let slot = self.get(record);
+        let bits = HolderBits::HOME & slot.receivers() & slot.ledger.backup_bits();
+        self.update_attributes(record, |attribute| {
+            attribute.debt.owed |= bits;
+            attribute.debt.whole |= HolderBits::HOME;
+        });
+        self.sum_up(record);
+    }
+
+    /// These holders lack the attributes of which they are known to lack the whole value.
+    pub(crate) fn owe_missing(&mut self, record: RecordIndex, bits: HolderBits) {
+        let bits = bits & self.get(record).receivers();
+        self.update_attributes(record, |attribute| {
+            attribute.debt.owed |= attribute.debt.whole & bits;
+        });
+        self.sum_up(record);
+    }
+
+    /// This node became the home. `lacking` are owed all attributes, `clean` have what is here; what the others have, a
+    /// comparison with the header shows.
+    pub(crate) fn owe_at_takeover(
+        &mut self,
+        record: RecordIndex,
+        lacking: HolderBits,
+        clean: HolderBits,
+    ) {
+        let bits = lacking & !clean & self.get(record).ledger.keeper_bits();
+        self.update_attributes(record, |attribute| {
+            attribute.debt.owed = bits;
+            attribute.debt.whole = !clean;
+        });
+        self.sum_up(record);
+    }
+
+    /// These holders are owed nothing by this node.
+    pub(crate) fn owe_nothing(&mut self, record: RecordIndex, bits: HolderBits) {
+        self.get_mut(record).ledger.header &= !bits;
+        self.update_attributes(record, |attribute| attribute.debt.owed &= !bits);
+        self.sum_up(record);
+    }
+
+    /// Exactly these holders lack the tombstone.
+    pub(crate) fn owe_end(&mut self, record: RecordIndex, bits: HolderBits) {
+        let ledger = &mut self.get_mut(record).ledger;
+        let bits = bits & ledger.backup_bits();
+        ledger.owed = bits;
+        ledger.header = bits;
+        ledger.released = HolderBits::NONE;
+        self.assert_ledger(record);
+    }
+
+    /// A former holder was told to drop its copy.
+    pub(crate) fn note_released(&mut self, record: RecordIndex, bit: HolderBits) {
+        let ledger = &mut self.get_mut(record).ledger;
+        ledger.released |= bit & !ledger.wanted_bits();
+    }
+
+    /// A delta is enough for this holder.
+    pub(crate) fn delta_suffices(&mut self, attribute: AttributeIndex, bit: HolderBits) {
+        self.attribute_mut(attribute).debt.whole &= !bit;
+    }
+
+    /// The holder has the record as it was at `number`.
+    pub(crate) fn confirm(
+        &mut self,
+        record: RecordIndex,
+        member: MemberIndex,
+        number: u64,
+    ) -> Confirmed {
+        let slot = self.get(record);
+        let bit = slot.ledger.bit_of(member);
+        let is_unchanged = slot.changed <= number;
+        // An end changes the record without a new stamp: only a later packet carried it.
+        let carried_header = slot.is_live() && slot.stamp.is_own() && slot.stamp.seq() <= number;
+        let took_header = bit.intersects(slot.ledger.header) && (is_unchanged || carried_header);
+        // With the home's header its digest went, and a holder that is to keep a copy has compared it.
+        let is_keeper = bit.intersects(slot.ledger.wanted_bits());
+        let compared = took_header && is_keeper && slot.is_live() && slot.is_home_here();
+        let mut owed = slot.ledger.header & bit;
+        if took_header {
+            owed = HolderBits::NONE;
+        }
+        let header = owed;
+        let (mut lacks, mut took) = (false, false);
+        self.update_attributes(record, |attribute| {
+            let (is_own, seq) = (attribute.stamp.is_own(), attribute.stamp.seq());
+            let debt = &mut attribute.debt;
+            let was_carried = is_unchanged || (is_own && seq <= number);
+            let is_owed = debt.owed.intersects(bit);
+            took |= is_owed && was_carried;
+            if (is_owed && was_carried) || (!is_owed && compared) {
+                debt.owed &= !bit;
+                debt.whole &= !bit;
+            }
+            owed |= debt.owed & bit;
+            // What isn't owed to the holder it is not to have: it is a former one.
+            let is_later = is_own && seq > number && debt.owed.intersects(bit);
+            lacks |= debt.whole.intersects(bit) && !is_later;
+        });
+        let ledger = &mut self.get_mut(record).ledger;
+        ledger.header = (ledger.header & !bit) | header;
+        ledger.owed = (ledger.owed & !bit) | owed;
+        self.assert_ledger(record);
+        Confirmed {
+            is_owed: !owed.is_empty(),
+            took_header,
+            took,
+            lacks,
+        }
+    }
+
+    /// Works out anew which holders are owed something.
+    fn sum_up(&mut self, record: RecordIndex) {
+        let mut owed = self.get(record).ledger.header;
+        for attribute in self.attributes_of(record) {
+            owed |= attribute.debt.owed;
+        }
+        self.get_mut(record).ledger.owed = owed;
+        self.assert_ledger(record);
+    }
+}
+
+impl RecordSlot {
+    /// Those to whom this node may owe attributes: as the home the other keepers of a copy, else the home.
+    fn receivers(&self) -> HolderBits {
+        if self.is_home_here() {
+            self.ledger.keeper_bits()
+        } else {
+            HolderBits::HOME & self.ledger.backup_bits()
+        }
+    }
+}
