@@ -197,19 +197,16 @@ impl Node<'_> {
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);
-        let stopped = self.stop_transfers_of(member, hash);
-        let mut carried_it = stopped.is_some();
+        let mut carried_it = self.stop_transfers_of(member, hash);
         let Some(record) = known.or_else(|| self.records.find_short(short)) else {
             return;
         };
         let mut was_on_its_way = false;
-        let mut is_current = stopped >= Some(self.records.get(record).changed);
         while let Some(carried) = self.in_flight.take(member, counter) {
             was_on_its_way = true;
             let slot = self.records.get(record);
             if carried.record == record && carried.generation == slot.generation {
                 carried_it = true;
-                is_current |= carried.number >= slot.changed;
             } else {
                 self.send_again(&carried);
             }
@@ -226,7 +223,7 @@ impl Node<'_> {
         carried_it |= lacks && slot.owed().intersects(slot.bit_of(member));
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
-            self.refused_record(now, member, record, cause, is_current);
+            self.refused_record(now, member, record, cause);
         }
     }
 
@@ -246,15 +243,13 @@ impl Node<'_> {
         }
     }
 
-    /// The peer refused a record: send what it lacks, or choose another holder. `is_current`: the record
-    /// is as it was when it was sent, so what the refusal says holds for what is here now.
+    /// The peer refused a record: send what it lacks, or choose another holder.
     pub(crate) fn refused_record(
         &mut self,
         now: Instant,
         member: MemberIndex,
         record: RecordIndex,
         cause: Cause,
-        is_current: bool,
     ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
@@ -265,7 +260,7 @@ impl Node<'_> {
             // It isn't to have the attributes, and hears in time that its copy isn't needed.
             Cause::Base if is_former => {}
             Cause::Base => self.owe_again(record, bit),
-            Cause::Unknown => self.unknown_at(now, record, member, is_current),
+            Cause::Unknown => self.unknown_at(now, record, member),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotHome => {}

@@ -165,6 +165,12 @@ impl<'m> InFlight<'m> {
         packet.any(|slot| slot.record == record)
     }
 
+    /// Whether a packet to the peer that is not decided yet carries the record.
+    pub(crate) fn is_on_its_way(&self, peer: MemberIndex, record: RecordIndex) -> bool {
+        let mut all = (0..self.len).map(|index| self.at(index));
+        all.any(|slot| slot.record == record && slot.peer == peer)
+    }
+
     /// The oldest entry.
     pub(crate) fn oldest(&self) -> Option<InFlightSlot> {
         (self.len > 0).then(|| self.at(0))

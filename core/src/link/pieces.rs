@@ -190,14 +190,13 @@ impl Node<'_> {
         }
     }
 
-    /// Ends all transfers of the session of this hash to the member. Returns the record's number when the
-    /// newest of them was begun, if there was one.
+    /// Ends all transfers of the session of this hash to the member. Returns whether there was one.
     pub(crate) fn stop_transfers_of(
         &mut self,
         member: MemberIndex,
         hash: &[u8; 16],
-    ) -> Option<u64> {
-        let mut stopped = None;
+    ) -> bool {
+        let mut stopped = false;
         for slot in self.transfers.iter_mut() {
             // A unit begins with its record's hash; the record may be in another slot by now.
             let start = &mut Cursor::start(slot.chain.head);
@@ -205,7 +204,7 @@ impl Node<'_> {
                 && slot.peer == member
                 && self.records.pages.starts_with(start, hash);
             if is_it {
-                stopped = stopped.max(Some(slot.number));
+                stopped = true;
                 slot.free(&mut self.records.pages);
             }
         }

@@ -328,9 +328,9 @@ impl Node<'_> {
         let Some(member) = self.place_for(now, update.name) else {
             return;
         };
-        if self.members.get(member).session.is_some() {
+        let had_former_boot = self.members.get(member).session.is_some();
+        if had_former_boot {
             self.stop_transfers(member);
-            self.forget_copies_of(member);
         }
         let least = self.least_incarnation(update, boot);
         let (last, message) = (self.records.last(), self.mail.number);
@@ -365,6 +365,9 @@ impl Node<'_> {
                 window: Window::new(),
             });
         });
+        if had_former_boot {
+            self.forget_copies_of(member);
+        }
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
         self.misses.forget();

@@ -81,15 +81,8 @@ impl Node<'_> {
         }
     }
 
-    /// A peer doesn't know the record. `is_current`: it said so of the record as it is now. Since an earlier one
-    /// it may have become the home, without what is here.
-    pub(crate) fn unknown_at(
-        &mut self,
-        now: Instant,
-        record: RecordIndex,
-        peer: MemberIndex,
-        is_current: bool,
-    ) {
+    /// A peer doesn't know the record.
+    pub(crate) fn unknown_at(&mut self, now: Instant, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(peer);
         if !slot.is_live() {
@@ -99,11 +92,9 @@ impl Node<'_> {
             if bit.intersects(slot.wanted_bits()) {
                 self.owe_again(record, bit);
             }
-        } else if is_current {
+        } else if !self.in_flight.is_on_its_way(peer, record) {
             self.records.owe_nothing(record, bit);
             self.adopt(now, record);
-        } else {
-            self.owe_again(record, bit);
         }
     }
 
@@ -128,9 +119,14 @@ impl Node<'_> {
             if !slot.is_live() {
                 self.forget_confirmation(record, bit);
             } else if !slot.is_home_here() {
-                if bit == HolderBits::HOME {
-                    // What its former boot lacked would be a part of a commit to the new one.
-                    self.records.owe_nothing(record, bit);
+                if bit != HolderBits::HOME {
+                    continue;
+                }
+                // What its former boot lacked would be a part of a commit to the new one.
+                let lacks = slot.owed().intersects(bit);
+                self.records.owe_nothing(record, bit);
+                if lacks && !self.began_anew(member, record) {
+                    self.restore_at(record, bit);
                 }
             } else {
                 // Nobody knows to whom its former boot gave copies.

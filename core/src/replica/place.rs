@@ -172,7 +172,7 @@ impl Node<'_> {
 
     /// What is on its way to the member carries less of the record than the member is to have now:
     /// its acknowledgement must not count.
-    fn forget_in_flight(&mut self, record: RecordIndex, member: MemberIndex) {
+    pub(crate) fn forget_in_flight(&mut self, record: RecordIndex, member: MemberIndex) {
         let hash = self.records.get(record).hash;
         self.stop_transfers_of(member, &hash);
         self.in_flight.forget(member, record);

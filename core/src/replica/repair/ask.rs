@@ -152,9 +152,9 @@ impl Node<'_> {
             (true, true) => self.restore_at(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,
-            // The home has lost it: a copy of a former home is better than none.
+            // The home may not know of this copy: then it says so.
             (false, false) if slot.home() == Some(self.repair.peer) => {
-                self.owe_again(record, bit);
+                self.owe_header(record, bit);
             }
             (false, false) => self.correct(self.repair.peer, record),
         }

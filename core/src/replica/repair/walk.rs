@@ -5,7 +5,7 @@ use crate::replica::range::{PARTS, Range};
 use crate::replica::repair::mix;
 use crate::storage::records::{RecordSlot, Records, Stretch, leading};
 
-/// Whether the record is one that this node and `peer` compare.
+/// Whether the record is one that this node and `peer` compare: one of them is its home, and the other a holder.
 fn is_shared(slot: &RecordSlot, peer: MemberIndex) -> bool {
     let own = slot.is_home_here() && !slot.bit_of(peer).is_empty();
     slot.is_live() && (own || slot.home() == Some(peer))

@@ -457,6 +457,11 @@ impl Node<'_> {
             }
         }
         let is_incomplete = slot.is(INCOMPLETE);
+        let home = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
+        if !slot.bit_of(home).intersects(slot.wanted_bits()) {
+            // What is on its way to it was for a former holder: less than the home is to have.
+            self.forget_in_flight(record, home);
+        }
         let changes = self.records.follow(record, &holders, wanted, &names, is_same_home);
         for holder in &changes {
             self.waits.uncount(record, *holder);
