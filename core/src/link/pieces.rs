@@ -191,11 +191,7 @@ impl Node<'_> {
     }
 
     /// Ends all transfers of the session of this hash to the member. Returns whether there was one.
-    pub(crate) fn stop_transfers_of(
-        &mut self,
-        member: MemberIndex,
-        hash: &[u8; 16],
-    ) -> bool {
+    pub(crate) fn stop_transfers_of(&mut self, member: MemberIndex, hash: &[u8; 16]) -> bool {
         let mut stopped = false;
         for slot in self.transfers.iter_mut() {
             // A unit begins with its record's hash; the record may be in another slot by now.

@@ -16,7 +16,8 @@ use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, LENT, OWNED, State, TAKEN, seconds,
+    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, LENT, OWNED, State, TAKEN,
+    seconds,
 };
 use crate::time::Instant;
 

@@ -71,12 +71,17 @@ impl Node<'_> {
         }
     }
 
-    /// All members were asked for the session: one of them may have named its home. `had`: the stamp of the
-    /// header here when they were asked.
-    pub(crate) fn adopted(&mut self, now: Instant, record: RecordIndex, had: Stamp) {
+    /// All members were asked for the session, and answered. `had`: the stamp of the header here when they were asked;
+    /// one of them may have had a greater one. `has_home`: the home has a copy.
+    pub(crate) fn adopted(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        had: Stamp,
+        has_home: bool,
+    ) {
         let slot = self.records.get(record);
-        let is_same = slot.stamp == had;
-        if is_same && !slot.is_home_here() {
+        if slot.stamp == had && !has_home && !slot.is_home_here() {
             self.take_over(now, record, &[], false);
         }
     }
@@ -147,7 +152,12 @@ impl Node<'_> {
     }
 
     /// Writes a header above that of a guard, and goes on. What the guard named may have copies.
-    pub(crate) fn outrank_guard(&mut self, record: RecordIndex, peer: MemberIndex, header: &WireHeader) {
+    pub(crate) fn outrank_guard(
+        &mut self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        header: &WireHeader,
+    ) {
         let (holders, _, all_named) = self.holders_of(header);
         let also: Holders = list::collect(self.members_of(&header.also));
         self.note_copy_at(record, peer);
@@ -165,7 +175,10 @@ impl Node<'_> {
     }
 
     /// The members of these name hashes, as far as they are known here.
-    pub(crate) fn members_of<'a>(&'a self, hashes: &'a [u32]) -> impl Iterator<Item = MemberIndex> + 'a {
+    pub(crate) fn members_of<'a>(
+        &'a self,
+        hashes: &'a [u32],
+    ) -> impl Iterator<Item = MemberIndex> + 'a {
         hashes.iter().filter_map(|hash| self.members.by_hash(*hash))
     }
 }

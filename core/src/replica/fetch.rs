@@ -458,7 +458,10 @@ impl Node<'_> {
             self.waits.get_mut(number).goal = Goal::Free;
         }
         if let Some(record) = record.filter(|_| purpose == Purpose::Adopt && !maybe_stale) {
-            self.adopted(now, record, had);
+            let home = self.records.get(record).home();
+            let mut copies = answers.iter().filter(|(_, digest)| *digest != ABSENT);
+            let has_home = copies.any(|(member, _)| Some(*member) == home);
+            self.adopted(now, record, had, has_home);
         }
         let deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
         let record = self.records.find(&hash);

@@ -97,7 +97,12 @@ impl Node<'_> {
     }
 
     /// Drops the copy if the unit, whose header was taken, is a release that covers all that is here.
-    pub(crate) fn obey_release(&mut self, record: RecordIndex, origin: Origin, head: &UnitHead<'_>) {
+    pub(crate) fn obey_release(
+        &mut self,
+        record: RecordIndex,
+        origin: Origin,
+        head: &UnitHead<'_>,
+    ) {
         let slot = self.records.get(record);
         let stamp = self.writers.wire(slot.stamp);
         let is_word_of_home = head.header.as_ref().is_some_and(|header| {

@@ -331,7 +331,11 @@ impl World<'_> {
         );
         if slot.is_live() {
             for attribute in machine.records.attributes_of(record) {
-                text += &format!(" {} owed {:b};", stamp(attribute.stamp), attribute.debt.owed());
+                text += &format!(
+                    " {} owed {:b};",
+                    stamp(attribute.stamp),
+                    attribute.debt.owed()
+                );
             }
         }
         text

@@ -15,8 +15,8 @@ use crate::storage::records::{
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER, RELEASE,
-    UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER,
+    RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 impl Node<'_> {
@@ -177,7 +177,10 @@ impl Node<'_> {
     ) -> Result<(), Cause> {
         let peer = origin.peer;
         if fate == HeaderFate::Outdated {
-            return self.answer_outdated(record, peer);
+            return self.answer_outdated(record, peer, head);
+        }
+        if fate == HeaderFate::Refuted {
+            return self.is_equal(record, head);
         }
         if !completes {
             count(&mut self.stats.base_mismatches);
@@ -195,7 +198,12 @@ impl Node<'_> {
     }
 
     /// The sender's header is older than the one here. What it sent with it is taken.
-    fn answer_outdated(&mut self, record: RecordIndex, peer: MemberIndex) -> Result<(), Cause> {
+    fn answer_outdated(
+        &mut self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        head: &UnitHead<'_>,
+    ) -> Result<(), Cause> {
         let slot = self.records.get(record);
         if slot.is(GUARD) && slot.is_home_here() {
             // A home that was cut off refutes a guard as soon as it hears of it, and nothing is in dispute.
@@ -203,10 +211,19 @@ impl Node<'_> {
             if !slot.owed().intersects(bit) {
                 self.owe_header(record, bit);
             }
-            return Ok(());
+            return self.is_equal(record, head);
         }
         self.correct(peer, record);
         Err(Cause::NotHome)
+    }
+
+    /// Of two that take themselves for the home, the one that yields soon may take the other's word for a
+    /// confirmation only if they have the same.
+    fn is_equal(&self, record: RecordIndex, head: &UnitHead<'_>) -> Result<(), Cause> {
+        match head.digest == Some(self.contents_digest(record)) {
+            true => Ok(()),
+            false => Err(Cause::NotHome),
+        }
     }
 
     /// A holder told of members that may have a copy, or asks for the home's own list.
@@ -410,7 +427,7 @@ impl Node<'_> {
         }
         if self.refutes_guard(record, header) {
             self.outrank_guard(record, peer, header);
-            return Ok(HeaderFate::Kept);
+            return Ok(HeaderFate::Refuted);
         }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
@@ -458,16 +475,21 @@ impl Node<'_> {
         }
         let is_incomplete = slot.is(INCOMPLETE);
         let home = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
-        if !slot.bit_of(home).intersects(slot.wanted_bits()) {
-            // What is on its way to it was for a former holder: less than the home is to have.
+        if !is_same_home {
+            // What is on its way to it may be less than the home is to have.
             self.forget_in_flight(record, home);
         }
-        let changes = self.records.follow(record, &holders, wanted, &names, is_same_home);
+        let changes = self
+            .records
+            .follow(record, &holders, wanted, &names, is_same_home);
         for holder in &changes {
             self.waits.uncount(record, *holder);
         }
         let slot = self.records.get_mut(record);
-        slot.set(INCOMPLETE, is_incomplete || slot.is(INCOMPLETE) || !all_named);
+        slot.set(
+            INCOMPLETE,
+            is_incomplete || slot.is(INCOMPLETE) || !all_named,
+        );
         slot.set(HEARSAY, !is_word_of_home);
         let tells = slot.is(HEARSAY)
             || (!is_same_home && !slot.also().is_empty())
@@ -554,8 +576,10 @@ enum Contents<'a> {
 /// What became of the header that a unit carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeaderFate {
-    /// There was none, the one here is as new, or it was refuted.
+    /// There was none, or the one here is as new.
     Kept,
+    /// It is that of a guard, and this node was there all the time.
+    Refuted,
     /// It is newer than the one here, and by the same boot of the same home.
     Taken,
     /// It is newer than the one here, and by another home.

@@ -18,8 +18,8 @@ use crate::storage::records::{
 };
 use crate::time::Instant;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME, Message, OWNER,
-    RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME,
+    Message, OWNER, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Where a unit is written: a packet, or the pages of a transfer.
