@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration as Elapsed, Instant as Clock};
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
     Ticket, Transmit,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{Config, Destination, Duration, Entropy, Instant, Node, Storage};
 
 /// What all paths have in common.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use relevo_core::event::MemberId;
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{Config, Destination, Entropy, Event, Instant, Node, Storage};
 
 use crate::net::{Micros, Protocol, Random, SECOND, Verdict};

@@ -36,7 +36,7 @@ use std::io::{self, BufRead, Write};
 use std::iter;
 use std::net::SocketAddr;
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Progress,
     Storage, Ticket,

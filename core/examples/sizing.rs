@@ -11,7 +11,7 @@
 use std::process::ExitCode;
 
 use relevo_core::Node;
-use relevo_core::storage::{
+use relevo_core::memory::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, PAGE_BYTES,
     Page, RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };

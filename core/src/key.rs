@@ -94,14 +94,6 @@ pub(crate) fn hash(cluster: u64, key: Key<'_>) -> [u8; 16] {
     hasher.finish128().as_bytes()
 }
 
-/// 64 bits of a name.
-pub(crate) fn name_hash(name: &[u8]) -> u64 {
-    use core::hash::Hasher;
-    let mut hasher = siphasher::sip::SipHasher13::new_with_keys(0, 0);
-    hasher.write(name);
-    hasher.finish()
-}
-
 /// One known application.
 #[derive(Clone, Debug, Default)]
 pub struct NamespaceSlot {

@@ -20,7 +20,11 @@
 //! - `membership`: who is there, who is dead (SWIM);
 //! - `link`: what each peer still lacks, what is in flight;
 //! - `replica`: commits, hand-over, fetch, tombstones;
-//! - `storage`: records, attributes and pages in memory that the host lends.
+//! - `storage`: records, attributes and pages;
+//! - [`memory`]: what the host lends for all of that.
+//!
+//! `wire`, `seal` and `storage` know nothing of the other three. State is in types of its own, in files that
+//! don't import [`Node`]; files with `impl Node` bring the parts together.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -28,6 +32,7 @@
 extern crate std;
 
 mod delta;
+mod hash;
 mod identity;
 mod ids;
 mod link;
@@ -42,6 +47,7 @@ pub mod fuzzing;
 pub mod golden;
 pub mod key;
 mod membership;
+pub mod memory;
 mod mutation;
 mod node;
 #[cfg(test)]
@@ -50,7 +56,7 @@ mod replica;
 #[cfg(feature = "sim")]
 pub mod sim;
 pub mod stats;
-pub mod storage;
+mod storage;
 pub mod time;
 #[cfg(feature = "violations")]
 pub mod violations;
@@ -59,8 +65,9 @@ mod wire;
 pub use config::{Config, ConfigError, Entropy, Role};
 pub use event::{Destination, Event, MemberId, Transmit};
 pub use key::{Key, SessionId};
-pub use link::mail::{MAX_MESSAGE, SendError};
-pub use membership::member::{Member, MemberState};
+pub use link::mailbox::{MAX_MESSAGE, SendError};
+pub use membership::member::Member;
+pub use memory::Storage;
 pub use node::{Node, Usage};
 pub use replica::bury::BuryError;
 pub use replica::commit::{Ack, Change, Commit, CommitError};
@@ -69,6 +76,6 @@ pub use replica::read::{Attribute, Record};
 pub use replica::wait::{Outcome, Progress, Ticket};
 pub use seal::{KEYS_MAX, KeyringError, key_id};
 pub use stats::Stats;
-pub use storage::Storage;
 pub use time::{Duration, Instant};
+pub use wire::member::MemberState;
 pub use wire::packet::Refusal;

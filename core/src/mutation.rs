@@ -1,8 +1,6 @@
 //! Rules of the protocol that the simulator breaks on purpose: each must be noticed.
 //!
-//! Outside the simulator [`Node::breaks`] is `false` at compile time, and nothing of this is left.
-
-use crate::node::Node;
+//! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, and nothing of this is left.
 
 /// One broken rule.
 #[cfg_attr(
@@ -100,19 +98,4 @@ impl Mutation {
         Self::LeavesEmptyHanded,
         Self::LeavesUnconfirmed,
     ];
-}
-
-impl Node<'_> {
-    /// Whether this rule is broken in this node.
-    #[cfg(feature = "sim")]
-    pub(crate) fn breaks(&self, rule: Mutation) -> bool {
-        self.mutation == Some(rule)
-    }
-
-    /// Whether this rule is broken in this node.
-    #[cfg(not(feature = "sim"))]
-    #[expect(clippy::unused_self, reason = "the simulator's twin needs it")]
-    pub(crate) const fn breaks(&self, _rule: Mutation) -> bool {
-        false
-    }
 }

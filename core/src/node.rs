@@ -6,30 +6,33 @@ use heapless::Deque;
 
 use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
+use crate::hash::name_hash;
 use crate::identity::Identity;
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{self, Key, Namespaces, SessionId};
-use crate::link::count;
 use crate::link::in_flight::InFlight;
-use crate::link::mail::Mail;
+use crate::link::mailbox::Mail;
 use crate::link::transfer::TransferSlot;
 use crate::list;
-use crate::membership::introduce::PendingIntroduction;
 use crate::membership::member::{Member, Members};
-use crate::membership::probe::Prober;
+use crate::membership::pending::PendingIntroduction;
+use crate::membership::prober::Prober;
+use crate::memory::Storage;
+use crate::mutation::Mutation;
 use crate::replica::misses::Misses;
-use crate::replica::repair::Repair;
+use crate::replica::repair::state::Repair;
 use crate::replica::reply::Reply;
-use crate::replica::stamp::{Writer, Writers};
 use crate::replica::sweep::Sweep;
 use crate::replica::wait::{Progress, Ticket, Waits};
 use crate::seal::{BootId, Keyring, KeyringError, Secret};
 use crate::stats::Stats;
-use crate::storage::Storage;
+use crate::stats::count;
 use crate::storage::pages::Pages;
 use crate::storage::records::Records;
+use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::packet::Refusal;
+use crate::wire::stamp::Writer;
 
 /// Answers that wait for the next packet to a peer. What overflows is asked for again.
 const REPLIES: usize = 32;
@@ -91,7 +94,7 @@ pub struct Node<'m> {
     pub(crate) superseded: bool,
     random: u64,
     #[cfg(feature = "sim")]
-    pub(crate) mutation: Option<crate::mutation::Mutation>,
+    pub(crate) mutation: Option<Mutation>,
 }
 
 impl<'m> Node<'m> {
@@ -164,11 +167,24 @@ impl<'m> Node<'m> {
 
     /// Breaks a rule of the protocol, so that the simulator can notice.
     #[cfg(feature = "sim")]
-    pub(crate) fn mutate(&mut self, mutation: Option<crate::mutation::Mutation>) {
+    pub(crate) fn mutate(&mut self, mutation: Option<Mutation>) {
         self.mutation = mutation;
-        if self.breaks(crate::mutation::Mutation::BootNotInStamp) {
+        if self.breaks(Mutation::BootNotInStamp) {
             self.writers.forget_boot();
         }
+    }
+
+    /// Whether this rule is broken in this node.
+    #[cfg(feature = "sim")]
+    pub(crate) fn breaks(&self, rule: Mutation) -> bool {
+        self.mutation == Some(rule)
+    }
+
+    /// Whether this rule is broken in this node.
+    #[cfg(not(feature = "sim"))]
+    #[expect(clippy::unused_self, reason = "the simulator's twin needs it")]
+    pub(crate) const fn breaks(&self, _rule: Mutation) -> bool {
+        false
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all
@@ -356,7 +372,7 @@ impl<'m> Node<'m> {
     /// SplitMix64: good enough to choose whom to ask first.
     pub(crate) fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        crate::replica::stamp::scramble(self.random)
+        crate::hash::scramble(self.random)
     }
 
     /// One datagram to send, written to `out`, which has room for `Config::datagram` bytes;
@@ -422,7 +438,7 @@ fn rules(config: &Config<'_>) -> Rules {
         tombstone_lifetime: config.tombstone_lifetime,
         max_value: config.max_value,
         beacon: config.beacon,
-        cluster: key::name_hash(config.cluster.as_bytes()),
+        cluster: name_hash(config.cluster.as_bytes()),
     }
 }
 
@@ -438,7 +454,7 @@ fn describe_self(
     slot.name = list::text(config.name).unwrap_or_default();
     slot.address = config.address.into();
     slot.incarnation = 1;
-    slot.state = crate::membership::member::MemberState::Alive;
+    slot.state = crate::wire::member::MemberState::Alive;
     slot.role = config.role;
     slot.capacity = config.capacity;
     slot.heard = now;

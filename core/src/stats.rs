@@ -135,3 +135,9 @@ impl Stats {
         }
     }
 }
+
+/// One more of what a counter counts.
+#[inline(never)]
+pub(crate) fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}

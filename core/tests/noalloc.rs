@@ -15,7 +15,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::process::{Command, abort};
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
     Outcome, Progress, Stats, Ticket,

@@ -1,6 +1,6 @@
 //! The memory lent to the core: allocated once, sized by the options.
 
-use relevo_core::storage::{AttributeSlot, Page, Sizes};
+use relevo_core::memory::{AttributeSlot, Page, Sizes};
 
 use crate::error::OpenError;
 use crate::options::Options;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use relevo_core::storage::PAGE_BYTES;
+use relevo_core::memory::PAGE_BYTES;
 use relevo_core::{Commit, Instant, Key, Outcome, Role, Ticket};
 
 use crate::birth::Birth;

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{Config, Destination, Entropy, Instant, Key, Node};
 
 /// The application of all sessions here.

@@ -6,7 +6,7 @@ use core::panic::PanicInfo;
 use core::ptr::NonNull;
 use core::sync::atomic::AtomicU8;
 
-use relevo_board_node::relevo_core::storage::{AttributeSlot, RecordSlot};
+use relevo_board_node::relevo_core::memory::{AttributeSlot, RecordSlot};
 use relevo_board_node::relevo_core::{Config, Entropy, Instant, Node};
 use relevo_board_node::{Memory, PROTOCOL_BYTES, fit};
 

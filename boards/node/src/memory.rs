@@ -3,7 +3,7 @@
 //! A Pi Pico W has 264 KB of RAM. Wi-Fi and network take about 30 KB of it, stacks and buffers
 //! some more; [`Memory`] is what a node of a cluster of up to [`MEMBERS`] gets.
 
-use relevo_core::storage::{
+use relevo_core::memory::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
     RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };

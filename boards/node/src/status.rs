@@ -80,7 +80,7 @@ impl Status {
 
 /// Whether another session of one kilobyte would be declined.
 fn is_full(usage: &Usage) -> bool {
-    const ONE_KILOBYTE: u32 = 1_100 / relevo_core::storage::PAGE_BYTES as u32 + 1;
+    const ONE_KILOBYTE: u32 = 1_100 / relevo_core::memory::PAGE_BYTES as u32 + 1;
     let records = usage.sessions.saturating_add(usage.tombstones);
     records >= usage.session_capacity
         || usage.page_capacity.saturating_sub(usage.pages) < ONE_KILOBYTE

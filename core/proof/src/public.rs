@@ -5,7 +5,7 @@ use core::hint::black_box;
 use core::net::SocketAddr;
 use core::ops::{Add, Sub};
 
-use relevo_core::storage::{
+use relevo_core::memory::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
     RecordSlot, Sizes, TransferSlot, WaitSlot, WriterSlot,
 };

@@ -5,16 +5,12 @@
 //! in that list. What was lost is made anew from what the record is by then.
 
 mod acks;
+mod arrived;
 pub(crate) mod in_flight;
-pub(crate) mod mail;
+mod mail;
+pub(crate) mod mailbox;
 pub(crate) mod peer;
 mod pieces;
 mod receive;
 pub(crate) mod transfer;
 mod transmit;
-
-/// One more of what a counter counts.
-#[inline(never)]
-pub(crate) fn count(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
-}

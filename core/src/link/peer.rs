@@ -1,7 +1,7 @@
 //! What is known of the way to one peer.
 
 use crate::ids::RecordIndex;
-use crate::link::acks::Arrived;
+use crate::link::arrived::Arrived;
 use crate::time::{Duration, Instant};
 
 /// Packets in flight at least and at most, and at first.

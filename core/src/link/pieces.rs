@@ -1,14 +1,14 @@
 //! Units too large for a datagram arrive in pieces, and are granted.
 
 use crate::ids::MemberIndex;
-use crate::link::count;
 use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot, outgoing};
-use crate::membership::member::MemberState;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
+use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
 use crate::time::Instant;
+use crate::wire::member::MemberState;
 use crate::wire::message::Cause;
 
 /// What a `Chunk` says of itself.

@@ -4,7 +4,7 @@
 
 use crate::ids::{MemberIndex, SELF};
 use crate::membership::member::{Exchange, MemberSlot, mark};
-use crate::membership::probe::{set_by, take_due};
+use crate::membership::prober::{set_by, take_due};
 use crate::node::Node;
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, GROUPS, Message};

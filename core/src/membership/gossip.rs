@@ -4,19 +4,17 @@ use heapless::Vec;
 
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
-use crate::link::count;
 use crate::list;
-use crate::membership::member::MemberState;
-use crate::membership::probe::{set_by, take_due};
+use crate::membership::prober::GOSSIP_PERIOD;
+use crate::membership::prober::{set_by, take_due};
 use crate::membership::suspect::Accusation;
 use crate::membership::table::Line;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::stats::count;
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 use crate::wire::message::{Address, Body, MemberUpdate, Message, News, Standing};
-
-/// Pause between gossip packets while something is to be told.
-pub(crate) const GOSSIP_PERIOD: Duration = Duration::from_millis(100);
 
 /// Members told in each pause.
 const FANOUT: usize = 3;

@@ -13,15 +13,17 @@
 use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
+use crate::hash::name_hash;
 use crate::ids::{RecordIndex, SELF};
-use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
-use crate::membership::member::{MemberState, Outbox, Session};
+use crate::membership::member::{Outbox, Session};
+use crate::membership::pending::PendingIntroduction;
 use crate::membership::supersede::knows_another;
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 use crate::wire::message::{Address, Introduction, MemberUpdate, Message};
 use crate::wire::packet::{ANY_CLUSTER, Header, INTRODUCTION_HEADER, Sender, TAG};
 
@@ -33,34 +35,6 @@ const ANSWERS: u64 = 4;
 
 /// How long a challenge may be echoed at least.
 const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
-
-/// An introduction that is to be sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PendingIntroduction {
-    /// None: to the multicast group.
-    to: Option<Address>,
-    challenge: Option<[u8; 8]>,
-    echo: Option<[u8; 8]>,
-    least_incarnation: u32,
-    name_taken: bool,
-}
-
-impl PendingIntroduction {
-    /// Says who this node is and asks nothing.
-    const fn hello(to: Option<Address>) -> Self {
-        Self {
-            to,
-            challenge: None,
-            echo: None,
-            least_incarnation: 0,
-            name_taken: false,
-        }
-    }
-
-    const fn is_hello(&self) -> bool {
-        self.challenge.is_none() && self.echo.is_none() && !self.name_taken
-    }
-}
 
 impl Node<'_> {
     /// Introduces this node to whoever listens at `seed`. Repeat it until a member has that

@@ -1,11 +1,11 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
 use crate::ids::WaitIndex;
-use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 
 /// Pause between two looks at what is still on its way.
 const PERIOD: Duration = Duration::from_millis(20);

@@ -5,13 +5,13 @@ use heapless::Vec;
 
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
-use crate::link::count;
-use crate::membership::member::MemberState;
-use crate::membership::probe::{set_by, take_due};
+use crate::membership::prober::{set_by, take_due};
 use crate::node::{INTRODUCTIONS, Node};
 use crate::seal::BootId;
+use crate::stats::count;
 use crate::storage::records::State;
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 use crate::wire::message::{Address, MemberUpdate};
 
 /// For so long after it met its first member, a node introduces itself to all that it hears of.

@@ -3,44 +3,22 @@
 use core::net::SocketAddr;
 
 use heapless::{String, Vec};
-use serde::{Deserialize, Serialize};
 
 use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
+use crate::hash::name_hash;
+use crate::hash::scramble;
 use crate::ids::{MemberIndex, SELF};
-use crate::key::name_hash;
 use crate::link::peer::PeerLink;
 use crate::list;
 use crate::membership::table::{self, By, Ends, Line, Links};
-use crate::replica::repair::Question;
-use crate::replica::stamp::scramble;
+use crate::replica::repair::state::Question;
 use crate::seal::{BootId, Subkey, Window};
 use crate::time::Instant;
+use crate::wire::member::ACCUSERS;
+use crate::wire::member::MemberState;
 use crate::wire::message::{Address, MemberUpdate};
-
-/// What the cluster believes of a member.
-///
-/// ```text
-///            ┌────────────── refuted ────────────────┐
-///            ▼                                       │
-///  new ──▶ Alive ──── no answer to a probe ───▶ Suspect ──── drop time ───▶ Dead
-///            │                                       │                       │
-///            └──────── says good-bye ──▶ Left ◀──────┘                       │
-///            ▲                            │                                  │
-///            └────────── a higher incarnation, or another boot ──────────────┘
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MemberState {
-    /// Answers.
-    #[default]
-    Alive,
-    /// Doesn't answer, and may still refute.
-    Suspect,
-    /// Has not answered for the drop time.
-    Dead,
-    /// Said good-bye.
-    Left,
-}
+use crate::wire::stamp::Writer;
 
 /// One member.
 pub struct MemberSlot {
@@ -95,10 +73,6 @@ pub(crate) struct Doubt {
     /// Who found that it doesn't answer, each on its own.
     pub(crate) accusers: Vec<MemberIndex, ACCUSERS, u8>,
 }
-
-/// Members that must agree until a suspicion is as certain as it gets: the first, and three that
-/// confirm it.
-pub(crate) const ACCUSERS: usize = 4;
 
 /// What is to be said to a member, apart from what the link owes it. One of each kind at most.
 #[derive(Clone, Debug, Default)]
@@ -353,6 +327,7 @@ impl<'m> Members<'m> {
     /// [`change`](Self::change). Whatever was changed, perhaps there's something to send now.
     #[inline(never)]
     pub(crate) fn get_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
+        debug_assert!(member < self.end(), "{member:?} is in the table");
         self.nudge(member);
         self.slot_mut(member)
     }
@@ -367,6 +342,7 @@ impl<'m> Members<'m> {
 
     /// The slot without a nudge.
     pub(crate) fn slot_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
+        debug_assert!(member.index() < self.slots.len(), "{member:?} has a slot");
         match self.slots.get_mut(member.index()) {
             Some(slot) => slot,
             None => &mut self.nobody,
@@ -421,6 +397,15 @@ impl<'m> Members<'m> {
 
     pub(crate) fn me(&self) -> &MemberSlot {
         self.get(SELF)
+    }
+
+    /// Who a member's stamps of its present boot are by.
+    pub(crate) fn writer_of(&self, member: MemberIndex) -> Writer {
+        let slot = self.get(member);
+        Writer {
+            node: slot.hash,
+            boot: slot.boot.tag(),
+        }
     }
 
     pub(crate) fn by_name(&self, name: &str) -> Option<MemberIndex> {

@@ -1,11 +1,12 @@
 //! Who is in the cluster: SWIM with the Lifeguard extensions.
 //!
 //! Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard
-//! (arXiv 1707.00788). [`member`] draws the states, [`probe`] finds who doesn't answer,
+//! (arXiv 1707.00788). [`member`] is the table, whose states [`MemberState`](crate::MemberState) draws, [`probe`] finds who doesn't answer,
 //! [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
 //! others, [`exchange`] finds what a table lacks, [`introduce`] lets boots prove that they are live
 //! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye,
-//! [`supersede`] gives a name up. [`table`] finds members, [`rendezvous`] draws some.
+//! [`supersede`] gives a name up. [`table`] finds members, [`rendezvous`] draws some. [`prober`] says
+//! when what is due, [`pending`] which introductions wait to be sent.
 
 pub(crate) mod exchange;
 pub(crate) mod gossip;
@@ -14,7 +15,9 @@ pub(crate) mod introduce;
 pub(crate) mod leave;
 pub(crate) mod meet;
 pub(crate) mod member;
+pub(crate) mod pending;
 pub(crate) mod probe;
+pub(crate) mod prober;
 mod rendezvous;
 pub(crate) mod supersede;
 pub(crate) mod suspect;

@@ -9,11 +9,12 @@
 //! can make one.
 
 use crate::ids::{MemberIndex, SELF};
-use crate::membership::health::Health;
-use crate::membership::member::MemberState;
+use crate::membership::prober::Probe;
+use crate::membership::prober::take_due;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 
 /// Members that a node watches on each side. So many watch it as well, however many there are; and
 /// in clusters of up to nine all watch all.
@@ -27,106 +28,6 @@ const FORMER_EVERY: u32 = 10;
 
 /// Fifths of a period after which the target is pinged again; the helpers are asked at the first.
 const AGAIN: core::ops::Range<u32> = 2..5;
-
-/// The one probe that is going on.
-#[derive(Clone, Copy, Debug)]
-struct Probe {
-    target: MemberIndex,
-    started: Instant,
-    /// In fifths of a period, when it is looked at next.
-    stage: u32,
-    /// Helpers that have not said anything yet.
-    silent: u8,
-}
-
-/// When to do what next.
-pub(crate) struct Prober {
-    probe: Option<Probe>,
-    next_period: Instant,
-    /// A moment between periods at which something is to be decided.
-    check: Option<Instant>,
-    next_beacon: Instant,
-    /// When news is to be told again.
-    pub(crate) gossip_at: Option<Instant>,
-    /// When suspects are to be looked at.
-    pub(crate) suspects_at: Option<Instant>,
-    /// When the next packets of tables go.
-    pub(crate) exchange_at: Option<Instant>,
-    /// When members known by hearsay are introduced to.
-    pub(crate) meet_at: Option<Instant>,
-    /// When that was done last.
-    pub(crate) met: Instant,
-    /// Before this no table is compared with another one.
-    pub(crate) compare_at: Instant,
-    /// Until then packets of unknown boots are not answered.
-    pub(crate) stray_at: Instant,
-    /// When this node met its first member.
-    pub(crate) joined: Option<Instant>,
-    /// Since when the table lacks room for a live member, and when it did last.
-    pub(crate) outgrown: Option<(Instant, Instant)>,
-    /// Before this the host isn't told again that the table is full.
-    pub(crate) full_at: Instant,
-    pub(crate) health: Health,
-    /// When the host called last.
-    awake: Instant,
-    periods: u32,
-}
-
-impl Prober {
-    pub(crate) const fn new(now: Instant) -> Self {
-        Self {
-            probe: None,
-            next_period: now,
-            check: None,
-            next_beacon: now,
-            gossip_at: None,
-            suspects_at: None,
-            exchange_at: None,
-            meet_at: None,
-            met: Instant::from_micros(0),
-            compare_at: now,
-            stray_at: now,
-            joined: None,
-            outgrown: None,
-            full_at: now,
-            health: Health::new(),
-            awake: now,
-            periods: 0,
-        }
-    }
-
-    pub(crate) fn due(&self) -> Instant {
-        let others = [
-            self.check,
-            self.gossip_at,
-            self.suspects_at,
-            self.exchange_at,
-            self.meet_at,
-        ];
-        others
-            .into_iter()
-            .flatten()
-            .fold(self.next_period, Instant::min)
-    }
-
-    pub(crate) fn beacon_is_due(&self, now: Instant) -> bool {
-        self.next_beacon <= now
-    }
-
-    pub(crate) const fn next_beacon(&mut self, at: Instant) {
-        self.next_beacon = at;
-    }
-}
-
-/// Whether a timer that may be off has run out; it is off then.
-pub(crate) fn take_due(timer: &mut Option<Instant>, now: Instant) -> bool {
-    timer.take_if(|at| *at <= now).is_some()
-}
-
-/// Sets a timer to `at`, unless it runs out before.
-pub(crate) fn set_by(timer: &mut Option<Instant>, at: Instant) {
-    *timer = Some(timer.map_or(at, |set| set.min(at)));
-}
 
 impl Node<'_> {
     /// How well this node hears the others, in its own judgement: 0, all is well, to 8. The higher

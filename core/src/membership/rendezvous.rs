@@ -1,8 +1,8 @@
 //! Draws of members: by weighted rendezvous for a key, and those of the least scores.
 
+use crate::hash::scramble;
 use crate::ids::{MAX_HOLDERS, MemberIndex};
 use crate::membership::member::{MemberSlot, Members};
-use crate::replica::stamp::scramble;
 
 impl Members<'_> {
     /// The members that `accepts`, best first by weighted rendezvous for `key`

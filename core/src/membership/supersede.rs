@@ -2,11 +2,11 @@
 
 use crate::event::Pending;
 use crate::ids::SELF;
-use crate::membership::member::MemberState;
 use crate::node::Node;
 use crate::seal::BootId;
 use crate::seal::Keyring;
 use crate::time::Instant;
+use crate::wire::member::MemberState;
 use crate::wire::message::Introduction;
 
 impl Node<'_> {

@@ -9,13 +9,14 @@
 use heapless::Vec;
 
 use crate::ids::{MemberIndex, SELF};
-use crate::link::count;
 use crate::list;
-use crate::membership::gossip::GOSSIP_PERIOD;
-use crate::membership::member::{ACCUSERS, Doubt, MemberSlot, MemberState};
-use crate::membership::probe::{set_by, take_due};
+use crate::membership::member::{Doubt, MemberSlot};
+use crate::membership::prober::GOSSIP_PERIOD;
+use crate::membership::prober::{set_by, take_due};
 use crate::node::Node;
+use crate::stats::count;
 use crate::time::{Duration, Instant};
+use crate::wire::member::{ACCUSERS, MemberState};
 
 /// Of sixteen parts of the drop time: what a member has after it was heard last, at least.
 const SURE: u32 = 14;

@@ -12,15 +12,15 @@ use super::config;
 use crate::config::Role;
 use crate::identity::{Identity, Opener};
 use crate::list;
-use crate::membership::member::MemberState;
-use crate::replica::range::Range;
-use crate::replica::stamp::{WireStamp, Writer};
 use crate::seal::{BootId, Keyring, Secret};
+use crate::wire::member::MemberState;
 use crate::wire::message::{
     Address, AttributeHead, Cause, ChangeHead, Introduction, MemberUpdate, Message, News, Standing,
     UnitHead, ValueHead, WireHeader, WireKey,
 };
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
+use crate::wire::range::Range;
+use crate::wire::stamp::{WireStamp, Writer};
 
 /// What messages are made of.
 #[derive(Clone, Debug)]

@@ -6,15 +6,15 @@ use crate::event::SessionEvent;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::list;
-use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
-use crate::replica::stamp::Writers;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Ticket;
 use crate::storage::records::{DECLINED, Holders, INCOMPLETE, seconds};
+use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
 /// A tombstone that all have confirmed stays this long, for what is still on its way.

@@ -4,21 +4,22 @@ use core::fmt;
 
 use crate::config::Role;
 use crate::event::{Pending, SessionEvent};
+use crate::hash::name_hash;
 use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
-use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
-use crate::link::count;
+use crate::key::{Key, MAX_ATTRIBUTE_NAME};
 use crate::list;
 use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::stamp::{Stamp, Writers};
 use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot};
+use crate::stats::count;
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
     ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, LENT, OWNED, State, TAKEN,
     seconds,
 };
+use crate::storage::stamp::{Stamp, Writers};
 use crate::time::Instant;
 
 /// What an application writes in one piece.
@@ -290,8 +291,10 @@ impl Node<'_> {
             list::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
         self.records.move_to_tail(record);
-        for member in &holders {
-            self.members.get_mut(*member).link.behind = true;
+        for member in holders {
+            if member != MemberIndex::UNKNOWN {
+                self.members.get_mut(member).link.behind = true;
+            }
         }
     }
 
@@ -303,7 +306,8 @@ impl Node<'_> {
         slot.changed = number;
         let slot = self.records.get(record);
         for member in slot.holders() {
-            if slot.bit_of(*member).intersects(bits) {
+            let lacks = slot.bit_of(*member).intersects(bits);
+            if lacks && *member != MemberIndex::UNKNOWN {
                 let link = &mut self.members.get_mut(*member).link;
                 link.restore = link.restore.min(record);
             }

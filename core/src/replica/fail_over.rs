@@ -12,9 +12,9 @@ use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::list;
 use crate::node::Node;
-use crate::replica::stamp::Stamp;
 use crate::replica::wait::Purpose;
 use crate::storage::records::{GUARD, HEARSAY, Holders, INCOMPLETE};
+use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 use crate::wire::message::{BY_GUARD, UNNAMED, WireHeader};
 
@@ -28,7 +28,7 @@ impl Node<'_> {
 
     /// Whether the member wrote the record's header, in a boot before its present one.
     pub(crate) fn began_anew(&self, member: MemberIndex, record: RecordIndex) -> bool {
-        let present = self.writer_of(member);
+        let present = self.members.writer_of(member);
         let header = self.writers.wire(self.records.get(record).stamp);
         header.is_some_and(|header| {
             header.writer.node == present.node && header.writer.boot != present.boot

@@ -11,17 +11,18 @@ use heapless::Vec;
 use crate::event::SessionEvent;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::Key;
-use crate::link::count;
 use crate::list;
-use crate::membership::member::{MemberSlot, MemberState};
+use crate::membership::member::MemberSlot;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
-use crate::replica::stamp::Stamp;
 use crate::replica::unit::UnitSummary;
 use crate::replica::wait::{Goal, Outcome, Purpose, Reach, Ticket, WaitSlot};
+use crate::stats::count;
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
+use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 use crate::wire::message::{Body, Message};
 
 /// Pause until members that haven't answered are asked again.

@@ -1,11 +1,12 @@
 //! Sessions: how they are written, moved, found, repeated and ended.
 //!
-//! [`stamp`]: which write wins. [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
+//! [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
 //! travel. [`fetch`]: a session moves to the node that is asked for it. [`lend`]: what the others do then.
 //! [`misses`]: what ids that nobody knows may cost. [`bury`]: invalidation and rename. [`place`]: who keeps
-//! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose home is gone. [`sweep`]: what is looked
+//! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose home is gone. `walks`: what is looked
 //! at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
 
+mod answering;
 pub(crate) mod bury;
 pub(crate) mod commit;
 pub(crate) mod expire;
@@ -14,14 +15,13 @@ pub(crate) mod fetch;
 mod lend;
 pub(crate) mod misses;
 pub(crate) mod place;
-pub(crate) mod range;
 pub(crate) mod read;
 pub(crate) mod release;
 pub(crate) mod repair;
 pub(crate) mod reply;
 mod review;
-pub(crate) mod stamp;
 pub(crate) mod sweep;
 pub(crate) mod unit;
 pub(crate) mod value;
 pub(crate) mod wait;
+mod walks;

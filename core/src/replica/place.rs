@@ -4,11 +4,12 @@ use heapless::Vec;
 
 use crate::ids::{HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::list;
-use crate::membership::member::{MemberSlot, MemberState};
+use crate::membership::member::MemberSlot;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::storage::records::{DECLINED, Holders, INCOMPLETE};
 use crate::time::{Duration, Instant};
+use crate::wire::member::MemberState;
 
 /// A member that declined a copy gets no other one for so long.
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(10);

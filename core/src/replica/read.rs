@@ -2,13 +2,14 @@
 
 use core::fmt;
 
+use crate::hash::name_hash;
 use crate::ids::AttributeIndex;
-use crate::key::{Key, MAX_ATTRIBUTE_NAME, name_hash};
+use crate::key::{Key, MAX_ATTRIBUTE_NAME};
 use crate::node::Node;
-use crate::replica::stamp::{Stamp, Writers};
 use crate::replica::value::value_cursor;
 use crate::storage::pages::Cursor;
 use crate::storage::records::{AttributeSlot, RecordSlot, Records};
+use crate::storage::stamp::{Stamp, Writers};
 use crate::time::{Duration, Instant};
 
 /// A session as this node holds it.

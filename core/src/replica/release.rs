@@ -106,7 +106,8 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let stamp = self.writers.wire(slot.stamp);
         let is_word_of_home = head.header.as_ref().is_some_and(|header| {
-            Some(header.stamp) == stamp && header.stamp.writer == self.writer_of(origin.peer)
+            Some(header.stamp) == stamp
+                && header.stamp.writer == self.members.writer_of(origin.peer)
         });
         let owes = !slot.owed().is_empty() || !slot.also().is_empty();
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);

@@ -1,24 +1,15 @@
-//! The walks over all records: what has to be looked at from time to time, in steps.
+//! How far the walk over all records is.
 
-use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
-use crate::node::Node;
-use crate::replica::release::Again;
-use crate::storage::records::State;
-use crate::time::{Duration, Instant};
-
-/// Pause between two walks over all records.
-const PERIOD: Duration = Duration::from_secs(5);
-
-/// Records looked at in one step.
-const STEP: u32 = 1_024;
+use crate::ids::RecordIndex;
+use crate::time::Instant;
 
 /// The walk over all records, in steps.
 pub(crate) struct Sweep {
-    next: Instant,
+    pub(super) next: Instant,
     /// The record to go on with.
-    at: RecordIndex,
+    pub(super) at: RecordIndex,
     /// Where a walk that replaces lost copies at once goes on, before all else.
-    rescue: Option<RecordIndex>,
+    pub(super) rescue: Option<RecordIndex>,
     /// Of a node that leaves: that walk met a session that is still owed to somebody.
     pub(crate) owes: bool,
     /// And one that nobody else has room for.
@@ -47,131 +38,5 @@ impl Sweep {
     /// Whether some sessions may still lack a copy that was lost.
     pub(crate) const fn rescues(&self) -> bool {
         self.rescue.is_some()
-    }
-}
-
-impl Node<'_> {
-    /// Members came or went: look at all waits, and at all records a period later. A client's
-    /// next request may move a session meanwhile; that is better than a guard.
-    pub(crate) fn members_changed(&mut self, now: Instant) {
-        self.sweep.next = now + self.rules.frequency;
-        self.sweep.at = RecordIndex::FIRST;
-        self.review_waits(now);
-    }
-
-    /// A member that may hold copies is gone, or this node is about to go: what only this node has
-    /// left of its sessions is copied at once.
-    pub(crate) const fn rescue_copies(&mut self) {
-        self.sweep.rescue = Some(RecordIndex::FIRST);
-    }
-
-    /// Goes on with that.
-    pub(crate) fn rescue(&mut self, now: Instant) {
-        let Some(from) = self.sweep.rescue else {
-            return;
-        };
-        let range = self.records.end();
-        let end = from.plus(STEP).min(range);
-        self.sweep.owes &= from > RecordIndex::FIRST;
-        self.sweep.keeps &= from > RecordIndex::FIRST;
-        for record in from.until(end) {
-            let slot = self.records.get(record);
-            let lost =
-                |holder: &MemberIndex| *holder != SELF && !self.members.get(*holder).is_live();
-            let mut kept = slot.holders().iter().take(usize::from(slot.wanted()));
-            if !slot.is_live() {
-                continue;
-            }
-            if slot.is_home_here() {
-                if self.leaving || kept.any(lost) {
-                    self.restore_copies(now, record);
-                }
-            } else if self.leaving && self.home_is_lost(record) {
-                // Nobody else may have all that is here: as the home it hands it over before it goes.
-                self.take_over(now, record, &[], false);
-            }
-            if self.leaving {
-                self.hand_over_for_good(record);
-            }
-        }
-        self.sweep.rescue = (end < range).then_some(end);
-    }
-
-    /// No record is looked at before `moment`.
-    pub(crate) fn put_sweep_off(&mut self, moment: Instant) {
-        self.sweep.next = self.sweep.next.max(moment);
-    }
-
-    /// Goes on with the walk over all records.
-    pub(crate) fn sweep(&mut self, now: Instant) {
-        if self.sweep.next > now {
-            return;
-        }
-        let end = self.sweep.at.plus(STEP).min(self.records.end());
-        for record in self.sweep.at.until(end) {
-            match self.records.get(record).state() {
-                State::Free => {}
-                State::Tombstone => self.sweep_tombstone(now, record),
-                State::Live => self.sweep_live(now, record),
-            }
-        }
-        if end >= self.records.end() {
-            self.sweep.next = now + PERIOD;
-            self.sweep.at = RecordIndex::FIRST;
-        } else {
-            self.sweep.at = end;
-        }
-    }
-
-    fn sweep_live(&mut self, now: Instant, record: RecordIndex) {
-        if self.records.get(record).is_home_here() {
-            self.restore_copies(now, record);
-            self.release_former(record, Again::Yes);
-        } else if self.home_is_lost(record) {
-            self.guard(now, record);
-        } else {
-            self.announce(record);
-        }
-        self.send_forgotten(record);
-        self.expire(now, record);
-    }
-
-    /// What is owed although its holder's place in the list of changes is behind it: there were no
-    /// pages to send it from when its turn came.
-    pub(crate) fn send_forgotten(&mut self, record: RecordIndex) {
-        let slot = self.records.get(record);
-        let bits = slot.owed();
-        let waits =
-            |holder: &MemberIndex| slot.bit_of(*holder).intersects(bits) && self.is_idle(*holder);
-        if slot.holders().iter().any(waits) {
-            self.owe_later(record, bits);
-        }
-    }
-
-    /// What the home, or of a home a backup, lacks of the session is sent, if it isn't yet.
-    fn hand_over_for_good(&mut self, record: RecordIndex) {
-        let slot = self.records.get(record);
-        let is_home = slot.is_home_here();
-        let receivers = if is_home {
-            slot.keeper_bits()
-        } else {
-            HolderBits::HOME
-        };
-        let lives = |holder: &&MemberIndex| self.members.get(**holder).is_reachable();
-        let live = slot.holders().iter().filter(lives);
-        let live =
-            live.fold(HolderBits::NONE, |all, holder| all | slot.bit_of(*holder)) & receivers;
-        let owed = slot.owed().intersects(live);
-        self.sweep.owes |= owed;
-        self.sweep.keeps |= is_home && live.is_empty();
-        if owed {
-            self.send_forgotten(record);
-        }
-    }
-
-    /// Whether nothing is on its way to the member, nor waits for its turn.
-    fn is_idle(&self, member: MemberIndex) -> bool {
-        let slot = self.members.get(member);
-        slot.is_reachable() && !slot.link.has_more() && slot.link.in_flight == 0
     }
 }

@@ -8,8 +8,6 @@ mod stage;
 mod write;
 
 use crate::ids::{HolderBits, MemberIndex};
-use crate::node::Node;
-use crate::replica::stamp::Writer;
 use crate::storage::pages::NIL;
 use crate::storage::records::{AttributeSlot, RecordSlot};
 
@@ -69,15 +67,4 @@ pub(crate) struct UnitSummary {
     pub(crate) hash: [u8; 16],
     pub(crate) owner: bool,
     pub(crate) digest: u64,
-}
-
-impl Node<'_> {
-    /// Who a member's stamps of its present boot are by.
-    pub(crate) fn writer_of(&self, member: MemberIndex) -> Writer {
-        let slot = self.members.get(member);
-        Writer {
-            node: slot.hash,
-            boot: slot.boot.tag(),
-        }
-    }
 }

@@ -12,7 +12,7 @@ pub(crate) const DELTA_HEAD: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DeltaHead {
     pub(crate) len: u32,
-    /// [`short`](crate::replica::stamp::WireStamp::short) form of the stamp it starts from.
+    /// [`short`](crate::wire::stamp::WireStamp::short) form of the stamp it starts from.
     pub(crate) base: u32,
     pub(crate) checksum: u32,
     /// The number under which this boot wrote the value that it starts from; what another boot wrote

@@ -5,7 +5,7 @@ use heapless::Vec;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::MAX_ID;
 use crate::list;
-use crate::replica::stamp::Stamp;
+use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 
 /// Names what an application waits for, until it is [finished](crate::Node::finish).
@@ -306,6 +306,7 @@ impl<'m> Waits<'m> {
     }
 
     pub(crate) fn get_mut(&mut self, slot: WaitIndex) -> &mut WaitSlot {
+        debug_assert!(slot < self.fresh, "{slot:?} is in use, or was");
         match self.slots.get_mut(slot.index()) {
             Some(wait) => wait,
             None => &mut self.nowhere,

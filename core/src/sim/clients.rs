@@ -12,8 +12,8 @@ use super::values::{Value, commit_values, edited_all, stamp_of};
 use super::world::World;
 use crate::config::Role;
 use crate::replica::commit::{Ack, CommitError};
-use crate::replica::stamp::WireStamp;
 use crate::replica::wait::{Outcome, Progress, Ticket};
+use crate::wire::stamp::WireStamp;
 
 /// Longest that any wait may take: `ack_timeout`, with a clock that runs too slowly.
 const LONGEST_WAIT: u64 = 3_500_000;

@@ -3,8 +3,8 @@
 //! can be checked.
 
 use super::world::World;
+use crate::hash::scramble;
 use crate::node::Node;
-use crate::replica::stamp::scramble;
 use crate::storage::records::State;
 
 /// What has happened so far.

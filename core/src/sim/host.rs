@@ -11,10 +11,10 @@ use super::network::Datagram;
 use super::observe::Observed;
 use super::plan::{MAX_VALUE, NodePlan};
 use crate::config::{Config, Entropy, Role};
+use crate::memory::Sizes;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::Ticket;
-use crate::storage::Sizes;
 use crate::time::{Duration, Instant};
 
 crate::heap_memory! {
@@ -145,7 +145,7 @@ impl<'m> Host<'m> {
         boot[8] = self.address.port() as u8 ^ self.name.as_bytes()[1];
         boot[9..13].copy_from_slice(&self.boot.to_le_bytes());
         // The first four bytes tell boots apart; real ones are random.
-        let tag = crate::key::name_hash(&boot) as u32;
+        let tag = crate::hash::name_hash(&boot) as u32;
         boot[..4].copy_from_slice(&tag.to_le_bytes());
         let entropy = Entropy { boot, seed: boot };
         let key = [7; 32];

@@ -8,8 +8,9 @@ use std::vec::Vec;
 use super::notice::Seen;
 use super::observe::Observed;
 use super::plan::ATTRIBUTES;
+use crate::hash::name_hash;
 use crate::key::{self, Key};
-use crate::replica::stamp::WireStamp;
+use crate::wire::stamp::WireStamp;
 
 /// The application of all sessions.
 pub(super) const NAMESPACE: &[u8] = b"shop";
@@ -79,7 +80,7 @@ pub(super) const fn stamp_key(stamp: &WireStamp) -> StampKey {
 impl Model {
     pub(super) fn new(sessions: usize) -> Self {
         let mut model = Self {
-            cluster: key::name_hash(b"sim"),
+            cluster: name_hash(b"sim"),
             sessions: Vec::new(),
             current: Vec::new(),
             by_hash: HashMap::new(),

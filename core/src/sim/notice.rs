@@ -7,8 +7,8 @@ use super::observe::{Observed, Violation, broken};
 use super::plan::ATTRIBUTES;
 use super::world::World;
 use crate::replica::commit::Ack;
-use crate::replica::stamp::WireStamp;
 use crate::replica::wait::Outcome;
+use crate::wire::stamp::WireStamp;
 
 /// How long after a warning, or after a write on a node that had lent the session, two nodes may
 /// differ in what they serve.

@@ -10,8 +10,8 @@ use crate::ids::{AttributeIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::replica::stamp::WireStamp;
 use crate::storage::records::State;
+use crate::wire::stamp::WireStamp;
 
 /// A promise that was broken.
 #[derive(Clone, Debug)]

@@ -7,14 +7,12 @@ pub(super) struct Random(u64);
 impl Random {
     /// Numbers for one purpose, the same whatever else is drawn.
     pub(super) const fn of(seed: u64, purpose: u64) -> Self {
-        Self(crate::replica::stamp::scramble(
-            seed ^ crate::replica::stamp::scramble(purpose),
-        ))
+        Self(crate::hash::scramble(seed ^ crate::hash::scramble(purpose)))
     }
 
     pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        crate::replica::stamp::scramble(self.0)
+        crate::hash::scramble(self.0)
     }
 
     /// Evenly below `limit`; 0 for a limit of 0.

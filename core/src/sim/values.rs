@@ -8,9 +8,9 @@ use super::random::Random;
 use crate::key::Key;
 use crate::node::Node;
 use crate::replica::commit::{Ack, Change, Commit, CommitError};
-use crate::replica::stamp::WireStamp;
 use crate::replica::wait::Ticket;
 use crate::time::Instant;
+use crate::wire::stamp::WireStamp;
 
 /// What an attribute is to be; `None` removes it.
 pub(super) type Value = Option<Vec<u8>>;

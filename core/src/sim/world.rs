@@ -15,8 +15,8 @@ use super::observe::{Observed, Violation, broken};
 use super::plan::{Action, MAX_INACTIVE, Plan, Weather};
 use super::random::Random;
 use crate::event::{Destination, Event};
-use crate::membership::member::MemberState;
 use crate::mutation::Mutation;
+use crate::wire::member::MemberState;
 
 /// Steps between two looks at everything.
 const LOOK_AT_ALL: u64 = 256;
@@ -162,9 +162,9 @@ impl<'m> World<'m> {
     }
 
     /// A stamp for the trace: `2.n3.17` is write 17 of a boot of n3, in epoch 2.
-    pub(super) fn short(&self, stamp: &crate::replica::stamp::WireStamp) -> String {
+    pub(super) fn short(&self, stamp: &crate::wire::stamp::WireStamp) -> String {
         let wrote = |host: &&Host<'_>| {
-            crate::key::name_hash(host.name.as_bytes()) as u32 == stamp.writer.node
+            crate::hash::name_hash(host.name.as_bytes()) as u32 == stamp.writer.node
         };
         let name = self.hosts.iter().find(wrote).map_or("?", |host| &host.name);
         format!("{}.{name}.{}", stamp.epoch, stamp.seq)

@@ -73,6 +73,7 @@ impl<'m> Records<'m> {
 
     #[inline(never)]
     pub(crate) fn get_mut(&mut self, record: RecordIndex) -> &mut RecordSlot {
+        debug_assert!(record.index() < self.slots.len(), "{record:?} has a slot");
         match self.slots.get_mut(record.index()) {
             Some(slot) => slot,
             None => &mut self.nowhere,

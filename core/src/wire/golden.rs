@@ -19,13 +19,13 @@ use crate::delta::Sink;
 use crate::identity::Opener;
 use crate::ids::{MAX_HOLDERS, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE};
-use crate::membership::member::ACCUSERS;
-use crate::replica::range::{PARTS, Range};
-use crate::replica::repair::{ENTRY, LIST as MOST};
-use crate::replica::stamp::{WireStamp, Writer};
+use crate::replica::repair::state::{ENTRY, LIST as MOST};
 use crate::replica::unit::Origin;
 use crate::seal::BootId;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
+use crate::wire::member::ACCUSERS;
+use crate::wire::range::{PARTS, Range};
+use crate::wire::stamp::{WireStamp, Writer};
 use crate::{Ack, Change, Commit, Config, Entropy, Instant, Node, Stats, Storage};
 
 const SPECIFICATION: &str = include_str!("SPEC.md");
@@ -212,7 +212,7 @@ fn padded_varints_are_taken() {
 
 #[test]
 fn a_unit_cut_short_is_refused_and_nothing_changes() {
-    let mut node = t2();
+    let (_, mut node) = introduced();
     let unit = unit_of(UPDATE_NEW);
     for len in 0..unit.len() {
         assert_eq!(
@@ -245,7 +245,7 @@ fn a_new_session_that_breaks_a_rule_is_refused_and_nothing_is_kept() {
         ("a delta", Cause::Base, |_, attribute| attribute.value = delta(stamp(1).short(), 0)),
     ];
     for (rule, cause, change) in cases {
-        let mut node = t2();
+        let (_, mut node) = introduced();
         let (mut head, mut attribute) = (new_head(), whole(b"n", stamp(1), 4));
         change(&mut head, &mut attribute);
         assert_eq!(apply(&mut node, &unit(&head, &[(attribute, b"1234")])), Err(cause), "{rule}");
@@ -266,7 +266,7 @@ fn a_delta_that_breaks_a_rule_is_refused_and_the_value_stays() {
             b"\xC0\x02\x03\x2A",
         ),
     ] {
-        let mut node = t2();
+        let (_, mut node) = introduced();
         apply(&mut node, unit_of(UPDATE_NEW)).unwrap();
         let before = node.usage();
         let attribute = AttributeHead {
@@ -282,7 +282,7 @@ fn a_delta_that_breaks_a_rule_is_refused_and_the_value_stays() {
 
 #[test]
 fn a_value_longer_than_allowed_is_refused() {
-    let mut node = t2();
+    let (_, mut node) = introduced();
     for (len, expected) in [(MAX_VALUE, Ok(())), (MAX_VALUE + 1, Err(Cause::Full))] {
         let head = whole(b"n", stamp(len as u64), len as u32);
         let unit = unit(&new_head(), &[(head, &[7; MAX_VALUE + 1][..len])]);
@@ -292,7 +292,7 @@ fn a_value_longer_than_allowed_is_refused() {
 
 #[test]
 fn unknown_flags_and_bytes_behind_a_unit_are_ignored() {
-    let mut node = t2();
+    let (_, mut node) = introduced();
     let mut unit = [unit_of(UPDATE_NEW), b"more"].concat();
     unit[16] |= 0xF0;
     assert_eq!(apply(&mut node, &unit), Ok(()));
@@ -301,7 +301,7 @@ fn unknown_flags_and_bytes_behind_a_unit_are_ignored() {
 
 #[test]
 fn bytes_behind_an_introduction_are_ignored() {
-    let mut node = t2();
+    let (_, mut node) = introduced();
     introduce(&mut node, &[INTRODUCTION, b"more"].concat());
     assert_eq!(node.stats().malformed, 0);
     introduce(&mut node, PING);
@@ -310,7 +310,7 @@ fn bytes_behind_an_introduction_are_ignored() {
 
 #[test]
 fn a_dead_unit_buries_a_session_for_good() {
-    let mut node = t2();
+    let (_, mut node) = introduced();
     assert_eq!(apply(&mut node, unit_of(UPDATE_NEW)), Ok(()));
     assert_eq!(apply(&mut node, unit_of(UPDATE_DEAD)), Ok(()));
     assert_eq!((node.usage().sessions, node.usage().tombstones), (0, 1));
@@ -544,7 +544,7 @@ fn encode(item: &impl Serialize) -> Vec<u8> {
     postcard::to_slice(item, &mut [0; 1_024]).unwrap().to_vec()
 }
 
-// Nodes that live: t1 and t2, or t2 alone.
+// Nodes that live: t1 and t2.
 
 fn node(name: &str, number: u8, boot: [u8; 16]) -> Node<'static> {
     fn slots<T: Default>(count: usize) -> &'static mut [T] {
@@ -572,12 +572,8 @@ fn node(name: &str, number: u8, boot: [u8; 16]) -> Node<'static> {
     Node::new(NOW, &config, &Entropy { boot, seed }, Some(&KEY), storage).unwrap()
 }
 
-fn t2() -> Node<'static> {
-    node("t2", 2, T2_BOOT)
-}
-
 fn introduced() -> (Node<'static>, Node<'static>) {
-    let (mut t1, mut t2) = (node("t1", 1, T1_BOOT), t2());
+    let (mut t1, mut t2) = (node("t1", 1, T1_BOOT), node("t2", 2, T2_BOOT));
     t1.contact(NOW, address(2));
     exchange(&mut t1, &mut t2, |_| {});
     assert_eq!((t1.members().count(), t2.members().count()), (2, 2));

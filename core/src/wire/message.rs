@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::config::Role;
 use crate::delta::Full;
 use crate::ids::MAX_HOLDERS;
-use crate::membership::member::{ACCUSERS, MemberState};
-use crate::replica::range::{PARTS, Range};
-use crate::replica::stamp::WireStamp;
 use crate::wire::array;
+use crate::wire::member::{ACCUSERS, MemberState};
+use crate::wire::range::{PARTS, Range};
+use crate::wire::stamp::WireStamp;
 
 /// Packets that one acknowledgement names at most.
 pub(crate) const MAX_ACKS: usize = 16;

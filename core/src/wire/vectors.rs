@@ -15,12 +15,14 @@ use super::message::{
 };
 use super::packet::{ANY_CLUSTER, Header, Sender};
 use crate::delta::Checksum;
+use crate::hash::mix;
+use crate::hash::name_hash;
+use crate::hash::scramble;
 use crate::identity::{Identity, Opener};
-use crate::key::{self, name_hash};
-use crate::replica::range::{PARTS, Range};
-use crate::replica::repair::mix;
-use crate::replica::stamp::{WireStamp, Writer, scramble};
+use crate::key;
 use crate::seal::{BootId, Keyring, Secret};
+use crate::wire::range::{PARTS, Range};
+use crate::wire::stamp::{WireStamp, Writer};
 use crate::{Key, MemberState, Role};
 
 pub(crate) const PING: &[u8] = &hex::<5>("00 7b ca a3 7d");

@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 
 pub use wire::Wire;
 
-use relevo_core::storage::Sizes;
+use relevo_core::memory::Sizes;
 use relevo_core::{
     Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
     Outcome, Progress, Role, Storage, Ticket,

@@ -2,11 +2,12 @@
 
 use crate::ids::MemberIndex;
 use crate::node::Node;
-use crate::replica::range::Range;
+use crate::replica::repair::state::{ENTRY, LIST, Question, Repair};
 use crate::replica::repair::walk::{Entry, Step, Walk};
-use crate::replica::repair::{ENTRY, LIST, PERIOD, Question, Repair, STEP};
+use crate::replica::repair::{PERIOD, STEP};
 use crate::time::Instant;
 use crate::wire::message::{Body, Message};
+use crate::wire::range::Range;
 
 impl Node<'_> {
     /// A peer asks what there is in a range.

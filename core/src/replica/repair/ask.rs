@@ -3,15 +3,17 @@
 use heapless::Vec;
 
 use crate::ids::{MemberIndex, RecordIndex};
-use crate::link::count;
 use crate::list;
 use crate::node::Node;
-use crate::replica::range::{PARTS, Path, Range};
+use crate::replica::repair::path::Path;
+use crate::replica::repair::state::{ENTRY, LIST, Phase, Repair};
 use crate::replica::repair::walk::{Entry, Step, Walk};
-use crate::replica::repair::{ENTRY, LIST, PERIOD, Phase, RECHECK, Repair, STEP};
+use crate::replica::repair::{PERIOD, RECHECK, STEP};
+use crate::stats::count;
 use crate::storage::records::State;
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
+use crate::wire::range::{PARTS, Range};
 
 /// Records repaired in one go, and the pause after them: live commits wait for no more.
 const BATCH: usize = 32;

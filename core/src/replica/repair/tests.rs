@@ -14,9 +14,9 @@ use crate::config::{Config, Entropy};
 use crate::event::Destination;
 use crate::ids::{HolderBits, RecordIndex};
 use crate::key::Key;
+use crate::memory::Sizes;
 use crate::node::Node;
 use crate::replica::commit::{Ack, Change, Commit};
-use crate::storage::Sizes;
 use crate::time::{Duration, Instant};
 
 const MAX_VALUE: usize = 4_096;

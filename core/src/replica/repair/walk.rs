@@ -1,9 +1,9 @@
 //! The records that two nodes compare, walked through range by range.
 
+use crate::hash::mix;
 use crate::ids::{MemberIndex, RecordIndex};
-use crate::replica::range::{PARTS, Range};
-use crate::replica::repair::mix;
 use crate::storage::records::{RecordSlot, Records, Stretch, leading};
+use crate::wire::range::{PARTS, Range};
 
 /// Whether the record is one that this node and `peer` compare: one of them is its home, and the other a holder.
 fn is_shared(slot: &RecordSlot, peer: MemberIndex) -> bool {

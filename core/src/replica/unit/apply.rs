@@ -3,12 +3,11 @@
 use crate::event::SessionEvent;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
-use crate::link::count;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::stamp::WireStamp;
 use crate::replica::unit::{MAX_HEAD, Origin, UnitSummary};
+use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
     ANSWERED, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, INCOMPLETE, LENT, OWNED, TAKEN, seconds,
@@ -18,6 +17,7 @@ use crate::wire::message::{
     ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER,
     RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
+use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
     /// Takes a `Change` of this record.
@@ -46,7 +46,7 @@ impl Node<'_> {
             name: change.name,
             stamp: WireStamp {
                 epoch: change.epoch,
-                writer: self.writer_of(origin.peer),
+                writer: self.members.writer_of(origin.peer),
                 seq: change.seq,
             },
             value: ValueHead::Delta {
@@ -372,7 +372,7 @@ impl Node<'_> {
     fn is_wanted_here(&self, peer: MemberIndex, header: &WireHeader) -> bool {
         let me = self.members.me().hash;
         let mut wanted = header.holders.iter().take(usize::from(header.wanted));
-        header.stamp.writer == self.writer_of(peer) && wanted.any(|name| *name == me)
+        header.stamp.writer == self.members.writer_of(peer) && wanted.any(|name| *name == me)
     }
 
     /// A new record for a key that arrived; its hash must be that of the key.
@@ -414,7 +414,7 @@ impl Node<'_> {
                 HeaderFate::Kept
             });
         };
-        let is_word_of_home = header.stamp.writer == self.writer_of(peer);
+        let is_word_of_home = header.stamp.writer == self.members.writer_of(peer);
         match here {
             Some(here) if here == header.stamp => {
                 if is_word_of_home && slot.is_live() {

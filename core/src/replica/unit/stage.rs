@@ -2,15 +2,16 @@
 
 use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
-use crate::link::count;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::stamp::{Stamp, WireStamp};
 use crate::replica::unit::MAX_HEAD;
 use crate::replica::value::{self, Patch};
+use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{AttributeSlot, Debt};
+use crate::storage::stamp::Stamp;
 use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
+use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
     /// Stores the unit's attributes that are newer than those here, beside them.

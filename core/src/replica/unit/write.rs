@@ -5,13 +5,13 @@ use serde::Serialize;
 use crate::delta::{Full, Sink};
 use crate::ids::{AttributeIndex, MemberIndex, RecordIndex, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID};
-use crate::link::count;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::bury::Successor;
 use crate::replica::unit::{Extent, MAX_HEAD};
 use crate::replica::value::DeltaHead;
+use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
 use crate::storage::records::{
     AttributeSlot, EXPIRING, GUARD, HEARSAY, INCOMPLETE, RecordSlot, TAKEN, seconds,
@@ -266,7 +266,7 @@ impl Node<'_> {
         let mut attributes = self.records.attributes_of(record);
         let attribute = attributes.find(|slot| extent.includes(slot))?;
         let writer = self.writers.wire(attribute.stamp)?.writer;
-        let fits = writer == self.writer_of(SELF) && !attribute.removed;
+        let fits = writer == self.members.writer_of(SELF) && !attribute.removed;
         (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
     }
 }

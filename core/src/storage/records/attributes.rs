@@ -14,6 +14,10 @@ impl Records<'_> {
     }
 
     pub(crate) fn attribute_mut(&mut self, attribute: AttributeIndex) -> &mut AttributeSlot {
+        debug_assert!(
+            attribute.index() < self.attributes.len(),
+            "{attribute:?} has a slot"
+        );
         match self.attributes.get_mut(attribute.index()) {
             Some(slot) => slot,
             None => &mut self.no_attribute,

@@ -3,8 +3,8 @@
 use super::id::ID_INLINE;
 use super::ledger::{Debt, Ledger};
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
-use crate::replica::stamp::Stamp;
 use crate::storage::pages::NIL;
+use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
 
 /// What kind of thing a record slot holds.
@@ -160,7 +160,7 @@ impl RecordSlot {
         self.ledger.released()
     }
 
-    /// The session's home, if it has one.
+    /// The session's home, if it has one; [unknown](MemberIndex::UNKNOWN) if it is no member here.
     pub(crate) fn home(&self) -> Option<MemberIndex> {
         self.holders().first().copied()
     }

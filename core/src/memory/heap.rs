@@ -70,7 +70,7 @@ const fn bytes_of<T>(count: usize) -> usize {
 /// hands all of them to a node, as often as wanted: to one node after the other.
 ///
 /// ```
-/// # use relevo_core::{Config, Entropy, Instant, Node, storage::Sizes};
+/// # use relevo_core::{Config, Entropy, Instant, Node, memory::Sizes};
 /// relevo_core::heap_memory! {
 ///     /// What the node lives in.
 ///     struct Memory
@@ -91,19 +91,19 @@ macro_rules! heap_memory {
     ($(#[$attribute:meta])* $visibility:vis struct $name:ident) => {
         $(#[$attribute])*
         $visibility struct $name {
-            sizes: $crate::storage::Sizes,
-            members: ::std::vec::Vec<$crate::storage::MemberSlot>,
-            writers: ::std::vec::Vec<$crate::storage::WriterSlot>,
-            namespaces: ::std::vec::Vec<$crate::storage::NamespaceSlot>,
-            records: ::std::vec::Vec<$crate::storage::RecordSlot>,
+            sizes: $crate::memory::Sizes,
+            members: ::std::vec::Vec<$crate::memory::MemberSlot>,
+            writers: ::std::vec::Vec<$crate::memory::WriterSlot>,
+            namespaces: ::std::vec::Vec<$crate::memory::NamespaceSlot>,
+            records: ::std::vec::Vec<$crate::memory::RecordSlot>,
             index: ::std::vec::Vec<u32>,
-            attributes: ::std::vec::Vec<$crate::storage::AttributeSlot>,
-            pages: ::std::vec::Vec<$crate::storage::Page>,
-            in_flight: ::std::vec::Vec<$crate::storage::InFlightSlot>,
-            waits: ::std::vec::Vec<$crate::storage::WaitSlot>,
-            transfers: ::std::vec::Vec<$crate::storage::TransferSlot>,
-            messages: ::std::vec::Vec<$crate::storage::MessageSlot>,
-            events: ::std::vec::Vec<$crate::storage::EventSlot>,
+            attributes: ::std::vec::Vec<$crate::memory::AttributeSlot>,
+            pages: ::std::vec::Vec<$crate::memory::Page>,
+            in_flight: ::std::vec::Vec<$crate::memory::InFlightSlot>,
+            waits: ::std::vec::Vec<$crate::memory::WaitSlot>,
+            transfers: ::std::vec::Vec<$crate::memory::TransferSlot>,
+            messages: ::std::vec::Vec<$crate::memory::MessageSlot>,
+            events: ::std::vec::Vec<$crate::memory::EventSlot>,
             scratch: ::std::vec::Vec<u8>,
             table: ::std::vec::Vec<u32>,
         }
@@ -111,7 +111,7 @@ macro_rules! heap_memory {
         impl $name {
             /// Reserves all that will ever be needed.
             $visibility fn allocate(
-                sizes: $crate::storage::Sizes,
+                sizes: $crate::memory::Sizes,
             ) -> ::core::result::Result<Self, ::std::collections::TryReserveError> {
                 Ok(Self {
                     sizes,

@@ -1,4 +1,4 @@
-//! Ranges of the space of hashes, and the way through those that differ.
+//! Ranges of the space of hashes.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,11 @@ impl Range {
         u32::MAX
             .checked_shr(u32::from(self.level).saturating_mul(PART_BITS))
             .unwrap_or(0)
+    }
+
+    /// How often all hashes were divided to get this one, at most [`DEEPEST`] times.
+    pub(crate) const fn level(self) -> usize {
+        self.level as usize
     }
 
     pub(crate) const fn first(self) -> u32 {
@@ -80,61 +85,12 @@ impl Range {
     }
 
     /// The range that it is a part of; itself if it is all.
-    fn whole(self) -> Self {
+    pub(crate) fn whole(self) -> Self {
         let level = self.level.saturating_sub(1);
         let above = Self { level, prefix: 0 };
         Self {
             level,
             prefix: self.prefix & !above.below(),
-        }
-    }
-}
-
-/// A walk through the ranges that differ, depth first.
-#[derive(Clone, Debug)]
-pub(crate) struct Path {
-    range: Range,
-    /// By level: the parts, of the range of that level on the way to `range`, that are still to be
-    /// looked at.
-    parts: [u16; DEEPEST as usize],
-}
-
-impl Path {
-    /// Begins with all hashes.
-    pub(crate) const fn new() -> Self {
-        Self {
-            range: Range::ALL,
-            parts: [0; DEEPEST as usize],
-        }
-    }
-
-    /// The range that is looked at.
-    pub(crate) const fn range(&self) -> Range {
-        self.range
-    }
-
-    /// These parts of the range differ.
-    pub(crate) fn divide(&mut self, parts: u16) {
-        if let Some(here) = self.parts.get_mut(usize::from(self.range.level)) {
-            *here = parts;
-        }
-    }
-
-    /// Goes on to the next range that differs. Returns whether there is one.
-    pub(crate) fn next(&mut self) -> bool {
-        loop {
-            let parts = self.parts.get_mut(usize::from(self.range.level));
-            if let Some(parts) = parts.filter(|parts| **parts != 0) {
-                let part = parts.trailing_zeros();
-                *parts &= parts.wrapping_sub(1);
-                self.range = self.range.part(part);
-                self.divide(0);
-                return true;
-            }
-            if self.range == Range::ALL {
-                return false;
-            }
-            self.range = self.range.whole();
         }
     }
 }
@@ -197,39 +153,5 @@ mod tests {
         assert_eq!(odd(1, 0x1800_0000), None);
         assert_eq!(odd(7, 0x0000_0001), None);
         assert!(odd(8, u32::MAX).is_some() && odd(1, 0xF000_0000).is_some());
-    }
-
-    #[test]
-    fn a_path_leads_to_every_range_that_differs_once_and_in_order() {
-        let different = [3_u32, 0x1000_0000, 0x1000_0001, 0x7FFF_FFFF, u32::MAX];
-        let mut path = Path::new();
-        let mut found = Vec::new();
-        let mut steps = 0;
-        loop {
-            steps += 1;
-            let range = path.range();
-            if range.is_single() {
-                found.push(range.first());
-            } else {
-                let inside = different.iter().filter(|number| range.contains(**number));
-                let parts = inside.map(|number| 1 << range.part_of(*number));
-                path.divide(parts.fold(0, |all, part| all | part));
-            }
-            if !path.next() {
-                break;
-            }
-        }
-        assert_eq!(found, different);
-        assert!(steps <= 1 + 8 * different.len());
-    }
-
-    #[test]
-    fn a_path_through_what_does_not_differ_ends_at_once() {
-        assert!(!Path::new().next());
-        let mut path = Path::new();
-        path.divide(1 << 15);
-        assert!(path.next());
-        assert_eq!(path.range(), Range::ALL.part(15));
-        assert!(!path.next());
     }
 }

@@ -1,0 +1,137 @@
+//! What a node keeps of comparisons.
+
+use heapless::Vec;
+
+use crate::ids::{MemberIndex, SELF};
+use crate::replica::repair::path::Path;
+use crate::replica::repair::walk::{Entry, Walk};
+use crate::storage::records::Records;
+use crate::time::Instant;
+use crate::wire::range::{PARTS, Range};
+
+/// Records that a list names at most: it fits the smallest datagram.
+pub(crate) const LIST: usize = 32;
+
+/// Bytes of a record in a list: the beginning of its hash, and a part of the mix with its digest.
+pub(crate) const ENTRY: usize = 12;
+
+/// A question that waits for its answer to be worked out.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question {
+    pub(super) range: Range,
+    pub(super) sum: Option<[u8; 8]>,
+}
+
+/// How far the one comparison is that this node began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Idle,
+    /// The sum of all is worked out.
+    Summing,
+    /// The question about the path's range waits for a packet.
+    Asking,
+    /// It was sent.
+    Asked,
+    /// The sums of the parts are worked out, to be compared with the answer's.
+    Dividing,
+    /// The range's records are compared with the answer's list.
+    Matching,
+    /// A pause before the next range.
+    Resting,
+}
+
+/// What a node keeps of comparisons: the one that it asks in, and the one that it answers.
+pub(crate) struct Repair {
+    pub(super) phase: Phase,
+    pub(super) peer: MemberIndex,
+    /// The first question makes a packet of its own: the peer has just come.
+    pub(super) urgent: bool,
+    pub(super) path: Path,
+    pub(super) walk: Walk,
+    pub(super) theirs: [u64; PARTS],
+    pub(super) list: Vec<Entry, LIST>,
+    /// Bit i: the record of `list[i]` is here too.
+    pub(super) met: u32,
+    /// Bit i: the peer is to send the record of `list[i]`.
+    pub(super) missing: u32,
+    /// Something was found that differs.
+    pub(super) found: bool,
+    /// When the phase began.
+    pub(super) since: Instant,
+    /// Some member may have asked something that waits for its turn.
+    pub(super) asked: bool,
+    /// The next step of the phase.
+    pub(super) resume: Instant,
+    pub(super) tries: u8,
+    pub(super) next_begin: Instant,
+    pub(super) answering: Option<Walk>,
+    pub(super) question: Question,
+    /// The answer is ready to be sent.
+    pub(super) answered: bool,
+    pub(super) count: u32,
+    pub(super) answer: Vec<Entry, LIST>,
+    pub(super) next_member: MemberIndex,
+}
+
+impl Repair {
+    pub(crate) fn new(now: Instant, records: &Records<'_>) -> Self {
+        Self {
+            phase: Phase::Idle,
+            peer: SELF,
+            urgent: false,
+            path: Path::new(),
+            walk: Walk::new(records, SELF, Range::ALL),
+            theirs: [0; PARTS],
+            list: Vec::new(),
+            met: 0,
+            missing: 0,
+            found: false,
+            since: now,
+            resume: now,
+            tries: 0,
+            next_begin: now,
+            asked: false,
+            answering: None,
+            question: Question {
+                range: Range::ALL,
+                sum: None,
+            },
+            answered: false,
+            count: 0,
+            answer: Vec::new(),
+            next_member: SELF.next(),
+        }
+    }
+
+    /// The members that something may be to be said to: the one that is asked, the one answered.
+    pub(crate) fn peers(&self) -> [Option<MemberIndex>; 2] {
+        [
+            Some(self.peer),
+            self.answering.as_ref().map(|walk| walk.peer),
+        ]
+    }
+
+    /// Whether something is to be said to `peer` now. The first question of a pair that agreed
+    /// before rides on whatever packet comes next.
+    pub(crate) fn has_something_for(&self, peer: MemberIndex) -> bool {
+        let asks = self.phase == Phase::Asking
+            && (self.urgent || self.tries > 0 || self.path.range() != Range::ALL);
+        let own = self.peer == peer && (asks || self.missing != 0);
+        own || (self.answered
+            && self
+                .answering
+                .as_ref()
+                .is_some_and(|walk| walk.peer == peer))
+    }
+
+    pub(super) fn enter(&mut self, now: Instant, phase: Phase) {
+        self.phase = phase;
+        self.since = now;
+    }
+
+    /// Whether an answer about `range` is awaited from `peer`.
+    pub(super) fn awaits(&self, peer: MemberIndex, range: Range) -> bool {
+        let waits = matches!(self.phase, Phase::Asked | Phase::Asking);
+        waits && self.peer == peer && self.path.range() == range
+    }
+}
