@@ -67,6 +67,7 @@ impl Node<'_> {
         record: RecordIndex,
         number: u64,
     ) {
+        self.refresh(record);
         let bit = self.records.get(record).bit_of(member);
         let confirmed = self.records.confirm(record, member, number);
         if confirmed.is_owed {

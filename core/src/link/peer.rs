@@ -35,13 +35,17 @@ const LONGEST_ROUND_TRIP: u64 = 60_000_000;
 pub(crate) struct PeerLink {
     /// Last record of the list of changes that was looked at for this peer.
     pub(crate) cursor: RecordIndex,
+    /// Number of the last local change by the time that this boot took the place of a former one; 0 of the first that
+    /// this node met. What was known until then of the peer's copies holds no more.
+    pub(crate) since: u64,
     /// The peer sent a packet, so it takes ours too: it may meet this node later than this one met it.
     pub(crate) is_open: bool,
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
-    /// With nothing behind `cursor`, records are looked at from this number on for what was owed
-    /// without a place in the list: whole copies, which must not delay what is live. [None](RecordIndex::NONE): none.
-    pub(crate) restore: RecordIndex,
+    /// With nothing behind `cursor`, records are looked at for what was owed without a place in the list: whole copies, which
+    /// must not delay what is live. It goes round all records: the next one, and how many are left.
+    restore: RecordIndex,
+    restore_left: u32,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
@@ -81,7 +85,8 @@ pub(crate) struct PeerLink {
     /// and when it refused the last, [coarsely](Instant::coarse).
     refusals: u8,
     refused_at: u32,
-    last_loss: Instant,
+    /// [Coarsely](Instant::coarse).
+    last_loss: u32,
     /// When the packet was sent that was sent last of all acknowledged ones.
     newest_acked: Instant,
 }
@@ -90,9 +95,11 @@ impl PeerLink {
     pub(crate) const fn new() -> Self {
         Self {
             cursor: RecordIndex::NONE,
+            since: 0,
             is_open: false,
             behind: false,
-            restore: RecordIndex::NONE,
+            restore: RecordIndex::FIRST,
+            restore_left: 0,
             acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
@@ -114,7 +121,7 @@ impl PeerLink {
             backoff: 0,
             refusals: 0,
             refused_at: 0,
-            last_loss: Instant::from_micros(0),
+            last_loss: 0,
             newest_acked: Instant::from_micros(0),
         }
     }
@@ -130,7 +137,36 @@ impl PeerLink {
 
     /// Whether something may be owed.
     pub(crate) fn has_more(&self) -> bool {
-        self.behind || self.restore != RecordIndex::NONE
+        self.behind || self.restore_left > 0
+    }
+
+    /// Something of the record is owed to the peer, and nobody waits for it. `end`: that of all records.
+    pub(crate) fn restore_too(&mut self, record: RecordIndex, end: RecordIndex) {
+        let ahead = match record >= self.restore {
+            true => record.number().saturating_sub(self.restore.number()),
+            false => record
+                .plus(end.number())
+                .number()
+                .saturating_sub(self.restore.number()),
+        };
+        self.restore_left = self.restore_left.max(ahead.saturating_add(1));
+    }
+
+    /// Something of any record may be owed to the peer.
+    pub(crate) const fn restore_all(&mut self, end: RecordIndex) {
+        self.restore_left = end.number();
+    }
+
+    /// The next record to be looked at.
+    pub(crate) fn next_to_restore(&self) -> Option<RecordIndex> {
+        (self.restore_left > 0).then_some(self.restore)
+    }
+
+    /// That one was looked at.
+    pub(crate) fn looked_at(&mut self, end: RecordIndex) {
+        self.restore_left = self.restore_left.saturating_sub(1);
+        let next = self.restore.next();
+        self.restore = if next < end { next } else { RecordIndex::FIRST };
     }
 
     /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.
@@ -215,8 +251,8 @@ impl PeerLink {
     /// with it: more patience.
     pub(crate) fn lost(&mut self, now: Instant, sent: Instant) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if now.since(self.last_loss) >= self.timeout() {
-            self.last_loss = now;
+        if now.since_coarse(self.last_loss) >= self.timeout() {
+            self.last_loss = now.coarse();
             self.backoff = self.backoff.saturating_add(1);
         }
         if sent >= self.reduced {

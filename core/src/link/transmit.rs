@@ -308,6 +308,7 @@ impl Node<'_> {
                 self.members.get_mut(peer).link.behind = false;
                 return;
             }
+            self.refresh(record);
             let bit = self.records.get(record).bit_of(peer);
             if self.records.get(record).owed().intersects(bit)
                 && !self.write_in_order(now, counter, body, peer, record)
@@ -330,19 +331,21 @@ impl Node<'_> {
         for _ in 0..LOOK_AT {
             let link = &self.members.get(peer).link;
             let waits = link.behind || !link.has_window_to_restore();
-            let record = link.restore;
-            if waits || record == RecordIndex::NONE || !self.may_carry(counter, peer) {
+            let Some(record) = link.next_to_restore() else {
+                return;
+            };
+            if waits || !self.may_carry(counter, peer) {
                 return;
             }
+            self.refresh(record);
             let slot = self.records.get(record);
             if slot.owed().intersects(slot.bit_of(peer))
                 && !self.write_in_order(now, counter, body, peer, record)
             {
                 return;
             }
-            let next = record.next();
-            let more = next < self.records.end();
-            self.members.get_mut(peer).link.restore = if more { next } else { RecordIndex::NONE };
+            let end = self.records.end();
+            self.members.get_mut(peer).link.looked_at(end);
         }
         self.wake_at(now);
     }

@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
 use crate::hash::name_hash;
-use crate::ids::{RecordIndex, SELF};
+use crate::ids::SELF;
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
 use crate::membership::member::{Outbox, Session};
@@ -308,6 +308,12 @@ impl Node<'_> {
         }
         let least = self.least_incarnation(update, boot);
         let (last, message) = (self.records.last(), self.mail.number);
+        let since = if had_former_boot {
+            self.next_number()
+        } else {
+            0
+        };
+        let end = self.records.end();
         self.members.change(member, |slot| {
             slot.address = from.into();
             slot.contacted = Instant::default();
@@ -332,7 +338,8 @@ impl Node<'_> {
             slot.link.mail_sent = message;
             // It starts at the end of the list of changes; what it lacks of others is restored.
             slot.link.cursor = last;
-            slot.link.restore = RecordIndex::FIRST;
+            slot.link.restore_all(end);
+            slot.link.since = since;
             slot.outbox = Outbox::default();
             slot.session = Some(Session {
                 subkey: None,
@@ -340,7 +347,7 @@ impl Node<'_> {
             });
         });
         if had_former_boot {
-            self.forget_copies_of(member);
+            self.waits.forget_member(member);
         }
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
@@ -348,8 +355,10 @@ impl Node<'_> {
         self.tell_all_about(member);
         self.compare_with(now, member);
         self.table_changed(now);
-        // It may have taken sessions over before this node met it.
-        self.doubt_ownership();
+        if !introduction.empty {
+            // It may have taken sessions over before this node met it.
+            self.doubt_ownership();
+        }
         self.members_changed(now);
     }
 }

@@ -200,7 +200,9 @@ impl Node<'_> {
         self.records.all().any(|record| {
             let slot = self.records.get(record);
             slot.state() != State::Free
-                && (slot.holders().contains(&member) || slot.lent_to == member)
+                && (slot.holders().contains(&member)
+                    || slot.also().contains(&member)
+                    || slot.lent_to_peer(member))
         })
     }
 

@@ -64,7 +64,7 @@ impl Node<'_> {
             None => self.record_of_unknown(now, key)?,
         };
         if self.records.get(record).is_live() {
-            if !self.records.get(record).is_served_here() {
+            if !self.records.is_served(record) {
                 // Without its home's word nobody knows all that may have a copy.
                 self.records.get_mut(record).set(INCOMPLETE, true);
             }
@@ -177,7 +177,6 @@ impl Node<'_> {
             self.tell_all_members(record);
         }
         self.records.owe_end(record, bits);
-        self.owe_later(record, bit);
     }
 
     /// Every member is to confirm the end.

@@ -223,11 +223,12 @@ impl Node<'_> {
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
         slot.set(GUARD, !serve);
-        slot.set(LENT | DOUBT | ANSWERED, false);
+        slot.set(LENT | ANSWERED, false);
         if serve {
             slot.set(EXPIRING | TAKEN, false);
         }
         let bits = self.renew_header(record, epoch);
+        self.records.get_mut(record).set(DOUBT, false);
         self.owe_at_takeover(record, new, answers);
         if serve {
             self.changed(record);
@@ -258,6 +259,7 @@ impl Node<'_> {
     /// Gives the header a new stamp. Returns the bits of those that lack it.
     pub(crate) fn renew_header(&mut self, record: RecordIndex, epoch: u32) -> HolderBits {
         let number = self.next_number();
+        self.records.keep_doubt(record);
         self.set_header_stamp(record, Writers::issue(epoch, number));
         self.records.get_mut(record).set(HEARSAY, false);
         self.records.owe_header_to_all(record)
@@ -284,6 +286,7 @@ impl Node<'_> {
 
     /// The record changed here: the holders that lack that get it in turn.
     pub(crate) fn changed(&mut self, record: RecordIndex) {
+        self.refresh(record);
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
@@ -301,15 +304,17 @@ impl Node<'_> {
     /// The holders of `bits` lack something of the record that nobody waits for: they get it when
     /// there's nothing else for them.
     pub(crate) fn owe_later(&mut self, record: RecordIndex, bits: HolderBits) {
+        self.refresh(record);
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
+        let end = self.records.end();
         let slot = self.records.get(record);
         for member in slot.holders() {
             let lacks = slot.bit_of(*member).intersects(bits);
             if lacks && *member != MemberIndex::UNKNOWN {
                 let link = &mut self.members.get_mut(*member).link;
-                link.restore = link.restore.min(record);
+                link.restore_too(record, end);
             }
         }
     }
@@ -508,6 +513,7 @@ impl Node<'_> {
         ack: Ack,
         deadline: Instant,
     ) -> Ticket {
+        self.refresh(record);
         let slot = self.records.get(record);
         let goal = match ack {
             Ack::None | Ack::Copies(0 | 1) => return Ticket::IMMEDIATE,

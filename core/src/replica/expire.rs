@@ -43,7 +43,7 @@ impl Node<'_> {
         if !slot.is_home_here() {
             return;
         }
-        if slot.is_served_here() {
+        if self.records.serves(slot) {
             return self.hand_to_application(record);
         }
         // A guard knows the idle time from hearsay: a tenth more than the home would wait.
@@ -132,7 +132,7 @@ impl Node<'_> {
         let runs = self.serves() && self.namespaces.is_running(key.namespace);
         let served = self
             .find(key)
-            .is_some_and(|record| self.records.get(record).is_served_here());
+            .is_some_and(|record| self.records.is_served(record));
         if runs && !served && !self.waits.fetches(&self.hash_of(key)) {
             // Without room for it there will be another turn.
             let _ = self.begin_fetch(now, key, None, Purpose::End);

@@ -113,34 +113,43 @@ impl Node<'_> {
         }
     }
 
-    /// A member started anew: its copies are gone.
-    pub(crate) fn forget_copies_of(&mut self, member: MemberIndex) {
-        for record in RecordIndex::FIRST.until(self.records.end()) {
-            let slot = self.records.get(record);
-            let bit = slot.bit_of(member);
-            if bit.is_empty() {
-                continue;
-            }
-            if !slot.is_live() {
-                self.forget_confirmation(record, bit);
-            } else if !slot.is_home_here() {
-                if bit != HolderBits::HOME {
-                    continue;
-                }
-                // What its former boot lacked would be a part of a commit to the new one.
-                let lacks = slot.owed().intersects(bit);
-                self.records.owe_nothing(record, bit);
-                if lacks && !self.began_anew(member, record) {
-                    self.restore_at(record, bit);
-                }
+    /// Takes into account that a holder started anew since the record last changed here: its copy is gone. So a new boot
+    /// costs no walk over all records at once; every use of what holders lack comes here first.
+    pub(crate) fn refresh(&mut self, record: RecordIndex) {
+        let slot = self.records.get(record);
+        let is_anew = |holder: &MemberIndex| self.members.get(*holder).link.since > slot.changed;
+        if !slot.holders().iter().any(is_anew) {
+            return;
+        }
+        let anew = slot.holders().iter().copied().filter(is_anew);
+        let anew: Holders = list::collect(anew);
+        for member in anew {
+            self.forget_copy(record, member);
+        }
+        let number = self.next_number();
+        self.records.get_mut(record).changed = number;
+    }
+
+    /// The member started anew: its copy is gone. Nobody knows to whom its former boot gave copies.
+    fn forget_copy(&mut self, record: RecordIndex, member: MemberIndex) {
+        let slot = self.records.get(record);
+        let bit = slot.bit_of(member);
+        let lacks = slot.owed().intersects(bit);
+        if !slot.is_live() {
+            self.forget_confirmation(record, bit);
+        } else if slot.is_home_here() {
+            let is_wanted = bit.intersects(slot.wanted_bits());
+            self.records.get_mut(record).set(INCOMPLETE, true);
+            if is_wanted {
+                self.records.owe_everything(record, bit);
             } else {
-                // Nobody knows to whom its former boot gave copies.
-                self.records.get_mut(record).set(INCOMPLETE, true);
-                if bit.intersects(self.records.get(record).wanted_bits()) {
-                    self.restore_at(record, bit);
-                } else {
-                    self.forget_holder(record, member);
-                }
+                self.forget_holder(record, member);
+            }
+        } else if bit == HolderBits::HOME {
+            // What its former boot lacked would be a part of a commit to the new one.
+            self.records.owe_nothing(record, bit);
+            if lacks && !self.began_anew(member, record) {
+                self.records.owe_everything(record, bit);
             }
         }
     }

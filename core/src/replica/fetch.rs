@@ -186,7 +186,7 @@ impl Node<'_> {
         let former = hint.and_then(|name| self.members.by_name(name));
         if let Some(record) = self.records.find(hash) {
             let slot = self.records.get(record);
-            let unasked = slot.is_served_here() || self.breaks(Mutation::OwnCopyUnasked);
+            let unasked = self.records.serves(slot) || self.breaks(Mutation::OwnCopyUnasked);
             if unasked || !slot.is_live() {
                 return asked;
             }
@@ -433,7 +433,7 @@ impl Node<'_> {
             Purpose::Adopt => false,
         };
         if let Some(record) = record.filter(wanted) {
-            if !self.records.get(record).is_served_here() {
+            if !self.records.is_served(record) {
                 self.take_over(now, record, &answers, true);
                 self.records
                     .get_mut(record)

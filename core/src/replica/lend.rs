@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Extent;
 use crate::replica::wait::Question;
-use crate::storage::records::{ANSWERED, DOUBT, LENT};
+use crate::storage::records::{ANSWERED, LENT};
 use crate::time::Instant;
 
 impl Node<'_> {
@@ -46,7 +46,8 @@ impl Node<'_> {
             return self.reply(peer, Answer::Absent { request });
         };
         let hands_over = !adopts && !self.breaks(Mutation::NoHandOver);
-        if self.records.get(record).is_served_here() && hands_over {
+        // Also where this node was to ask first: its host may still take the session for its own.
+        if self.records.get(record).was_served_here() && hands_over {
             // From here on the peer may write: serving on would read what is no longer the newest.
             self.records.get_mut(record).set(LENT, true);
             self.tell(SessionEvent::Moved, record);
@@ -90,11 +91,6 @@ impl Node<'_> {
         if self.breaks(Mutation::NoDoubtAfterSplit) {
             return;
         }
-        for record in self.records.all() {
-            let slot = self.records.get_mut(record);
-            if slot.is_served_here() {
-                slot.set(DOUBT, true);
-            }
-        }
+        self.records.doubt_all(self.number);
     }
 }

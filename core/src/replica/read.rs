@@ -44,7 +44,7 @@ impl Node<'_> {
     #[must_use]
     pub fn owns(&self, now: Instant, key: Key<'_>) -> bool {
         let record = self.find(key);
-        let served = record.is_some_and(|record| self.records.get(record).is_served_here());
+        let served = record.is_some_and(|record| self.records.is_served(record));
         served && !self.was_stopped(now)
     }
 }
@@ -81,7 +81,7 @@ impl<'a> Record<'a> {
     /// Whether this node may serve it without asking.
     #[must_use]
     pub fn is_owned(&self) -> bool {
-        self.slot.is_served_here()
+        self.records.serves(self.slot)
     }
 
     /// Order-independent hash of all its stamps: equal digests mean equal contents.

@@ -440,6 +440,16 @@ impl<'m> Waits<'m> {
         }
     }
 
+    /// The member started anew: what it confirmed doesn't count.
+    pub(crate) fn forget_member(&mut self, member: MemberIndex) {
+        for wait in self.slots.iter_mut() {
+            if matches!(wait.goal, Goal::Copies(_)) {
+                let others = wait.answered.iter().copied();
+                wait.answered = list::collect(others.filter(|other| *other != member));
+            }
+        }
+    }
+
     /// The member may hold nothing of the record any more: what it confirmed doesn't count.
     pub(crate) fn uncount(&mut self, record: RecordIndex, member: MemberIndex) {
         for wait in self.slots.iter_mut() {

@@ -37,6 +37,7 @@ impl Node<'_> {
         self.sweep.owes &= from > RecordIndex::FIRST;
         self.sweep.keeps &= from > RecordIndex::FIRST;
         for record in from.until(end) {
+            self.refresh(record);
             let slot = self.records.get(record);
             let lost =
                 |holder: &MemberIndex| *holder != SELF && !self.members.get(*holder).is_live();
@@ -71,6 +72,7 @@ impl Node<'_> {
         }
         let end = self.sweep.at.plus(STEP).min(self.records.end());
         for record in self.sweep.at.until(end) {
+            self.refresh(record);
             match self.records.get(record).state() {
                 State::Free => {}
                 State::Tombstone => self.sweep_tombstone(now, record),

@@ -131,7 +131,7 @@ impl World<'_> {
                 continue;
             };
             let slot = machine.records.get(record);
-            if slot.is_live() && slot.is_served_here() && ended {
+            if machine.records.is_served(record) && ended {
                 return of("after healing nobody serves what was ended");
             }
             if slot.is_live() && slot.home() == Some(SELF) {

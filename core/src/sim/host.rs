@@ -198,7 +198,7 @@ impl<'m> Host<'m> {
         let machine = self.node.as_ref().filter(|_| self.is_member());
         machine.is_some_and(|machine| {
             let record = machine.records.find(hash);
-            record.is_some_and(|record| machine.records.get(record).is_served_here())
+            record.is_some_and(|record| machine.records.is_served(record))
         })
     }
 

@@ -5,6 +5,7 @@ mod changes;
 mod id;
 mod index;
 mod ledger;
+mod serving;
 mod slot;
 
 pub(crate) use self::index::{Stretch, leading};
@@ -35,6 +36,8 @@ pub(crate) struct Records<'m> {
     /// The list of changes, oldest first.
     first: RecordIndex,
     last: RecordIndex,
+    /// Number of the last doubt: see [`is_served`](Self::is_served).
+    doubted: u64,
     /// What a write through a wrong number changes: nothing that anyone reads.
     nowhere: RecordSlot,
     no_attribute: AttributeSlot,
@@ -61,6 +64,7 @@ impl<'m> Records<'m> {
             tombstones: 0,
             first: RecordIndex::NONE,
             last: RecordIndex::NONE,
+            doubted: 0,
             nowhere: RecordSlot::EMPTY,
             no_attribute: AttributeSlot::EMPTY,
         }

@@ -138,6 +138,7 @@ impl Node<'_> {
     }
     /// Compares a record with the peer's list. Returns whether something is done about it.
     fn match_record(&mut self, record: RecordIndex) -> bool {
+        self.refresh(record);
         let slot = self.records.get(record);
         let own = Entry::of(slot);
         let bit = slot.bit_of(self.repair.peer);

@@ -346,6 +346,7 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Result<(RecordIndex, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
+            self.refresh(record);
             if self.records.get(record).is_live() {
                 return Ok((record, false));
             }

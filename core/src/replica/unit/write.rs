@@ -110,7 +110,7 @@ impl Node<'_> {
         let (kind, digest) = if slot.is_live() {
             let with_digest = reader.is_some() || with_header;
             let digest = with_digest.then(|| self.contents_digest(record));
-            (unit_flags(slot, extent, reader), digest)
+            (self.unit_flags(slot, extent, reader), digest)
         } else {
             self.end_flags(record)
         };
@@ -240,7 +240,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let head = Message::Change(ChangeHead {
             session: slot.short(),
-            flags: unit_flags(slot, extent, None),
+            flags: self.unit_flags(slot, extent, None),
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
             name,
@@ -269,17 +269,20 @@ impl Node<'_> {
         let fits = writer == self.members.writer_of(SELF) && !attribute.removed;
         (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
     }
-}
 
-fn unit_flags(slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
-    let flags = [
-        (RELEASE, extent == Extent::Release),
-        (ASKS, slot.is(HEARSAY)),
-        (OWNER, reader.is_some_and(|peer| slot.is_newest_for(peer))),
-        (HOME, slot.is_home_here()),
-    ];
-    flags
-        .iter()
-        .filter(|(_, on)| *on)
-        .fold(0, |all, (flag, _)| all | flag)
+    fn unit_flags(&self, slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
+        let flags = [
+            (RELEASE, extent == Extent::Release),
+            (ASKS, slot.is(HEARSAY)),
+            (
+                OWNER,
+                reader.is_some_and(|peer| self.records.is_newest_for(slot, peer)),
+            ),
+            (HOME, slot.is_home_here()),
+        ];
+        flags
+            .iter()
+            .filter(|(_, on)| *on)
+            .fold(0, |all, (flag, _)| all | flag)
+    }
 }

@@ -38,8 +38,7 @@ pub(crate) const TAKEN: u16 = 128;
 pub(crate) const GUARD: u16 = 256;
 /// The list came from a node that didn't write it: it is good for finding copies, and for nothing else.
 pub(crate) const HEARSAY: u16 = 512;
-/// A member is back that was thought dead, so this node asks before it serves the session again. Unlike
-/// [`LENT`] nobody is known to take it over.
+/// The header is newer than the last doubt, and the session is still [in doubt](super::Records::is_served).
 pub(crate) const DOUBT: u16 = 1_024;
 
 /// The bits of the flags that say what kind of thing the slot holds.
@@ -249,16 +248,6 @@ impl RecordSlot {
     /// Whether `peer` is taking the session over.
     pub(crate) fn lent_to_peer(&self, peer: MemberIndex) -> bool {
         self.is(LENT | ANSWERED) && self.lent_to == peer
-    }
-
-    /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
-    pub(crate) fn is_newest_for(&self, peer: MemberIndex) -> bool {
-        self.is(OWNED) && !self.is(DOUBT) && (!self.is(LENT) || self.lent_to == peer)
-    }
-
-    /// Whether this node may serve the session without asking.
-    pub(crate) fn is_served_here(&self) -> bool {
-        self.is_live() && self.is(OWNED) && !self.is(LENT | DOUBT)
     }
 
     /// Whether this node served the session all the time, as far as it knows: nobody is taking it over,
