@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run --release -p relevo-core --features sim --example sim -- [--seeds N] [--first N] [--steps N]
 //!     [--jobs N] [--mutation NAME] [--old-mix] [--digest] [--told no]
+//!     [--counters] [--excuses]
 //! ```
 //!
 //! The first failing seed is shortened and told, unless `--told no`; the exit code says whether
 //! there was one. `--digest` prints one number for all that the runs did, failing ones too: a change that
 //! must change nothing leaves it as it is. `--old-mix` has only the faults of the first simulator.
+//! `--counters` says how often what happened, `--excuses` what runs aren't blamed for.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -23,6 +25,7 @@ struct Options {
     jobs: usize,
     told: bool,
     digest: bool,
+    counters: bool,
     /// With the seed left open.
     run: Run,
 }
@@ -31,6 +34,7 @@ struct Options {
 #[derive(Default)]
 struct Total {
     failures: BTreeMap<&'static str, Vec<u64>>,
+    counters: BTreeMap<&'static str, u64>,
     digest: u64,
 }
 
@@ -48,8 +52,13 @@ fn main() -> ExitCode {
         let mut total = total.lock().unwrap_or_else(|_| std::process::exit(2));
         // Runs end in any order: the digests are added up.
         total.digest = total.digest.wrapping_add(outcome.digest);
-        if let Err(violation) = outcome.result {
-            total.failures.entry(violation.rule).or_default().push(seed);
+        match outcome.result {
+            Ok(report) => {
+                for (name, count) in report.counters() {
+                    *total.counters.entry(name).or_default() += count;
+                }
+            }
+            Err(violation) => total.failures.entry(violation.rule).or_default().push(seed),
         }
         true
     });
@@ -68,6 +77,11 @@ fn main() -> ExitCode {
         options.run.steps,
         options.seeds as f64 / seconds
     );
+    if options.counters {
+        for (name, count) in &total.counters {
+            println!("{count:>10} {name}");
+        }
+    }
     if options.digest {
         println!("digest {:016x}", total.digest);
         return ExitCode::SUCCESS;
@@ -92,6 +106,7 @@ fn options() -> Options {
         jobs: 1,
         told: true,
         digest: false,
+        counters: false,
         run: Run::of(0),
     };
     let mut arguments = std::env::args().skip(1);
@@ -106,10 +121,24 @@ fn options() -> Options {
             "--mutation" => options.run.mutation = Some(named(&value())),
             "--old-mix" => options.run.mix = Mix::Old,
             "--digest" => options.digest = true,
+            "--counters" => options.counters = true,
+            "--excuses" => excuses(),
             _ => usage(),
         }
     }
     options
+}
+
+fn excuses() -> ! {
+    for sim::Excuse {
+        name,
+        excused,
+        promise,
+    } in sim::EXCUSES
+    {
+        println!("{name}: {excused}\n  promise {promise}");
+    }
+    std::process::exit(0);
 }
 
 fn number(value: &str) -> u64 {
@@ -126,6 +155,7 @@ fn named(name: &str) -> Mutation {
 fn usage() -> ! {
     eprintln!(
         "sim [--seeds N] [--first N] [--steps N] [--jobs N] [--old-mix] [--digest] [--told no] \
+         [--counters] [--excuses] \
          [--mutation {:?}]",
         Mutation::ALL
     );

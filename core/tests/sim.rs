@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use relevo_core::sim::{self, Mutation, Outcome, Report, Run};
+use relevo_core::sim::{self, Mutation, Outcome, Run};
 
 /// Seeds of a test run; the long runs are those of the example `sim`.
 const SEEDS: u64 = 500;
@@ -31,7 +31,7 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
     on_seeds(SEEDS, |seed| match Run::of(seed).result() {
         Ok(report) => {
             let mut total = total.lock().expect("no thread panicked");
-            for (name, count) in faults(&report) {
+            for (name, count) in report.counters() {
                 *total.entry(name).or_default() += count;
             }
             true
@@ -51,40 +51,6 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
         println!("{name}: {count}");
         assert!(count > 0, "{name} never happened");
     }
-}
-
-/// What must have happened for the promises to mean anything.
-fn faults(report: &Report) -> [(&'static str, u64); 27] {
-    let network = &report.network;
-    [
-        ("datagrams lost", network.lost),
-        ("datagrams doubled", network.doubled),
-        ("datagrams corrupted", network.corrupted),
-        ("datagrams late", network.late),
-        ("datagrams cut off", network.cut),
-        ("crashes", report.crashes),
-        ("leaves", report.leaves),
-        ("leaves cut short", report.leaves_unmet),
-        ("restarts", report.restarts),
-        ("freezes", report.freezes),
-        ("splits and cuts", report.cuts),
-        ("requests", report.requests),
-        ("commits", report.commits),
-        ("commits confirmed", report.confirmed),
-        ("refusals for lack of room", report.full),
-        ("ends", report.ends),
-        ("expiries", report.expiries),
-        ("renames", report.renames),
-        ("fetches", report.fetches),
-        ("warnings", report.warnings),
-        ("sessions lost with an excuse", report.lost_sessions),
-        ("conflicts", report.conflicts),
-        ("deltas", report.deltas),
-        ("transfers", report.transfers),
-        ("deaths", report.deaths),
-        ("refutations", report.refutations),
-        ("sealed runs", report.sealed),
-    ]
 }
 
 #[test]

@@ -5,15 +5,15 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::model::Written;
 use super::notice::{Baseline, Seen};
 use super::observe::{Violation, broken};
 use super::plan::PlannedChange;
-use super::values::{Value, commit_values, edited_all, stamp_of};
+use super::values::{commit_values, edited_all, stamp_of};
 use super::world::World;
 use crate::config::Role;
 use crate::replica::commit::{Ack, CommitError};
 use crate::replica::wait::{Outcome, Progress, Ticket};
-use crate::wire::stamp::WireStamp;
 
 /// Longest that any wait may take: `ack_timeout`, with a clock that runs too slowly.
 const LONGEST_WAIT: u64 = 3_500_000;
@@ -93,14 +93,21 @@ impl World<'_> {
         let Some(machine) = &mut self.hosts[node].node else {
             return Ok(());
         };
-        if machine.owns(clock, key) {
+        let owns = machine.owns(clock, key);
+        let hash = self.model.hash_of(session);
+        if owns {
+            self.serves_now(node, hash);
+        }
+        if owns || self.serves_unasked(node, &hash) {
             self.check_owner(session, node)?;
             self.serve(session, node, self.model.sessions[session].seen)?;
             self.write(number, session, node, &changes, ack)?;
             return self.settle(node);
         }
         let hint = format!("n{}", self.model.sessions[session].node);
-        let Ok(ticket) = machine.fetch(clock, key, Some(&hint)) else {
+        let key = self.model.key_of(session);
+        let machine = self.hosts[node].node.as_mut();
+        let Some(Ok(ticket)) = machine.map(|it| it.fetch(clock, key, Some(&hint))) else {
             return Ok(());
         };
         self.report.fetches += 1;
@@ -114,6 +121,26 @@ impl World<'_> {
         };
         self.wait(node, session, number, ticket, stage);
         self.settle(node)
+    }
+
+    /// The host looks whether its node serves the session. What it fetched or wrote may be another one's
+    /// already.
+    fn serves_now(&mut self, node: usize, hash: [u8; 16]) {
+        let host = &mut self.hosts[node];
+        let clock = host.clock(self.now).as_micros();
+        if host.owns(&hash) {
+            host.heard.serves(hash, clock);
+        }
+    }
+
+    /// Whether the host serves the session from what it remembers.
+    fn serves_unasked(&mut self, node: usize, hash: &[u8; 16]) -> bool {
+        let host = &self.hosts[node];
+        let clock = host.clock(self.now).as_micros();
+        let may = host.heard.may_serve(hash, clock, self.common.frequency);
+        let does = may && self.common.caches;
+        self.report.unasked += u64::from(does);
+        does
     }
 
     /// A request goes on when its node is done with this.
@@ -175,7 +202,12 @@ impl World<'_> {
         for ((attribute, _, value), before) in values.into_iter().zip(before) {
             let after = stamp_of(machine, key, attribute);
             if let Some(stamp) = after.filter(|_| after != before) {
-                written.push((attribute, stamp, value));
+                written.push(Written {
+                    attribute,
+                    stamp,
+                    value,
+                    replaces: before,
+                });
             }
         }
         let commit = self.wrote(session, node, ack, written)?;
@@ -195,19 +227,23 @@ impl World<'_> {
         session: usize,
         node: usize,
         ack: Ack,
-        written: Vec<(u8, WireStamp, Value)>,
+        written: Vec<Written>,
     ) -> Result<usize, Violation> {
         self.report.commits += 1;
         self.model.sessions[session].created = true;
+        self.serves_now(node, self.model.hash_of(session));
         self.note(|world| {
-            let short = |(attribute, stamp, value): &(u8, WireStamp, Value)| {
-                let stamp = world.short(stamp);
-                format!("a{attribute}={stamp}:{:?} ", value.as_ref().map(Vec::len))
+            let short = |write: &Written| {
+                let (attribute, stamp) = (write.attribute, world.short(&write.stamp));
+                format!(
+                    "a{attribute}={stamp}:{:?} ",
+                    write.value.as_ref().map(Vec::len)
+                )
             };
             let writes: String = written.iter().map(short).collect();
             format!("n{node} commits {writes}to session {session}, {ack:?}")
         });
-        let commit = match self.model.committed(session, written) {
+        let commit = match self.model.committed(session, self.now, written) {
             Ok(commit) => commit,
             Err(stamp) => return broken("no stamp is issued twice", format!("{stamp:?}")),
         };
@@ -243,6 +279,7 @@ impl World<'_> {
             return Ok(());
         };
         self.report.ends += 1;
+        host.heard.ends(self.model.hash_of(session));
         self.model.sessions[session].ended = true;
         let mut numbers = self.model.current.iter();
         let number = numbers.position(|current| *current == session);
@@ -282,10 +319,12 @@ impl World<'_> {
             return Ok(());
         };
         self.report.renames += 1;
+        host.heard.ends(self.model.hash_of(session));
         let mut hosts = self.hosts.iter();
         let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
+        self.serves_now(node, self.model.hash_of(session));
         self.wait(node, session, number, ticket, Stage::Renaming);
         self.settle(node)
     }
@@ -339,6 +378,7 @@ impl World<'_> {
                 let hash = self.model.hash_of(session);
                 let found = outcome.found && self.hosts[node].observed.has(&hash);
                 if found {
+                    self.serves_now(node, hash);
                     self.serve(session, node, *seen)?;
                 }
                 // It may have ended since.
@@ -353,7 +393,10 @@ impl World<'_> {
                 self.write(number, session, node, &changes, ack)?;
                 self.settle(node)
             }
-            Stage::Committing { commit, ack } => self.confirmed(commit, ack, outcome),
+            Stage::Committing { commit, ack } => {
+                self.check_in_time(node, since, outcome)?;
+                self.confirmed(commit, ack, outcome)
+            }
             Stage::Ending | Stage::Renaming => Ok(()),
         }
     }

@@ -6,9 +6,10 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::events::Heard;
 use super::model::NAMESPACE;
 use super::network::Datagram;
-use super::observe::Observed;
+use super::observe::{Found, Observed};
 use super::plan::{MAX_VALUE, NodePlan};
 use crate::config::{Config, Entropy, Role};
 use crate::memory::Sizes;
@@ -24,7 +25,7 @@ crate::heap_memory! {
 
 impl Memory {
     /// For a node of this plan.
-    fn of(plan: &NodePlan) -> Self {
+    fn of(plan: &NodePlan, events: usize) -> Self {
         let sizes = Sizes {
             members: 9,
             writers: 64,
@@ -37,7 +38,7 @@ impl Memory {
             waits: 64,
             transfers: 6,
             messages: 8,
-            events: 64,
+            events,
             scratch: 2 * MAX_VALUE,
             table: 128,
         };
@@ -61,6 +62,10 @@ pub(super) struct Host<'m> {
     /// What its kernel holds while it is frozen.
     pub(super) queue: Vec<Datagram>,
     pub(super) observed: Observed,
+    /// What its node has told it.
+    pub(super) heard: Heard,
+    /// What was seen at it since it was last checked whether it told of it.
+    pub(super) untold: Found,
 }
 
 /// A node that was asked to leave.
@@ -88,6 +93,10 @@ pub(super) struct Common {
     /// Of sessions, in seconds.
     pub(super) max_inactive: u32,
     pub(super) mutation: Option<Mutation>,
+    /// Events that a node keeps for its host.
+    pub(super) events: usize,
+    /// Whether hosts serve for a probe period what their nodes said they own.
+    pub(super) caches: bool,
 }
 
 impl<'m> Host<'m> {
@@ -103,6 +112,8 @@ impl<'m> Host<'m> {
             contact_at: 0,
             queue: Vec::new(),
             observed: Observed::default(),
+            heard: Heard::default(),
+            untold: Found::default(),
         }
     }
 
@@ -150,15 +161,18 @@ impl<'m> Host<'m> {
         let entropy = Entropy { boot, seed: boot };
         let key = [7; 32];
         let key = common.sealed.then_some(&key);
-        let storage = memory.insert(Memory::of(&self.plan)).lend();
+        let storage = memory.insert(Memory::of(&self.plan, common.events)).lend();
         let node = Node::new(self.clock(now), &config, &entropy, key, storage);
         let mut node = node.expect("the storage suits the configuration");
         node.mutate(common.mutation);
+        node.records.touched = Some(Vec::new());
         if self.plan.role == Role::Application {
             node.runs(NAMESPACE);
         }
         self.node = Some(node);
         self.observed = Observed::default();
+        self.heard = Heard::default();
+        self.untold = Found::default();
         self.frozen_until = 0;
     }
 

@@ -18,9 +18,15 @@
     reason = "the simulator is a test: it stops at the first thing that isn't as it must be"
 )]
 
+mod bits;
+mod boots;
 mod check;
 mod clients;
+mod copies;
 mod digest;
+mod drain;
+mod events;
+mod excuses;
 mod expiry;
 mod host;
 mod leave;
@@ -30,6 +36,7 @@ mod notice;
 mod observe;
 mod plan;
 mod random;
+mod report;
 mod seeds;
 mod shrink;
 mod tell;
@@ -40,12 +47,13 @@ use core::fmt;
 use std::string::String;
 use std::vec::Vec;
 
+pub use self::excuses::{EXCUSES, Excuse};
 use self::host::Memory;
 pub use self::network::NetworkReport;
 pub use self::observe::Violation;
 use self::plan::{Action, Plan};
+pub use self::report::Report;
 pub use self::seeds::on_seeds;
-pub use self::world::Report;
 use self::world::World;
 pub use crate::mutation::Mutation;
 
@@ -164,7 +172,7 @@ impl Run {
     }
 
     fn plan(&self) -> Plan {
-        Plan::of(self.seed, LENGTH)
+        Plan::of(self.seed, LENGTH, self.mix)
     }
 
     fn play(&self, plan: &Plan, told: bool, trace: &mut Vec<String>) -> Outcome {

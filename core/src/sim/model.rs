@@ -29,12 +29,24 @@ pub(super) struct Write {
     pub(super) attribute: u8,
     pub(super) value: Option<Vec<u8>>,
     pub(super) commit: usize,
+    /// What it took the place of.
+    replaces: Option<WireStamp>,
+}
+
+/// What a node has written of an attribute.
+pub(super) struct Written {
+    pub(super) attribute: u8,
+    pub(super) stamp: WireStamp,
+    pub(super) value: Option<Vec<u8>>,
+    pub(super) replaces: Option<WireStamp>,
 }
 
 /// One commit.
 pub(super) struct Committed {
     pub(super) session: usize,
     pub(super) writes: Vec<(u8, WireStamp)>,
+    /// When.
+    pub(super) at: u64,
     /// How many copies were promised: the home's own, until others confirmed.
     pub(super) copies: u32,
     /// How many nodes that held it have crashed since.
@@ -192,30 +204,39 @@ impl Model {
     pub(super) fn committed(
         &mut self,
         session: usize,
-        writes: Vec<(u8, WireStamp, Option<Vec<u8>>)>,
+        at: u64,
+        writes: Vec<Written>,
     ) -> Result<usize, WireStamp> {
         let commit = self.commits.len();
         let mut stamps = Vec::new();
-        for (attribute, stamp, value) in writes {
+        for written in writes {
+            let stamp = written.stamp;
             let write = Write {
                 session,
-                attribute,
-                value,
+                attribute: written.attribute,
+                value: written.value,
                 commit,
+                replaces: written.replaces,
             };
             if self.writes.insert(stamp_key(&stamp), write).is_some() {
                 return Err(stamp);
             }
-            stamps.push((attribute, stamp));
+            stamps.push((written.attribute, stamp));
         }
         self.commits.push(Committed {
             session,
             writes: stamps,
+            at,
             copies: 1,
             crashes: 0,
             given_up: false,
         });
         Ok(commit)
+    }
+
+    /// What the write of this stamp took the place of.
+    pub(super) fn replaced(&self, stamp: &WireStamp) -> Option<WireStamp> {
+        self.writes.get(&stamp_key(stamp))?.replaces
     }
 
     /// Whether a node holds what the commit wrote, or something newer, under any of the ids.

@@ -21,7 +21,7 @@ pub(super) struct Datagram {
 /// What the network did.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NetworkReport {
-    /// Datagrams handed to it, and their bytes.
+    /// Datagrams handed to it.
     pub sent: u64,
     /// Bytes of payload handed to it.
     pub bytes: u64,
@@ -35,6 +35,19 @@ pub struct NetworkReport {
     pub late: u64,
     /// Were sent across a cut.
     pub cut: u64,
+}
+
+impl NetworkReport {
+    /// Names and numbers of its faults.
+    pub(super) fn counters(&self) -> Vec<(&'static str, u64)> {
+        std::vec![
+            ("lost", self.lost),
+            ("doubled", self.doubled),
+            ("corrupted", self.corrupted),
+            ("late", self.late),
+            ("cut", self.cut),
+        ]
+    }
 }
 
 /// More datagrams than two nodes have for each other in a span of time, in microseconds: all sessions

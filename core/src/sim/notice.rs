@@ -174,6 +174,9 @@ impl World<'_> {
         if !outcome.found {
             return Ok(());
         }
+        if outcome.maybe_stale && !renamed {
+            self.check_warned(node, since, session)?;
+        }
         self.look_at_records(node)?;
         let hash = self.model.hash_of(session);
         for (attribute, before) in there.stamps.iter().enumerate() {
@@ -216,6 +219,7 @@ impl World<'_> {
                 ),
             );
         }
+        self.check_counted(committed, outcome)?;
         if outcome.met && asked(ack).is_some_and(|asked| outcome.copies < asked) {
             return broken("as many copies as were asked for", format!("{outcome:?}"));
         }

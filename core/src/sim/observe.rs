@@ -5,12 +5,14 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::bits::Bits;
 use super::model::{Model, stamp_key};
 use crate::ids::{AttributeIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::storage::records::State;
+use crate::storage::records::{State, TAKEN};
+use crate::storage::stamp::Writers;
 use crate::wire::stamp::WireStamp;
 
 /// A promise that was broken.
@@ -28,21 +30,47 @@ pub(super) fn broken<T>(rule: &'static str, detail: String) -> Result<T, Violati
 
 /// One record slot as it was last seen.
 #[derive(Clone, Debug)]
-struct Seen {
-    hash: [u8; 16],
+pub(super) struct Seen {
+    pub(super) hash: [u8; 16],
     generation: u16,
     state: State,
     digest: u64,
     header: Option<WireStamp>,
     is_home: bool,
-    attributes: Vec<Held>,
+    /// Its home took it for its end.
+    is_taken: bool,
+    pub(super) attributes: Vec<Held>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Held {
-    attribute: u8,
-    stamp: WireStamp,
+pub(super) struct Held {
+    pub(super) attribute: u8,
+    pub(super) stamp: WireStamp,
     removed: bool,
+}
+
+/// What a look at a node has found.
+#[derive(Default)]
+pub(super) struct Found {
+    /// Records that may have changed.
+    pub(super) touched: Vec<RecordIndex>,
+    /// Those of them with another header or other contents.
+    pub(super) changed: Vec<RecordIndex>,
+    /// The sessions that were or are in those that may have changed.
+    pub(super) sessions: Vec<[u8; 16]>,
+    /// Live copies that are gone.
+    pub(super) dropped: Vec<Seen>,
+    /// Sessions that ended here, and weren't taken for their end before.
+    pub(super) buried: Vec<[u8; 16]>,
+    /// Writes of this boot that gave way to those of others.
+    pub(super) outranked: Vec<Outranked>,
+}
+
+/// A write of a node that another one's took the place of.
+pub(super) struct Outranked {
+    pub(super) hash: [u8; 16],
+    pub(super) stamp: WireStamp,
+    pub(super) by: WireStamp,
 }
 
 /// What one boot holds and has seen.
@@ -50,10 +78,47 @@ struct Held {
 pub(super) struct Observed {
     slots: Vec<Option<Seen>>,
     by_hash: HashMap<[u8; 16], usize>,
-    /// The greatest stamp of each attribute that this boot ever held.
+    /// The greatest stamp of each attribute that this boot ever held, and of each header.
     pub(super) best: HashMap<([u8; 16], u8), WireStamp>,
+    pub(super) best_header: HashMap<[u8; 16], WireStamp>,
+    /// For each slot who lacked what when that was last looked at.
+    pub(super) bits: Vec<Option<Bits>>,
+    /// When the process ended.
+    pub(super) died_at: Option<u64>,
     /// Sessions whose end this boot has seen.
     pub(super) ended: HashSet<[u8; 16]>,
+}
+
+impl Found {
+    /// Adds what a host is to be told of.
+    pub(super) fn add(&mut self, later: Self) {
+        self.sessions.extend(later.sessions);
+        self.buried.extend(later.buried);
+        self.outranked.extend(later.outranked);
+    }
+
+    /// A record was this before, and is that now.
+    fn compare(&mut self, node: &Node<'_>, before: &Seen, now: &Seen) {
+        let was_live = before.state == State::Live && before.header.is_some();
+        if now.state == State::Tombstone && was_live && !before.is_taken {
+            self.buried.push(now.hash);
+        }
+        let own = node.writers.wire(Writers::issue(0, 0));
+        let own = own.map(|stamp| stamp.writer);
+        for held in &before.attributes {
+            let mut new = now.attributes.iter();
+            let new = new.find(|new| new.attribute == held.attribute);
+            let by = new.map(|new| new.stamp).filter(|by| *by > held.stamp);
+            let is_own = |stamp: &WireStamp| Some(stamp.writer) == own;
+            if let Some(by) = by.filter(|by| is_own(&held.stamp) && !is_own(by)) {
+                self.outranked.push(Outranked {
+                    hash: now.hash,
+                    stamp: held.stamp,
+                    by,
+                });
+            }
+        }
+    }
 }
 
 impl Observed {
@@ -79,39 +144,47 @@ impl Observed {
         self.live(hash).filter(|seen| seen.is_home)?.header
     }
 
-    /// Looks at all records that have changed.
-    /// `told`: gets the records that have changed.
-    pub(super) fn look(
-        &mut self,
-        node: &Node<'_>,
-        model: &Model,
-        mut told: Option<&mut Vec<RecordIndex>>,
-    ) -> Result<(), Violation> {
-        let used = node.records.end().index();
-        self.slots.resize(used.max(self.slots.len()), None);
-        for index in node.records.all() {
-            let (slot, record) = (index.index(), node.records.get(index));
-            let same = self.slots[slot].as_ref().is_some_and(|seen| {
+    /// Looks at all records that may have changed.
+    pub(super) fn look(&mut self, node: &mut Node<'_>, model: &Model) -> Result<Found, Violation> {
+        let touched = node.records.take_touched();
+        let mut found = Found::default();
+        let end = node.records.end();
+        self.slots.resize(end.index(), None);
+        for index in touched.iter().copied().filter(|index| *index < end) {
+            let record = node.records.get(index);
+            let before = &mut self.slots[index.index()];
+            found.sessions.extend(before.as_ref().map(|seen| seen.hash));
+            let same = before.as_ref().is_some_and(|seen| {
                 (seen.generation, seen.state, seen.digest)
                     == (record.generation, record.state(), record.digest)
             });
-            if same || (record.state() == State::Free && self.slots[slot].is_none()) {
+            if same || (record.state() == State::Free && before.is_none()) {
                 continue;
             }
-            if let Some(told) = &mut told {
-                told.push(index);
-            }
-            let before = self.slots[slot].take();
+            found.changed.push(index);
+            let before = before.take();
+            let is_same = |before: &Seen| {
+                before.generation == record.generation && record.state() != State::Free
+            };
+            let (before, gone) = match before {
+                Some(before) if is_same(&before) => (Some(before), None),
+                other => (None, other),
+            };
+            let was_live = |seen: &Seen| seen.state == State::Live;
+            found.dropped.extend(gone.filter(was_live));
             if record.state() == State::Free {
                 continue;
             }
             let seen = examine(node, index, model)?;
-            if let Some(before) = before.filter(|before| before.generation == seen.generation) {
+            found.sessions.push(seen.hash);
+            if let Some(before) = before {
                 is_newer(&before, &seen)?;
+                found.compare(node, &before, &seen);
             }
-            self.note(slot, seen);
+            self.note(index.index(), seen);
         }
-        Ok(())
+        found.touched = touched;
+        Ok(found)
     }
 
     fn note(&mut self, slot: usize, seen: Seen) {
@@ -124,6 +197,10 @@ impl Observed {
                 .entry((seen.hash, held.attribute))
                 .or_insert(held.stamp);
             *best = (*best).max(held.stamp);
+        }
+        if let Some(header) = seen.header {
+            let best = self.best_header.entry(seen.hash).or_insert(header);
+            *best = (*best).max(header);
         }
         self.by_hash.insert(seen.hash, slot);
         self.slots[slot] = Some(seen);
@@ -140,6 +217,7 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
         digest: slot.digest,
         header: node.writers.wire(slot.stamp),
         is_home: slot.home() == Some(SELF),
+        is_taken: slot.is(TAKEN),
         attributes: Vec::new(),
     };
     let Some(session) = model.by_hash.get(&slot.hash) else {

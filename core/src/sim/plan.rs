@@ -3,6 +3,7 @@
 
 use std::vec::Vec;
 
+use super::Mix;
 use super::random::Random;
 use crate::config::Role;
 use crate::replica::commit::Ack;
@@ -103,6 +104,10 @@ pub(super) struct Plan {
     pub(super) expires: bool,
     pub(super) frequency: u64,
     pub(super) weather: Weather,
+    /// Events that nodes keep for their hosts.
+    pub(super) events: usize,
+    /// Whether hosts serve for a probe period what their nodes said they own.
+    pub(super) caches: bool,
     pub(super) actions: Vec<(u64, Action)>,
 }
 
@@ -118,13 +123,26 @@ pub(super) const MAX_VALUE: usize = 8 * 1_024;
 /// What a node has room for that has little.
 const FEW_RECORDS: usize = 16;
 
+/// Events that a node keeps for its host: more than it ever says at a time, or so few that some are lost.
+const MANY_EVENTS: usize = 64;
+const FEW_EVENTS: usize = 2;
+
 const MOST_NODES: usize = 7;
 const MOST_SESSIONS: usize = 40;
 
 impl Plan {
     /// The run of this seed. Each seed has some kinds of faults and not the others: a mix of all
     /// hides what one of them alone would show.
-    pub(super) fn of(seed: u64, until: u64) -> Self {
+    pub(super) fn of(seed: u64, until: u64, mix: Mix) -> Self {
+        let mut plan = Self::old(seed, until);
+        if mix == Mix::All {
+            plan.add(&mut Random::of(seed, 5));
+        }
+        plan
+    }
+
+    /// What the first simulator knew.
+    fn old(seed: u64, until: u64) -> Self {
         let mut random = Random::of(seed, 1);
         let count = 2 + random.below(MOST_NODES - 1);
         let kinds = random.next();
@@ -142,6 +160,8 @@ impl Plan {
                 delay: random.pick(&[200, 2_000, 20_000]),
                 ..Weather::default()
             },
+            events: MANY_EVENTS,
+            caches: false,
             actions: Vec::new(),
         };
         if !plan.nodes.iter().any(|node| node.role == Role::Application) {
@@ -165,6 +185,12 @@ impl Plan {
         }
         plan.actions.sort_by_key(|(at, _)| *at);
         plan
+    }
+
+    /// What was added since, drawn from numbers of its own.
+    fn add(&mut self, random: &mut Random) {
+        self.events = random.pick(&[MANY_EVENTS, MANY_EVENTS, FEW_EVENTS]);
+        self.caches = random.below(2) == 0;
     }
 
     fn clients(&mut self, random: &mut Random, until: u64) {

@@ -5,16 +5,17 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::boots::Boot;
 use super::clients::Request;
 use super::digest::Digest;
 use super::expiry::Expiries;
 use super::host::{Common, Host, Memory};
 use super::model::Model;
-use super::network::{Datagram, Network, NetworkReport};
+use super::network::{Datagram, Network};
 use super::observe::{Observed, Violation, broken};
 use super::plan::{Action, MAX_INACTIVE, Plan, Weather};
 use super::random::Random;
-use crate::event::{Destination, Event};
+use super::report::Report;
 use crate::mutation::Mutation;
 use crate::wire::member::MemberState;
 
@@ -26,63 +27,6 @@ const NEVER: u32 = 1_800;
 
 /// Pause between two times that a host contacts its seeds.
 const CONTACT_EVERY: u64 = 2_000_000;
-
-/// What happened in a run: each kind of fault must have.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Events handled.
-    pub steps: u64,
-    /// Microseconds of the world's time.
-    pub time: u64,
-    /// What the network did.
-    pub network: NetworkReport,
-    /// Nodes killed and started again.
-    pub crashes: u64,
-    /// Nodes that left when they were asked to, with nothing owed.
-    pub leaves: u64,
-    /// Nodes that were to leave and died before, or still owed something when their time was over.
-    pub leaves_unmet: u64,
-    /// Nodes started again.
-    pub restarts: u64,
-    /// Nodes that stood still.
-    pub freezes: u64,
-    /// Splits and one-way cuts.
-    pub cuts: u64,
-    /// Requests of clients.
-    pub requests: u64,
-    /// Commits by them.
-    pub commits: u64,
-    /// Commits confirmed by others.
-    pub confirmed: u64,
-    /// Commits and copies refused for lack of room.
-    pub full: u64,
-    /// Sessions ended by clients.
-    pub ends: u64,
-    /// Sessions that expired.
-    pub expiries: u64,
-    /// Sessions given another id.
-    pub renames: u64,
-    /// Fetches that asked others.
-    pub fetches: u64,
-    /// Fetches that ended with a warning.
-    pub warnings: u64,
-    /// Sessions that a client lost, with a fault as the excuse.
-    pub lost_sessions: u64,
-    /// Events `Conflict`.
-    pub conflicts: u64,
-    /// Attributes that travelled as deltas.
-    pub deltas: u64,
-    /// Units in pieces.
-    pub transfers: u64,
-    /// Members declared dead, rightly or not.
-    pub deaths: u64,
-    /// Members that others refuted to be dead.
-    pub refutations: u64,
-    /// Datagrams refused as forged or unknown.
-    pub refused: u64,
-    /// Whether packets were sealed.
-    pub sealed: u64,
-}
 
 /// All there is in a run.
 pub(super) struct World<'m> {
@@ -99,6 +43,7 @@ pub(super) struct World<'m> {
     pub(super) sent: Digest,
     /// What former boots held and saw.
     pub(super) former: Vec<Observed>,
+    pub(super) boots: Vec<Boot>,
     /// When the nodes last didn't all see each other.
     pub(super) unwhole_at: u64,
     whole_since: Option<u64>,
@@ -106,7 +51,7 @@ pub(super) struct World<'m> {
     sees_all: Vec<bool>,
     plan: VecDeque<(u64, Action)>,
     memory: core::slice::IterMut<'m, Option<Memory>>,
-    buffer: Vec<u8>,
+    pub(super) buffer: Vec<u8>,
     trace: Option<Vec<String>>,
 }
 
@@ -128,6 +73,8 @@ impl<'m> World<'m> {
                 sealed: plan.sealed,
                 max_inactive: if plan.expires { MAX_INACTIVE } else { NEVER },
                 mutation,
+                events: plan.events,
+                caches: plan.caches,
             },
             hosts: nodes.map(|(index, node)| Host::new(index, node)).collect(),
             network: Network::new(seed, plan),
@@ -138,6 +85,7 @@ impl<'m> World<'m> {
             random: Random::of(seed, 3),
             sent: Digest::default(),
             former: Vec::new(),
+            boots: Vec::new(),
             unwhole_at: 0,
             whole_since: None,
             sees_all: std::vec![false; plan.nodes.len()],
@@ -240,7 +188,9 @@ impl<'m> World<'m> {
         }
         if self.report.steps.is_multiple_of(LOOK_AT_ALL) {
             self.check_all()?;
+            self.check_all_bits()?;
             self.check_calm()?;
+            self.check_members_told()?;
         }
         Ok(())
     }
@@ -276,6 +226,7 @@ impl<'m> World<'m> {
         }
         for datagram in core::mem::take(&mut self.hosts[node].queue) {
             self.take(node, datagram);
+            self.look_at_records(node)?;
         }
         if self.hosts[node].contact_at <= self.now {
             self.contact_seeds(node);
@@ -300,53 +251,6 @@ impl<'m> World<'m> {
         self.go_on_leaving(node)
     }
 
-    fn drain(&mut self, node: usize) {
-        let host = &mut self.hosts[node];
-        let (clock, address) = (host.clock(self.now), host.address);
-        let Some(machine) = &mut host.node else {
-            return;
-        };
-        let mut events = Vec::new();
-        while let Some(event) = machine.poll_event() {
-            events.push(event);
-        }
-        let mut out = Vec::new();
-        while let Some(transmit) = machine.poll_transmit(clock, &mut self.buffer) {
-            let Destination::Address(to) = transmit.to else {
-                continue;
-            };
-            out.push((to, self.buffer[..transmit.len].to_vec()));
-        }
-        for event in events {
-            self.report.conflicts += u64::from(matches!(event, Event::Conflict(_)));
-            if let Event::MaybeStale(id) = &event
-                && let Some(session) = self.model.by_key(id.key())
-            {
-                self.model.sessions[session].warned_at = self.now;
-            }
-            if let Event::Expired(id) = &event {
-                self.handed(node, id.clone());
-            }
-            if self.now < super::SETTLED_BY {
-                continue;
-            }
-            self.note(|world| format!("{} says {event:?}", world.hosts[node].name));
-        }
-        for (to, bytes) in out {
-            if let Some(to) = self.hosts.iter().position(|host| host.address == to) {
-                if !self.common.sealed && self.now >= super::SETTLED_BY {
-                    self.note(|_| format!("n{node} to n{to}:{}", super::tell::packet(&bytes)));
-                }
-                self.sent.word(self.now);
-                self.sent.word((node as u64) << 32 | to as u64);
-                self.sent.bytes(&bytes);
-                let delay = self.hosts[to].plan.slowness;
-                self.network
-                    .send(self.now + delay, node, address, to, &bytes);
-            }
-        }
-    }
-
     fn look(&mut self, node: usize) -> Result<(), Violation> {
         self.sees_all[node] = self.sees_all_others(node);
         if !self.is_whole() {
@@ -356,22 +260,27 @@ impl<'m> World<'m> {
             self.whole_since = Some(self.now);
             self.check_reunion()?;
         }
-        self.look_at_records(node)
+        self.check_superseded(node)?;
+        self.look_at_records(node)?;
+        self.check_told(node)
     }
 
     /// Looks at what the node holds.
     pub(super) fn look_at_records(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
-        let Some(machine) = &host.node else {
+        let Some(machine) = &mut host.node else {
             return Ok(());
         };
-        let mut told = Vec::new();
-        let tell = self.trace.is_some().then_some(&mut told);
-        let result = host.observed.look(machine, &self.model, tell);
-        for record in told {
-            self.note(|world| format!("n{node} holds {}", world.describe_record(node, record)));
+        let found = host.observed.look(machine, &self.model)?;
+        for record in &found.changed {
+            self.note(|world| format!("n{node} holds {}", world.describe_record(node, *record)));
         }
-        result
+        for copy in &found.dropped {
+            self.check_dropped(node, copy)?;
+        }
+        self.check_bits(node, &found.touched)?;
+        self.hosts[node].untold.add(found);
+        Ok(())
     }
 
     /// Whether nothing hinders any node from asking all others.
@@ -424,6 +333,7 @@ impl<'m> World<'m> {
         };
         let host = &mut self.hosts[node];
         host.start(self.now, memory, &common);
+        self.began(node);
         self.contact_seeds(node);
         self.unwhole_at = self.now;
         self.drain(node);
@@ -462,7 +372,9 @@ impl<'m> World<'m> {
     /// The process ends.
     fn stop(&mut self, node: usize) {
         self.count_of(node);
-        let observed = core::mem::take(&mut self.hosts[node].observed);
+        self.ends(node);
+        let mut observed = core::mem::take(&mut self.hosts[node].observed);
+        observed.died_at = Some(self.now);
         self.former.push(observed);
         self.hosts[node].crash();
         self.sees_all[node] = true;

@@ -10,6 +10,8 @@ mod slot;
 
 pub(crate) use self::index::{Stretch, leading};
 pub(crate) use self::ledger::{Confirmed, Debt, Holders};
+#[cfg(feature = "sim")]
+pub(crate) use self::ledger::Ledger;
 pub(crate) use self::slot::{
     ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HEARSAY, INCOMPLETE, LENT, OWNED, State, TAKEN,
     seconds,
@@ -41,6 +43,9 @@ pub(crate) struct Records<'m> {
     /// What a write through a wrong number changes: nothing that anyone reads.
     nowhere: RecordSlot,
     no_attribute: AttributeSlot,
+    /// Records that may have changed since the simulator last looked.
+    #[cfg(feature = "sim")]
+    pub(crate) touched: Option<std::vec::Vec<RecordIndex>>,
 }
 
 impl<'m> Records<'m> {
@@ -67,6 +72,8 @@ impl<'m> Records<'m> {
             doubted: 0,
             nowhere: RecordSlot::EMPTY,
             no_attribute: AttributeSlot::EMPTY,
+            #[cfg(feature = "sim")]
+            touched: None,
         }
     }
 
@@ -78,6 +85,8 @@ impl<'m> Records<'m> {
     #[inline(never)]
     pub(crate) fn get_mut(&mut self, record: RecordIndex) -> &mut RecordSlot {
         debug_assert!(record.index() < self.slots.len(), "{record:?} has a slot");
+        #[cfg(feature = "sim")]
+        self.touch(record);
         match self.slots.get_mut(record.index()) {
             Some(slot) => slot,
             None => &mut self.nowhere,

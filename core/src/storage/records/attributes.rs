@@ -140,6 +140,8 @@ impl Records<'_> {
         record: RecordIndex,
         mut update: impl FnMut(&mut AttributeSlot),
     ) {
+        #[cfg(feature = "sim")]
+        self.touch(record);
         let mut next = self.first_attribute(record);
         while let Some(attribute) = self.attributes.get_mut(next.index()) {
             update(attribute);

@@ -21,7 +21,7 @@ use crate::list;
 pub(crate) type Holders = Vec<MemberIndex, MAX_HOLDERS>;
 
 /// What a record's slot keeps of the ledger.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ledger {
     /// The home first, then the others that are to keep their copy, then former holders. Behind them stand
     /// the names that this node has still to tell the home (`also`), up to the first unknown one.

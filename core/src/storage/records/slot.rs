@@ -124,6 +124,12 @@ impl RecordSlot {
         self.set_state(State::Tombstone);
     }
 
+    /// Who may hold a copy, and what each of them lacks.
+    #[cfg(feature = "sim")]
+    pub(crate) const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// How many members the header names.
     pub(crate) const fn holder_count(&self) -> u8 {
         self.ledger.holder_count()

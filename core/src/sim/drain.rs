@@ -1,0 +1,56 @@
+//! What comes out of a node: datagrams for the network, events for its host.
+
+use std::format;
+use std::vec::Vec;
+
+use super::world::World;
+use crate::event::Destination;
+
+impl World<'_> {
+    /// Takes all that the node has to say.
+    pub(super) fn drain(&mut self, node: usize) {
+        self.take_events(node);
+        let host = &mut self.hosts[node];
+        let (clock, address) = (host.clock(self.now), host.address);
+        let Some(machine) = &mut host.node else {
+            return;
+        };
+        let mut out = Vec::new();
+        while let Some(transmit) = machine.poll_transmit(clock, &mut self.buffer) {
+            let Destination::Address(to) = transmit.to else {
+                continue;
+            };
+            out.push((to, self.buffer[..transmit.len].to_vec()));
+        }
+        for (to, bytes) in out {
+            if let Some(to) = self.hosts.iter().position(|host| host.address == to) {
+                if !self.common.sealed && self.now >= super::SETTLED_BY {
+                    self.note(|_| format!("n{node} to n{to}:{}", super::tell::packet(&bytes)));
+                }
+                self.sent.word(self.now);
+                self.sent.word((node as u64) << 32 | to as u64);
+                self.sent.bytes(&bytes);
+                let delay = self.hosts[to].plan.slowness;
+                self.network
+                    .send(self.now + delay, node, address, to, &bytes);
+            }
+        }
+        self.take_events(node);
+    }
+
+    fn take_events(&mut self, node: usize) {
+        let Some(machine) = &mut self.hosts[node].node else {
+            return;
+        };
+        let mut events = Vec::new();
+        while let Some(event) = machine.poll_event() {
+            events.push(event);
+        }
+        for event in events {
+            self.hear(node, &event);
+            if self.now >= super::SETTLED_BY {
+                self.note(|world| format!("{} says {event:?}", world.hosts[node].name));
+            }
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Which sessions this node may serve without asking.
+
+use super::Records;
+use super::slot::{DOUBT, LENT, OWNED, RecordSlot};
+use crate::ids::{MemberIndex, RecordIndex};
+
+impl Records<'_> {
+    /// Another node may have taken over any session that is served here. `number`: that of the last local
+    /// change; headers that were written until then are in doubt.
+    pub(crate) const fn doubt_all(&mut self, number: u64) {
+        self.doubted = number;
+    }
+
+    /// Whether this node may serve the session without asking.
+    pub(crate) fn is_served(&self, record: RecordIndex) -> bool {
+        self.serves(self.get(record))
+    }
+
+    /// The same of its slot.
+    pub(crate) fn serves(&self, slot: &RecordSlot) -> bool {
+        slot.is_live() && slot.is(OWNED) && !slot.is(LENT) && !self.is_doubted(slot)
+    }
+
+    /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
+    pub(crate) fn is_newest_for(&self, slot: &RecordSlot, peer: MemberIndex) -> bool {
+        let is_lent = slot.is(LENT) && slot.lent_to != peer;
+        slot.is(OWNED) && !is_lent && !self.is_doubted(slot)
+    }
+
+    /// The header is about to be written anew, which settles no doubt.
+    pub(crate) fn keep_doubt(&mut self, record: RecordIndex) {
+        let slot = self.get(record);
+        let is_doubted = slot.is(OWNED) && self.is_doubted(slot);
+        self.get_mut(record).set(DOUBT, is_doubted);
+    }
+
+    fn is_doubted(&self, slot: &RecordSlot) -> bool {
+        slot.is(DOUBT) || !slot.stamp.is_own() || slot.stamp.seq() <= self.doubted
+    }
+}
