@@ -128,7 +128,11 @@ impl World<'_> {
         if slot.is_live() && slot.is_home_here() {
             let kept = slot.holders().iter().take(usize::from(slot.wanted()));
             let owed_nothing = |holder: &&MemberIndex| !slot.owed().intersects(slot.bit_of(**holder));
-            for holder in kept.skip(1).filter(owed_nothing) {
+            // What is noted of a former boot is put right before it is used: see `Node::refresh`.
+            let is_present = |holder: &&MemberIndex| {
+                machine.members.get(**holder).link.since <= slot.changed
+            };
+            for holder in kept.skip(1).filter(owed_nothing).filter(is_present) {
                 self.check_owed_nothing(node, record, *holder)?;
             }
         }
