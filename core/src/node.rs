@@ -86,8 +86,12 @@ pub struct Node<'m> {
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
+    /// When peers for which copies gather get more of them.
+    pub(crate) pauses_end: Option<Instant>,
     /// When members that refused packet after packet get records again.
     pub(crate) rest_ends: Option<Instant>,
+    /// This boot has written the header of some session.
+    pub(crate) has_written: bool,
     /// The host asked it to leave.
     pub(crate) leaving: bool,
     /// A later boot has this node's name: see [`Event::Superseded`].
@@ -148,8 +152,10 @@ impl<'m> Node<'m> {
             replies: Deque::new(),
             introductions: Deque::new(),
             next_transfer: 0,
+            pauses_end: None,
             rest_ends: None,
             wake: None,
+            has_written: false,
             leaving: false,
             superseded: false,
             random: u64::from_le_bytes(first_eight(&entropy.seed)),
@@ -205,6 +211,7 @@ impl<'m> Node<'m> {
         self.beacon(now);
         self.repeat_lost(now);
         self.end_rests(now);
+        self.end_pauses(now);
         self.repeat_fetches(now);
         self.repeat_transfers(now);
         self.repeat_mail(now);

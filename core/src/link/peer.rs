@@ -13,6 +13,9 @@ const FIRST_WINDOW: u16 = 32;
 const LOSS: u16 = 5;
 const SAMPLE: u16 = 64;
 
+/// Copies that nobody waits for gather for so long, so that they share packets.
+pub(crate) const GATHER: Duration = Duration::from_millis(10);
+
 /// Packets of restored copies in flight.
 const RESTORING: u16 = 16;
 
@@ -46,6 +49,8 @@ pub(crate) struct PeerLink {
     /// must not delay what is live. It goes round all records: the next one, and how many are left.
     restore: RecordIndex,
     restore_left: u32,
+    /// What was found did not fill a packet: there will be more in a moment.
+    restore_pauses: bool,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
@@ -100,6 +105,7 @@ impl PeerLink {
             behind: false,
             restore: RecordIndex::FIRST,
             restore_left: 0,
+            restore_pauses: false,
             acks: Arrived::new(),
             ack_now: false,
             in_flight: 0,
@@ -137,7 +143,7 @@ impl PeerLink {
 
     /// Whether something may be owed.
     pub(crate) fn has_more(&self) -> bool {
-        self.behind || self.restore_left > 0
+        self.behind || (self.restore_left > 0 && !self.restore_pauses)
     }
 
     /// Something of the record is owed to the peer, and nobody waits for it. `end`: that of all records.
@@ -170,8 +176,23 @@ impl PeerLink {
     }
 
     /// Whether a copy that nobody waits for may be sent: what is live has the rest of the window.
-    pub(crate) const fn has_window_to_restore(&self) -> bool {
-        self.in_flight < RESTORING && self.has_window()
+    pub(crate) const fn may_restore(&self) -> bool {
+        !self.behind && !self.restore_pauses && self.in_flight < RESTORING && self.has_window()
+    }
+
+    /// Nothing is restored for a moment. Returns whether that is news.
+    pub(crate) const fn pause_restoring(&mut self) -> bool {
+        !core::mem::replace(&mut self.restore_pauses, true)
+    }
+
+    /// The moment is over.
+    pub(crate) const fn end_pause(&mut self) {
+        self.restore_pauses = false;
+    }
+
+    /// Whether it waits for that.
+    pub(crate) const fn pauses(&self) -> bool {
+        self.restore_pauses
     }
 
     /// Time until a packet without acknowledgement counts as lost (RFC 6298, with what a peer may take in

@@ -5,6 +5,7 @@ use crate::event::{Destination, Transmit};
 use crate::ids::{MemberIndex, RecordIndex};
 use crate::key::{Key, MAX_ID};
 use crate::link::in_flight::InFlightSlot;
+use crate::link::peer::GATHER;
 use crate::link::transfer::{Direction, TransferSlot};
 use crate::membership::table::Line;
 use crate::node::Node;
@@ -19,6 +20,9 @@ use crate::wire::packet::{HEADER, Header, Sender, TAG};
 
 /// Records of the list of changes looked at for one packet.
 const LOOK_AT: usize = 1_024;
+
+/// Records looked at for one packet of copies that nobody waits for.
+const LOOK_AT_RESTORED: usize = 4_096;
 
 /// A unit that doesn't fit behind so many bytes of other messages is too large for a packet.
 const CROWDED: usize = 128;
@@ -328,13 +332,13 @@ impl Node<'_> {
         body: &mut Body<'_>,
         peer: MemberIndex,
     ) {
-        for _ in 0..LOOK_AT {
+        let before = body.len();
+        for _ in 0..LOOK_AT_RESTORED {
             let link = &self.members.get(peer).link;
-            let waits = link.behind || !link.has_window_to_restore();
             let Some(record) = link.next_to_restore() else {
-                return;
+                break;
             };
-            if waits || !self.may_carry(counter, peer) {
+            if !link.may_restore() || !self.may_carry(counter, peer) {
                 return;
             }
             self.refresh(record);
@@ -347,7 +351,34 @@ impl Node<'_> {
             let end = self.records.end();
             self.members.get_mut(peer).link.looked_at(end);
         }
-        self.wake_at(now);
+        if body.len() > before {
+            // The packet has room for more, and there will be more in a moment.
+            self.pause_restoring(now, peer);
+        } else if self.members.get(peer).link.next_to_restore().is_some() {
+            self.wake_at(now);
+        }
+    }
+
+    fn pause_restoring(&mut self, now: Instant, peer: MemberIndex) {
+        if self.members.get_mut(peer).link.pause_restoring() {
+            let end = self.pauses_end.unwrap_or(now + GATHER);
+            self.pauses_end = Some(end);
+            self.wake_at(end);
+        }
+    }
+
+    /// Peers whose copies have gathered for a moment get more of them.
+    pub(crate) fn end_pauses(&mut self, now: Instant) {
+        match self.pauses_end {
+            Some(end) if end <= now => self.pauses_end = None,
+            Some(end) => return self.wake_at(end),
+            None => return,
+        }
+        for member in self.members.others() {
+            if self.members.get(member).link.pauses() {
+                self.members.get_mut(member).link.end_pause();
+            }
+        }
     }
 
     /// Writes what the peer lacks of a record, behind what must have arrived before it. Returns

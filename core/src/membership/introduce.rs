@@ -81,7 +81,7 @@ impl Node<'_> {
             echo: pending.echo,
             least_incarnation: pending.least_incarnation,
             name_taken: pending.name_taken,
-            empty: self.records.count() == 0,
+            empty: !self.has_written,
         });
         let end = out.len().checked_sub(TAG)?;
         let body = out.get_mut(INTRODUCTION_HEADER..end)?;

@@ -48,6 +48,8 @@ impl Node<'_> {
         self.prober.awake = now;
         if stopped {
             self.prober.probe = None;
+            // What is owed since is not known yet.
+            self.sweep.owes |= self.leaving;
             // Confirmations that lay in the socket came too late: their senders may be gone by now.
             self.review_waits(now);
             self.doubt_anew(now);

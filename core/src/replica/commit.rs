@@ -259,6 +259,7 @@ impl Node<'_> {
     /// Gives the header a new stamp. Returns the bits of those that lack it.
     pub(crate) fn renew_header(&mut self, record: RecordIndex, epoch: u32) -> HolderBits {
         let number = self.next_number();
+        self.has_written = true;
         self.records.keep_doubt(record);
         self.set_header_stamp(record, Writers::issue(epoch, number));
         self.records.get_mut(record).set(HEARSAY, false);

@@ -11,9 +11,9 @@ use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::storage::stamp::Stamp;
 use crate::replica::wait::Goal;
 use crate::storage::records::{Ledger, RecordSlot, Records, State};
+use crate::storage::stamp::Stamp;
 
 impl Records<'_> {
     /// The record may have changed: the simulator is to look at it, if there is one.
@@ -127,11 +127,11 @@ impl World<'_> {
         let slot = machine.records.get(record);
         if slot.is_live() && slot.is_home_here() {
             let kept = slot.holders().iter().take(usize::from(slot.wanted()));
-            let owed_nothing = |holder: &&MemberIndex| !slot.owed().intersects(slot.bit_of(**holder));
+            let owed_nothing =
+                |holder: &&MemberIndex| !slot.owed().intersects(slot.bit_of(**holder));
             // What is noted of a former boot is put right before it is used: see `Node::refresh`.
-            let is_present = |holder: &&MemberIndex| {
-                machine.members.get(**holder).link.since <= slot.changed
-            };
+            let is_present =
+                |holder: &&MemberIndex| machine.members.get(**holder).link.since <= slot.changed;
             for holder in kept.skip(1).filter(owed_nothing).filter(is_present) {
                 self.check_owed_nothing(node, record, *holder)?;
             }
@@ -254,7 +254,9 @@ fn wrong_bits(machine: &Node<'_>, record: RecordIndex) -> Option<&'static str> {
         HolderBits::HOME
     };
     let bits = machine.records.attributes_of(record);
-    let bits = bits.fold(HolderBits::NONE, |all, attribute| all | attribute.debt.owed());
+    let bits = bits.fold(HolderBits::NONE, |all, attribute| {
+        all | attribute.debt.owed()
+    });
     if bits.intersects(!may_be) {
         Some("attributes are owed to those that are to have them")
     } else if is_home && bits.intersects(!slot.owed()) {

@@ -9,9 +9,9 @@ mod serving;
 mod slot;
 
 pub(crate) use self::index::{Stretch, leading};
-pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 #[cfg(feature = "sim")]
 pub(crate) use self::ledger::Ledger;
+pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 pub(crate) use self::slot::{
     ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HEARSAY, INCOMPLETE, LENT, OWNED, State, TAKEN,
     seconds,

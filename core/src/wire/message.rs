@@ -220,7 +220,7 @@ pub(crate) struct Introduction<'a> {
     pub(crate) least_incarnation: u32,
     /// The receiver's name belongs to another boot that still answers.
     pub(crate) name_taken: bool,
-    /// The sender has no sessions: it can't have taken one over.
+    /// The sender has written no session in this boot: it can't have taken one over.
     pub(crate) empty: bool,
 }
 
