@@ -94,7 +94,7 @@ impl Node<'_> {
             let session = self.members.get(member).session.as_ref();
             let newest = session.map_or(0, |session| session.window.newest());
             let link = &mut self.members.get_mut(member).link;
-            link.floor = link.floor.max(newest);
+            link.gave = link.gave.max(newest);
         }
     }
 

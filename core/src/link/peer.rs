@@ -66,9 +66,12 @@ pub(crate) struct PeerLink {
     missing: u16,
     /// When the window was last reduced, or zero: what was sent before says nothing more.
     reduced: Instant,
-    /// An older packet that comes late must neither bring back a copy that this node has dropped, nor make it
-    /// drop one with what the peer took from it since: this is the counter of the newest packet by then.
-    pub(crate) floor: u64,
+    /// Counter of the newest packet that made this node drop a copy: an older packet that comes late must not bring the
+    /// copy back.
+    pub(crate) dropped: u64,
+    /// Counter of the newest packet by the time that the peer confirmed what it took from a copy here: an older
+    /// release that comes late doesn't cover that.
+    pub(crate) gave: u64,
     /// When it last answered a question for a session, [coarsely](Instant::coarse).
     pub(crate) answered: u32,
     /// Of the application's messages: the last one that the peer took, and the last one sent to it.
@@ -114,7 +117,8 @@ impl PeerLink {
             decided: 0,
             missing: 0,
             reduced: Instant::from_micros(0),
-            floor: 0,
+            dropped: 0,
+            gave: 0,
             answered: 0,
             mail_taken: 0,
             mail_sent: 0,

@@ -83,7 +83,7 @@ impl Node<'_> {
     pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UnitHead<'_>) {
         let link = &mut self.members.get_mut(origin.peer).link;
         if origin.counter != u64::MAX {
-            link.floor = link.floor.max(origin.counter);
+            link.dropped = link.dropped.max(origin.counter);
         }
         if let Some(header) = &head.header {
             let [a, b, c, d, e, f, g, h, ..] = head.hash;
@@ -111,7 +111,7 @@ impl Node<'_> {
         });
         let owes = !slot.owed().is_empty() || !slot.also().is_empty();
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);
-        let is_late = origin.counter < self.members.get(origin.peer).link.floor;
+        let is_late = origin.counter < self.members.get(origin.peer).link.gave;
         let obeys = head.is(RELEASE) && is_word_of_home && !slot.is_home_here();
         if obeys && !owes && !is_late && !self.waits.fetches(&slot.hash) {
             self.remove_record(record);

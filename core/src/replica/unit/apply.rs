@@ -356,7 +356,7 @@ impl Node<'_> {
             }
             self.remove_record(record);
         }
-        if origin.counter < self.members.get(origin.peer).link.floor {
+        if origin.counter < self.members.get(origin.peer).link.dropped {
             return Err(Cause::Unknown);
         }
         let (Some(key), Some(header), true) = (head.key, &head.header, head.is(COMPLETE)) else {
