@@ -8,7 +8,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::config;
-use crate::ids::{AttributeIndex, RecordIndex};
+use crate::ids::{AttributeIndex, HolderBits, RecordIndex};
 use crate::replica::value::value_cursor;
 use crate::storage::pages::{PAGE_BYTES, Page, Pages};
 use crate::storage::records::{AttributeSlot, RecordSlot, Records};
@@ -186,7 +186,7 @@ fn write(
     let old = records.find_attribute(record, &[name]);
     let session = model.records.get_mut(&key).unwrap();
     assert_eq!(old.is_some(), session.attributes.contains_key(&name));
-    records.install(record, staged, old);
+    records.install(record, staged, old, HolderBits::NONE);
     session.attributes.insert(name, (value.to_vec(), delta));
 }
 

@@ -118,14 +118,14 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 24 {
+        match self.kind % 25 {
             0 => Ping { table: a.to_le_bytes() },
             1 => Pong { table: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
             3 => Member(self.member()),
             4 => Received { newest, before: self.words() },
             5 => Refused { counter, hash, cause },
-            6 => Fetch { request: a, namespace, id, digest },
+            6 => Fetch { request: a, namespace, id, digest, adopts: self.yes[0] },
             7 => Absent { request: a },
             8 => Update { request: a, len: b },
             9 => Chunk { transfer: a, request: b, total: c, offset: d, bytes },
@@ -142,6 +142,7 @@ impl Draw {
             20 => Expire { namespace, id },
             21 => Note(crate::wire::message::Note { number: a, after: b, bytes }),
             22 => Noted { number: a },
+            23 => Dropped { session: self.eight(0), epoch: b, seq: newest },
             _ => Change(self.change()),
         }
     }
@@ -187,6 +188,7 @@ impl Draw {
             echo: self.yes[2].then_some(self.eight(3)),
             least_incarnation: self.word(3),
             name_taken: self.yes[1],
+            empty: self.yes[2],
         }
     }
 
@@ -196,7 +198,8 @@ impl Draw {
             stamp: self.stamp(),
             holders: self.words(),
             wanted: self.kind,
-            flags: u8::from(self.yes[0]),
+            also: self.words(),
+            flags: self.kind,
             max_inactive: self.word(3),
         };
         UnitHead {
@@ -271,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_are_a_message_or_refused(kind in 0..23_u8, mut bytes in vec(any::<u8>(), 1..60)) {
+    fn any_bytes_are_a_message_or_refused(kind in 0..25_u8, mut bytes in vec(any::<u8>(), 1..60)) {
         bytes[0] = kind;
         if let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(&bytes) {
             // A varint may be padded, so not the bytes are the same again, but what they say.

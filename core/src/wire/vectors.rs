@@ -10,8 +10,9 @@
 use core::net::SocketAddr;
 
 use super::message::{
-    Address, AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, HOME, Introduction,
-    MemberUpdate, Message, News, Note, OWNER, Standing, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, Address, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, HOME,
+    Introduction, MemberUpdate, Message, News, Note, OWNER, RELEASE, Standing, UNNAMED, UnitHead,
+    ValueHead, WireHeader, WireKey,
 };
 use super::packet::{ANY_CLUSTER, Header, Sender};
 use crate::delta::Checksum;
@@ -19,6 +20,7 @@ use crate::hash::mix;
 use crate::hash::name_hash;
 use crate::hash::scramble;
 use crate::identity::{Identity, Opener};
+use crate::ids::MAX_HOLDERS;
 use crate::key;
 use crate::seal::{BootId, Keyring, Secret};
 use crate::wire::range::{PARTS, Range};
@@ -45,17 +47,21 @@ pub(crate) const REFUSED: &[u8] =
     &hex::<20>("05 e8 07 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 00");
 
 pub(crate) const FETCH: &[u8] =
-    &hex::<19>("06 05 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 00");
+    &hex::<20>("06 05 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 00 00");
+
+pub(crate) const FETCH_ADOPTS: &[u8] = &hex::<28>(
+    "06 05 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 a6 93 89 cc ed b0 da e2 66 01",
+);
 
 pub(crate) const ABSENT: &[u8] = &hex::<2>("07 05");
 
-pub(crate) const UPDATE_NEW: &[u8] = &hex::<172>(
-    "08 00 a8 01 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0a 00 01 0a 6c 6f 63 61 6c 68 \
-     6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 02 c7 be 9a fc 09 83 ff \
-     8a e1 06 02 00 88 0e 00 01 01 06 76 69 73 69 74 73 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 01 01 \
-     51 ac ed 00 05 73 72 00 11 6a 61 76 61 2e 6c 61 6e 67 2e 49 6e 74 65 67 65 72 12 e2 a0 a4 \
-     f7 81 87 38 02 00 01 49 00 05 76 61 6c 75 65 78 72 00 10 6a 61 76 61 2e 6c 61 6e 67 2e 4e \
-     75 6d 62 65 72 86 ac 95 1d 0b 94 e0 8b 02 00 00 78 70 00 00 00 29",
+pub(crate) const UPDATE_NEW: &[u8] = &hex::<177>(
+    "08 00 ad 01 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0a 01 a6 93 89 cc ed b0 da e2 \
+     66 01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a \
+     02 01 83 ff 8a e1 06 01 00 00 88 0e 00 01 01 06 76 69 73 69 74 73 01 c7 be 9a fc 09 a0 c3 \
+     8a 9d 0a 01 01 51 ac ed 00 05 73 72 00 11 6a 61 76 61 2e 6c 61 6e 67 2e 49 6e 74 65 67 65 \
+     72 12 e2 a0 a4 f7 81 87 38 02 00 01 49 00 05 76 61 6c 75 65 78 72 00 10 6a 61 76 61 2e 6c \
+     61 6e 67 2e 4e 75 6d 62 65 72 86 ac 95 1d 0b 94 e0 8b 02 00 00 78 70 00 00 00 29",
 );
 
 pub(crate) const UPDATE_DELTA: &[u8] = &hex::<61>(
@@ -64,25 +70,43 @@ pub(crate) const UPDATE_DELTA: &[u8] = &hex::<61>(
      2a",
 );
 
-pub(crate) const UPDATE_ANSWER: &[u8] = &hex::<78>(
-    "08 05 4b 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 03 01 ce c6 c2 a2 eb e7 d4 a2 32 \
+pub(crate) const UPDATE_ANSWER: &[u8] = &hex::<74>(
+    "08 05 47 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 03 01 a6 93 89 cc ed b0 da e2 66 \
      01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 \
-     02 c7 be 9a fc 09 83 ff 8a e1 06 02 00 88 0e 00 02 00",
+     01 83 ff 8a e1 06 01 00 00 88 0e 00 02 00",
 );
 
-pub(crate) const UPDATE_DEAD: &[u8] = &hex::<68>(
-    "08 00 41 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0e 00 01 0a 6c 6f 63 61 6c 68 6f \
+pub(crate) const UPDATE_DEAD: &[u8] = &hex::<69>(
+    "08 00 42 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0c 00 01 0a 6c 6f 63 61 6c 68 6f \
      73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 02 c7 be 9a fc 09 83 ff 8a \
-     e1 06 01 00 00 00 00 00",
+     e1 06 01 00 00 00 00 00 00",
+);
+
+pub(crate) const UPDATE_RELEASE: &[u8] = &hex::<63>(
+    "08 00 3c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 12 01 a6 93 89 cc ed b0 da e2 66 \
+     00 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 06 02 86 aa fc b9 02 83 ff 8a e1 06 01 00 00 88 0e \
+     00 02 00",
+);
+
+pub(crate) const UPDATE_ASKS: &[u8] = &hex::<79>(
+    "08 00 4c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 20 01 a6 93 89 cc ed b0 da e2 66 \
+     01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 06 \
+     01 83 ff 8a e1 06 01 01 86 aa fc b9 02 00 88 0e 00 02 00",
+);
+
+pub(crate) const UPDATE_GUARD: &[u8] = &hex::<79>(
+    "08 00 4c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 02 01 a6 93 89 cc ed b0 da e2 66 \
+     01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 02 83 ff 8a e1 06 b0 e3 ca 9d 0b 01 \
+     02 86 aa fc b9 02 c7 be 9a fc 09 01 00 09 88 0e 00 02 00",
 );
 
 pub(crate) const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 
 pub(crate) const GRANT: &[u8] = &hex::<4>("0a 01 9d 09");
 
-pub(crate) const INTRODUCTION: &[u8] = &hex::<49>(
+pub(crate) const INTRODUCTION: &[u8] = &hex::<50>(
     "0b 90 af 98 9e 03 ea e9 72 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 \
-     c0 c1 c2 c3 c4 c5 c6 c7 01 e0 e1 e2 e3 e4 e5 e6 e7 00 00",
+     c0 c1 c2 c3 c4 c5 c6 c7 01 e0 e1 e2 e3 e4 e5 e6 e7 00 00 00",
 );
 
 pub(crate) const COMPARE: &[u8] = &hex::<12>("0c 00 00 01 60 2b 53 8e 3e 5b 17 5f");
@@ -112,6 +136,8 @@ pub(crate) const NOTE: &[u8] = &hex::<9>("16 03 01 05 68 65 6c 6c 6f");
 
 pub(crate) const NOTED: &[u8] = &hex::<2>("17 03");
 
+pub(crate) const DROPPED: &[u8] = &hex::<11>("18 23 f2 4c 27 24 e5 d9 30 01 06");
+
 pub(crate) const TABLE: &[u8] = &hex::<65>(
     "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
@@ -135,10 +161,10 @@ pub(crate) const UNSEALED: &[u8] = &hex::<89>(
      97 b8 f9 02 e8 a9 ea a0 0a c0 02 07 2a 8d 5e 6c 1f b3 ed 87 7c 4c 86 03 8d b6 1e 15 03",
 );
 
-pub(crate) const INTRODUCTION_DATAGRAM: &[u8] = &hex::<89>(
+pub(crate) const INTRODUCTION_DATAGRAM: &[u8] = &hex::<90>(
     "11 5e 03 00 00 00 00 00 a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af 5a 3b 95 2f ae 2e \
      ff fd 3b d5 a9 66 e9 89 52 ae 3e 1a 5a 25 5d 75 a3 67 e2 b4 f7 8f d6 f2 c0 20 dc 7c 4c 27 \
-     1b 14 16 58 80 1d bf 92 1f b8 49 35 94 12 0d f2 bc 34 7c e6 c5 54 fc 41 98 62 2e 01 2b",
+     1b 14 16 58 80 1d bf 92 1f b8 49 35 94 f2 95 12 90 d3 50 b6 6b 21 1c 04 63 85 86 63 82 82",
 );
 
 // What the examples are made of.
@@ -167,7 +193,7 @@ pub(crate) const INTEGER: [u8; 81] =
 pub(crate) const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 23] {
+pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 25] {
     let introduction = Introduction {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
@@ -176,6 +202,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 23] {
         echo: Some(counting(0xE0)),
         least_incarnation: 0,
         name_taken: false,
+        empty: false,
     };
     let r3 = MemberUpdate {
         name: "r3",
@@ -202,7 +229,10 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 23] {
         (MEMBER_V6, Message::Member(r3)),
         (RECEIVED, Message::Received { newest: 1_000, before }),
         (REFUSED, Message::Refused { counter: 1_000, hash, cause: Cause::Base }),
-        (FETCH, Message::Fetch { request: 5, namespace, id, digest: 0 }),
+        (FETCH, Message::Fetch { request: 5, namespace, id, digest: 0, adopts: false }),
+        (FETCH_ADOPTS, Message::Fetch {
+            request: 5, namespace, id, digest: new_contents(), adopts: true,
+        }),
         (ABSENT, Message::Absent { request: 5 }),
         (CHUNK, Message::Chunk {
             transfer: 1, request: 0, total: 1_181, offset: 1_178, bytes: b"end",
@@ -220,6 +250,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 23] {
         (EXPIRE, Message::Expire { namespace, id }),
         (NOTE, Message::Note(Note { number: 3, after: 1, bytes: b"hello" })),
         (NOTED, Message::Noted { number: 3 }),
+        (DROPPED, Message::Dropped { session: SHORT, epoch: 1, seq: 6 }),
     ]
 }
 
@@ -252,7 +283,7 @@ pub(crate) fn table_of_both() -> ([u8; 4], [[u8; 2]; GROUPS]) {
 pub(crate) type Content = (AttributeHead<'static>, &'static [u8]);
 
 /// Bytes, request, head, the attribute if there is one.
-pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 4] {
+pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 7] {
     let new = (whole(b"visits", stamp(1), 81), &INTEGER[..]);
     let changed = AttributeHead {
         value: delta(stamp(1).short(), checksum(&integer(42))),
@@ -260,20 +291,51 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
     };
     let answer = UnitHead {
         flags: OWNER | HOME,
-        digest: Some(new_digest()),
         touches: 2,
         attributes: 0,
         ..new_head()
     };
     let dead = UnitHead {
-        flags: HOME | DEAD | COMPLETE,
+        flags: DEAD | COMPLETE,
         digest: None,
-        header: new_head().header.map(|header| WireHeader {
+        header: Some(WireHeader {
+            holders: hashes(["t1", "t2"]),
             wanted: 0b01,
             max_inactive: 0,
-            ..header
+            ..header()
         }),
         touches: 0,
+        ..answer.clone()
+    };
+    let moved = WireHeader {
+        stamp: stamp(6),
+        ..header()
+    };
+    let release = UnitHead {
+        flags: HOME | RELEASE,
+        key: None,
+        header: Some(WireHeader {
+            holders: hashes(["r3", "t2"]),
+            ..moved.clone()
+        }),
+        ..answer.clone()
+    };
+    let asks = UnitHead {
+        flags: ASKS,
+        header: Some(WireHeader {
+            also: hashes(["r3"]),
+            ..moved
+        }),
+        ..answer.clone()
+    };
+    let guard = UnitHead {
+        flags: HOME,
+        header: Some(WireHeader {
+            stamp: guard_stamp(),
+            holders: hashes(["r3", "t1"]),
+            flags: UNNAMED | BY_GUARD,
+            ..header()
+        }),
         ..answer.clone()
     };
     [
@@ -281,13 +343,20 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
         (UPDATE_DELTA, 0, delta_head(), Some((changed, OPERATIONS))),
         (UPDATE_ANSWER, 5, answer, None),
         (UPDATE_DEAD, 0, dead, None),
+        (UPDATE_RELEASE, 0, release, None),
+        (UPDATE_ASKS, 0, asks, None),
+        (UPDATE_GUARD, 0, guard, None),
     ]
 }
 
 /// Of the session as it was at first.
 pub(crate) fn new_digest() -> u64 {
-    let attribute = stamp(1).mix(name_hash(b"visits"));
-    stamp(2).mix(0).wrapping_add(attribute)
+    stamp(2).mix(0).wrapping_add(new_contents())
+}
+
+/// The same without its header.
+pub(crate) fn new_contents() -> u64 {
+    stamp(1).mix(name_hash(b"visits"))
 }
 
 /// Of a session that the receiver doesn't know.
@@ -295,24 +364,35 @@ pub(crate) fn new_head() -> UnitHead<'static> {
     UnitHead {
         hash: key::hash(cluster(), SESSION),
         flags: HOME | COMPLETE,
-        digest: None,
+        digest: Some(new_contents()),
         key: wire_key(SESSION.namespace, SESSION.id),
-        header: Some(WireHeader {
-            stamp: stamp(2),
-            holders: [hash("t1"), hash("t2")].into_iter().collect(),
-            wanted: 2,
-            flags: 0,
-            max_inactive: 1_800,
-        }),
+        header: Some(header()),
         idle: 0,
         touches: 1,
         attributes: 1,
     }
 }
 
+/// Of t1, with the backup t2.
+pub(crate) fn header() -> WireHeader {
+    WireHeader {
+        stamp: stamp(2),
+        holders: hashes(["t2"]),
+        wanted: 1,
+        also: hashes([]),
+        flags: 0,
+        max_inactive: 1_800,
+    }
+}
+
+fn hashes<const N: usize>(names: [&str; N]) -> heapless::Vec<u32, MAX_HOLDERS> {
+    names.into_iter().map(hash).collect()
+}
+
 /// Of a session whose header the receiver has.
 pub(crate) fn delta_head() -> UnitHead<'static> {
     UnitHead {
+        digest: None,
         key: None,
         header: None,
         touches: 2,
@@ -367,6 +447,16 @@ pub(crate) fn stamp(seq: u64) -> WireStamp {
         epoch: 1,
         writer: Writer { node, boot },
         seq,
+    }
+}
+
+/// Of t2, which takes the place of t1.
+fn guard_stamp() -> WireStamp {
+    let (node, boot) = (hash("t2"), BootId::new(T2_BOOT).tag());
+    WireStamp {
+        epoch: 2,
+        writer: Writer { node, boot },
+        seq: 1,
     }
 }
 

@@ -33,12 +33,15 @@ pub(crate) const HEARD: u8 = 17;
 pub(crate) const NEWS: u8 = 18;
 pub(crate) const TABLE: u8 = 19;
 pub(crate) const CHANGE: u8 = 20;
+pub(crate) const DROPPED: u8 = 24;
 
 // Flags of a unit.
 pub(crate) const OWNER: u8 = 1;
 pub(crate) const HOME: u8 = 2;
 pub(crate) const DEAD: u8 = 4;
 pub(crate) const COMPLETE: u8 = 8;
+pub(crate) const RELEASE: u8 = 16;
+pub(crate) const ASKS: u8 = 32;
 
 /// Bytes in postcard's format.
 #[derive(Clone, Default)]
@@ -115,6 +118,32 @@ pub(crate) fn hash(namespace: &[u8], id: &[u8]) -> [u8; 16] {
     hasher.finish128().as_bytes()
 }
 
+/// A session's header; its home is the stamp's writer.
+#[derive(Clone, Debug)]
+pub(crate) struct Header {
+    pub(crate) stamp: Stamp,
+    /// Hashes of the names of all holders but the home.
+    pub(crate) holders: Vec<u32>,
+    /// How many of them are to keep their copy.
+    pub(crate) wanted: u8,
+    /// Names that the receiver's list may lack.
+    pub(crate) also: Vec<u32>,
+    pub(crate) flags: u8,
+    pub(crate) max_inactive: u32,
+}
+
+impl Header {
+    fn bytes(&self, out: Bytes) -> Bytes {
+        let list = |out: Bytes, names: &[u32]| {
+            let out = out.number(names.len() as u64);
+            names.iter().fold(out, |out, name| out.number(*name))
+        };
+        let out = list(out.stamp(&self.stamp), &self.holders).byte(self.wanted);
+        let out = list(out, &self.also).byte(self.flags);
+        out.number(self.max_inactive)
+    }
+}
+
 /// A unit without its attributes.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
@@ -122,26 +151,30 @@ pub(crate) struct Head {
     pub(crate) flags: u8,
     pub(crate) digest: Option<u64>,
     pub(crate) key: Option<(Vec<u8>, Vec<u8>)>,
-    pub(crate) header: Option<(Stamp, Vec<u32>, u8)>,
+    pub(crate) header: Option<Header>,
     pub(crate) idle: u32,
     pub(crate) touches: u32,
-    pub(crate) max_inactive: u32,
     pub(crate) attributes: u16,
 }
 
 impl Head {
     pub(crate) fn of(id: &[u8], stamp: Stamp, attributes: u16) -> Self {
-        let holders = [b"e".as_slice(), b"t1", b"t2"];
-        let holders = holders.map(|name| name_hash(name) as u32);
+        let header = Header {
+            stamp,
+            holders: [b"t1", b"t2"].map(|name| name_hash(name) as u32).to_vec(),
+            wanted: 2,
+            also: Vec::new(),
+            flags: 0,
+            max_inactive: 1_800,
+        };
         Self {
             hash: hash(NAMESPACE, id),
             flags: HOME | COMPLETE,
             digest: None,
             key: Some((NAMESPACE.to_vec(), id.to_vec())),
-            header: Some((stamp, holders.to_vec(), 3)),
+            header: Some(header),
             idle: 0,
             touches: 1,
-            max_inactive: 1_800,
             attributes,
         }
     }
@@ -157,13 +190,7 @@ impl Head {
             None => out.byte(0),
         };
         out = match &self.header {
-            Some((stamp, holders, wanted)) => {
-                out = out.byte(1).stamp(stamp).number(holders.len() as u64);
-                for holder in holders {
-                    out = out.number(*holder);
-                }
-                out.byte(*wanted).byte(0).number(self.max_inactive)
-            }
+            Some(header) => header.bytes(out.byte(1)),
             None => out.byte(0),
         };
         let out = out.number(self.idle).number(self.touches);
@@ -209,5 +236,5 @@ pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
         Some(echo) => out.byte(1).raw(&echo),
         None => out.byte(0),
     };
-    out.number(0_u32).byte(0)
+    out.number(0_u32).byte(0).byte(0)
 }

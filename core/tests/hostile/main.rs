@@ -16,15 +16,15 @@ mod cluster;
 
 mod bytes;
 mod nonsense;
+mod puppet;
 
-use std::hash::Hasher;
 use std::net::SocketAddr;
 
 use bytes::*;
 use cluster::Cluster;
 use nonsense::*;
+use puppet::Puppet;
 use relevo_core::{Ack, Destination, Duration, Event, Key, MemberState, Stats};
-use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
 const WEEK: Duration = Duration::from_secs(8 * 24 * 3_600);
 
@@ -40,80 +40,15 @@ impl Draw for Random {
     }
 }
 
-/// A member made by hand.
-struct Evil {
-    name: Vec<u8>,
-    boot: [u8; 16],
-    address: SocketAddr,
-    counter: u64,
-    /// Boots of those that it is a member with.
-    boots: Vec<(&'static str, [u8; 16])>,
-}
-
-impl Evil {
-    fn new(name: &[u8], boot: u8, port: u16) -> Self {
-        Self {
-            name: name.to_vec(),
-            boot: [boot; 16],
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-            counter: 0,
-            boots: Vec::new(),
-        }
-    }
-
-    fn seal(&mut self, receiver: Option<[u8; 16]>, body: &[u8]) -> Vec<u8> {
-        self.counter += 1;
-        let counter = &self.counter.to_le_bytes()[..6];
-        let mut out = match receiver {
-            Some(_) => [&[0x10, 0], &self.boot[..4], counter].concat(),
-            None => [&[0x11, 0], counter, &self.boot].concat(),
-        };
-        let mut hasher = SipHasher128::new();
-        hasher.write(&out);
-        let cluster = receiver.map_or(0, |_| name_hash(b"test"));
-        hasher.write(&cluster.to_le_bytes());
-        hasher.write(&receiver.unwrap_or_default());
-        hasher.write(body);
-        out.extend_from_slice(body);
-        out.extend_from_slice(&hasher.finish128().as_bytes());
-        out
-    }
-
-    /// Sends a packet with this body to `name`.
-    fn send(&mut self, cluster: &mut Cluster, name: &str, body: &[u8]) {
-        let known = self.boots.iter().find(|(other, _)| *other == name);
-        let receiver = known.unwrap().1;
-        let mut datagram = self.seal(Some(receiver), body);
-        let (now, from) = (cluster.now, self.address);
-        cluster.node(name).handle_datagram(now, from, &mut datagram);
-    }
-
-    fn introduction(&self, echo: Option<[u8; 8]>) -> Bytes {
-        let me = About {
-            name: &self.name,
-            address: self.address,
-            boot: u32::from_le_bytes([self.boot[0]; 4]),
-            incarnation: 1,
-            state: 0,
-        };
-        introduction(&me, echo)
-    }
-
-    fn introduce(&mut self, cluster: &mut Cluster, name: &str, echo: Option<[u8; 8]>) {
-        let body = self.introduction(echo);
-        let mut datagram = self.seal(None, &body.0);
-        let (now, from) = (cluster.now, self.address);
-        cluster.node(name).handle_datagram(now, from, &mut datagram);
-    }
-
-    /// Tells t1 that these are to keep copies of a session, the first as its home.
-    fn places(&mut self, cluster: &mut Cluster, id: &[u8], stamp: Stamp, holders: [&[u8]; 3]) {
+impl Puppet {
+    /// Tells t1 that these are to keep copies of a session, beside its home, which wrote the stamp.
+    fn places(&mut self, cluster: &mut Cluster, id: &[u8], stamp: Stamp, backups: [&[u8]; 2]) {
         let mut head = Head::of(id, stamp, 1);
-        if holders[0] != self.name {
+        if stamp.node != name_hash(&self.name) as u32 {
             head.flags &= !HOME;
         }
-        let holders = holders.map(|name| name_hash(name) as u32);
-        head.header = Some((stamp, holders.to_vec(), 3));
+        let header = head.header.as_mut().unwrap();
+        header.holders = backups.map(|name| name_hash(name) as u32).to_vec();
         let unit = whole(head.bytes(), b"n", &stamp, b"value");
         self.send(cluster, "t1", &update(&unit, 0).0);
     }
@@ -160,55 +95,11 @@ impl Evil {
             }
         }
     }
-
-    /// Becomes a member with `name`.
-    fn join(&mut self, cluster: &mut Cluster, name: &'static str) {
-        self.introduce(cluster, name, None);
-        let mut out = [0; 2_000];
-        let now = cluster.now;
-        while let Some(sent) = cluster.node(name).poll_transmit(now, &mut out) {
-            if sent.to != Destination::Address(self.address) || out[0] != 0x11 {
-                continue;
-            }
-            let mut boot = [0; 16];
-            boot.copy_from_slice(&out[8..24]);
-            // The challenge: the message's end is Some(challenge), None, least, name_taken.
-            let body = &out[24..sent.len - 16];
-            let mut challenge = [0; 8];
-            challenge.copy_from_slice(&body[body.len() - 11..body.len() - 3]);
-            self.boots.push((name, boot));
-            self.introduce(cluster, name, Some(challenge));
-            break;
-        }
-        cluster.drain();
-    }
-}
-
-/// What "e" writes is stamped so.
-fn stamp_of_evil(epoch: u32, seq: u64) -> Stamp {
-    Stamp {
-        epoch,
-        node: name_hash(b"e") as u32,
-        boot: 0xEEEE_EEEE,
-        seq,
-    }
 }
 
 /// `names` without a key, and one more member that is driven by hand.
-fn cluster_with_evil(names: &[&'static str]) -> (Cluster, Evil) {
-    let mut cluster = Cluster::with(&[], 2);
-    cluster.key = None;
-    for name in names {
-        cluster.start(name);
-    }
-    cluster.run(Duration::from_secs(1));
-    let mut evil = Evil::new(b"e", 0xEE, 6_666);
-    for name in names {
-        evil.join(&mut cluster, name);
-        let members: Vec<_> = cluster.node(name).members().map(|m| m.state).collect();
-        assert_eq!(members.len(), names.len() + 1, "{name} took the newcomer");
-    }
-    (cluster, evil)
+fn cluster_with_evil(names: &[&'static str]) -> (Cluster, Puppet) {
+    puppet::joined(names, 2)
 }
 
 fn is_bounded(cluster: &Cluster) {
@@ -309,7 +200,7 @@ fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats
 #[test]
 fn a_well_made_unit_is_taken_and_read_back() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
-    let stamp = stamp_of_evil(1, 5);
+    let stamp = puppet::stamp(1, 5);
     let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
     evil.send(&mut cluster, "t1", &update(&unit, 0).0);
     assert_eq!(cluster.value("t1", "e", "n").unwrap(), b"value");
@@ -356,8 +247,8 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
     };
     let told = about(Bytes::default().byte(MEMBER), &other);
     evil.send(&mut cluster, "t1", &told.0);
-    let stamp = stamp_of_evil(1, 5);
-    evil.places(&mut cluster, b"ee", stamp, [b"e", b"t1", b"other"]);
+    let stamp = puppet::stamp(1, 5);
+    evil.places(&mut cluster, b"ee", stamp, [b"t1", b"other"]);
     // It is introduced to in growing pauses, and never answers. "e" itself lives.
     evil.lives(&mut cluster, 300, Duration::from_millis(200));
     let hash = hash(NAMESPACE, b"ee");
@@ -377,10 +268,15 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
 #[test]
 fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
-    let stamp = stamp_of_evil(2, 7);
-    // "e" wrote that t1 is the home, and t2 and somebody unknown to it are to keep copies. So is
-    // "e", as far as it knows itself.
-    evil.places(&mut cluster, b"ee", stamp, [b"t1", b"t2", b"unknown"]);
+    evil.places(&mut cluster, b"ee", puppet::stamp(2, 7), [b"t1", b"t2"]);
+    // "e" passes on that a former boot of t1 was the home, and t2 and somebody unknown to t1 are to keep
+    // copies. So is "e", as far as it knows itself.
+    let stamp = Stamp {
+        node: name_hash(b"t1") as u32,
+        boot: 0x1111_1111,
+        ..puppet::stamp(3, 8)
+    };
+    evil.places(&mut cluster, b"ee", stamp, [b"t2", b"unknown"]);
     let hash = hash(NAMESPACE, b"ee");
     let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
     evil.send(&mut cluster, "t1", &missing.0);
@@ -397,9 +293,14 @@ fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back(
     let key = cluster::key("a");
     let ticket = cluster.node("t1").rename(now, key, b"s", Ack::None);
     cluster.node("t1").finish(ticket.unwrap());
-    // "e" wrote that t2 is the home, and that it keeps a copy itself.
-    let stamp = stamp_of_evil(9, 7);
-    evil.places(&mut cluster, b"s", stamp, [b"t2", b"e", b"t1"]);
+    // "e" passes on that t2 is the home, and that it keeps a copy itself.
+    let [boot, ..] = evil.boots[1].1;
+    let stamp = Stamp {
+        node: name_hash(b"t2") as u32,
+        boot: u32::from_le_bytes([boot; 4]),
+        ..puppet::stamp(9, 7)
+    };
+    evil.places(&mut cluster, b"s", stamp, [b"e", b"t1"]);
     // t1 tells "e", the next in line, that the home is dead; then the home is back.
     cluster.kill("t2");
     evil.lives(&mut cluster, 50, Duration::from_millis(100));
@@ -529,7 +430,7 @@ fn newcomers_with_odd_names_fill_the_table_and_no_more() {
         let own = [b'x', number];
         let names: [&[u8]; 6] = [b"", &long, &longer, "ä\u{0}".as_bytes(), b"t2", &own];
         for (port, name) in (7_000..).zip(names) {
-            let mut newcomer = Evil::new(name, 100 + number, port + u16::from(number) * 10);
+            let mut newcomer = Puppet::new(name, 100 + number, port + u16::from(number) * 10);
             newcomer.join(&mut cluster, "t1");
         }
         is_bounded(&cluster);
@@ -545,12 +446,7 @@ fn newcomers_with_odd_names_fill_the_table_and_no_more() {
 #[test]
 fn a_session_with_the_greatest_stamps_is_still_ended_and_forgotten() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
-    let stamp = Stamp {
-        epoch: u32::MAX,
-        node: u32::MAX,
-        boot: u32::MAX,
-        seq: (1 << 48) - 1,
-    };
+    let stamp = puppet::stamp(u32::MAX, (1 << 48) - 1);
     let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
     evil.send(&mut cluster, "t1", &update(&unit, 0).0);
     evil.send(&mut cluster, "t2", &update(&unit, 0).0);
@@ -566,12 +462,7 @@ fn a_session_with_the_greatest_stamps_is_still_ended_and_forgotten() {
 #[test]
 fn a_unit_whose_header_cannot_be_kept_leaves_no_session_behind() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1"]);
-    let stamp = Stamp {
-        epoch: 1,
-        node: 1,
-        boot: 1,
-        seq: 1 << 48,
-    };
+    let stamp = puppet::stamp(1, 1 << 48);
     let unit = Head::of(b"e", stamp, 0).bytes();
     evil.send(&mut cluster, "t1", &update(&unit, 0).0);
     assert_eq!(cluster.node("t1").usage().sessions, 0);
@@ -612,47 +503,32 @@ fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
         boot: node,
         seq,
     };
-    // Writer 0 is t1. 14 are needed, one of them by one attribute of each session alone.
-    for node in 1..=14 {
-        let id = format!("session {node}");
-        let stamp = by(node, 1);
-        let unit = whole(
-            Head::of(id.as_bytes(), stamp, 1).bytes(),
-            b"n",
-            &stamp,
-            b"v",
-        );
-        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    let header = puppet::stamp(1, 1);
+    let mut tell = |cluster: &mut Cluster, id: &str, name: &[u8], stamp: Stamp| {
+        let unit = Head::of(id.as_bytes(), header, 1).bytes();
+        let unit = whole(unit, name, &stamp, b"v");
+        evil.send(cluster, "t1", &update(&unit, 0).0);
+    };
+    // Writer 0 is t1, writer 1 is "e". 13 more are needed, each by one attribute of a session alone.
+    for node in 1..=13 {
+        tell(&mut cluster, &format!("session {node}"), b"n", by(node, 1));
     }
-    // The 15th wrote something that isn't stored any more.
-    for stamp in [by(15, 1), by(1_000, 2)] {
-        let unit = whole(
-            Head::of(b"session 1", by(1, 1), 1).bytes(),
-            b"m",
-            &stamp,
-            b"v",
-        );
-        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
-        let newer = Stamp {
-            epoch: 2,
-            ..by(1, 9)
-        };
-        let unit = whole(
-            Head::of(b"session 1", by(1, 1), 1).bytes(),
-            b"m",
-            &newer,
-            b"v",
-        );
-        evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    // The 14th wrote something that isn't stored any more.
+    let newer = Stamp {
+        epoch: 2,
+        ..by(1, 9)
+    };
+    for stamp in [by(15, 1), newer, by(1_000, 2), newer] {
+        tell(&mut cluster, "session 1", b"m", stamp);
     }
-    assert_eq!(cluster.node("t1").usage().sessions, 14);
+    assert_eq!(cluster.node("t1").usage().sessions, 13);
     let (a, b) = (by(2_001, 7), by(2_002, 7));
-    let unit = Head::of(b"e", by(1, 1), 2).bytes();
+    let unit = Head::of(b"e", header, 2).bytes();
     let unit = whole(whole(unit, b"a", &a, b"of a"), b"b", &b, b"of b");
     evil.send(&mut cluster, "t1", &update(&unit, 0).0);
     if let Some(record) = cluster.node("t1").read(cluster::key("e")) {
         let expected = [
-            by(1, 1).mix(0),
+            header.mix(0),
             a.mix(name_hash(b"a")),
             b.mix(name_hash(b"b")),
         ];

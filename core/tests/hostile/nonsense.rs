@@ -92,22 +92,19 @@ pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
         10 => head.flags |= OWNER,
         _ => {}
     }
-    if let Some((_, holders, wanted)) = &mut head.header {
-        let known = [b"e".as_slice(), b"t1", b"t2", b"nobody"];
-        match random.below(5) {
-            0 => *holders = (0..random.below(12)).map(|_| random.odd32()).collect(),
-            1 => {
-                let count = random.below(10);
-                let some = (0..count).map(|_| name_hash(random.one(&known)) as u32);
-                *holders = some.collect();
-            }
-            2 => *wanted = random.next() as u8,
+    if let Some(header) = &mut head.header {
+        match random.below(8) {
+            0 => header.holders = (0..random.below(12)).map(|_| random.odd32()).collect(),
+            1 => header.holders = random_names(random),
+            2 => header.wanted = random.next() as u8,
+            3 => header.also = random_names(random),
+            4 => header.flags = random.next() as u8,
             _ => {}
         }
+        header.max_inactive = random.odd32();
     }
     head.idle = random.odd32();
     head.touches = random.odd32();
-    head.max_inactive = random.odd32();
     let mut unit = head.bytes();
     for _ in 0..count {
         unit = random_attribute(random, unit);
@@ -115,12 +112,21 @@ pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
     unit
 }
 
+/// Hashes of members' names, and of nobody's.
+fn random_names(random: &mut impl Draw) -> Vec<u32> {
+    let known = [b"e".as_slice(), b"t1", b"t2", b"nobody"];
+    let count = random.below(10);
+    (0..count)
+        .map(|_| name_hash(random.one(&known)) as u32)
+        .collect()
+}
+
 fn random_stamp(random: &mut impl Draw) -> Stamp {
     Stamp {
         epoch: random.odd32(),
         // Few writers: more than there are places for are refused, also from the others.
         node: random.one(&[name_hash(b"e") as u32, u32::MAX]),
-        boot: random.one(&[0xEEEE_EEEE, 0, u32::MAX]),
+        boot: random.one(&[0xEEEE_EEEE, 0xEEEE_EEEE, u32::MAX]),
         seq: random.odd(u64::MAX),
     }
 }
@@ -209,7 +215,8 @@ pub(crate) fn random_fetch(random: &mut impl Draw, out: Bytes) -> Bytes {
         NAMESPACE.to_vec()
     };
     let out = out.slice(&namespace).slice(&random.one(ids));
-    out.number(random.odd(u64::MAX))
+    let out = out.number(random.odd(u64::MAX));
+    out.byte(random.below(3) as u8)
 }
 
 /// A range, mostly all, or of a level and a prefix that go together or don't.
@@ -278,7 +285,7 @@ pub(crate) fn random_news(random: &mut impl Draw, out: Bytes) -> Bytes {
 
 pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
     let kinds = [
-        UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH,
+        UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH, DROPPED,
     ];
     let kind = match random.below(32) {
         few @ 0..=20 => few as u8,
@@ -310,6 +317,11 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
             out.byte(random.below(5) as u8)
         }
         FETCH => random_fetch(random, out),
+        DROPPED => {
+            let hash = hash(NAMESPACE, &random.one(evil_ids()));
+            let out = out.raw(&hash[..8]).number(random.odd32());
+            out.number(random.odd(u64::MAX))
+        }
         UPDATE => {
             let unit = random_unit(random);
             let request = if random.below(2) == 0 {
@@ -330,7 +342,7 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
         COMPARE..=MISSING => random_repair(random, out, kind),
         _ => {
             let out = out.raw(&random_about(random).0);
-            let flags = random.bytes(6);
+            let flags = random.bytes(7);
             out.raw(&flags)
         }
     }

@@ -12,7 +12,7 @@ use std::vec::Vec;
 
 use crate::config::{Config, Entropy};
 use crate::event::Destination;
-use crate::ids::{HolderBits, RecordIndex};
+use crate::ids::{AttributeIndex, HolderBits, RecordIndex};
 use crate::key::Key;
 use crate::memory::Sizes;
 use crate::node::Node;
@@ -158,13 +158,12 @@ impl Net {
     fn forget_owed(&mut self, node: usize, id: &str) {
         let record = self.record(node, id);
         let records = &mut self.nodes[node].records;
-        let slot = records.get_mut(record);
-        slot.owed = HolderBits::NONE;
-        slot.header_owed = HolderBits::NONE;
-        records.update_attributes(record, |attribute| {
-            attribute.owed = HolderBits::NONE;
-            attribute.whole = HolderBits::NONE;
-        });
+        records.owe_nothing(record, HolderBits::ALL);
+        let mut attribute = records.first_attribute(record);
+        while attribute != AttributeIndex::NONE {
+            records.delta_suffices(attribute, HolderBits::ALL);
+            attribute = records.attribute(attribute).next;
+        }
     }
 
     /// The session changes at a node and the others never hear of it.
