@@ -30,7 +30,8 @@ impl Records<'_> {
     /// The header is about to be written anew, which settles no doubt.
     pub(crate) fn keep_doubt(&mut self, record: RecordIndex) {
         let slot = self.get(record);
-        let is_doubted = slot.is(OWNED) && self.is_doubted(slot);
+        // A session that is just made has no header yet, and is in no doubt.
+        let is_doubted = slot.is(OWNED) && !slot.stamp.is_none() && self.is_doubted(slot);
         self.get_mut(record).set(DOUBT, is_doubted);
     }
 
