@@ -310,15 +310,15 @@ fn a_former_holder_keeps_its_copy_until_its_home_releases_it_and_answers() {
 
 #[test]
 fn a_release_that_another_node_than_the_home_passes_on_drops_nothing() {
-    let mut scene = Scene::of(&["t1", "t2"], 1);
-    scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
-    let of_t2 = Stamp {
-        node: name_hash(b"t2") as u32,
-        ..stamp(2, 2)
-    };
-    scene.tells("t1", &release(of_t2, &["e", "t1"], 1));
+    let mut scene = with_a_former_holder(1);
+    let mut other = Puppet::new(b"f", 0xFF, 6_667);
+    other.join(&mut scene.cluster, "t1");
+    for (epoch, seq) in [(1, 2), (2, 3)] {
+        let unit = release(stamp(epoch, seq), &["t2", "t1"], 1).bytes();
+        other.send(&mut scene.cluster, "t1", &update(&unit, 0).0);
+    }
     // Nor does an older one of the home itself.
-    scene.tells("t1", &release(stamp(1, 1), &["e", "t1"], 1));
+    scene.tells("t1", &release(stamp(1, 1), &["t2", "t1"], 1));
     let packets = scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1"]);
     assert_eq!(dropped(&packets, "t1"), []);

@@ -529,3 +529,10 @@ impl RecordSlot {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "ledger_methods_tests.rs"]
+mod methods_tests;
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;
