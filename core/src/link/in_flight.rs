@@ -165,22 +165,6 @@ impl<'m> InFlight<'m> {
         packet.any(|slot| slot.record == record)
     }
 
-    /// Whether a packet to the peer that is not decided yet carries the record.
-    pub(crate) fn is_on_its_way(&self, peer: MemberIndex, record: RecordIndex) -> bool {
-        let mut all = (0..self.len).map(|index| self.at(index));
-        all.any(|slot| slot.record == record && slot.peer == peer)
-    }
-
-    /// For the simulator: the peers of all packets that are not decided yet, packet by packet.
-    #[cfg(feature = "sim")]
-    pub(crate) fn packets(&self) -> impl Iterator<Item = MemberIndex> {
-        let all = (0..self.len).map(|index| self.at(index));
-        let open = all.filter(|slot| slot.peer != SELF);
-        let mut last = None;
-        open.filter(move |slot| last.replace(slot.counter) != Some(slot.counter))
-            .map(|slot| slot.peer)
-    }
-
     /// The oldest entry.
     pub(crate) fn oldest(&self) -> Option<InFlightSlot> {
         (self.len > 0).then(|| self.at(0))
@@ -271,7 +255,6 @@ mod tests {
         ring.push(carried(ONE, 10, 100));
         ring.push(carried(TWO, 11, 100));
         ring.forget(ONE, record(100));
-        assert!(!ring.is_on_its_way(ONE, record(100)) && ring.is_on_its_way(TWO, record(100)));
         assert_eq!(
             ring.take(ONE, 10).map(|slot| slot.record),
             Some(RecordIndex::NONE)

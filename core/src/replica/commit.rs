@@ -2,22 +2,23 @@
 
 use core::fmt;
 
-use crate::config::Role;
+use heapless::Vec;
+
 use crate::event::{Pending, SessionEvent};
 use crate::hash::name_hash;
-use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME};
 use crate::list;
 use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::value;
-use crate::replica::wait::{Goal, Ticket, WaitSlot};
+use crate::replica::wait::{Goal, Ticket, WaitSlot, Waits};
 use crate::stats::count;
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, LENT, OWNED, State, TAKEN,
-    seconds,
+    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, Holders, LENT, OWNED, State,
+    TAKEN, seconds,
 };
 use crate::storage::stamp::{Stamp, Writers};
 use crate::time::Instant;
@@ -291,8 +292,7 @@ impl Node<'_> {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
-        let holders: heapless::Vec<MemberIndex, MAX_HOLDERS> =
-            list::collect(slot.holders().iter().copied());
+        let holders: Holders = list::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
         self.records.move_to_tail(record);
         for member in holders {
@@ -530,7 +530,7 @@ impl Node<'_> {
         let others = slot.holders().iter().copied().skip(1);
         let answered = match slot.home() {
             Some(SELF) => list::collect(others.filter(has_all)),
-            _ => heapless::Vec::new(),
+            _ => Vec::new(),
         };
         let wait = WaitSlot {
             goal,
@@ -549,7 +549,7 @@ impl Node<'_> {
         self.wake_at(wait.deadline);
         match self.waits.open(wait) {
             Some(ticket) => {
-                self.review(now, crate::replica::wait::Waits::number_of(ticket));
+                self.review(now, Waits::number_of(ticket));
                 ticket
             }
             None => Ticket::TOO_MANY,
@@ -576,11 +576,6 @@ impl Node<'_> {
             }
             self.write_header(record);
         }
-    }
-
-    /// Whether a node of this role serves sessions.
-    pub(crate) fn serves(&self) -> bool {
-        self.members.me().role == Role::Application
     }
 }
 

@@ -139,6 +139,11 @@ impl Node<'_> {
         }
     }
 
+    /// Whether a node of this role serves sessions.
+    fn serves(&self) -> bool {
+        self.members.me().role == Role::Application
+    }
+
     /// Whether a fetch that was begun for the end of the session may take it: all that were asked
     /// have answered, it has expired, and nobody else took it.
     pub(crate) fn may_take(&self, record: RecordIndex, maybe_stale: bool) -> bool {

@@ -97,7 +97,7 @@ impl Node<'_> {
             if bit.intersects(slot.wanted_bits()) {
                 self.owe_again(record, bit);
             }
-        } else if !self.in_flight.is_on_its_way(peer, record) {
+        } else {
             self.records.owe_nothing(record, bit);
             self.adopt(now, record);
         }

@@ -307,7 +307,7 @@ fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back(
     cluster.start("t2");
     evil.lives(&mut cluster, 10, Duration::from_millis(100));
     let hash = hash(NAMESPACE, b"s");
-    let names_it = |packet: &[u8]| packet.windows(8).any(|bytes| bytes == &hash[..8]);
+    let names_it = |packet: &[u8]| packet.windows(16).any(|bytes| bytes == hash);
     let mut told = 0;
     for _ in 0..20 {
         cluster.now = cluster.now + Duration::from_millis(100);
