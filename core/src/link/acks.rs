@@ -76,7 +76,14 @@ impl Node<'_> {
         if !confirmed.lacks {
             self.confirm_waits(now, member, record, number);
         }
-        self.release_former(record, Again::No);
+        // With each keeper that has all, others may be released at last. Two former holders that can't drop
+        // their copies yet would have each other told for ever.
+        let slot = self.records.get(record);
+        let again = match slot.bit_of(member).intersects(slot.wanted_bits()) {
+            true => Again::Yes,
+            false => Again::No,
+        };
+        self.release_former(record, again);
         if self.records.get(record).home() == Some(member) {
             self.home_confirmed(member, record, confirmed);
         }
@@ -95,6 +102,8 @@ impl Node<'_> {
             let newest = session.map_or(0, |session| session.window.newest());
             let link = &mut self.members.get_mut(member).link;
             link.gave = link.gave.max(newest);
+            // A copy that isn't needed any more waited for this.
+            self.announce(record);
         }
     }
 

@@ -109,11 +109,18 @@ impl Node<'_> {
             Some(header.stamp) == stamp
                 && header.stamp.writer == self.members.writer_of(origin.peer)
         });
+        let obeys = head.is(RELEASE) && is_word_of_home && !slot.is_home_here();
         let owes = !slot.owed().is_empty() || !slot.also().is_empty();
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);
+        let fetches = self.waits.fetches(&slot.hash);
         let is_late = origin.counter < self.members.get(origin.peer).link.gave;
-        let obeys = head.is(RELEASE) && is_word_of_home && !slot.is_home_here();
-        if obeys && !owes && !is_late && !self.waits.fetches(&slot.hash) {
+        if !obeys || owes || fetches {
+            return;
+        }
+        if is_late {
+            // It was sent before the home took what was here: the home is asked for another one.
+            self.owe_header(record, HolderBits::HOME);
+        } else {
             self.remove_record(record);
             self.has_dropped(origin, head);
         }

@@ -6,6 +6,7 @@ use crate::key::Key;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::release::Again;
 use crate::replica::unit::{MAX_HEAD, Origin, UnitSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
@@ -246,6 +247,8 @@ impl Node<'_> {
         if head.is(ASKS) && slot.is_home_here() {
             let bit = slot.bit_of(peer);
             self.owe_header(record, bit);
+        } else {
+            self.release_former(record, Again::Yes);
         }
     }
 
