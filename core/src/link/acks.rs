@@ -12,7 +12,7 @@ use crate::replica::release::Again;
 use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{Cursor, NIL};
-use crate::storage::records::{ANSWERED, Confirmed, DECLINED};
+use crate::storage::records::{ANSWERED, Confirmed, DECLINED, RELEASED};
 use crate::time::Instant;
 use crate::wire::message::{Cause, MAX_ACKS};
 
@@ -102,7 +102,10 @@ impl Node<'_> {
             let newest = session.map_or(0, |session| session.window.newest());
             let link = &mut self.members.get_mut(member).link;
             link.gave = link.gave.max(newest);
-            // A copy that isn't needed any more waited for this.
+        }
+        let slot = self.records.get_mut(record);
+        if !confirmed.is_owed && slot.is(RELEASED) {
+            slot.set(RELEASED, false);
             self.announce(record);
         }
     }

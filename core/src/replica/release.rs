@@ -14,7 +14,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
-use crate::storage::records::RecordSlot;
+use crate::storage::records::{RELEASED, RecordSlot};
 use crate::wire::message::{RELEASE, UnitHead};
 
 /// Whether holders are told that were told already.
@@ -114,10 +114,12 @@ impl Node<'_> {
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);
         let fetches = self.waits.fetches(&slot.hash);
         let is_late = origin.counter < self.members.get(origin.peer).link.gave;
-        if !obeys || owes || fetches {
+        if !obeys || fetches {
             return;
         }
-        if is_late {
+        if owes {
+            self.records.get_mut(record).set(RELEASED, true);
+        } else if is_late {
             // It was sent before the home took what was here: the home is asked for another one.
             self.owe_header(record, HolderBits::HOME);
         } else {

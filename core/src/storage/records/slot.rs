@@ -21,6 +21,8 @@ pub(crate) enum State {
 
 /// This node serves the session and may do so without asking.
 pub(crate) const OWNED: u16 = 1;
+/// The home released this copy while it owed something: it asks for another release when the home has that.
+pub(crate) const RELEASED: u16 = 2;
 /// The session was idle for too long, and its end is with no application yet.
 pub(crate) const EXPIRING: u16 = 4;
 /// A peer is taking the session over: this node asks before it serves it again.
