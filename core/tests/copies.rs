@@ -31,6 +31,10 @@ const WALK: Duration = Duration::from_secs(7);
 /// A tombstone that all have confirmed is forgotten by then.
 const FORGOTTEN: Duration = Duration::from_secs(90);
 
+// Flags of a unit.
+const RELEASE: u8 = 16;
+const ASKS: u8 = 32;
+
 /// A body that was sent.
 struct Sent {
     from: &'static str,
@@ -500,7 +504,7 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_home() {
     scene.cluster.commit("t2", "s", &changes, Ack::None);
     let packets = scene.run(Duration::from_millis(50));
     let to_e = units(&packets, "s").into_iter().filter(|u| u.to == "e");
-    let (epoch, seq) = to_e.filter_map(|unit| unit.stamp).last().unwrap();
+    let (epoch, seq) = to_e.filter_map(|unit| unit.stamp).next_back().unwrap();
     let (_, [boot, ..]) = scene.e.boots[1];
     let passed_on = Stamp {
         epoch,

@@ -307,37 +307,7 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
         touches: 0,
         ..answer.clone()
     };
-    let moved = WireHeader {
-        stamp: stamp(6),
-        ..header()
-    };
-    let release = UnitHead {
-        flags: HOME | RELEASE,
-        key: None,
-        header: Some(WireHeader {
-            holders: hashes(["r3", "t2"]),
-            ..moved.clone()
-        }),
-        ..answer.clone()
-    };
-    let asks = UnitHead {
-        flags: ASKS,
-        header: Some(WireHeader {
-            also: hashes(["r3"]),
-            ..moved
-        }),
-        ..answer.clone()
-    };
-    let guard = UnitHead {
-        flags: HOME,
-        header: Some(WireHeader {
-            stamp: guard_stamp(),
-            holders: hashes(["r3", "t1"]),
-            flags: UNNAMED | BY_GUARD,
-            ..header()
-        }),
-        ..answer.clone()
-    };
+    let [release, asks, guard] = other_headers(&answer);
     [
         (UPDATE_NEW, 0, new_head(), Some(new)),
         (UPDATE_DELTA, 0, delta_head(), Some((changed, OPERATIONS))),
@@ -347,6 +317,35 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
         (UPDATE_ASKS, 0, asks, None),
         (UPDATE_GUARD, 0, guard, None),
     ]
+}
+
+/// A release, a header that was passed on, and that of a guard.
+fn other_headers(like: &UnitHead<'static>) -> [UnitHead<'static>; 3] {
+    let moved = WireHeader {
+        stamp: stamp(6),
+        ..header()
+    };
+    let release = WireHeader {
+        holders: hashes(["r3", "t2"]),
+        ..moved.clone()
+    };
+    let passed_on = WireHeader {
+        also: hashes(["r3"]),
+        ..moved
+    };
+    let guard = WireHeader {
+        stamp: guard_stamp(),
+        holders: hashes(["r3", "t1"]),
+        flags: UNNAMED | BY_GUARD,
+        ..header()
+    };
+    let heads = [(HOME | RELEASE, release), (ASKS, passed_on), (HOME, guard)];
+    heads.map(|(flags, header)| UnitHead {
+        flags,
+        key: like.key.filter(|_| flags & RELEASE == 0),
+        header: Some(header),
+        ..like.clone()
+    })
 }
 
 /// Of the session as it was at first.

@@ -40,8 +40,6 @@ pub(crate) const OWNER: u8 = 1;
 pub(crate) const HOME: u8 = 2;
 pub(crate) const DEAD: u8 = 4;
 pub(crate) const COMPLETE: u8 = 8;
-pub(crate) const RELEASE: u8 = 16;
-pub(crate) const ASKS: u8 = 32;
 
 /// Bytes in postcard's format.
 #[derive(Clone, Default)]

@@ -354,7 +354,7 @@ impl<'m> Both<'m> {
         let staged = AttributeSlot {
             head,
             name_len: 1,
-            stamp: number.map_or(of_another(2), |number| Writers::issue(1, number)),
+            stamp: number.map_or_else(|| of_another(2), |number| Writers::issue(1, number)),
             debt: base.unwrap_or(Debt::WHOLE),
             ..AttributeSlot::default()
         };
@@ -420,7 +420,7 @@ impl<'m> Both<'m> {
         let model = &mut self.model;
         let is_known = model.list.contains(&name) || model.also.contains(&name) || name == SELF;
         let is_full = model.list.len() + model.also.len() == MAX_HOLDERS;
-        let expected = !is_known && !(is_full && model.incomplete);
+        let expected = !(is_known || is_full && model.incomplete);
         assert_eq!(is_news, expected);
         model.incomplete |= !is_known && is_full;
         if !is_known && !is_full {
