@@ -1,0 +1,220 @@
+//! What nodes know of each other, and what becomes of lists when a boot is gone.
+
+use crate::ids::{NodeId, Set};
+use crate::rules::Rule;
+use crate::state::{Life, Peer, Purpose, Role, Slot, State, Status};
+
+impl Peer {
+    /// Whether this boot of the member is gone: another one followed, or it left.
+    const fn supersedes(self, boot: u8) -> bool {
+        match self.status {
+            Status::Left => self.boot >= boot,
+            _ => self.boot > boot,
+        }
+    }
+}
+
+impl State {
+    /// What `n` would know of `m` if it looked now. Failure detection is right but for splits.
+    fn peer_now(&self, n: NodeId, m: NodeId) -> Peer {
+        let known = self.nodes[n].peers[m];
+        let other = &self.nodes[m];
+        let (boot, status) = match (other.life, known.status) {
+            (Life::Up | Life::Leaving, _) if self.connected(n, m) => (other.boot, Status::Live),
+            (Life::Left, Status::Heard | Status::Live | Status::Dead) => (other.boot, Status::Left),
+            (_, Status::Heard | Status::Live) => (known.boot, Status::Dead),
+            (_, status) => (known.boot, status),
+        };
+        Peer { boot, status }
+    }
+
+    /// Of whom the live `m` can tell `n` something: of a member that `n` doesn't know, of a later boot, or
+    /// that a boot has left.
+    fn untold(&self, n: NodeId, m: NodeId) -> Set {
+        if self.peer_now(n, m).status != Status::Live {
+            return Set::NONE;
+        }
+        let tells = |o: &NodeId| {
+            let (mine, theirs) = (self.nodes[n].peers[*o], self.nodes[m].peers[*o]);
+            let left = theirs.status == Status::Left;
+            if mine.status == Status::Unknown {
+                return theirs.boot > 0 && !left && self.keeps(Rule::TellOfTheDead);
+            }
+            theirs.boot > mine.boot
+                || theirs.boot == mine.boot && left && mine.status != Status::Left
+        };
+        self.others(n).filter(tells).collect()
+    }
+
+    /// Whether `n` could learn something by looking at `m`.
+    #[must_use]
+    pub fn may_meet(&self, n: NodeId, m: NodeId) -> bool {
+        let now = self.peer_now(n, m);
+        n != m && (now != self.nodes[n].peers[m] || !self.untold(n, m).is_empty())
+    }
+
+    /// `n` learns how `m` is, and whom `m` knows.
+    pub(crate) fn meet(&mut self, n: NodeId, m: NodeId) {
+        let (old, new) = (self.nodes[n].peers[m], self.peer_now(n, m));
+        let untold = self.untold(n, m);
+        self.nodes[n].peers[m] = new;
+        self.changed(n, m, old);
+        let new_boot = new.boot != old.boot;
+        let back = !new_boot && old.status == Status::Dead || self.record(m).is_some();
+        if old.status != Status::Live && new.status == Status::Live && back {
+            self.doubt(n);
+        }
+        for other in untold.iter() {
+            self.hear_of(n, other, self.nodes[m].peers[other]);
+        }
+    }
+
+    /// `n` is told what another node knows of `m`.
+    fn hear_of(&mut self, n: NodeId, m: NodeId, news: Peer) {
+        let old = self.nodes[n].peers[m];
+        let left = news.status == Status::Left;
+        let status = if left { Status::Left } else { Status::Heard };
+        self.nodes[n].peers[m] = Peer { status, ..news };
+        self.changed(n, m, old);
+    }
+
+    /// A newer header is news of its primary: `n` counts on a boot that it hasn't met, or took for dead,
+    /// until it has looked.
+    pub(crate) fn hear_of_primary(&mut self, n: NodeId) {
+        let Some(header) = self.record(n).map(|record| record.header) else {
+            return;
+        };
+        let (primary, boot) = (header.node(), header.boot());
+        let known = self.nodes[n].peers[primary];
+        let dead = known.status == Status::Dead && boot == known.boot;
+        if primary != n && (boot > known.boot || dead) {
+            let status = Status::Heard;
+            self.hear_of(n, primary, Peer { boot, status });
+        }
+    }
+
+    /// What `n` knows of `m` has changed from `old`.
+    fn changed(&mut self, n: NodeId, m: NodeId, old: Peer) {
+        let new = self.nodes[n].peers[m];
+        let new_boot = new.boot != old.boot;
+        if new.status != Status::Live || new_boot {
+            if let Some(record) = self.nodes[n].record_mut() {
+                record.lent_to -= Set::of(m);
+            }
+            self.await_no_more(n, m);
+        }
+        let left = new.status == Status::Left && old.status != Status::Left;
+        let replaced = left || new_boot && old.boot != 0;
+        self.review_names(n, replaced.then_some(m));
+    }
+
+    /// `m` won't answer the open question of `n`.
+    fn await_no_more(&mut self, n: NodeId, m: NodeId) {
+        let Some(question) = self.nodes[n].question else {
+            return;
+        };
+        if question.awaits.has(m) {
+            match question.purpose {
+                Purpose::Fetch => self.answered(n, m),
+                Purpose::Adopt => self.nodes[n].question = None,
+            }
+        }
+    }
+
+    /// The other side may have taken the session over: `n` asks before it serves again.
+    fn doubt(&mut self, n: NodeId) {
+        let keeps = self.keeps(Rule::DoubtAfterSplit);
+        let acknowledged = self.ghosts.acknowledged;
+        let Some(record) = self.nodes[n].record_mut() else {
+            return;
+        };
+        if record.role != Role::Serves {
+            return;
+        }
+        if keeps {
+            record.role = Role::Doubts;
+        } else if !record.contents.cover(acknowledged) {
+            self.ghosts.stale = true;
+        }
+    }
+
+    /// Deals with names of boots that are gone, as far as `n` knows. `replaced` has just been
+    /// replaced, or has left.
+    pub(crate) fn review_names(&mut self, n: NodeId, replaced: Option<NodeId>) {
+        match self.nodes[n].slot {
+            Slot::Live(_) => self.review_list(n, replaced),
+            Slot::Ended(_) => self.review_tombstone(n, replaced),
+            Slot::Empty => {}
+        }
+    }
+
+    /// Whether a list's boot of `m` is gone. Without boots in lists, only what has just happened says so.
+    fn is_gone(&self, n: NodeId, m: NodeId, boot: u8, replaced: Option<NodeId>) -> bool {
+        if !self.keeps(Rule::ListNamesBoots) {
+            return replaced == Some(m);
+        }
+        m != n && self.nodes[n].peers[m].supersedes(boot)
+    }
+
+    fn review_list(&mut self, n: NodeId, replaced: Option<NodeId>) {
+        let Some(mut record) = self.record(n).copied() else {
+            return;
+        };
+        let marks = self.keeps(Rule::MarkNotAllNamed);
+        for m in (record.named.set_of() | record.also.set_of()).iter() {
+            let peer = self.nodes[n].peers[m];
+            if record.also.has(m) && self.is_gone(n, m, record.also.boot(m), replaced) {
+                record.not_all_named |= marks;
+                record.also.strike(m);
+            }
+            if !record.named.has(m) || !self.is_gone(n, m, record.named.boot(m), replaced) {
+                continue;
+            }
+            record.not_all_named |= marks;
+            if record.role == Role::Holder {
+                continue; // the list is the primary's word
+            }
+            if peer.status == Status::Left {
+                record.wanted -= Set::of(m);
+            }
+            if record.wanted.has(m) {
+                record.named.set(m, peer.boot);
+                if self.keeps(Rule::OweNewBootAgain) {
+                    record.owed |= Set::of(m);
+                }
+            } else {
+                record.named.strike(m);
+                record.owed -= Set::of(m);
+            }
+        }
+        self.nodes[n].slot = Slot::Live(record);
+    }
+
+    fn review_tombstone(&mut self, n: NodeId, replaced: Option<NodeId>) {
+        let Slot::Ended(mut tombstone) = self.nodes[n].slot else {
+            return;
+        };
+        let again = self.keeps(Rule::ConfirmInPresentBoot);
+        for m in self.others(n) {
+            let peer = self.nodes[n].peers[m];
+            let named = tombstone.named.has(m);
+            let gone = named && self.is_gone(n, m, tombstone.named.boot(m), replaced);
+            if gone && !tombstone.confirmed.has(m) {
+                tombstone.all |= self.keeps(Rule::NewBootWidensEnd);
+            }
+            if gone && peer.status == Status::Left {
+                tombstone.named.strike(m);
+            } else if gone {
+                tombstone.named.set(m, peer.boot);
+            }
+            if gone || replaced == Some(m) {
+                if again {
+                    tombstone.confirmed -= Set::of(m);
+                } else {
+                    tombstone.confirmed |= Set::of(m);
+                }
+            }
+        }
+        self.nodes[n].slot = Slot::Ended(tombstone);
+    }
+}
