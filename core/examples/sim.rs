@@ -3,20 +3,23 @@
 //! ```text
 //! cargo run --release -p relevo-core --features sim --example sim -- [--seeds N] [--first N] [--steps N]
 //!     [--jobs N] [--mutation NAME] [--old-mix] [--digest] [--told no]
-//!     [--counters] [--excuses]
+//!     [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations]
 //! ```
 //!
 //! The first failing seed is shortened and told, unless `--told no`; the exit code says whether
 //! there was one. `--digest` prints one number for all that the runs did, failing ones too: a change that
 //! must change nothing leaves it as it is. `--old-mix` has only the faults of the first simulator.
-//! `--counters` says how often what happened, `--excuses` what runs aren't blamed for.
+//! `--save FILE` keeps the shortened plan of the first failing seed, `--play FILE` plays one.
+//! `--find-mutations` looks for the first seed that notices each broken rule of the protocol, or that of
+//! `--mutation`.
+//! `--details` says of each failing seed what was seen, `--counters` how often what happened, `--excuses` what runs aren't blamed for.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use relevo_core::sim::{self, Mix, Mutation, Run};
+use relevo_core::sim::{self, Mix, Mutation, Outcome, Run, Saved};
 
 /// What was asked for.
 struct Options {
@@ -26,6 +29,11 @@ struct Options {
     told: bool,
     digest: bool,
     counters: bool,
+    details: bool,
+    find_mutations: bool,
+    /// Files for the plan of a failing run.
+    save: Option<String>,
+    play: Option<String>,
     /// With the seed left open.
     run: Run,
 }
@@ -40,37 +48,28 @@ struct Total {
 
 fn main() -> ExitCode {
     let options = options();
+    if let Some(file) = &options.play {
+        return play(file, &options);
+    }
+    if options.find_mutations {
+        return find_mutations(&options);
+    }
     let run = |seed| Run {
         seed,
         ..options.run
     };
-    let began = Instant::now();
     let total = Mutex::new(Total::default());
+    let began = Instant::now();
     let seeds = options.first..options.first + options.seeds;
     sim::on_seeds(seeds, options.jobs, |seed| {
         let outcome = run(seed).outcome();
         let mut total = total.lock().unwrap_or_else(|_| std::process::exit(2));
-        // Runs end in any order: the digests are added up.
-        total.digest = total.digest.wrapping_add(outcome.digest);
-        match outcome.result {
-            Ok(report) => {
-                for (name, count) in report.counters() {
-                    *total.counters.entry(name).or_default() += count;
-                }
-            }
-            Err(violation) => total.failures.entry(violation.rule).or_default().push(seed),
-        }
+        total.add(seed, outcome, options.details);
         true
     });
     let seconds = began.elapsed().as_secs_f64();
     let mut total = total.into_inner().unwrap_or_default();
-    for (rule, seeds) in &mut total.failures {
-        seeds.sort_unstable();
-        println!("not kept by {} seeds: {rule}", seeds.len());
-        let shown: Vec<_> = seeds.iter().take(10).collect();
-        println!("  seeds {shown:?}");
-    }
-    let failed: usize = total.failures.values().map(Vec::len).sum();
+    let failed = total.show();
     println!(
         "{} seeds of {} steps: {failed} failed; {:.1} seeds/s",
         options.seeds,
@@ -87,15 +86,118 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if let Some(seed) = total.failures.values().flatten().min()
-        && options.told
+        && (options.told || options.save.is_some())
         && let Err(failure) = run(*seed).explain()
     {
+        tell(&failure, &options);
+    }
+    exit_code(failed == 0)
+}
+
+/// The first seed of each broken rule that fails with it and not without.
+fn find_mutations(options: &Options) -> ExitCode {
+    let mut found_all = true;
+    for &mutation in Mutation::ALL {
+        if options.run.mutation.is_some_and(|only| only != mutation) {
+            continue;
+        }
+        let found = Mutex::new(None::<(u64, &str)>);
+        let seeds = options.first..options.first + options.seeds;
+        sim::on_seeds(seeds, options.jobs, |seed| {
+            let run = Run {
+                seed,
+                mutation: None,
+                ..options.run
+            };
+            let Err(violation) = run.breaking(mutation).result() else {
+                return true;
+            };
+            if run.result().is_err() {
+                return true;
+            }
+            let mut found = found.lock().unwrap_or_else(|_| std::process::exit(2));
+            let first = found.filter(|(other, _)| *other < seed);
+            *found = first.or(Some((seed, violation.rule)));
+            false
+        });
+        let found = found.into_inner().unwrap_or_default();
+        found_all &= found.is_some();
+        match found {
+            Some((seed, rule)) => println!("{mutation:?} {seed}: {rule}"),
+            None => println!("{mutation:?}: not noticed"),
+        }
+    }
+    exit_code(found_all)
+}
+
+/// Plays a plan that was kept.
+fn play(file: &str, options: &Options) -> ExitCode {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| fail(&error.to_string()));
+    let saved: Saved = text
+        .parse()
+        .unwrap_or_else(|error: sim::Unreadable| fail(&error.to_string()));
+    match saved.explain(options.run.mutation) {
+        Ok(_) => println!("all promises were kept"),
+        Err(failure) => {
+            tell(&failure, options);
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Tells a failing run, and keeps its plan.
+fn tell(failure: &sim::Failure, options: &Options) {
+    if options.told {
         println!("{failure}");
     }
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    if let Some(file) = &options.save {
+        let rule = failure.violation.rule;
+        let text = format!("# seed {}: {rule}\n{}", failure.seed, failure.plan);
+        std::fs::write(file, text).unwrap_or_else(|error| fail(&error.to_string()));
+    }
+}
+
+fn exit_code(success: bool) -> ExitCode {
+    match success {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+fn fail(cause: &str) -> ! {
+    eprintln!("sim: {cause}");
+    std::process::exit(2);
+}
+
+impl Total {
+    fn add(&mut self, seed: u64, outcome: Outcome, details: bool) {
+        // Runs end in any order: the digests are added up.
+        self.digest = self.digest.wrapping_add(outcome.digest);
+        match outcome.result {
+            Ok(report) => {
+                for (name, count) in report.counters() {
+                    *self.counters.entry(name).or_default() += count;
+                }
+            }
+            Err(violation) => {
+                if details {
+                    println!("seed {seed}: {}\n{}", violation.rule, violation.detail);
+                }
+                self.failures.entry(violation.rule).or_default().push(seed);
+            }
+        }
+    }
+
+    /// Shows what failed, and returns how many did.
+    fn show(&mut self) -> usize {
+        for (rule, seeds) in &mut self.failures {
+            seeds.sort_unstable();
+            println!("not kept by {} seeds: {rule}", seeds.len());
+            let shown: Vec<_> = seeds.iter().take(10).collect();
+            println!("  seeds {shown:?}");
+        }
+        self.failures.values().map(Vec::len).sum()
     }
 }
 
@@ -107,6 +209,10 @@ fn options() -> Options {
         told: true,
         digest: false,
         counters: false,
+        details: false,
+        find_mutations: false,
+        save: None,
+        play: None,
         run: Run::of(0),
     };
     let mut arguments = std::env::args().skip(1);
@@ -122,6 +228,10 @@ fn options() -> Options {
             "--old-mix" => options.run.mix = Mix::Old,
             "--digest" => options.digest = true,
             "--counters" => options.counters = true,
+            "--details" => options.details = true,
+            "--save" => options.save = Some(value()),
+            "--play" => options.play = Some(value()),
+            "--find-mutations" => options.find_mutations = true,
             "--excuses" => excuses(),
             _ => usage(),
         }
@@ -146,16 +256,15 @@ fn number(value: &str) -> u64 {
 }
 
 fn named(name: &str) -> Mutation {
-    let found = Mutation::ALL
-        .into_iter()
-        .find(|mutation| format!("{mutation:?}") == name);
+    let mut all = Mutation::ALL.iter().copied();
+    let found = all.find(|mutation| format!("{mutation:?}") == name);
     found.unwrap_or_else(|| usage())
 }
 
 fn usage() -> ! {
     eprintln!(
         "sim [--seeds N] [--first N] [--steps N] [--jobs N] [--old-mix] [--digest] [--told no] \
-         [--counters] [--excuses] \
+         [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations] \
          [--mutation {:?}]",
         Mutation::ALL
     );

@@ -2,17 +2,34 @@
 //!
 //! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, and nothing of this is left.
 
-/// One broken rule.
-#[cfg_attr(
-    not(feature = "sim"),
-    expect(
-        dead_code,
-        unreachable_pub,
-        reason = "only the simulator makes and names them"
-    )
-)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutation {
+use crate::event::SessionEvent;
+
+/// Declares the rules and the list of all of them.
+macro_rules! mutations {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// One broken rule.
+        #[cfg_attr(
+            not(feature = "sim"),
+            expect(
+                dead_code,
+                unreachable_pub,
+                reason = "only the simulator makes and names them"
+            )
+        )]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutation {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        #[cfg(feature = "sim")]
+        impl Mutation {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+        }
+    };
+}
+
+mutations! {
     /// A takeover keeps the epoch.
     NoEpochAtTakeover,
     /// A delta is applied to whatever value is there.
@@ -65,37 +82,117 @@ pub enum Mutation {
     LeavesEmptyHanded,
     /// A node has left before its sessions have arrived at others.
     LeavesUnconfirmed,
+    /// An acknowledgement counts for whatever is in the record's slot by then.
+    AckWithoutGeneration,
+    /// What was sent to a holder before it was to keep a copy counts as a copy.
+    PromotedKeepsInFlight,
+    /// What a member confirmed counts although it may have dropped its copy since.
+    NoUncount,
+    /// An acknowledgement of any earlier packet counts for the header.
+    HeaderAckAnyNumber,
+    /// A peer's place in the list of changes moves with the record that it is at.
+    CursorNotSteppedBack,
+    /// Whoever says that a session was used later is right.
+    YoungerAgeWins,
+    /// Each backup acts for a dead home.
+    AnyHolderGuards,
+    /// A node that acts for a dead home serves without asking.
+    GuardServes,
+    /// An older packet brings back what a node was told to drop.
+    ReleaseForgotten,
+    /// Nobody learns from others who may have a copy of an ended session.
+    HoldersOfEndNotMerged,
+    /// A home that can't name all who have a copy takes its list for complete.
+    IncompleteForgotten,
+    /// A home doesn't name dead members that may still have a copy.
+    DeadNotNamed,
+    /// A node that stood still serves on as if no time had passed.
+    NoDoubtAfterFreeze,
+    /// Former holders drop what they have just given to the home, before the backups have it.
+    SettledStays,
+    /// What a transfer carried counts for what the record has become since.
+    TransferCountsNow,
+    /// What a lost packet carried isn't sent again.
+    LostIsNotRepeated,
+    /// A fetch takes the first answer.
+    FirstAnswerWins,
+    /// Two nodes that take a session over at a time both do.
+    NobodyGoesFirst,
+    /// A node that acts for a dead home lets a session expire by its limit.
+    GuardWaitsNoLonger,
+    /// A copy that the home may not know of isn't told to it.
+    NoAnnounce,
+    /// Former holders may drop their copies before the others have the header.
+    ReleaseSkipsHeader,
+    /// Nobody learns from others when a session was used.
+    TouchesIgnored,
+    /// A commit waits for copies under the id that the session had.
+    WaitsStayAtRename,
+    /// What a member's former boot confirmed counts for its present one.
+    FormerBootConfirms,
+    /// Nobody compares the digests of what it holds with others.
+    NoRepair,
+    /// The host isn't told that its commit was outranked.
+    ConflictUntold,
+    /// The host isn't told that another node has taken a session over.
+    MovedUntold,
+    /// The host isn't told that a session has expired.
+    ExpiredUntold,
+    /// The host isn't told that a session has ended.
+    InvalidatedUntold,
+    /// The host isn't told that a session may be stale.
+    MaybeStaleUntold,
+    /// The host isn't told that events were lost.
+    ResyncUntold,
+    /// A holder without room is taken for one that has its copy soon.
+    FullTellsNobody,
+    /// A commit waits for copies of a record that is gone.
+    WaitsOutliveRecords,
+    /// That a home didn't know a record once is a reason to drop it later.
+    OldRefusalDeletes,
+    /// A node that has refuted something is told that another boot has its name.
+    OwnBootSupersedes,
+    /// A former holder that keeps its copy confirms that it has dropped it.
+    KeptCountsAsReleased,
+    /// A list of holders that was passed on is taken for the home's own.
+    HearsayListTrusted,
+    /// Confirmations count that came when the wait was over.
+    LateAcksCount,
+    /// A node leaves with what it had for a home that is gone.
+    LeaverKeepsTheOnlyCopy,
+    /// The backups don't hear when a session is to expire.
+    LimitStaysHome,
+    /// Tombstones go as soon as all have confirmed them.
+    NoGrace,
+    /// A session that was used expires all the same.
+    ExpiryNotRefuted,
+    /// An expired session is taken although another node has taken it.
+    TakenByMany,
+    /// A message that comes again is taken again.
+    MessagesTakenTwice,
+    /// A message is taken before those that were sent earlier.
+    MessagesOvertake,
+    /// A packet that comes again is taken again.
+    ReplaysTaken,
+    /// A node goes on although a later boot has its name.
+    SupersededServes,
+    /// A newcomer gets the name of a member that answers.
+    NameTakenFromTheLiving,
+    /// After a change of keys packets are opened with what belonged to the former ones.
+    SubkeysOutliveKeys,
+    /// A node whose table is too small stays.
+    OutgrownStays,
 }
 
-#[cfg(feature = "sim")]
-impl Mutation {
-    /// All of them.
-    pub const ALL: [Self; 26] = [
-        Self::NoEpochAtTakeover,
-        Self::NoBaseCheck,
-        Self::EarlyTombstoneRemoval,
-        Self::NoHandOver,
-        Self::OwnCopyUnasked,
-        Self::AckByListPosition,
-        Self::BootNotInStamp,
-        Self::WriteRevives,
-        Self::TornCommit,
-        Self::LastArrivalWins,
-        Self::EarlyRelease,
-        Self::FullConfirms,
-        Self::FormerHomeForgets,
-        Self::NoDoubtAfterSplit,
-        Self::DeadStayDead,
-        Self::NoRefutation,
-        Self::NoRepairOfHolders,
-        Self::DigestIgnored,
-        Self::HomeKeepsToItself,
-        Self::EndOvertakes,
-        Self::DroppedUnseen,
-        Self::TouchStaysHome,
-        Self::NeverOffered,
-        Self::HandedAgain,
-        Self::LeavesEmptyHanded,
-        Self::LeavesUnconfirmed,
-    ];
+impl SessionEvent {
+    /// The host isn't told of this.
+    pub(crate) const fn untold(self) -> Mutation {
+        match self {
+            Self::Conflict => Mutation::ConflictUntold,
+            Self::Expired => Mutation::ExpiredUntold,
+            Self::Invalidated => Mutation::InvalidatedUntold,
+            Self::MaybeStale => Mutation::MaybeStaleUntold,
+            Self::Moved => Mutation::MovedUntold,
+        }
+    }
 }

@@ -19,6 +19,7 @@ use crate::membership::pending::PendingIntroduction;
 use crate::membership::prober::Prober;
 use crate::memory::Storage;
 use crate::mutation::Mutation;
+use crate::replica::bury::GRACE;
 use crate::replica::misses::Misses;
 use crate::replica::repair::state::Repair;
 use crate::replica::reply::Reply;
@@ -49,6 +50,8 @@ pub(crate) struct Rules {
     pub(crate) fetch_timeout: Duration,
     pub(crate) ack_timeout: Duration,
     pub(crate) tombstone_lifetime: Duration,
+    /// A tombstone that all have confirmed stays this long, for what is still on its way.
+    pub(crate) grace: Duration,
     pub(crate) max_value: usize,
     pub(crate) beacon: bool,
     /// 64 bits of the cluster's name: in every tag, and the key of session hashes.
@@ -241,6 +244,9 @@ impl<'m> Node<'m> {
     pub fn poll_event(&mut self) -> Option<Event> {
         let pending = match self.events.pop()? {
             Ok(pending) => pending,
+            Err(Overflow) if self.breaks(Mutation::ResyncUntold) => {
+                return self.poll_event();
+            }
             Err(Overflow) => return Some(Event::Resync),
         };
         Some(match pending {
@@ -343,9 +349,11 @@ impl<'m> Node<'m> {
             return Err(KeyringError::Unsealed);
         }
         self.identity.set_keys(keys);
+        let keeps = self.breaks(Mutation::SubkeysOutliveKeys);
         // A hint may mean another key now.
         for member in self.members.others() {
-            if let Some(session) = &mut self.members.slot_mut(member).session {
+            let session = &mut self.members.slot_mut(member).session;
+            if let Some(session) = session.as_mut().filter(|_| !keeps) {
                 session.subkey = None;
             }
         }
@@ -443,6 +451,7 @@ fn rules(config: &Config<'_>) -> Rules {
         fetch_timeout: config.fetch_timeout,
         ack_timeout: config.ack_timeout,
         tombstone_lifetime: config.tombstone_lifetime,
+        grace: GRACE,
         max_value: config.max_value,
         beacon: config.beacon,
         cluster: name_hash(config.cluster.as_bytes()),

@@ -56,7 +56,7 @@ fn every_promise_is_kept_and_every_kind_of_fault_happened() {
 #[test]
 fn every_broken_rule_is_noticed() {
     let mut unnoticed = Vec::new();
-    for mutation in Mutation::ALL {
+    for &mutation in Mutation::ALL {
         let noticed = Mutex::new(None);
         on_seeds(PATIENCE, |seed| {
             match Run::of(seed).breaking(mutation).result() {

@@ -32,7 +32,9 @@ impl State {
     /// To whom `n` announces its header: its primary, or, if that is lost, the first live holder.
     #[must_use]
     pub fn announces_to(&self, n: NodeId) -> Option<NodeId> {
-        let record = self.record(n).filter(|record| record.role == Role::Holder)?;
+        let record = self
+            .record(n)
+            .filter(|record| record.role == Role::Holder)?;
         if self.is_lost(n, record) {
             return Some(self.first_holder(n, record)).filter(|first| *first != n);
         }

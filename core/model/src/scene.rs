@@ -55,8 +55,18 @@ pub fn play(start: &State, lines: &[&'static str]) -> Played {
         }
     }
     let trace = Trace::replay(start, &actions);
-    let mut s=start.clone(); let mut told=String::new(); for a in &actions { told += &format!("{a}\n"); s.apply(a); told += &format!("     {}\n", crate::words::InWords(&s)); }
-    Played { trace, skipped, told }
+    let mut s = start.clone();
+    let mut told = String::new();
+    for a in &actions {
+        told += &format!("{a}\n");
+        s.apply(a);
+        told += &format!("     {}\n", crate::words::InWords(&s));
+    }
+    Played {
+        trace,
+        skipped,
+        told,
+    }
 }
 
 fn named(names: &str) -> Set {

@@ -60,7 +60,11 @@ pub fn search(start: &State, most: usize) -> Search {
         if origins.len() > most {
             if std::env::var("V").is_ok() {
                 let mut st = start.clone();
-                for a in way(start, root, number, &origins) { println!("{a}"); st.apply(&a); println!("      {}", crate::words::InWords(&st)); }
+                for a in way(start, root, number, &origins) {
+                    println!("{a}");
+                    st.apply(&a);
+                    println!("      {}", crate::words::InWords(&st));
+                }
             }
             break;
         }

@@ -50,7 +50,9 @@ impl Node<'_> {
                 if let Some(transfer) = outgoing(self.transfers, member, id) {
                     transfer.arrived(now);
                 }
-            } else if self.records.get(carried.record).generation == carried.generation {
+            } else if self.records.get(carried.record).generation == carried.generation
+                || self.breaks(Mutation::AckWithoutGeneration)
+            {
                 self.holder_confirmed(now, member, carried.record, carried.number);
             }
         }
@@ -260,6 +262,9 @@ impl Node<'_> {
 
     /// What a packet carried is to be sent again.
     pub(crate) fn send_again(&mut self, carried: &InFlightSlot) {
+        if self.breaks(Mutation::LostIsNotRepeated) && carried.as_piece().is_none() {
+            return;
+        }
         let Some((id, index)) = carried.as_piece() else {
             return self.owe_carried_again(carried.peer, carried.record, carried.generation);
         };

@@ -165,6 +165,16 @@ impl<'m> InFlight<'m> {
         packet.any(|slot| slot.record == record)
     }
 
+    /// For the simulator: the peers of all packets that are not decided yet, packet by packet.
+    #[cfg(feature = "sim")]
+    pub(crate) fn packets(&self) -> impl Iterator<Item = MemberIndex> {
+        let all = (0..self.len).map(|index| self.at(index));
+        let open = all.filter(|slot| slot.peer != SELF);
+        let mut last = None;
+        open.filter(move |slot| last.replace(slot.counter) != Some(slot.counter))
+            .map(|slot| slot.peer)
+    }
+
     /// The oldest entry.
     pub(crate) fn oldest(&self) -> Option<InFlightSlot> {
         (self.len > 0).then(|| self.at(0))

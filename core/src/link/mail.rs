@@ -12,6 +12,7 @@ use crate::link::mailbox::MAX_MESSAGE;
 use crate::link::mailbox::MessageSlot;
 use crate::link::mailbox::SendError;
 use crate::list;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
 use crate::stats::count;
@@ -182,7 +183,9 @@ impl Node<'_> {
             return count(&mut self.stats.malformed);
         }
         let last = self.members.get(member).link.mail_last;
-        if number > last && (after > last || !self.keep(member, bytes)) {
+        let is_new = number > last || self.breaks(Mutation::MessagesTakenTwice);
+        let is_early = after > last && !self.breaks(Mutation::MessagesOvertake);
+        if is_new && (is_early || !self.keep(member, bytes)) {
             return; // an earlier one is missing, or there's no room: it comes again
         }
         let link = &mut self.members.get_mut(member).link;

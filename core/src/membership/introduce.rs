@@ -20,6 +20,7 @@ use crate::membership::gossip::is_plausible;
 use crate::membership::member::{Outbox, Session};
 use crate::membership::pending::PendingIntroduction;
 use crate::membership::supersede::knows_another;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
@@ -153,7 +154,7 @@ impl Node<'_> {
         let stranger = self.stranger(from, boot, introduction.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
         // With a challenge the number says that another boot has the name; see `knows_another`.
-        let is_own_boot = asks && self.knows(boot);
+        let is_own_boot = asks && self.knows(boot) && !self.breaks(Mutation::OwnBootSupersedes);
         let least = if is_own_boot { 0 } else { least };
         if introduction.challenge.is_some() || challenge.is_some() {
             self.answer(PendingIntroduction {
@@ -229,7 +230,8 @@ impl Node<'_> {
         if member == SELF || slot.name != name {
             return Owner::Another;
         }
-        if !slot.is_reachable() || slot.boot == boot || slot.address == from.into() {
+        let is_free = !slot.is_reachable() || slot.boot == boot || slot.address == from.into();
+        if is_free || self.breaks(Mutation::NameTakenFromTheLiving) {
             return Owner::Nobody;
         }
         if now.since(slot.heard) < self.rules.frequency.fraction(2, 1) {

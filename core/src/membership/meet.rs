@@ -6,6 +6,7 @@ use heapless::Vec;
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
 use crate::membership::prober::{set_by, take_due};
+use crate::mutation::Mutation;
 use crate::node::{INTRODUCTIONS, Node};
 use crate::seal::BootId;
 use crate::stats::count;
@@ -156,7 +157,9 @@ impl Node<'_> {
         let lasting = now.since(since) >= self.patience(now);
         if lasting && self.members.live() >= self.members.capacity() {
             self.events.push(Pending::Outgrown);
-            self.say_good_bye();
+            if !self.breaks(Mutation::OutgrownStays) {
+                self.say_good_bye();
+            }
         }
     }
 

@@ -51,7 +51,9 @@ impl Node<'_> {
             // What is owed since is not known yet.
             self.sweep.owes |= self.leaving;
             // Confirmations that lay in the socket came too late: their senders may be gone by now.
-            self.review_waits(now);
+            if !self.breaks(Mutation::LateAcksCount) {
+                self.review_waits(now);
+            }
             self.doubt_anew(now);
             self.ask_before_serving(now);
         }

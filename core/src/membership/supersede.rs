@@ -2,6 +2,7 @@
 
 use crate::event::Pending;
 use crate::ids::SELF;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::seal::BootId;
 use crate::seal::Keyring;
@@ -41,7 +42,7 @@ impl Node<'_> {
 
     /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
     pub(crate) fn is_succeeded(&mut self, now: Instant) {
-        self.superseded = true;
+        self.superseded = !self.breaks(Mutation::SupersededServes);
         self.members.change(SELF, |me| me.state = MemberState::Left);
         for member in self.members.others() {
             self.members

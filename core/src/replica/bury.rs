@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
 
-/// A tombstone that all have confirmed stays this long, for what is still on its way.
+/// How long a tombstone stays that all have confirmed: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
 /// So long after a rename the new record may be missing where the old one is.
@@ -343,7 +343,9 @@ impl Node<'_> {
         let all = self.set_holders(new, &holders, holders.len() as u8);
         self.become_home(new, all, &[], true);
         let generation = self.records.get(new).generation;
-        self.waits.move_to(old, new, generation);
+        if !self.breaks(Mutation::WaitsStayAtRename) {
+            self.waits.move_to(old, new, generation);
+        }
     }
 
     /// Of a tombstone that a rename left: the record that a peer must have first.
@@ -381,7 +383,11 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         let known_for = Duration::from_secs(u64::from(seconds(now).saturating_sub(slot.touches)));
-        if known_for > GRACE || slot.age(now) > self.rules.tombstone_lifetime {
+        let grace = match self.breaks(Mutation::NoGrace) {
+            true => Duration::ZERO,
+            false => self.rules.grace,
+        };
+        if known_for > grace || slot.age(now) > self.rules.tombstone_lifetime {
             self.remove_record(record);
         } else {
             self.records.get_mut(record).set(DECLINED, false);

@@ -119,8 +119,11 @@ impl Node<'_> {
         slot.touched = seconds(now);
         slot.touches = slot.touches.saturating_add(1);
         if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
+            let is_new = slot.stamp.is_none();
             slot.max_inactive = commit.max_inactive;
-            self.write_header(record);
+            if is_new || !self.breaks(Mutation::LimitStaysHome) {
+                self.write_header(record);
+            }
         }
         if staged != AttributeIndex::NONE {
             let bits = self.records.get(record).keeper_bits();
@@ -323,13 +326,18 @@ impl Node<'_> {
     /// Peers whose place in the list of changes is this record step back: it is about to move.
     fn leave_list_place(&mut self, record: RecordIndex) {
         let before = self.records.before(record);
+        if self.breaks(Mutation::CursorNotSteppedBack) {
+            return;
+        }
         step_back(&mut self.members, record, before);
     }
 
     /// Forgets the record.
     pub(crate) fn remove_record(&mut self, record: RecordIndex) {
         self.leave_list_place(record);
-        self.waits.record_is_gone(record, self.lasting_copies());
+        if !self.breaks(Mutation::WaitsOutliveRecords) {
+            self.waits.record_is_gone(record, self.lasting_copies());
+        }
         self.records.remove(record);
     }
 
@@ -491,6 +499,9 @@ impl Node<'_> {
 
     /// An event about the session of `record`.
     pub(crate) fn tell(&mut self, event: SessionEvent, record: RecordIndex) {
+        if self.breaks(event.untold()) {
+            return;
+        }
         let generation = self.records.get(record).generation;
         self.events
             .push(Pending::Session(event, record, generation));

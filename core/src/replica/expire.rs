@@ -47,7 +47,12 @@ impl Node<'_> {
             return self.hand_to_application(record);
         }
         // A guard knows the idle time from hearsay: a tenth more than the home would wait.
-        let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(11, 10);
+        let tenths = if self.breaks(Mutation::GuardWaitsNoLonger) {
+            10
+        } else {
+            11
+        };
+        let limit = Duration::from_secs(u64::from(slot.max_inactive)).fraction(tenths, 10);
         if slot.max_inactive == 0 || slot.age(now) <= limit {
             return;
         }
@@ -149,6 +154,7 @@ impl Node<'_> {
     pub(crate) fn may_take(&self, record: RecordIndex, maybe_stale: bool) -> bool {
         let slot = self.records.get(record);
         let others = slot.is(TAKEN) && !slot.is_home_here();
+        let others = others && !self.breaks(Mutation::TakenByMany);
         slot.is(EXPIRING) && !others && !maybe_stale
     }
 
@@ -173,6 +179,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let fresh = slot.age(now) <= Duration::from_secs(u64::from(slot.max_inactive));
         let told = header.is_some_and(|header| header.is(EXPIRED | HANDED));
+        let fresh = fresh && !self.breaks(Mutation::ExpiryNotRefuted);
         told && fresh && slot.is(OWNED) && !slot.is(EXPIRING | TAKEN)
     }
 

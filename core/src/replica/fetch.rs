@@ -516,7 +516,7 @@ impl Node<'_> {
         let busy = wait
             .silent()
             .any(|member| waits_for(&member) && is_busy(&member));
-        if !waiting {
+        if !waiting || (self.breaks(Mutation::FirstAnswerWins) && !wait.answered.is_empty()) {
             // A suspect that nobody waits for may have what the owner didn't hear of in a split.
             let refused = wait.refused;
             let uncertain = refused || wait.silent().any(|m| self.members.get(m).is_reachable());

@@ -32,6 +32,9 @@ impl Node<'_> {
     /// Of two nodes that take a session over at the same time, one waits for the other: else both
     /// would be its home.
     fn goes_first(&self, peer: MemberIndex) -> bool {
+        if self.breaks(Mutation::NobodyGoesFirst) {
+            return false;
+        }
         self.members.me().hash > self.members.get(peer).hash
     }
 
@@ -81,6 +84,9 @@ impl Node<'_> {
     /// it. It asks before it serves any session again, and lets none expire until they had the time
     /// to answer.
     pub(crate) fn ask_before_serving(&mut self, now: Instant) {
+        if self.breaks(Mutation::NoDoubtAfterFreeze) {
+            return;
+        }
         self.doubt_ownership();
         self.put_sweep_off(now + self.rules.frequency.fraction(2, 1));
     }

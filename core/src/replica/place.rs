@@ -81,6 +81,9 @@ impl Node<'_> {
             .chain(gone)
         {
             let kept = member == SELF || self.may_have_copies(member);
+            if self.breaks(Mutation::DeadNotNamed) && is_dead(&member) {
+                continue;
+            }
             if kept && !holders.contains(&member) && holders.push(member).is_err() {
                 all_named = false;
             }
@@ -102,7 +105,7 @@ impl Node<'_> {
     /// Returns the bits of those that were no holders.
     fn place(&mut self, record: RecordIndex, placement: &Placement) -> HolderBits {
         let new = self.set_holders(record, &placement.holders, placement.wanted);
-        if !placement.all_named {
+        if !placement.all_named && !self.breaks(Mutation::IncompleteForgotten) {
             self.records.get_mut(record).set(INCOMPLETE, true);
         }
         new
@@ -225,6 +228,9 @@ impl Node<'_> {
         member: MemberIndex,
         record: RecordIndex,
     ) {
+        if self.breaks(Mutation::FullTellsNobody) {
+            return;
+        }
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get_mut(record);
         slot.set(DECLINED, !slot.is_live());

@@ -26,6 +26,7 @@ mod walk;
 
 use self::answer::write_answer;
 use crate::ids::MemberIndex;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::repair::state::Phase;
 use crate::time::{Duration, Instant};
@@ -45,6 +46,9 @@ impl Node<'_> {
     ///
     /// Work: at most all members, and 1,024 places of the index for each of the two sides.
     pub(crate) fn repair(&mut self, now: Instant) {
+        if self.breaks(Mutation::NoRepair) {
+            return;
+        }
         if self.repair.phase == Phase::Idle && self.repair.next_begin <= now {
             self.repair.next_begin = now + self.rules.frequency;
             self.begin_comparison(now);

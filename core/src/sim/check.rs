@@ -5,16 +5,21 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::host::Host;
-use super::model::{Committed, key_under};
+use super::model::{Committed, Id};
 use super::observe::{Violation, broken};
 use super::world::World;
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::transfer::Direction;
+use crate::node::Node;
 use crate::replica::wait::Progress;
+use crate::storage::records::RecordSlot;
 
 /// Probe periods that a healed cluster may take until all agree.
 const PATIENCE: u64 = 400;
+
+/// Ages are counted in whole seconds, by clocks that drift.
+const ROUNDING: u64 = 3;
 
 /// Periods between two looks at whether it does.
 const LOOK: u64 = 4;
@@ -51,7 +56,15 @@ impl World<'_> {
     /// Whether a copy of the commit must be left.
     pub(super) fn must_live(&self, commit: &Committed) -> bool {
         let ended = self.model.sessions[commit.session].ended;
-        !ended && !commit.writes.is_empty() && commit.crashes < commit.copies
+        !ended && !commit.writes.is_empty() && commit.crashes < self.lasting(commit)
+    }
+
+    /// How many copies of the commit are kept. A holder beyond those that are to keep a copy may have
+    /// confirmed before it was released, and nodes may differ in how many backups they have: what stays are
+    /// the home and its backups, whatever the count was.
+    fn lasting(&self, commit: &Committed) -> u32 {
+        let lasting = u32::from(self.common.least_backups) + 1;
+        commit.copies.min(lasting)
     }
 
     /// How many nodes hold the commit.
@@ -69,12 +82,9 @@ impl World<'_> {
                 .holds(&host.observed, &self.model.commits[commit])
     }
 
-    /// How many copies of the commit must be left. A holder beyond those that are to keep a copy may
-    /// have confirmed before it was released: what stays are the home and its backups, whatever the
-    /// count was.
+    /// How many copies of the commit must be left.
     pub(super) fn needed(&self, commit: &Committed) -> u32 {
-        let kept = commit.copies.min(u32::from(self.common.backups) + 1);
-        kept.saturating_sub(commit.crashes)
+        self.lasting(commit).saturating_sub(commit.crashes)
     }
 
     /// Heals everything and waits until all agree.
@@ -111,8 +121,8 @@ impl World<'_> {
         ids.find_map(|(id, hash)| self.disagreement_about(id, hash))
     }
 
-    fn disagreement_about(&self, id: &str, hash: &[u8; 16]) -> Option<(&'static str, String)> {
-        let key = key_under(id);
+    fn disagreement_about(&self, id: &Id, hash: &[u8; 16]) -> Option<(&'static str, String)> {
+        let key = id.key();
         let up = || self.hosts.iter().filter_map(|host| host.node.as_ref());
         let ended = self
             .hosts
@@ -146,22 +156,22 @@ impl World<'_> {
             [] if copies == 0 => None,
             [(home, record)] => {
                 let slot = home.records.get(record);
-                let copies = self.hosts.len().min(usize::from(self.common.backups) + 1);
-                let roomy = self.hosts.iter().all(|host| !host.plan.has_little_memory());
-                if roomy && usize::from(slot.wanted()) != copies {
+                let there = self.hosts.iter().filter(|host| host.is_in()).count();
+                let copies = there.min(usize::from(home.rules.backups) + 1);
+                let roomy = self.hosts.iter().all(|host| !host.is_small());
+                // With too few nodes those that are gone stay named.
+                let kept = slot.holders().iter().take(slot.wanted().into());
+                let kept = kept
+                    .filter(|holder| **holder == SELF || home.members.get(**holder).is_reachable());
+                if roomy && kept.count() != copies {
                     return of("as many copies as the nodes allow");
                 }
-                for holder in slot
-                    .holders()
-                    .iter()
-                    .take(usize::from(slot.wanted()))
-                    .skip(1)
-                {
-                    let name = &home.members.get(*holder).name;
-                    let there = self.hosts.iter().find(|host| host.name == name.as_str());
-                    let copy = there.and_then(|host| host.node.as_ref()?.read(key));
-                    if copy.is_none_or(|copy| copy.digest() != slot.digest) {
-                        return of("all holders of a session agree");
+                let kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
+                let there = |holder: &&MemberIndex| home.members.get(**holder).is_reachable();
+                for holder in kept.filter(there) {
+                    let there = self.runs_as(home, *holder);
+                    if let Some(rule) = self.differs(home, record, there, key) {
+                        return of(rule);
                     }
                 }
                 None
@@ -170,12 +180,48 @@ impl World<'_> {
         }
     }
 
+    /// What a backup has otherwise than the home.
+    fn differs(
+        &self,
+        home: &Node<'_>,
+        record: RecordIndex,
+        there: Option<&Host<'_>>,
+        key: Key<'_>,
+    ) -> Option<&'static str> {
+        let slot = home.records.get(record);
+        let agree = "all holders of a session agree";
+        let Some((host, machine)) = there.and_then(|host| Some((host, host.node.as_ref()?))) else {
+            return Some(agree);
+        };
+        let copy = machine.find(key).map(|copy| machine.records.get(copy));
+        let Some(copy) = copy.filter(|copy| copy.is_live() && copy.digest == slot.digest) else {
+            return Some(agree);
+        };
+        if copy.max_inactive != slot.max_inactive {
+            return Some("all holders know when a session expires");
+        }
+        let at_home = self.hosts.iter().find(|host| {
+            let boot = host.node.as_ref().map(|it| it.identity.boot);
+            boot == Some(home.identity.boot)
+        });
+        let age = |host: &Host<'_>, slot: &RecordSlot| {
+            slot.age(host.clock(self.now)).as_micros() / 1_000_000
+        };
+        let (own, theirs) = (at_home.map_or(0, |host| age(host, slot)), age(host, copy));
+        // Clocks that jumped differ for ever.
+        let limit = u64::from(slot.max_inactive);
+        let told = limit == 0 || self.report.jumps > 0;
+        let late = theirs > own + limit / 10 + ROUNDING;
+        let early = theirs + ROUNDING < own;
+        (!told && (late || early)).then_some("all holders know when a session was used")
+    }
+
     /// Whether a node without room has to do with the session: it may be unable to take what it
     /// lacks.
     pub(super) fn is_crowded(&self, key: Key<'_>) -> bool {
         let small = |name: &str| {
-            let host = self.hosts.iter().find(|host| host.name == name);
-            host.is_some_and(|host| host.plan.has_little_memory())
+            let mut hosts = self.hosts.iter().filter(|host| host.name == name);
+            hosts.any(Host::is_small)
         };
         let up = self.hosts.iter().filter_map(|host| host.node.as_ref());
         up.into_iter().any(|machine| {
@@ -194,21 +240,20 @@ impl World<'_> {
             if !known.created || known.ended {
                 continue;
             }
-            let lost = |commit: &&Committed| {
-                commit.session == session
-                    && !commit.writes.is_empty()
-                    && commit.crashes < commit.copies
-            };
-            let must_live = self.model.commits.iter().find(lost).is_some();
+            let lives = |commit: &Committed| commit.session == session && self.must_live(commit);
+            let must_live = self.model.commits.iter().any(lives);
             // A node without room may answer that there is none.
-            let roomy = |node: &usize| !self.hosts[*node].plan.has_little_memory();
+            let roomy = |node: &usize| {
+                let host = &self.hosts[*node];
+                !host.is_small() && !host.retired
+            };
             let nodes: Vec<usize> = (0..self.hosts.len()).filter(roomy).collect();
             if nodes.is_empty() {
                 continue;
             }
             let node = self.random.pick(&nodes);
             // A node may have died before it told anybody that it gave the session another id.
-            let lives = |(_, hash): &(&String, &[u8; 16])| {
+            let lives = |(_, hash): &(&Id, &[u8; 16])| {
                 let mut up = self.hosts.iter().filter(|host| host.is_up());
                 up.any(|host| host.observed.has(hash))
             };
@@ -219,7 +264,7 @@ impl World<'_> {
             let Some(machine) = &mut self.hosts[node].node else {
                 continue;
             };
-            let Ok(ticket) = machine.fetch(clock, key_under(&id), None) else {
+            let Ok(ticket) = machine.fetch(clock, id.key(), None) else {
                 continue;
             };
             self.settle(node)?;
@@ -238,7 +283,7 @@ impl World<'_> {
                 return broken("every wait ends", format!("the last fetch of {id}"));
             };
             machine.finish(ticket);
-            if must_live && !outcome.found && !self.is_crowded(key_under(&id)) {
+            if must_live && !outcome.found && !self.is_crowded(id.key()) {
                 return broken(
                     "after healing every acknowledged session is found",
                     format!("{id} at n{node}\n{}", self.describe_session(&id)),
@@ -254,7 +299,7 @@ impl World<'_> {
             let Some(machine) = &host.node else {
                 continue;
             };
-            text += &format!("{}:", host.name);
+            text += &format!("{} {:?}:", host.name, host.standing);
             for member in machine.members() {
                 text += &format!(" {} {:?} {}", member.name, member.state, member.incarnation);
             }
@@ -289,13 +334,13 @@ impl World<'_> {
     }
 
     /// What each node holds of a session.
-    pub(super) fn describe_session(&self, id: &str) -> String {
+    pub(super) fn describe_session(&self, id: &Id) -> String {
         let mut text = String::new();
         for (node, host) in self.hosts.iter().enumerate() {
             let Some(machine) = &host.node else {
                 continue;
             };
-            match machine.find(key_under(id)) {
+            match machine.find(id.key()) {
                 Some(record) => {
                     text += &format!("{}: {}\n", host.name, self.describe_record(node, record));
                 }

@@ -5,7 +5,8 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::model::Written;
+use super::host::{Host, Standing};
+use super::model::{Id, Written};
 use super::notice::{Baseline, Seen};
 use super::observe::{Violation, broken};
 use super::plan::PlannedChange;
@@ -29,7 +30,8 @@ pub(super) struct Request {
     stage: Stage,
 }
 
-enum Stage {
+/// What it waits for.
+pub(super) enum Stage {
     Fetching {
         there: Box<Baseline>,
         seen: Box<Seen>,
@@ -42,6 +44,15 @@ enum Stage {
     },
     Ending,
     Renaming,
+    /// For a session that nobody made.
+    Missing,
+    /// For an expired session, to end it.
+    Expiring {
+        hash: [u8; 16],
+    },
+    Sending {
+        message: usize,
+    },
 }
 
 impl Request {
@@ -61,6 +72,7 @@ impl World<'_> {
         (0..count).map(|step| (wish + step) % count).find(|node| {
             let host = &self.hosts[*node];
             let serves = host.runs(self.now) && host.leaving.is_none();
+            let serves = serves && host.standing == Standing::In && !host.must_end;
             serves && host.plan.role == Role::Application
         })
     }
@@ -104,7 +116,7 @@ impl World<'_> {
             self.write(number, session, node, &changes, ack)?;
             return self.settle(node);
         }
-        let hint = format!("n{}", self.model.sessions[session].node);
+        let hint = self.hosts[self.model.sessions[session].node].name.clone();
         let key = self.model.key_of(session);
         let machine = self.hosts[node].node.as_mut();
         let Some(Ok(ticket)) = machine.map(|it| it.fetch(clock, key, Some(&hint))) else {
@@ -144,7 +156,14 @@ impl World<'_> {
     }
 
     /// A request goes on when its node is done with this.
-    fn wait(&mut self, node: usize, session: usize, number: usize, ticket: Ticket, stage: Stage) {
+    pub(super) fn wait(
+        &mut self,
+        node: usize,
+        session: usize,
+        number: usize,
+        ticket: Ticket,
+        stage: Stage,
+    ) {
         self.requests.push(Request {
             node,
             session,
@@ -180,7 +199,7 @@ impl World<'_> {
             self.model.sessions[session].warned_at = self.now;
         }
         let key = self.model.key_of(session);
-        let max_inactive = self.common.max_inactive;
+        let max_inactive = self.model.sessions[session].max_inactive;
         let values = edited_all(machine, key, planned, &mut self.random);
         let before: Vec<_> = values
             .iter()
@@ -190,6 +209,7 @@ impl World<'_> {
             Ok(ticket) => ticket,
             Err(CommitError::Full) => {
                 self.report.full += 1;
+                host.was_full = true;
                 return Ok(());
             }
             Err(CommitError::TooFewNodes { .. }) => return Ok(()),
@@ -276,16 +296,12 @@ impl World<'_> {
         };
         let Ok(ticket) = machine.invalidate(clock, key) else {
             self.report.full += 1;
+            host.was_full = true;
             return Ok(());
         };
         self.report.ends += 1;
         host.heard.ends(self.model.hash_of(session));
-        self.model.sessions[session].ended = true;
-        let mut numbers = self.model.current.iter();
-        let number = numbers.position(|current| *current == session);
-        if let Some(number) = number {
-            self.model.begin_anew(number);
-        }
+        let number = self.has_ended(session);
         self.wait(
             node,
             session,
@@ -294,6 +310,17 @@ impl World<'_> {
             Stage::Ending,
         );
         self.settle(node)
+    }
+
+    /// The session has ended; its client, if it still has it, begins another.
+    pub(super) fn has_ended(&mut self, session: usize) -> Option<usize> {
+        self.model.sessions[session].ended = true;
+        let mut numbers = self.model.current.iter();
+        let number = numbers.position(|current| *current == session);
+        if let Some(number) = number {
+            self.model.begin_anew(number);
+        }
+        number
     }
 
     /// A login: only the node that serves the session may change its id.
@@ -314,18 +341,39 @@ impl World<'_> {
         if !machine.owns(clock, key) {
             return Ok(());
         }
-        let Ok(ticket) = machine.rename(clock, key, id.as_bytes(), Ack::All) else {
+        let Ok(ticket) = machine.rename(clock, key, id.text().as_bytes(), Ack::All) else {
             self.report.full += 1;
+            host.was_full = true;
             return Ok(());
         };
         self.report.renames += 1;
         host.heard.ends(self.model.hash_of(session));
         let mut hosts = self.hosts.iter();
-        let crowded = hosts.any(|host| host.plan.has_little_memory());
+        let crowded = hosts.any(Host::is_small);
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
         self.serves_now(node, self.model.hash_of(session));
         self.wait(node, session, number, ticket, Stage::Renaming);
+        self.settle(node)
+    }
+
+    /// A node is asked for sessions that nobody made.
+    pub(super) fn ask_unknown(&mut self, node: usize, count: usize) -> Result<(), Violation> {
+        let Some(node) = self.reach(node) else {
+            return Ok(());
+        };
+        for _ in 0..count {
+            let id = Id::of(format!("x{:x}", self.random.next()));
+            let host = &mut self.hosts[node];
+            let clock = host.clock(self.now);
+            let Some(machine) = &mut host.node else {
+                return Ok(());
+            };
+            if let Ok(ticket) = machine.fetch(clock, id.key(), None) {
+                self.report.unknown_ids += 1;
+                self.wait(node, 0, 0, ticket, Stage::Missing);
+            }
+        }
         self.settle(node)
     }
 
@@ -395,9 +443,25 @@ impl World<'_> {
             }
             Stage::Committing { commit, ack } => {
                 self.check_in_time(node, since, outcome)?;
+                self.check_reach(since, outcome)?;
                 self.confirmed(commit, ack, outcome)
             }
             Stage::Ending | Stage::Renaming => Ok(()),
+            Stage::Missing if outcome.found => broken(
+                "nobody finds what nobody made",
+                format!("n{node}: {outcome:?}"),
+            ),
+            Stage::Missing => Ok(()),
+            Stage::Expiring { hash } => {
+                let is_current = hash == self.model.hash_of(session);
+                let ended = self.model.sessions[session].ended;
+                if !outcome.found || !is_current || ended || self.hosts[node].leaving.is_some() {
+                    return Ok(());
+                }
+                self.report.expired_early += 1;
+                self.end_session(session, node)
+            }
+            Stage::Sending { message } => self.sent(message, outcome),
         }
     }
 }

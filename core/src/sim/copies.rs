@@ -2,13 +2,18 @@
 
 use std::format;
 
+use super::excuses;
 use super::model::Committed;
+use super::network::BadPairs;
 use super::observe::{Observed, Seen, Violation, broken};
 use super::world::World;
 use crate::replica::wait::Outcome;
 
 /// Longest that a wait for copies is met in, on its node's clock.
 const ACK_TIMEOUT: u64 = 3_000_000;
+
+/// When a node must have found out that it doesn't reach another one, and chosen other backups.
+const FOUND_OUT: u64 = 10_000_000;
 
 impl World<'_> {
     /// A node has dropped a copy: others have all that was in it, or had it when they died.
@@ -42,16 +47,25 @@ impl World<'_> {
         outcome: Outcome,
     ) -> Result<(), Violation> {
         let known = &self.model.sessions[committed.session];
-        let has = |observed: &&Observed| {
+        // Of a session that has ended, those are counted that know.
+        let ended = |observed: &Observed| {
             let mut hashes = known.hashes.iter();
-            let ended = hashes.any(|hash| observed.ended.contains(hash));
-            ended || self.model.holds(observed, committed)
+            hashes.any(|hash| observed.ended.contains(hash))
         };
-        let now = self.hosts.iter().map(|host| &host.observed).filter(has);
-        let died = self.former.iter();
-        let died = died.filter(|boot| boot.died_at >= Some(committed.at) && has(boot));
+        let holds = |observed: &Observed| self.model.holds(observed, committed);
+        let now = self.hosts.iter().map(|host| &host.observed);
+        let now = now.filter(|boot| ended(boot) || holds(boot));
+        let died = self
+            .former
+            .iter()
+            .filter(|boot| ended(boot) || (boot.died_at >= Some(committed.at) && holds(boot)));
         let copies = now.chain(died).count();
-        if usize::from(outcome.copies) > copies && !committed.writes.is_empty() {
+        // Where nodes differ in how many backups they have, another home may have kept fewer.
+        let counted = match self.common.is_uneven {
+            true => outcome.copies.min(self.common.least_backups + 1),
+            false => outcome.copies,
+        };
+        if usize::from(counted) > copies && !committed.writes.is_empty() {
             return broken(
                 "no outcome counts copies that are gone",
                 format!(
@@ -81,5 +95,29 @@ impl World<'_> {
             return broken("what is met is met in time", detail);
         }
         Ok(())
+    }
+
+    /// A primary that doesn't reach one backup, while all others do, doesn't wait for that one.
+    pub(super) fn check_reach(&mut self, since: u64, outcome: Outcome) -> Result<(), Violation> {
+        let (Some(wrong), Some(began)) = (self.network.bad_pairs(), self.bad_pairs_since) else {
+            return Ok(());
+        };
+        let others = self.hosts.iter().filter(|host| host.is_in());
+        let (count, small) = others.fold((0, false), |(count, small), host| {
+            (count + 1, small || host.is_small())
+        });
+        if outcome.met || began + FOUND_OUT > since || count < 3 || small {
+            return Ok(());
+        }
+        self.report.unreached += 1;
+        let name = match wrong {
+            BadPairs::Severed => "reach",
+            BadPairs::Swallowing => "path size",
+        };
+        if excuses::excuses(name) {
+            return Ok(());
+        }
+        let detail = format!("{wrong:?} since {began}, commit at {since}: {outcome:?}");
+        broken("a commit doesn't wait for who is out of reach", detail)
     }
 }

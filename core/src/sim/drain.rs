@@ -1,8 +1,10 @@
 //! What comes out of a node: datagrams for the network, events for its host.
 
 use std::format;
+use std::string::String;
 use std::vec::Vec;
 
+use super::tell;
 use super::world::World;
 use crate::event::Destination;
 
@@ -24,18 +26,26 @@ impl World<'_> {
         }
         for (to, bytes) in out {
             if let Some(to) = self.hosts.iter().position(|host| host.address == to) {
-                if !self.common.sealed && self.now >= super::SETTLED_BY {
-                    self.note(|_| format!("n{node} to n{to}:{}", super::tell::packet(&bytes)));
+                if self.now >= super::SETTLED_BY {
+                    self.note(|world| world.told(node, to, &bytes));
                 }
                 self.sent.word(self.now);
                 self.sent.word((node as u64) << 32 | to as u64);
                 self.sent.bytes(&bytes);
-                let delay = self.hosts[to].plan.slowness;
+                let there = &self.hosts[to];
+                let (delay, to) = (there.plan.slowness, (to, there.address));
                 self.network
                     .send(self.now + delay, node, address, to, &bytes);
             }
         }
         self.take_events(node);
+    }
+
+    /// What a datagram of the node says.
+    fn told(&self, node: usize, to: usize, bytes: &[u8]) -> String {
+        let machine = self.hosts[node].node.as_ref();
+        let text = machine.map(|machine| tell::packet(machine, bytes));
+        format!("n{node} to n{to}:{}", text.unwrap_or_default())
     }
 
     fn take_events(&mut self, node: usize) {
@@ -52,5 +62,6 @@ impl World<'_> {
                 self.note(|world| format!("{} says {event:?}", world.hosts[node].name));
             }
         }
+        self.see_members(node);
     }
 }

@@ -48,6 +48,11 @@ impl Heard {
         self.ended_here.insert(hash);
     }
 
+    /// The sessions that the host takes for its own.
+    pub(super) fn served(&self) -> impl Iterator<Item = &[u8; 16]> {
+        self.serves.keys()
+    }
+
     /// Whether the host takes the session for its own without asking, since it asked within `period`.
     pub(super) fn may_serve(&self, hash: &[u8; 16], clock: u64, period: u64) -> bool {
         let asked = self.serves.get(hash);
@@ -95,7 +100,6 @@ impl World<'_> {
                 heard.serves.clear();
                 heard.resynced = true;
                 heard.resynced_at = Some(now);
-                self.see_members(node);
             }
             Event::MemberJoined(member) => {
                 heard.members.insert(*member);
@@ -103,14 +107,23 @@ impl World<'_> {
             Event::MemberLeft(member) | Event::MemberDown(member) => {
                 heard.members.remove(member);
             }
+            Event::NameTaken => {
+                self.report.names_refused += 1;
+                self.begins_anew(node, true);
+            }
+            Event::Superseded => {
+                self.report.superseded += 1;
+                self.begins_anew(node, false);
+            }
+            Event::Outgrown => self.outgrown(node),
             _ => {}
         }
     }
 
-    /// The host looks at all members, since it may have missed something.
-    fn see_members(&mut self, node: usize) {
+    /// The host looks at all members when it has taken all events, since it may have missed something.
+    pub(super) fn see_members(&mut self, node: usize) {
         let host = &mut self.hosts[node];
-        if let Some(machine) = &host.node {
+        if let Some(machine) = host.node.as_ref().filter(|_| host.heard.resynced) {
             let there = machine.members.others();
             let there = there.filter(|member| machine.members.get(*member).is_reachable());
             host.heard.members = there.map(MemberId).collect();

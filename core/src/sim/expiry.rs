@@ -1,6 +1,6 @@
 //! Sessions that nobody uses any more: after all has healed a node dies, and what it served expires.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::format;
 use std::vec::Vec;
 
@@ -36,16 +36,34 @@ const TOLERANCE: u64 = 3_000_000;
 pub(super) struct Expiries {
     /// Not ended yet.
     handed: Vec<Handed>,
-    /// Ids that were handed to an application.
-    ever: HashSet<[u8; 16]>,
+    /// Ids that were handed to an application, and when.
+    ever: HashMap<[u8; 16], u64>,
 }
 
-struct Handed {
-    node: usize,
-    id: SessionId,
+pub(super) struct Handed {
+    pub(super) node: usize,
+    pub(super) id: SessionId,
     at: u64,
     /// When a client last used it.
-    used_at: u64,
+    pub(super) used_at: u64,
+}
+
+impl Expiries {
+    /// Those handed to the application of this node.
+    pub(super) fn take_of(&mut self, node: usize) -> Vec<Handed> {
+        self.handed
+            .extract_if(.., |handed| handed.node == node)
+            .collect()
+    }
+
+    /// When an application was handed the session of this hash.
+    pub(super) fn handed_at(&self, hash: &[u8; 16]) -> Option<u64> {
+        self.ever.get(hash).copied()
+    }
+
+    pub(super) fn note_handed(&mut self, hash: [u8; 16], at: u64) {
+        self.ever.insert(hash, at);
+    }
 }
 
 impl World<'_> {
@@ -63,7 +81,7 @@ impl World<'_> {
 
     /// Lets idle sessions expire, if this run is one of those that do.
     pub(super) fn check_expiry(&mut self) -> Result<(), Violation> {
-        if self.common.max_inactive != MAX_INACTIVE {
+        if self.common.max_inactive != MAX_INACTIVE || self.common.expires_soon {
             return Ok(());
         }
         self.network.weather.lost = 100;
@@ -98,7 +116,7 @@ impl World<'_> {
             };
             let detail = || format!("{:?} at n{}", handed.id, handed.node);
             let hash = self.model.hash_under(handed.id.key());
-            if !self.expiries.ever.insert(hash) {
+            if self.expiries.ever.insert(hash, self.now).is_some() {
                 return broken("an expired session is handed over once", detail());
             }
             let lately = handed.used_at + LONGEST_IDLE > handed.at + TOLERANCE;

@@ -7,10 +7,11 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::events::Heard;
-use super::model::NAMESPACE;
+use super::model::NAMESPACES;
 use super::network::Datagram;
 use super::observe::{Found, Observed};
 use super::plan::{MAX_VALUE, NodePlan};
+use super::rotate::keys_after;
 use crate::config::{Config, Entropy, Role};
 use crate::memory::Sizes;
 use crate::mutation::Mutation;
@@ -27,9 +28,9 @@ impl Memory {
     /// For a node of this plan.
     fn of(plan: &NodePlan, events: usize) -> Self {
         let sizes = Sizes {
-            members: 9,
+            members: plan.members,
             writers: 64,
-            namespaces: 2,
+            namespaces: NAMESPACES.len(),
             records: plan.records,
             index: plan.records * 2 + 1,
             attributes: plan.records * 5,
@@ -46,8 +47,20 @@ impl Memory {
     }
 }
 
+/// Whether a host's node is one of the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is, or is about to be: nobody else had its name when it was started.
+    In,
+    /// Another node had its name: it asks for it, and serves nobody before.
+    Asking,
+    /// It is none: its table is too small, or its host has given it up.
+    Out,
+}
+
 /// One of the nodes, up or down.
 pub(super) struct Host<'m> {
+    index: usize,
     pub(super) name: String,
     pub(super) address: SocketAddr,
     pub(super) plan: NodePlan,
@@ -66,6 +79,26 @@ pub(super) struct Host<'m> {
     pub(super) heard: Heard,
     /// What was seen at it since it was last checked whether it told of it.
     pub(super) untold: Found,
+    pub(super) standing: Standing,
+    /// Since when it asks for a name that nobody else has.
+    pub(super) asks_since: u64,
+    /// It isn't started any more.
+    pub(super) retired: bool,
+    /// Its process is to end, and when it is started again.
+    pub(super) must_end: bool,
+    pub(super) again_at: Option<u64>,
+    /// With its next start it has another address, or another name; and how many names it had.
+    pub(super) moves: bool,
+    pub(super) is_anew: bool,
+    pub(super) names: u32,
+    /// Its kernel receives nothing until then.
+    pub(super) deaf_until: u64,
+    /// It declined something for lack of room.
+    pub(super) was_full: bool,
+    /// How far it is with a change of the key.
+    pub(super) key_step: u32,
+    /// When it looks for idle sessions again.
+    pub(super) idle_at: u64,
 }
 
 /// A node that was asked to leave.
@@ -80,6 +113,12 @@ pub(super) struct Leaving {
     pub(super) stops_at: Option<u64>,
 }
 
+/// Port of all nodes at first; one that moves gets another.
+const PORT: u16 = 4_000;
+
+/// What a changed address differs in.
+const ELSEWHERE: u16 = 1_000;
+
 /// Datagrams that a kernel holds for a process that doesn't read.
 const QUEUE: usize = 500;
 
@@ -89,6 +128,10 @@ pub(super) struct Common {
     pub(super) seed: u64,
     pub(super) frequency: u64,
     pub(super) backups: u8,
+    /// Of all nodes the fewest.
+    pub(super) least_backups: u8,
+    /// Whether they differ in that.
+    pub(super) is_uneven: bool,
     pub(super) sealed: bool,
     /// Of sessions, in seconds.
     pub(super) max_inactive: u32,
@@ -97,13 +140,21 @@ pub(super) struct Common {
     pub(super) events: usize,
     /// Whether hosts serve for a probe period what their nodes said they own.
     pub(super) caches: bool,
+    /// Whether hosts end idle sessions that they serve, and whether any expires while the plan lasts.
+    pub(super) ends_idle: bool,
+    pub(super) expires_soon: bool,
+    pub(super) namespaces: usize,
+    /// Of a tombstone, in microseconds, instead of what is usual.
+    pub(super) grace: Option<u64>,
+    pub(super) lifetime: Option<u64>,
 }
 
 impl<'m> Host<'m> {
     pub(super) fn new(index: usize, plan: NodePlan) -> Self {
         Self {
-            name: format!("n{index}"),
-            address: SocketAddr::from(([10, 0, 0, index as u8 + 1], 4_000)),
+            index,
+            name: format!("n{}", plan.twin_of.unwrap_or(index)),
+            address: SocketAddr::from(([10, 0, 0, index as u8 + 1], PORT)),
             plan,
             node: None,
             boot: 0,
@@ -114,6 +165,18 @@ impl<'m> Host<'m> {
             observed: Observed::default(),
             heard: Heard::default(),
             untold: Found::default(),
+            standing: Standing::In,
+            asks_since: 0,
+            retired: false,
+            must_end: false,
+            again_at: None,
+            moves: false,
+            is_anew: false,
+            names: 0,
+            deaf_until: 0,
+            was_full: false,
+            key_step: 0,
+            idle_at: 0,
         }
     }
 
@@ -136,38 +199,58 @@ impl<'m> Host<'m> {
 
     /// When the node wants to be woken.
     pub(super) fn due(&self, now: u64) -> Option<u64> {
-        let at = self.node.as_ref()?.poll_timeout();
+        let Some(machine) = &self.node else {
+            return self.again_at;
+        };
+        let at = machine.poll_timeout();
         let at = at.map(|at| self.world_time(at, now).max(self.frozen_until));
         at.into_iter().chain(self.stops_at()).min()
     }
 
     /// Starts the node with memory of its own, kept in `memory`.
-    pub(super) fn start(&mut self, now: u64, memory: &'m mut Option<Memory>, common: &Common) {
+    /// `key_step`: how far its operators are with a change of the key.
+    pub(super) fn start(
+        &mut self,
+        now: u64,
+        memory: &'m mut Option<Memory>,
+        common: &Common,
+        key_step: u32,
+    ) {
         self.boot += 1;
+        self.key_step = key_step;
         let mut config = Config::new("sim", &self.name, self.address);
         config.role = self.plan.role;
         config.capacity = self.plan.capacity;
         config.frequency = Duration::from_micros(common.frequency);
         config.drop_time = Duration::from_micros(common.frequency * 6);
-        config.backups = common.backups;
+        config.backups = self.plan.backups.unwrap_or(common.backups);
+        config.datagram = self.plan.datagram;
         config.max_value = MAX_VALUE;
         let mut boot = [0; 16];
         boot[..8].copy_from_slice(&common.seed.to_le_bytes());
-        boot[8] = self.address.port() as u8 ^ self.name.as_bytes()[1];
+        boot[8] = PORT as u8 ^ (b'0' + self.index as u8);
         boot[9..13].copy_from_slice(&self.boot.to_le_bytes());
         // The first four bytes tell boots apart; real ones are random.
         let tag = crate::hash::name_hash(&boot) as u32;
         boot[..4].copy_from_slice(&tag.to_le_bytes());
         let entropy = Entropy { boot, seed: boot };
-        let key = [7; 32];
-        let key = common.sealed.then_some(&key);
+        let keys = keys_after(key_step);
+        let keys = keys.iter().filter(|_| common.sealed);
+        if let Some(lifetime) = common.lifetime {
+            config.tombstone_lifetime = Duration::from_micros(lifetime);
+        }
         let storage = memory.insert(Memory::of(&self.plan, common.events)).lend();
-        let node = Node::new(self.clock(now), &config, &entropy, key, storage);
+        let node = Node::new(self.clock(now), &config, &entropy, keys, storage);
         let mut node = node.expect("the storage suits the configuration");
         node.mutate(common.mutation);
         node.records.touched = Some(Vec::new());
+        if let Some(grace) = common.grace {
+            node.rules.grace = Duration::from_micros(grace);
+        }
         if self.plan.role == Role::Application {
-            node.runs(NAMESPACE);
+            for namespace in &NAMESPACES[..common.namespaces] {
+                node.runs(namespace.as_bytes());
+            }
         }
         self.node = Some(node);
         self.observed = Observed::default();
@@ -181,7 +264,42 @@ impl<'m> Host<'m> {
         self.node = None;
         self.queue.clear();
         self.frozen_until = 0;
+        self.deaf_until = 0;
         self.leaving = None;
+        self.must_end = false;
+    }
+
+    /// Whether it is up, and counts as one of the cluster.
+    pub(super) fn is_in(&self) -> bool {
+        self.is_up() && self.standing == Standing::In
+    }
+
+    /// Its address changes while it runs, or changes back; its node doesn't learn of it.
+    pub(super) fn redirect(&mut self) {
+        let port = self.address.port();
+        let away = port >= PORT + ELSEWHERE;
+        self.address.set_port(if away {
+            port - ELSEWHERE
+        } else {
+            port + ELSEWHERE
+        });
+    }
+
+    /// Its address is what its node believes.
+    pub(super) fn return_home(&mut self) {
+        if !self.is_where_it_says() {
+            self.redirect();
+        }
+    }
+
+    pub(super) fn is_where_it_says(&self) -> bool {
+        let machine = self.node.as_ref();
+        machine.is_none_or(|machine| machine.members.me().address == self.address.into())
+    }
+
+    /// Whether it has so little room that it may lack what it is sent.
+    pub(super) fn is_small(&self) -> bool {
+        self.plan.has_little_memory() && (self.was_full || !self.plan.fills_late)
     }
 
     pub(super) fn is_up(&self) -> bool {
@@ -216,9 +334,9 @@ impl<'m> Host<'m> {
         })
     }
 
-    /// Keeps what arrives while the node is frozen.
+    /// Keeps what arrives while the node is frozen, unless the machine sleeps.
     pub(super) fn keep(&mut self, datagram: Datagram) {
-        if self.queue.len() < QUEUE {
+        if self.queue.len() < QUEUE && datagram.at >= self.deaf_until {
             self.queue.push(datagram);
         }
     }

@@ -121,7 +121,7 @@ impl World<'_> {
         let others = others.filter(|member| machine.members.get(*member).is_reachable());
         let others = others.filter_map(|member| self.is_there(machine, member));
         let (count, small) = others.fold((0, 0), |(count, small), host| {
-            (count + 1, small + u32::from(host.plan.has_little_memory()))
+            (count + 1, small + u32::from(host.is_small()))
         });
         // One has room, or the leave isn't met; unless it counts on one that died.
         let slot = machine.records.get(record);
@@ -159,7 +159,8 @@ impl World<'_> {
         let stays = |holder: &&MemberIndex| {
             let host = match **holder {
                 SELF => self.hosts.iter().find(|host| {
-                    host.is_member() && host.name == machine.members.me().name.as_str()
+                    let boot = host.node.as_ref().map(|it| it.identity.boot);
+                    host.is_member() && boot == Some(machine.identity.boot)
                 }),
                 other => self.is_there(machine, other),
             };
@@ -186,10 +187,7 @@ impl World<'_> {
 
     /// The host of the member, if what runs there is what the node knows.
     fn is_there(&self, machine: &Node<'_>, member: MemberIndex) -> Option<&Host<'_>> {
-        let slot = machine.members.get(member);
-        let mut hosts = self.hosts.iter().filter(|host| host.is_member());
-        let host = hosts.find(|host| host.name == slot.name.as_str())?;
-        let runs = host.node.as_ref()?;
-        (runs.identity.boot == slot.boot).then_some(host)
+        self.runs_as(machine, member)
+            .filter(|host| host.is_member())
     }
 }

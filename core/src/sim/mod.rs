@@ -18,6 +18,7 @@
     reason = "the simulator is a test: it stops at the first thing that isn't as it must be"
 )]
 
+mod act;
 mod bits;
 mod boots;
 mod check;
@@ -25,26 +26,35 @@ mod clients;
 mod copies;
 mod digest;
 mod drain;
+mod draw;
 mod events;
 mod excuses;
 mod expiry;
 mod host;
+mod idle;
 mod leave;
+mod mail;
 mod model;
+mod names;
 mod network;
 mod notice;
 mod observe;
 mod plan;
 mod random;
 mod report;
+mod rotate;
+mod scenarios;
 mod seeds;
 mod shrink;
 mod tell;
+mod text;
 mod values;
+mod whole;
 mod world;
 
 use core::fmt;
-use std::string::String;
+use core::str::FromStr;
+use std::string::{String, ToString};
 use std::vec::Vec;
 
 pub use self::excuses::{EXCUSES, Excuse};
@@ -54,6 +64,8 @@ pub use self::observe::Violation;
 use self::plan::{Action, Plan};
 pub use self::report::Report;
 pub use self::seeds::on_seeds;
+use self::text::Kept;
+pub use self::text::Unreadable;
 use self::world::World;
 pub use crate::mutation::Mutation;
 
@@ -62,6 +74,9 @@ const LENGTH: u64 = 120_000_000;
 
 /// Steps of a run, unless others are asked for.
 const STEPS: u64 = 5_000;
+
+/// Starts of nodes in a run that no plan names: of those that weren't let in.
+const OTHER_STARTS: usize = 100;
 
 /// When all nodes have met and the plan begins.
 const SETTLED_BY: u64 = 2_900_000;
@@ -75,6 +90,8 @@ pub struct Failure {
     pub violation: Violation,
     /// What happened, in the shortest run found.
     pub trace: Vec<String>,
+    /// That run as text, to be kept: see [`Saved`].
+    pub plan: String,
 }
 
 impl fmt::Display for Failure {
@@ -153,7 +170,14 @@ impl Run {
 
     /// Runs it; a failing run is shortened and told.
     pub fn explain(&self) -> Result<Report, Failure> {
-        let plan = self.plan();
+        self.explain_plan(self.plan())
+    }
+
+    fn plan(&self) -> Plan {
+        Plan::of(self.seed, LENGTH, self.mix)
+    }
+
+    fn explain_plan(&self, plan: Plan) -> Result<Report, Failure> {
         let mut trace = Vec::new();
         let first = match self.play(&plan, false, &mut trace).result {
             Ok(report) => return Ok(report),
@@ -164,26 +188,28 @@ impl Run {
             result.is_err_and(|violation| violation.rule == first.rule)
         });
         let told = self.play(&short, true, &mut trace).result;
+        let kept = Kept {
+            seed: self.seed,
+            steps: self.steps,
+            plan: short,
+        };
         Err(Failure {
             seed: self.seed,
             violation: told.err().unwrap_or(first),
             trace,
+            plan: kept.to_string(),
         })
-    }
-
-    fn plan(&self) -> Plan {
-        Plan::of(self.seed, LENGTH, self.mix)
     }
 
     fn play(&self, plan: &Plan, told: bool, trace: &mut Vec<String>) -> Outcome {
         let restarts = plan.actions.iter();
         let restarts = restarts.filter(|(_, action)| matches!(action, Action::Restart(_)));
-        let boots = restarts.count() + 2 * plan.nodes.len();
+        let boots = restarts.count() + 2 * plan.nodes.len() + OTHER_STARTS;
         let mut memory: Vec<Option<Memory>> = (0..boots).map(|_| None).collect();
         let mut world = World::new(self.seed, plan, self.mutation, &mut memory, told);
         let result = world
             .pass(SETTLED_BY)
-            .and_then(|()| world.run(self.steps))
+            .and_then(|()| world.run(self.steps * plan.length))
             .and_then(|()| world.check_healed())
             .and_then(|()| world.check_expiry());
         trace.extend(world.take_trace());
@@ -191,6 +217,40 @@ impl Run {
         Outcome {
             digest: world.digest(broken),
             result: result.map(|()| world.finish()),
+        }
+    }
+}
+
+/// A run that was kept as text: [`Failure::plan`].
+pub struct Saved(Kept);
+
+impl FromStr for Saved {
+    type Err = Unreadable;
+
+    fn from_str(text: &str) -> Result<Self, Unreadable> {
+        text.parse().map(Self)
+    }
+}
+
+impl Saved {
+    /// Plays it.
+    #[must_use]
+    pub fn outcome(&self, mutation: Option<Mutation>) -> Outcome {
+        self.run(mutation)
+            .play(&self.0.plan, false, &mut Vec::new())
+    }
+
+    /// Plays it; if it fails it is shortened and told.
+    pub fn explain(&self, mutation: Option<Mutation>) -> Result<Report, Failure> {
+        self.run(mutation).explain_plan(self.0.plan.clone())
+    }
+
+    const fn run(&self, mutation: Option<Mutation>) -> Run {
+        Run {
+            seed: self.0.seed,
+            steps: self.0.steps,
+            mutation,
+            mix: Mix::All,
         }
     }
 }

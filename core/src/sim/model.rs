@@ -1,5 +1,6 @@
 //! What clients were told, and what was ever written: the truth that nodes are held against.
 
+use core::fmt;
 use std::collections::HashMap;
 use std::format;
 use std::string::String;
@@ -12,14 +13,41 @@ use crate::hash::name_hash;
 use crate::key::{self, Key};
 use crate::wire::stamp::WireStamp;
 
-/// The application of all sessions.
-pub(super) const NAMESPACE: &[u8] = b"shop";
+/// The applications of all sessions; most runs have the first alone.
+pub(super) const NAMESPACES: [&str; 3] = ["shop", "blog", "wiki"];
 
-/// The session's key under an id that it had.
-pub(super) fn key_under(id: &str) -> Key<'_> {
-    Key {
-        namespace: NAMESPACE,
-        id: id.as_bytes(),
+/// One id that a session has or had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Id {
+    namespace: &'static str,
+    text: String,
+}
+
+impl Id {
+    /// In the first namespace.
+    pub(super) const fn of(text: String) -> Self {
+        Self {
+            namespace: NAMESPACES[0],
+            text,
+        }
+    }
+
+    pub(super) const fn key(&self) -> Key<'_> {
+        Key {
+            namespace: self.namespace.as_bytes(),
+            id: self.text.as_bytes(),
+        }
+    }
+
+    /// The part that is unique in its namespace.
+    pub(super) const fn text(&self) -> &str {
+        self.text.as_str()
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.text)
     }
 }
 
@@ -58,7 +86,7 @@ pub(super) struct Committed {
 /// A session from its creation on, under all its ids.
 pub(super) struct Session {
     /// The last one is current.
-    pub(super) ids: Vec<String>,
+    pub(super) ids: Vec<Id>,
     pub(super) hashes: Vec<[u8; 16]>,
     pub(super) created: bool,
     /// A client ended it.
@@ -68,12 +96,22 @@ pub(super) struct Session {
     pub(super) seen: Seen,
     /// When it was last served with a warning.
     pub(super) warned_at: u64,
+    /// Seconds after which it expires, from its next commit on; and the shortest and the longest that it
+    /// ever had.
+    pub(super) max_inactive: u32,
+    pub(super) shortest: u32,
+    pub(super) longest: u32,
     renames: usize,
 }
 
 /// All sessions and writes of a run.
 pub(super) struct Model {
     cluster: u64,
+    namespaces: usize,
+    /// Seconds after which sessions expire; each client has one of these.
+    limits: Vec<u32>,
+    /// Sessions that each client had.
+    had: Vec<usize>,
     pub(super) sessions: Vec<Session>,
     /// By the number that the plan uses.
     pub(super) current: Vec<usize>,
@@ -90,9 +128,13 @@ pub(super) const fn stamp_key(stamp: &WireStamp) -> StampKey {
 }
 
 impl Model {
-    pub(super) fn new(sessions: usize) -> Self {
+    /// `limits`: in seconds, at least one.
+    pub(super) fn new(sessions: usize, namespaces: usize, limits: Vec<u32>) -> Self {
         let mut model = Self {
             cluster: name_hash(b"sim"),
+            namespaces,
+            limits,
+            had: std::vec![0; sessions],
             sessions: Vec::new(),
             current: Vec::new(),
             by_hash: HashMap::new(),
@@ -109,6 +151,7 @@ impl Model {
     /// A session that nobody has used yet, for the client of this number.
     fn create(&mut self, number: usize) -> usize {
         let session = self.sessions.len();
+        let limit = self.limits[number % self.limits.len()];
         self.sessions.push(Session {
             ids: Vec::new(),
             hashes: Vec::new(),
@@ -120,17 +163,42 @@ impl Model {
                 at: 0,
             },
             warned_at: 0,
+            max_inactive: limit,
+            shortest: limit,
+            longest: limit,
             renames: 0,
         });
-        self.add_id(session, format!("s{number}-{session}"));
+        let id = self.first_id(number, session);
+        self.had[number] += 1;
+        self.add_id(session, id);
         session
     }
 
-    fn add_id(&mut self, session: usize, id: String) {
-        let hash = self.hash_under(key_under(&id));
+    /// With several namespaces the same id is in each of them.
+    fn first_id(&self, number: usize, session: usize) -> Id {
+        if self.namespaces == 1 {
+            return Id::of(format!("s{number}-{session}"));
+        }
+        let (client, namespace) = (number / self.namespaces, number % self.namespaces);
+        Id {
+            namespace: NAMESPACES[namespace],
+            text: format!("s{client}-{}", self.had[number]),
+        }
+    }
+
+    fn add_id(&mut self, session: usize, id: Id) {
+        let hash = self.hash_under(id.key());
         self.by_hash.insert(hash, session);
         self.sessions[session].hashes.push(hash);
         self.sessions[session].ids.push(id);
+    }
+
+    /// The session's next commit gives it this limit.
+    pub(super) fn limit(&mut self, session: usize, seconds: u32) {
+        let known = &mut self.sessions[session];
+        known.max_inactive = seconds;
+        known.shortest = known.shortest.min(seconds);
+        known.longest = known.longest.max(seconds);
     }
 
     /// The client of this number has lost its session and begins another.
@@ -139,23 +207,21 @@ impl Model {
     }
 
     /// An id that the session may be renamed to; some are longer than what a record has room for.
-    pub(super) fn next_id(&mut self, session: usize) -> String {
+    pub(super) fn next_id(&mut self, session: usize) -> Id {
         let session_of = &mut self.sessions[session];
         session_of.renames += 1;
         let count = session_of.renames;
         let padding = if count.is_multiple_of(2) { 60 } else { 0 };
-        format!("{}r{count}{}", session_of.ids[0], "x".repeat(padding))
+        let first = &session_of.ids[0];
+        Id {
+            namespace: first.namespace,
+            text: format!("{}r{count}{}", first.text, "x".repeat(padding)),
+        }
     }
 
     /// The session has another id. What others wrote under the old one meanwhile ends with it.
     /// `observed`: what the node held that renamed it. `crowded`: some nodes have little room.
-    pub(super) fn renamed(
-        &mut self,
-        session: usize,
-        id: String,
-        observed: &Observed,
-        crowded: bool,
-    ) {
+    pub(super) fn renamed(&mut self, session: usize, id: Id, observed: &Observed, crowded: bool) {
         for number in 0..self.commits.len() {
             let commit = &self.commits[number];
             if commit.session != session {
@@ -176,13 +242,13 @@ impl Model {
     }
 
     /// Its current id.
-    pub(super) fn id_of(&self, session: usize) -> &str {
+    pub(super) fn id_of(&self, session: usize) -> &Id {
         let ids = &self.sessions[session].ids;
         &ids[ids.len() - 1]
     }
 
     pub(super) fn key_of(&self, session: usize) -> Key<'_> {
-        key_under(self.id_of(session))
+        self.id_of(session).key()
     }
 
     /// The session that has this key, or had it.

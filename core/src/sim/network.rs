@@ -14,6 +14,8 @@ pub(super) struct Datagram {
     pub(super) at: u64,
     number: u64,
     pub(super) to: usize,
+    /// The receiver's address when it was sent.
+    pub(super) at_address: SocketAddr,
     pub(super) from: SocketAddr,
     pub(super) bytes: Vec<u8>,
 }
@@ -35,6 +37,8 @@ pub struct NetworkReport {
     pub late: u64,
     /// Were sent across a cut.
     pub cut: u64,
+    /// Were too long for their way.
+    pub swallowed: u64,
 }
 
 impl NetworkReport {
@@ -46,8 +50,16 @@ impl NetworkReport {
             ("corrupted", self.corrupted),
             ("late", self.late),
             ("cut", self.cut),
+            ("swallowed", self.swallowed),
         ]
     }
+}
+
+/// What is wrong between two nodes for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BadPairs {
+    Severed,
+    Swallowing,
 }
 
 /// More datagrams than two nodes have for each other in a span of time, in microseconds: all sessions
@@ -65,9 +77,13 @@ pub(super) struct Network {
     number: u64,
     pub(super) weather: Weather,
     /// `cuts[a]` has bit b: nothing from a reaches b.
-    cuts: Vec<u8>,
+    cuts: Vec<u32>,
+    /// The same for what lasts longer.
+    severed: Vec<u32>,
+    /// Two nodes between which datagrams longer than this get lost.
+    holes: Vec<(usize, usize, usize)>,
     /// For each node and each other: a span of time, and the datagrams between the two in it.
-    spans: Vec<[(u64, u32); 8]>,
+    spans: Vec<Vec<(u64, u32)>>,
     most: u32,
     /// Two nodes that sent each other more in one of them than they can owe.
     pub(super) storm: Option<(usize, usize)>,
@@ -84,7 +100,9 @@ impl Network {
             number: 0,
             weather: plan.weather,
             cuts: std::vec![0; nodes],
-            spans: std::vec![Default::default(); nodes],
+            severed: std::vec![0; nodes],
+            holes: Vec::new(),
+            spans: std::vec![std::vec![(0, 0); nodes]; nodes],
             most: if crowded { MOST_REFUSED } else { MOST },
             storm: None,
             report: NetworkReport::default(),
@@ -96,7 +114,7 @@ impl Network {
         now: u64,
         from: usize,
         address: SocketAddr,
-        to: usize,
+        (to, at_address): (usize, SocketAddr),
         bytes: &[u8],
     ) {
         self.watch(now, from.min(to), from.max(to));
@@ -113,8 +131,12 @@ impl Network {
             dice.below(weather.delay as usize),
         ];
         let (place, bit) = (dice.below(bytes.len()), dice.below(8));
-        if self.cuts[from] >> to & 1 == 1 {
+        if (self.cuts[from] | self.severed[from]) >> to & 1 == 1 {
             self.report.cut += 1;
+            return;
+        }
+        if self.is_swallowed(from, to, bytes.len()) {
+            self.report.swallowed += 1;
             return;
         }
         if lost {
@@ -134,9 +156,9 @@ impl Network {
         if doubled {
             self.report.doubled += 1;
             let again = now + 50 + delays[1] as u64 * 3;
-            self.push(again, to, address, bytes.clone());
+            self.push(again, (to, at_address), address, bytes.clone());
         }
-        self.push(now + wait, to, address, bytes);
+        self.push(now + wait, (to, at_address), address, bytes);
     }
 
     /// Counts a datagram between the two.
@@ -151,12 +173,19 @@ impl Network {
         }
     }
 
-    fn push(&mut self, at: u64, to: usize, from: SocketAddr, bytes: Vec<u8>) {
+    fn push(
+        &mut self,
+        at: u64,
+        (to, at_address): (usize, SocketAddr),
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    ) {
         self.number += 1;
         self.wire.push(Reverse(Datagram {
             at,
             number: self.number,
             to,
+            at_address,
             from,
             bytes,
         }));
@@ -176,7 +205,43 @@ impl Network {
         }
     }
 
-    pub(super) fn split(&mut self, mask: u8) {
+    /// Nothing from the first reaches the second until [`mend`](Self::mend).
+    pub(super) fn sever(&mut self, from: usize, to: usize) {
+        if from != to {
+            self.severed[from] |= 1 << to;
+        }
+    }
+
+    /// Longer datagrams between the two get lost until [`mend`](Self::mend).
+    pub(super) fn swallow(&mut self, a: usize, b: usize, longest: usize) {
+        self.holes.push((a, b, longest));
+    }
+
+    fn is_swallowed(&self, from: usize, to: usize, len: usize) -> bool {
+        let mut holes = self.holes.iter();
+        holes.any(|(a, b, longest)| {
+            ((*a, *b) == (from, to) || (*a, *b) == (to, from)) && len > *longest
+        })
+    }
+
+    /// What was severed or swallowed goes through again.
+    pub(super) fn mend(&mut self) {
+        self.severed.fill(0);
+        self.holes.clear();
+    }
+
+    /// If nothing but that is wrong: whether two nodes don't reach each other at all, or not with long
+    /// datagrams.
+    pub(super) fn bad_pairs(&self) -> Option<BadPairs> {
+        let none = |cuts: &[u32]| cuts.iter().all(|cut| *cut == 0);
+        match (none(&self.cuts), none(&self.severed), self.holes.is_empty()) {
+            (true, false, true) => Some(BadPairs::Severed),
+            (true, true, false) => Some(BadPairs::Swallowing),
+            _ => None,
+        }
+    }
+
+    pub(super) fn split(&mut self, mask: u32) {
         for a in 0..self.cuts.len() {
             for b in 0..self.cuts.len() {
                 if (mask >> a & 1) != (mask >> b & 1) {
@@ -191,6 +256,7 @@ impl Network {
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.cuts.iter().all(|cut| *cut == 0)
+        let whole = |cuts: &[u32]| cuts.iter().all(|cut| *cut == 0);
+        whole(&self.cuts) && whole(&self.severed) && self.holes.is_empty()
     }
 }

@@ -95,6 +95,7 @@ impl World<'_> {
         before: Seen,
     ) -> Result<(), Violation> {
         self.look_at_records(node)?;
+        self.check_not_past(session, self.model.sessions[session].seen.at)?;
         let hash = self.model.hash_of(session);
         let observed = &self.hosts[node].observed;
         if observed.ended.contains(&hash) {

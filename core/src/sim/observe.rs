@@ -62,6 +62,8 @@ pub(super) struct Found {
     pub(super) dropped: Vec<Seen>,
     /// Sessions that ended here, and weren't taken for their end before.
     pub(super) buried: Vec<[u8; 16]>,
+    /// Tombstones that are new here.
+    pub(super) tombstones: Vec<[u8; 16]>,
     /// Writes of this boot that gave way to those of others.
     pub(super) outranked: Vec<Outranked>,
 }
@@ -177,6 +179,9 @@ impl Observed {
             }
             let seen = examine(node, index, model)?;
             found.sessions.push(seen.hash);
+            if seen.state == State::Tombstone {
+                found.tombstones.push(seen.hash);
+            }
             if let Some(before) = before {
                 is_newer(&before, &seen)?;
                 found.compare(node, &before, &seen);

@@ -3,6 +3,8 @@
 use std::vec::Vec;
 
 use super::network::NetworkReport;
+use super::plan::{FEW_PAGES, FEW_RECORDS, NodePlan, Plan};
+use crate::ids::MAX_HOLDERS;
 
 /// Declares [`Report`] and what of it is counted from one list.
 macro_rules! report {
@@ -88,4 +90,72 @@ report! {
     refused,
     /// Whether packets were sealed.
     sealed,
+    /// Runs with more nodes than a header has names for.
+    many_nodes,
+    /// Runs whose nodes differ in backups, datagrams and capacity.
+    uneven_nodes,
+    /// Runs with few slots, and with tombstones that go soon.
+    few_slots,
+    /// Runs with short-lived tombstones.
+    short_lifetimes,
+    /// Runs with several applications.
+    several_namespaces,
+    /// Runs with nodes of few pages.
+    few_pages,
+    /// Starts of a node at another address.
+    moved_nodes,
+    /// Starts of a node under another name.
+    renamed_nodes,
+    /// Nodes that were told that their name is another one's.
+    names_refused,
+    /// Nodes that got the name of another one.
+    names_taken_over,
+    /// Nodes that were told that a later boot has their name.
+    superseded,
+    /// Nodes that left since their table was too small.
+    outgrown,
+    /// Machines that slept.
+    suspends,
+    /// Those for which an hour passed.
+    jumps,
+    /// Running nodes whose address changed.
+    redirects,
+    /// Ways between two nodes that were cut for long.
+    severed,
+    /// Commits that waited in vain for a backup that their primary didn't reach.
+    unreached,
+    /// Changes of the key that all nodes took part in.
+    rotations,
+    /// Sessions that got another time after which they expire.
+    limits,
+    /// Sessions handed to an application while the plan lasted.
+    handed,
+    /// Those of them that it ended.
+    expired_early,
+    /// Sessions that ended since nobody used them, and no application was told.
+    expired_untold,
+    /// Sessions that their host ended since nobody used them.
+    idle_ends,
+    /// Requests that got a session past its limit.
+    served_past,
+    /// Messages sent.
+    messages_sent,
+    /// Messages taken.
+    messages_taken,
+    /// Ids asked for that nobody made.
+    unknown_ids,
+}
+
+impl Report {
+    /// Notes what kind of run this is.
+    pub(super) fn describe(&mut self, plan: &Plan) {
+        let any = |is: fn(&NodePlan) -> bool| u64::from(plan.nodes.iter().any(is));
+        self.sealed = plan.sealed.into();
+        self.many_nodes = u64::from(plan.nodes.len() > MAX_HOLDERS);
+        self.uneven_nodes = any(|node| node.backups.is_some());
+        self.few_slots = plan.grace.is_some().into();
+        self.short_lifetimes = plan.lifetime.is_some().into();
+        self.several_namespaces = u64::from(plan.namespaces > 1);
+        self.few_pages = any(|node| node.records > FEW_RECORDS && node.pages <= FEW_PAGES);
+    }
 }

@@ -1,18 +1,21 @@
-//! What an unsealed packet says, for the trace.
+//! What a packet says, for the trace: sealed ones are opened with their sender's own key.
 
 use std::format;
 use std::string::String;
+use std::vec::Vec;
 
-use crate::wire::message::{AttributeHead, ChangeHead, Message, UnitHead, ValueHead};
-use crate::wire::packet::{Header, TAG};
+use crate::identity::Opener;
+use crate::node::Node;
+use crate::wire::message::{AttributeHead, ChangeHead, Introduction, Message, UnitHead, ValueHead};
+use crate::wire::packet::{ANY_CLUSTER, Header};
 
-/// The messages of a packet, in a line.
-pub(super) fn packet(datagram: &[u8]) -> String {
+/// The messages of a packet of this node, in a line.
+pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
     let Ok(header) = Header::parse(datagram) else {
         return " no packet".into();
     };
-    let body = header.len()..datagram.len().saturating_sub(TAG);
-    let mut body = datagram.get(body).unwrap_or_default();
+    let body = opened(node, &header, datagram);
+    let mut body = body.as_slice();
     let mut text = format!(" #{}", header.counter);
     while let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) {
         body = rest;
@@ -43,7 +46,7 @@ pub(super) fn packet(datagram: &[u8]) -> String {
                 let len = bytes.len();
                 text += &format!(" piece({transfer} for {request}: {len} at {offset} of {total})");
             }
-            Message::Introduction(_) => text += " introduction",
+            Message::Introduction(message) => text += &introduction(&message),
             Message::Fetch { request, id, .. } => {
                 text += &format!(" fetch({request}: {})", String::from_utf8_lossy(id));
             }
@@ -52,6 +55,48 @@ pub(super) fn packet(datagram: &[u8]) -> String {
         }
     }
     text
+}
+
+/// The body; it was sealed for one of the members, or for anybody.
+fn opened(node: &Node<'_>, header: &Header, datagram: &[u8]) -> Vec<u8> {
+    let subkey = node.identity.subkey_of(&node.identity.boot, header.hint);
+    let members = node.members.others();
+    let members = members.map(|member| Some(&node.members.get(member).boot));
+    for receiver in members.chain([None]) {
+        let opener = Opener {
+            cluster: receiver.map_or(ANY_CLUSTER, |_| node.rules.cluster),
+            subkey: subkey.as_ref(),
+            receiver,
+        };
+        if let Some(body) = opener.open(header, &mut datagram.to_vec()) {
+            return body.to_vec();
+        }
+    }
+    Vec::new()
+}
+
+fn introduction(message: &Introduction<'_>) -> String {
+    let short = |word: [u8; 8]| format!("{:02x}{:02x}", word[0], word[1]);
+    let mut text = format!(
+        " introduction({} {:08x} {}",
+        message.member.name, message.member.boot, message.member.incarnation
+    );
+    if message.asks {
+        text += " asks";
+    }
+    if let Some(challenge) = message.challenge {
+        text += &format!(" challenge {}", short(challenge));
+    }
+    if let Some(echo) = message.echo {
+        text += &format!(" echo {}", short(echo));
+    }
+    if message.least_incarnation > 0 {
+        text += &format!(" least {}", message.least_incarnation);
+    }
+    if message.name_taken {
+        text += " taken";
+    }
+    text + ")"
 }
 
 fn unit(mut unit: &[u8]) -> String {

@@ -558,8 +558,15 @@ impl Node<'_> {
     /// The home counts uses: the higher count is right about the idle time, of equal ones the
     /// greater age.
     fn merge_idle(&mut self, now: Instant, record: RecordIndex, head: &UnitHead<'_>) {
+        if self.breaks(Mutation::TouchesIgnored) {
+            return;
+        }
         let touched = seconds(now).saturating_sub(head.idle);
+        let younger = self.breaks(Mutation::YoungerAgeWins);
         let slot = self.records.get_mut(record);
+        if younger {
+            slot.touched = slot.touched.max(touched);
+        }
         if head.touches > slot.touches {
             slot.touches = head.touches;
             slot.touched = touched;

@@ -1,0 +1,124 @@
+//! Names and addresses: who may use one, and what hosts do whose node isn't let in.
+
+use std::format;
+
+use super::host::{Host, Standing};
+use super::observe::{Violation, broken};
+use super::world::World;
+
+/// Pause until a host whose name is another one's tries again.
+const AGAIN: u64 = 3_000_000;
+
+/// Probe periods within which a node is heard by all.
+const HEARD: u64 = 4;
+
+/// Longest until a node gets a name that nobody else has, in probe periods.
+const PATIENCE: u64 = 60;
+
+impl World<'_> {
+    /// What changes with a node's next start.
+    pub(super) fn prepare_start(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        host.again_at = None;
+        if core::mem::take(&mut host.moves) {
+            host.address.set_port(host.address.port() + 1);
+            self.report.moved_nodes += 1;
+        }
+        if core::mem::take(&mut host.is_anew) {
+            host.names += 1;
+            host.name = format!("n{node}-{}", host.names);
+            self.report.renamed_nodes += 1;
+        }
+        let name = host.name.clone();
+        let others = self.hosts.iter().enumerate();
+        let mut others = others.filter(|(other, _)| *other != node);
+        let taken = others.any(|(_, host)| host.is_up() && host.name == name);
+        let host = &mut self.hosts[node];
+        host.standing = if taken {
+            Standing::Asking
+        } else {
+            Standing::In
+        };
+        host.asks_since = self.now;
+    }
+
+    /// Whether a node that wasn't let in is a member by now.
+    pub(super) fn settle_name(&mut self, node: usize) -> Result<(), Violation> {
+        let host = &self.hosts[node];
+        let (true, Some(machine)) = (host.standing == Standing::Asking, &host.node) else {
+            return Ok(());
+        };
+        let boot = machine.identity.boot;
+        let knows = |other: &Host<'_>| {
+            let there = other.node.as_ref();
+            there.is_some_and(|there| {
+                let member = there.members.by_name(&host.name);
+                let slot = member.map(|member| there.members.get(member));
+                slot.is_some_and(|slot| slot.is_reachable() && slot.boot == boot)
+            })
+        };
+        if self.hosts.iter().any(knows) {
+            let is_owner = |(other, it): (usize, &Host<'_>)| {
+                other != node && it.is_in() && it.name == host.name
+            };
+            let owned = self.hosts.iter().enumerate().any(is_owner);
+            if owned && self.unwhole_at + HEARD * self.common.frequency < self.now {
+                let detail = format!("n{node}\n{}", self.describe_members());
+                return broken("a node that is heard keeps its name", detail);
+            }
+            self.report.names_taken_over += 1;
+            self.hosts[node].standing = Standing::In;
+            self.unwhole_at = self.now;
+            return Ok(());
+        }
+        let another =
+            |(other, it): (usize, &Host<'_>)| other != node && it.is_up() && it.name == host.name;
+        let alone = self.hosts.iter().filter(|host| host.is_in()).count() == 0;
+        let another = self.hosts.iter().enumerate().any(another);
+        if another || alone || !self.network.is_whole() {
+            self.hosts[node].asks_since = self.now;
+            return Ok(());
+        }
+        if self.now > host.asks_since + PATIENCE * self.common.frequency {
+            let detail = format!("n{node}\n{}", self.describe_members());
+            return broken("a name that nobody has is given", detail);
+        }
+        Ok(())
+    }
+
+    /// The node has to go: its host makes a new boot, at once or when the name may be free.
+    pub(super) fn begins_anew(&mut self, node: usize, refused: bool) {
+        let pause = if refused { AGAIN } else { 0 };
+        self.hosts[node].again_at = Some(self.now + pause);
+        self.hosts[node].must_end = true;
+    }
+
+    /// The node's table is too small: its operator makes it larger.
+    pub(super) fn outgrown(&mut self, node: usize) {
+        self.report.outgrown += 1;
+        self.begins_anew(node, true);
+        self.hosts[node].standing = Standing::Out;
+        self.hosts[node].plan.members = self.hosts.len() + 2;
+    }
+
+    /// Ends the process of a node that has to go.
+    pub(super) fn end_if_it_must(&mut self, node: usize) {
+        if core::mem::take(&mut self.hosts[node].must_end) {
+            let again = self.hosts[node].again_at;
+            self.crash(node);
+            self.hosts[node].again_at = again;
+        }
+    }
+
+    /// Of two nodes with one name one stays.
+    pub(super) fn retire_twins(&mut self) {
+        for node in 0..self.hosts.len() {
+            if self.hosts[node].plan.twin_of.is_some() {
+                self.crash(node);
+                self.hosts[node].retired = true;
+                self.hosts[node].standing = Standing::Out;
+                self.sees_all[node] = true;
+            }
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! A change of the cluster's key, as operators do it: old and new, new and old, new, each on all nodes before
+//! the next.
+
+use std::vec::Vec;
+
+use super::world::World;
+
+/// Steps of a change.
+const STEPS: u32 = 3;
+
+/// Pause between two steps, in microseconds: what was sealed with a key that goes is opened by then.
+const PAUSE: u64 = 300_000;
+
+/// How far the operators are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rotation {
+    /// The steps of all changes, one after the other.
+    pub(super) step: u32,
+    next_at: Option<u64>,
+}
+
+/// The keys that a node has after this step, the one that it seals with first.
+pub(super) fn keys_after(step: u32) -> Vec<[u8; 32]> {
+    let key = |number: u32| [7 + number as u8; 32];
+    let (old, new) = (key(step / STEPS), key(step / STEPS + 1));
+    match step % STEPS {
+        0 => std::vec![old],
+        1 => std::vec![old, new],
+        _ => std::vec![new, old],
+    }
+}
+
+impl World<'_> {
+    /// The operators begin, unless they are at it.
+    pub(super) fn begin_rotation(&mut self) {
+        let begun = !self.rotation.step.is_multiple_of(STEPS);
+        if self.common.sealed && !begun {
+            self.rotation.step += 1;
+            self.rotation.next_at = Some(self.now + PAUSE);
+        }
+    }
+
+    /// A node gets the keys of this step; when all have them, the next step follows.
+    pub(super) fn rotate(&mut self, node: usize) {
+        let step = self.rotation.step;
+        if step == 0 {
+            return;
+        }
+        let host = &mut self.hosts[node];
+        if host.key_step < step
+            && let Some(machine) = &mut host.node
+        {
+            let keys = keys_after(step);
+            machine.set_keys(&keys).expect("the keys are good");
+            host.key_step = step;
+        }
+        let begun = !step.is_multiple_of(STEPS);
+        let due = self.rotation.next_at.is_some_and(|at| at <= self.now);
+        let mut up = self.hosts.iter().filter(|host| host.is_up());
+        if begun && due && up.all(|host| host.key_step == step) {
+            self.rotation.step += 1;
+            self.rotation.next_at = Some(self.now + PAUSE);
+            self.report.rotations += u64::from((step + 1).is_multiple_of(STEPS));
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether all nodes see each other, and nothing hinders them.
+
+use super::host::{Host, Standing};
+use super::observe::Violation;
+use super::world::World;
+use crate::wire::member::MemberState;
+
+impl World<'_> {
+    /// Notes what the node sees, and looks at what it holds and has told.
+    pub(super) fn look(&mut self, node: usize) -> Result<(), Violation> {
+        self.settle_name(node)?;
+        let host = &mut self.hosts[node];
+        host.was_full |= host.node.as_ref().is_some_and(|it| it.stats.declined > 0);
+        self.sees_all[node] = self.sees_all_others(node);
+        if !self.is_whole() {
+            self.whole_since = None;
+            self.unwhole_at = self.now;
+        } else if self.whole_since.is_none() {
+            self.whole_since = Some(self.now);
+            self.check_reunion()?;
+        }
+        self.bad_pairs_since = match self.has_bad_pairs_alone() {
+            true => self.bad_pairs_since.or(Some(self.now)),
+            false => None,
+        };
+        self.check_superseded(node)?;
+        self.look_at_records(node)?;
+        self.check_told(node)
+    }
+
+    /// Whether all is well but for two nodes that don't reach each other.
+    fn has_bad_pairs_alone(&self) -> bool {
+        let counts = |host: &&Host<'_>| host.standing == Standing::In;
+        let runs = |host: &Host<'_>| {
+            host.runs(self.now) && host.leaving.is_none() && host.is_where_it_says()
+        };
+        self.network.bad_pairs().is_some()
+            && self.network.weather.lost == 0
+            && self.hosts.iter().filter(counts).all(runs)
+    }
+
+    /// Whether nothing hinders any node from asking all others.
+    pub(super) fn is_whole(&self) -> bool {
+        let counts = |host: &&Host<'_>| host.standing == Standing::In;
+        let runs = |host: &Host<'_>| {
+            host.runs(self.now) && host.leaving.is_none() && host.is_where_it_says()
+        };
+        self.network.is_whole()
+            && self.sees_all.iter().all(|sees| *sees)
+            && self.hosts.iter().filter(counts).all(runs)
+    }
+
+    fn sees_all_others(&self, node: usize) -> bool {
+        if self.hosts[node].standing != Standing::In {
+            return true;
+        }
+        let Some(machine) = &self.hosts[node].node else {
+            return false;
+        };
+        let others = self.hosts.iter().enumerate();
+        let mut others = others.filter(|(other, host)| *other != node && host.is_in());
+        others.all(|(_, other)| {
+            let Some(there) = &other.node else {
+                return true;
+            };
+            machine.members.by_name(&other.name).is_some_and(|member| {
+                let slot = machine.members.get(member);
+                slot.is_reachable() && slot.boot == there.identity.boot
+            })
+        })
+    }
+
+    /// Whether every node that is up sees all the others as alive, and nobody else.
+    pub(super) fn all_alive(&self) -> bool {
+        let is_there = |name: &str| {
+            let mut hosts = self.hosts.iter();
+            hosts.any(|host| host.is_in() && host.name == name)
+        };
+        let up = |host: &&Host<'_>| host.is_up();
+        self.sees_all.iter().all(|sees| *sees)
+            && self.hosts.iter().filter(up).all(|host| {
+                host.node.as_ref().is_some_and(|machine| {
+                    machine.members().all(|member| match member.state {
+                        MemberState::Alive => is_there(member.name),
+                        _ => !is_there(member.name),
+                    })
+                })
+            })
+    }
+}
