@@ -324,16 +324,18 @@ impl Node<'_> {
     pub(crate) fn set_state(&mut self, now: Instant, member: MemberIndex, state: MemberState) {
         let was_live = self.members.get(member).is_live();
         self.members.change(member, |slot| slot.state = state);
+        let is_back = !was_live && self.members.get(member).is_live();
+        if is_back {
+            // Also one that is suspected at once: it may have taken sessions over meanwhile.
+            let link = &mut self.members.get_mut(member).link;
+            link.behind = true;
+            link.compare_at = Instant::default();
+            self.events.push(Pending::Joined(member));
+            self.misses.forget();
+            self.doubt_ownership();
+        }
         match state {
-            MemberState::Alive if was_live => {}
-            MemberState::Alive => {
-                let link = &mut self.members.get_mut(member).link;
-                link.behind = true;
-                link.compare_at = Instant::default();
-                self.events.push(Pending::Joined(member));
-                self.misses.forget();
-                self.doubt_ownership();
-            }
+            MemberState::Alive => {}
             MemberState::Suspect => self.events.push(Pending::Suspected(member)),
             MemberState::Dead => {
                 count(&mut self.stats.deaths);
