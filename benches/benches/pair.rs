@@ -234,7 +234,7 @@ fn storage() -> Storage<'static> {
         records: 64,
         index: 128,
         attributes: 256,
-        pages: 2_048,
+        pages: 1 << 17,
         in_flight: 1_024,
         waits: 64,
         transfers: 8,

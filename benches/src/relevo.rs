@@ -133,7 +133,7 @@ fn storage(nodes: usize) -> Storage<'static> {
         records: 1,
         index: 3,
         attributes: 1,
-        pages: 4,
+        pages: 64,
         in_flight: 1,
         waits: 1,
         transfers: 2,

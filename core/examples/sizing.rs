@@ -129,10 +129,11 @@ impl Choice {
         Ok(())
     }
 
-    /// Attributes don't share pages, so each wastes half of one on average. A delta takes one.
+    /// Attributes don't share pages, so each wastes half of one on average. A delta takes one. From pages for
+    /// one session more all of them are sent.
     fn all_pages(&self) -> usize {
         let contents = self.bytes + self.attributes * PAGE_BYTES / 2 + self.deltas * PAGE_BYTES;
-        let all = (self.sessions * contents).div_ceil(PAGE_BYTES);
+        let all = ((self.sessions + 1) * contents).div_ceil(PAGE_BYTES);
         self.pages.unwrap_or(all)
     }
 

@@ -6,7 +6,9 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::seal::KeyringError;
+use crate::storage::pages::LONGEST_UNIT;
 use crate::time::Duration;
+use crate::wire::message::VALUE_HEADS;
 
 /// Longest member name in bytes.
 pub const MAX_NAME: usize = 64;
@@ -16,6 +18,9 @@ pub const MAX_BACKUPS: u8 = 7;
 
 /// Smallest datagram a node may be limited to, in bytes of UDP payload.
 pub const MIN_DATAGRAM: usize = 512;
+
+/// Largest `max_value`, in bytes: with its name and the session's header it is a unit of 4 MiB.
+pub const MAX_VALUE: usize = LONGEST_UNIT - VALUE_HEADS;
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +60,8 @@ pub struct Config<'a> {
     pub ack_timeout: Duration,
     /// How long a tombstone stays when some node that may hold a copy never confirmed it.
     pub tombstone_lifetime: Duration,
-    /// Largest value of an attribute in bytes.
+    /// Largest value of an attribute in bytes, at most [`MAX_VALUE`], and what the pages
+    /// [allow](crate::storage::largest_value).
     pub max_value: usize,
     /// Whether to announce this node to the multicast group.
     pub beacon: bool,
@@ -97,6 +103,9 @@ impl Config<'_> {
         if self.backups > MAX_BACKUPS {
             return Err(ConfigError::Backups);
         }
+        if self.max_value > MAX_VALUE {
+            return Err(ConfigError::MaxValue);
+        }
         if self.capacity == 0 {
             return Err(ConfigError::Capacity);
         }
@@ -121,8 +130,16 @@ pub enum ConfigError {
     DropTime,
     /// The keys can't be held together.
     Keys(KeyringError),
+    /// `max_value` is above [`MAX_VALUE`].
+    MaxValue,
     /// `name` is empty or longer than [`MAX_NAME`].
     Name,
+    /// A session with a value of `max_value` bytes couldn't be sent: it would be larger than an eighth
+    /// of the lent pages.
+    Pages {
+        /// How many there must be.
+        least: usize,
+    },
     /// The lent storage is too small in the part named here.
     Storage(&'static str),
 }
@@ -138,6 +155,12 @@ impl fmt::Display for ConfigError {
             ),
             Self::Keys(cause) => write!(f, "keys: {cause}"),
             Self::Name => write!(f, "name: 1 to {MAX_NAME} bytes, unique in the cluster"),
+            Self::MaxValue => write!(f, "max_value: at most {MAX_VALUE} bytes"),
+            Self::Pages { least } => write!(
+                f,
+                "storage: at least {least} pages, eight times what a session of one value of \
+                 max_value takes"
+            ),
             Self::Storage(part) => write!(f, "storage: too few {part}"),
         }
     }

@@ -10,6 +10,7 @@ pub use crate::link::mailbox::MessageSlot;
 pub use crate::link::transfer::TransferSlot;
 pub use crate::membership::member::MemberSlot;
 pub use crate::replica::wait::WaitSlot;
+pub use crate::storage::largest_value;
 pub use crate::storage::pages::{PAGE_BYTES, Page};
 pub use crate::storage::records::{AttributeSlot, RecordSlot};
 pub use crate::storage::stamp::WriterSlot;

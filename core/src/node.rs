@@ -28,10 +28,11 @@ use crate::replica::wait::{Progress, Ticket, Waits};
 use crate::seal::{BootId, Keyring, KeyringError, Secret};
 use crate::stats::Stats;
 use crate::stats::count;
-use crate::storage::pages::Pages;
+use crate::storage::pages::{Pages, pages_for_unit};
 use crate::storage::records::Records;
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
+use crate::wire::message::VALUE_HEADS;
 use crate::wire::packet::Refusal;
 use crate::wire::stamp::Writer;
 
@@ -320,7 +321,7 @@ impl<'m> Node<'m> {
             tombstones: self.records.tombstones(),
             session_capacity: self.records.capacity(),
             pages: self.records.pages.used(),
-            page_capacity: self.records.pages.capacity(),
+            page_capacity: self.records.pages.limit(),
         }
     }
 
@@ -438,7 +439,7 @@ pub struct Usage {
     pub session_capacity: u32,
     /// Pages in use.
     pub pages: u32,
-    /// Pages lent.
+    /// Pages that may be in use: those lent, but for the ones kept to send the largest session from.
     pub page_capacity: u32,
 }
 
@@ -493,10 +494,14 @@ fn check_storage(config: &Config<'_>, storage: &Storage<'_>) -> Result<(), Confi
             storage.scratch.len() / 2 >= config.max_value,
         ),
     ];
-    match parts.iter().find(|(_, enough)| !enough) {
-        Some((part, _)) => Err(ConfigError::Storage(part)),
-        None => Ok(()),
+    if let Some((part, _)) = parts.iter().find(|(_, enough)| !enough) {
+        return Err(ConfigError::Storage(part));
     }
+    let least = pages_for_unit(config.max_value.saturating_add(VALUE_HEADS));
+    if storage.pages.len() < least {
+        return Err(ConfigError::Pages { least });
+    }
+    Ok(())
 }
 
 fn first_eight(bytes: &[u8; 16]) -> [u8; 8] {

@@ -256,7 +256,7 @@ fn a_commit_that_must_have_more_copies_than_nodes_live_writes_nothing() {
 #[test]
 fn a_full_holder_declines_what_is_new_and_keeps_what_it_has() {
     let mut cluster = Cluster::of(&["t1"]);
-    cluster.pages.insert("t2", 12);
+    cluster.pages.insert("t2", 128);
     cluster.start("t2");
     cluster.run(Duration::from_secs(1));
     assert!(
@@ -264,8 +264,8 @@ fn a_full_holder_declines_what_is_new_and_keeps_what_it_has() {
             .commit("t1", "first", &[("a", &[1; 300])], Ack::All)
             .met
     );
-    for id in ["more", "and", "still", "further"] {
-        cluster.commit("t1", id, &[("a", &[2; 900])], Ack::None);
+    for n in 0..20 {
+        cluster.commit("t1", &format!("s{n}"), &[("a", &[2; 900])], Ack::None);
     }
     cluster.run(MINUTE);
     let declined = cluster.node("t2").stats().declined;

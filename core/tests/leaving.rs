@@ -27,20 +27,6 @@ fn a_node_that_leaves_hands_over_to_one_that_was_silent_lately() {
 }
 
 #[test]
-fn what_there_were_no_pages_to_send_from_is_sent_before_a_node_leaves() {
-    let mut cluster = Cluster::on(Wire::default());
-    cluster.backups = 2;
-    cluster.pages.insert("t1", 120);
-    for name in ["t1", "t2", "t3"] {
-        cluster.start(name);
-    }
-    cluster.run(Duration::from_secs(2));
-    cluster.commit("t1", "s", &[("n", &[7; 6_000])], Ack::None);
-    assert!(leaves(&mut cluster, "t1").met);
-    assert_eq!(cluster.holders("s"), ["t2", "t3"]);
-}
-
-#[test]
 fn a_node_whose_sessions_nobody_has_room_for_says_so_when_it_leaves() {
     let mut cluster = Cluster::on(Wire::default());
     cluster.start("t1");

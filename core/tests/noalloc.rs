@@ -419,7 +419,7 @@ fn node(now: Instant, number: usize) -> Node<'static> {
         records: 16,
         index: 33,
         attributes: 32,
-        pages: 1_024,
+        pages: 1_200,
         messages: 8,
         in_flight: 64,
         waits: 4,

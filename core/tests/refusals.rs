@@ -39,7 +39,7 @@ fn node(name: &str, boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Node<'sta
         &config,
         &entropy,
         key.as_ref(),
-        storage(sizes(8, 64, 4_096)),
+        storage(sizes(8, 320, 4_096)),
     )
     .unwrap()
 }

@@ -95,8 +95,8 @@ enum relevo_result
     RELEVO_RESULT_NOT_CONFIRMED = 7301,
     // Fewer live nodes than the commit demands could hold a copy. Nothing was written.
     RELEVO_RESULT_TOO_FEW_NODES = 7302,
-    // The application, the id, an attribute's name, its value or a message is too long, or an id or a name is
-    // empty. Nothing was written.
+    // The application, the id, an attribute's name, its value, the session or a message is too long, or an id or a
+    // name is empty. Nothing was written.
     RELEVO_RESULT_BAD_LENGTH = 7303,
     // This node's memory is full. Nothing was written.
     RELEVO_RESULT_FULL = 7304,
@@ -362,9 +362,12 @@ relevo_result relevo_config_set_timeouts(relevo_config *config,
                                          uint32_t fetch_ms,
                                          uint32_t ack_ms);
 
-// What the node may use: bytes for the contents of sessions (default 64 MiB), and how many
-// sessions there may be (default 65536). Taken once, when the node is opened.
-relevo_result relevo_config_set_memory(relevo_config *config, size_t bytes, size_t sessions);
+// What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
+// takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
+// when the node is opened.
+relevo_result relevo_config_set_memory(relevo_config *config,
+                                       size_t bytes,
+                                       size_t sessions);
 
 // The largest datagram to send, in bytes of UDP payload: 512 to 65507. The default, 1232, passes
 // every network.

@@ -232,8 +232,9 @@ pub extern "C" fn relevo_config_set_timeouts(
     })
 }
 
-/// What the node may use: bytes for the contents of sessions (default 64 MiB), and how many
-/// sessions there may be (default 65536). Taken once, when the node is opened.
+/// What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
+/// takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
+/// when the node is opened.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_memory(
     config: Option<&mut Config>,

@@ -48,7 +48,9 @@ impl From<OpenError> for Failure {
                 io::ErrorKind::AddrNotAvailable => Code::BadAddress,
                 _ => Code::System,
             },
-            OpenError::Config(_) | OpenError::MulticastV6 { .. } => Code::BadSetting,
+            OpenError::Config(_)
+            | OpenError::LittleMemory { .. }
+            | OpenError::MulticastV6 { .. } => Code::BadSetting,
             OpenError::Unsealed { .. } => Code::KeyNeeded,
             OpenError::Key(_) => Code::KeyFile,
             _ => Code::System,
@@ -94,7 +96,7 @@ impl Refusal for CommitError {
         match self {
             Self::Ended => Code::Ended,
             Self::Full => Code::Full,
-            Self::Invalid => Code::BadLength,
+            Self::Invalid | Self::TooLarge { .. } => Code::BadLength,
             Self::TooFewNodes { .. } => Code::TooFewNodes,
         }
     }

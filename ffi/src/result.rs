@@ -45,8 +45,8 @@ pub enum Code {
     NotConfirmed = 7301,
     /// Fewer live nodes than the commit demands could hold a copy. Nothing was written.
     TooFewNodes = 7302,
-    /// The application, the id, an attribute's name, its value or a message is too long, or an id or a name is
-    /// empty. Nothing was written.
+    /// The application, the id, an attribute's name, its value, the session or a message is too long, or an id or a
+    /// name is empty. Nothing was written.
     BadLength = 7303,
     /// This node's memory is full. Nothing was written.
     Full = 7304,
@@ -95,7 +95,7 @@ const MESSAGES: [(Code, &CStr); 21] = [
     (Code::TooFewNodes, c"too few live nodes"),
     (
         Code::BadLength,
-        c"a key, a name or a value has a length that can't be kept",
+        c"a key, a name, a value or a session has a length that can't be kept",
     ),
     (Code::Full, c"the node's memory is full"),
     (Code::Ended, c"the session has ended"),

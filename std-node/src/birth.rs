@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 
-use relevo_core::{Config, Entropy, Instant};
+use relevo_core::{Config, ConfigError, Entropy, Instant};
 use self_cell::MutBorrow;
 
 use crate::cluster_key::{ClusterKey, Keys};
 use crate::core_cell::CoreCell;
 use crate::error::OpenError;
 use crate::io::clock;
-use crate::memory::Memory;
+use crate::memory::{self, Memory};
 use crate::options::Options;
 
 /// What a core is made of, apart from its keys.
@@ -36,6 +36,7 @@ impl Birth {
     /// A core that knows nobody, in memory of its own.
     pub(crate) fn core(&self, now: Instant, keys: &[ClusterKey]) -> Result<CoreCell, OpenError> {
         let options = &self.options;
+        let usual = Config::new(&options.cluster, &self.name, self.address);
         let config = Config {
             role: options.role,
             capacity: options.capacity,
@@ -46,17 +47,23 @@ impl Birth {
             fetch_timeout: clock::to_core(options.fetch_timeout),
             ack_timeout: clock::to_core(options.ack_timeout),
             beacon: options.multicast.is_some(),
-            ..Config::new(&options.cluster, &self.name, self.address)
+            max_value: memory::max_value(options, usual.max_value),
+            ..usual
         };
         config.check().map_err(OpenError::Config)?;
         let entropy = new_entropy()?;
         let memory = Memory::of(options, config.max_value)?;
-        CoreCell::try_new(MutBorrow::new(memory), |memory| {
-            let storage = memory.borrow_mut().lend();
+        CoreCell::try_new(MutBorrow::new(memory), |lent| {
+            let storage = lent.borrow_mut().lend();
             let keys = keys.iter().map(ClusterKey::bytes);
             relevo_core::Node::new(now, &config, &entropy, keys, storage)
         })
-        .map_err(OpenError::Config)
+        .map_err(|cause| match cause {
+            ConfigError::Pages { least } => OpenError::LittleMemory {
+                least: memory::of_pages(least),
+            },
+            cause => OpenError::Config(cause),
+        })
     }
 
     /// The core that takes the place of a superseded one. It has its keys, and introduces itself to

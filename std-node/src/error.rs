@@ -38,6 +38,11 @@ pub enum OpenError {
         /// The group asked for.
         group: SocketAddrV4,
     },
+    /// No session could be kept in so little memory.
+    LittleMemory {
+        /// Bytes that there must be.
+        least: usize,
+    },
     /// There is not so much memory.
     Memory {
         /// Bytes that were asked for.
@@ -85,6 +90,10 @@ impl fmt::Display for OpenError {
                 f,
                 "multicast group {group}: not a group; name one of 224.0.0.0 to \
                  239.255.255.255 and a port, or turn multicast off and give seeds"
+            ),
+            Self::LittleMemory { least } => write!(
+                f,
+                "memory: at least {least} bytes, of which the largest session takes a tenth"
             ),
             Self::Memory { bytes } => write!(
                 f,
@@ -144,6 +153,7 @@ impl Error for OpenError {
             Self::Key(cause) => Some(cause),
             Self::Address { .. }
             | Self::Group { .. }
+            | Self::LittleMemory { .. }
             | Self::Memory { .. }
             | Self::MulticastV6 { .. }
             | Self::Unsealed { .. } => None,

@@ -1,6 +1,6 @@
 //! The memory lent to the core: allocated once, sized by the options.
 
-use relevo_core::memory::{AttributeSlot, Page, Sizes};
+use relevo_core::memory::{AttributeSlot, Page, Sizes, largest_value};
 
 use crate::error::OpenError;
 use crate::options::Options;
@@ -29,11 +29,23 @@ const EVENTS: usize = 1_024;
 /// Entries of the table in which the delta encoder remembers where bytes were.
 const TABLE: usize = 4_096;
 
+/// What a page costs: an attribute has at least one, so its slots never run out before the pages.
+const PAGE: usize = size_of::<Page>() + size_of::<AttributeSlot>();
+
+/// The largest value of an attribute, in bytes: `usual`, or less in little memory.
+pub(crate) fn max_value(options: &Options, usual: usize) -> usize {
+    usual.min(largest_value(options.memory / PAGE))
+}
+
+/// Bytes that so many pages take.
+pub(crate) const fn of_pages(pages: usize) -> usize {
+    pages.saturating_mul(PAGE)
+}
+
 impl Memory {
     /// Allocates what `options` ask for, and room for two values of `max_value` bytes.
     pub(crate) fn of(options: &Options, max_value: usize) -> Result<Self, OpenError> {
-        // An attribute has at least one page, so its slots never run out before the pages.
-        let pages = options.memory / (size_of::<Page>() + size_of::<AttributeSlot>());
+        let pages = options.memory / PAGE;
         let sizes = Sizes {
             members: MEMBERS,
             writers: WRITERS,

@@ -38,7 +38,8 @@ pub struct Options {
     /// Capacity class: weight in placement, 1 to 255. Default 16.
     pub capacity: u8,
     /// Bytes for sessions' contents: names, values and what finds them. Default 64 MiB. The
-    /// sessions themselves and the node's tables come on top.
+    /// sessions themselves and the node's tables come on top. The largest session, with its names, is
+    /// a tenth of it, and 4 MiB at most; the largest value 1 MiB, or less in less than 11 MB.
     pub memory: usize,
     /// Sessions this node may hold, ended ones that it must remember included. Default 65,536.
     pub sessions: usize,

@@ -78,7 +78,7 @@ pub struct Status {
     pub sessions_limit: u32,
     /// Pages with names, values and deltas.
     pub pages_used: u32,
-    /// Pages there are.
+    /// Pages there are for that; the others are kept to send the largest session from.
     pub pages_limit: u32,
     /// Bytes of contents in a page.
     pub page_size: usize,

@@ -43,7 +43,7 @@ impl Default for Memory {
             records: SESSIONS,
             index: 2 * SESSIONS + 1,
             attributes: 4 * SESSIONS,
-            pages: 12 * SESSIONS,
+            pages: 14 * SESSIONS,
             in_flight: 64,
             waits: 8,
             transfers: 4,

@@ -80,6 +80,7 @@ fn keys() {
 
 fn settings() {
     any(Sizes::bytes(any(&Sizes::default())));
+    any(relevo_core::storage::largest_value(any(1)));
     any(Config::new(any("c"), any("n"), address()));
     if let Err(error) = any(Config::check(&config())) {
         show::<ConfigError>(&error);
@@ -162,6 +163,7 @@ fn answers(node: &Node<'_>) {
     all(Stats::iter(Node::stats(node)));
     any(Stats::refused(Node::stats(node)));
     any(Node::usage(node));
+    any(Node::max_session(node));
     any(Node::health(node));
     let mut last = None;
     for member in Node::members(node) {

@@ -144,7 +144,7 @@ impl Node<'_> {
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);
-        let mut carried_it = self.stop_transfers_of(member, hash);
+        let mut carried_it = self.stop_transfers_of(member, hash, None);
         let Some(record) = known.or_else(|| self.records.find_short(short)) else {
             return;
         };

@@ -27,7 +27,7 @@ impl InFlightSlot {
         sent: Instant,
         peer: MemberIndex,
         id: u32,
-        index: u32,
+        index: u16,
     ) -> Self {
         Self {
             counter,
@@ -40,9 +40,9 @@ impl InFlightSlot {
     }
 
     /// The numbers of the transfer and of its piece, if it is one.
-    pub(crate) fn as_piece(&self) -> Option<(u32, u32)> {
+    pub(crate) fn as_piece(&self) -> Option<(u32, u16)> {
         let id = (self.number >> 32) as u32;
-        (self.record == PIECE).then_some((id, self.number as u32))
+        (self.record == PIECE).then_some((id, self.number as u16))
     }
 }
 
@@ -253,8 +253,8 @@ mod tests {
     #[test]
     fn a_piece_keeps_its_numbers_and_is_no_record() {
         let sent = Instant::from_micros(3);
-        let piece = InFlightSlot::piece(9, sent, TWO, u32::MAX, 1_023);
-        assert_eq!(piece.as_piece(), Some((u32::MAX, 1_023)));
+        let piece = InFlightSlot::piece(9, sent, TWO, u32::MAX, u16::MAX);
+        assert_eq!(piece.as_piece(), Some((u32::MAX, u16::MAX)));
         assert_eq!(carried(ONE, 10, 100).as_piece(), None);
     }
 

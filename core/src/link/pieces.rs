@@ -1,13 +1,13 @@
 //! Units too large for a datagram arrive in pieces, and are granted.
 
 use crate::ids::MemberIndex;
-use crate::link::transfer::{Direction, MAX_PIECES, TransferSlot, outgoing};
+use crate::link::transfer::{Direction, TransferSlot, outgoing, vacant};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
 use crate::stats::count;
-use crate::storage::pages::{ChainWriter, Cursor, Input};
+use crate::storage::pages::{Cursor, Input};
 use crate::time::Instant;
 use crate::wire::member::MemberState;
 use crate::wire::message::Cause;
@@ -34,30 +34,14 @@ impl Node<'_> {
                 && slot.peer == member
                 && slot.id == piece.id
         });
-        if known.is_none() && piece.offset != 0 {
-            self.reply(member, Answer::Restart { transfer: piece.id });
-            return;
-        }
-        if known.is_none() && !self.has_room_for(piece, bytes.len()) {
-            count(&mut self.stats.declined);
-            self.answer_refused(piece.request);
-            // A unit begins with its record's hash.
-            if let Some(hash) = bytes.first_chunk() {
-                self.reply(member, Answer::refused(0, *hash, Cause::Full));
-            }
-            return;
-        }
-        // With all slots in use nothing is said: there will be one when the piece comes again.
-        let Some(at) = known.or_else(|| self.accept_transfer(now, member, piece, bytes.len()))
-        else {
+        let Some(at) = known.or_else(|| self.begin_to_receive(now, member, piece, bytes)) else {
             return;
         };
         let Some(slot) = self.transfers.get_mut(at) else {
             return;
         };
-        // What needs an answer: the question for room, and whoever asks how it ended.
-        slot.grant_due |= piece.offset == 0 || slot.direction == Direction::Complete;
         if slot.direction == Direction::Complete {
+            slot.grant_due = true;
             return;
         }
         slot.moved = now;
@@ -71,41 +55,44 @@ impl Node<'_> {
         }
     }
 
-    /// Whether a unit that begins to arrive can be stored, in pieces of this length.
-    fn has_room_for(&self, piece: Piece, len: usize) -> bool {
-        let total = piece.total as usize;
-        let fits = total <= len.saturating_mul(MAX_PIECES);
-        fits && self.records.pages.has_room_for(total)
-    }
-
-    /// A slot for a unit that begins to arrive.
-    fn accept_transfer(
+    /// A slot for a unit that begins to arrive with this piece; or the sender is told why not.
+    fn begin_to_receive(
         &mut self,
         now: Instant,
         member: MemberIndex,
         piece: Piece,
-        len: usize,
+        bytes: &[u8],
     ) -> Option<usize> {
-        let total = piece.total as usize;
-        let is = |direction: Direction| move |slot: &TransferSlot| slot.direction == direction;
+        if piece.offset != 0 {
+            self.reply(member, Answer::Restart { transfer: piece.id });
+            return None;
+        }
+        // A unit begins with its record's hash.
+        let hash = bytes.first_chunk()?;
+        // What its sender began before, and cut anew since, isn't sent any more.
+        self.stop_transfers_of(member, hash, Some(piece.request));
+        let (total, pages) = (piece.total as usize, &self.records.pages);
+        if total > pages.longest_unit() || !pages.has_room_for(total) {
+            count(&mut self.stats.declined);
+            self.answer_refused(piece.request);
+            self.reply(member, Answer::refused(0, *hash, Cause::Full));
+            return None;
+        }
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
         let (_, slots) = self.transfers.split_last()?;
-        let free = slots.iter().position(is(Direction::Free));
         // One that has stood still for long was perhaps given up by its sender.
         let stalled = |slot: &TransferSlot| {
             let patience = self.members.get(slot.peer).link.timeout();
             slot.direction == Direction::Incoming && now.since(slot.moved) > patience
         };
-        let at = free
-            .or_else(|| slots.iter().position(is(Direction::Complete)))
-            .or_else(|| slots.iter().position(stalled))?;
+        // With all slots in use nothing is said: there will be one when the piece comes again.
+        let at = vacant(slots).or_else(|| slots.iter().position(stalled))?;
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
         let chain = self.records.pages.reserve(total).ok()?;
-        slot.receive(piece.id, chain, u32::try_from(len).ok()?);
+        slot.receive(piece.id, chain, u16::try_from(bytes.len()).ok()?);
         slot.peer = member;
         slot.request = piece.request;
-        slot.moved = now;
         Some(at)
     }
 
@@ -127,11 +114,10 @@ impl Node<'_> {
             answers: request != 0,
         };
         let applied = self.apply_unit(now, origin, unit);
-        self.records.pages.free(chain.head);
         let Some(slot) = self.transfers.get_mut(at) else {
             return;
         };
-        slot.chain = ChainWriter::default();
+        slot.free(&mut self.records.pages);
         match applied {
             Ok(summary) => {
                 slot.direction = Direction::Complete;
@@ -141,7 +127,6 @@ impl Node<'_> {
                 }
             }
             Err(cause) => {
-                *slot = TransferSlot::default();
                 if cause == Cause::Full {
                     count(&mut self.stats.declined);
                 }
@@ -151,21 +136,19 @@ impl Node<'_> {
         }
     }
 
-    /// The member has so many bytes of a transfer: room for all, nothing, or the unit was taken.
+    /// The member has so many bytes of a transfer, and room for all; or nothing; or it took the unit.
     pub(crate) fn granted(&mut self, now: Instant, member: MemberIndex, id: u32, have: u32) {
-        let next = self.next_transfer.wrapping_add(1);
+        let (next, piece) = (self.next_transfer.wrapping_add(1), self.piece_len());
         let Some(slot) = outgoing(self.transfers, member, id) else {
             return;
         };
         if have == 0 {
-            slot.restart(next);
+            slot.restart(next, piece);
             self.next_transfer = next;
             return;
         }
         if have < slot.total {
-            slot.granted = true;
-            slot.moved = now;
-            return;
+            return slot.grant(now, have);
         }
         let (record, generation, mut number) = (slot.record, slot.generation, slot.number);
         let answered = slot.request != 0;
@@ -194,16 +177,23 @@ impl Node<'_> {
         }
     }
 
-    /// Ends all transfers of the session of this hash to the member. Returns whether there was one.
-    pub(crate) fn stop_transfers_of(&mut self, member: MemberIndex, hash: &[u8; 16]) -> bool {
+    /// Ends the transfers of the session of this hash to the member, or from it those that answer
+    /// `incoming`. Returns whether there was one.
+    pub(crate) fn stop_transfers_of(
+        &mut self,
+        member: MemberIndex,
+        hash: &[u8; 16],
+        incoming: Option<u32>,
+    ) -> bool {
         let mut stopped = false;
         for slot in self.transfers.iter_mut() {
+            let is_meant = match incoming {
+                None => slot.direction == Direction::Outgoing,
+                Some(request) => slot.direction == Direction::Incoming && slot.request == request,
+            };
             // A unit begins with its record's hash; the record may be in another slot by now.
             let start = &mut Cursor::start(slot.chain.head);
-            let is_it = slot.direction == Direction::Outgoing
-                && slot.peer == member
-                && self.records.pages.starts_with(start, hash);
-            if is_it {
+            if is_meant && slot.peer == member && self.records.pages.starts_with(start, hash) {
                 stopped = true;
                 slot.free(&mut self.records.pages);
             }

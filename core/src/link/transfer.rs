@@ -7,8 +7,11 @@ use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::storage::pages::{ChainWriter, Cursor, NIL, Pages};
 use crate::time::Instant;
 
-/// Pieces that a transfer has at most.
-pub(crate) const MAX_PIECES: usize = 1_024;
+/// From the first piece that no grant has named, so many may be on their way.
+pub(crate) const WINDOW: u16 = 1_024;
+
+/// When so many more are here than the last grant said, another one is due.
+const QUARTER: u16 = WINDOW / 4;
 
 /// What a slot is used for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub(crate) enum Direction {
 }
 
 /// One transfer.
+///
+/// Both ends have a window on its pieces, which begins at `base` and moves with the grants; the
+/// receiver's is never behind the sender's. `base <= first <= end()`. All pieces before `first` are
+/// done, and it isn't; of those behind it a bit in `done` says so, and no other bit is set.
 #[derive(Clone, Debug)]
 pub struct TransferSlot {
     pub(crate) direction: Direction,
@@ -40,11 +47,16 @@ pub struct TransferSlot {
     pub(crate) number: u64,
     pub(crate) total: u32,
     /// Length of all pieces but the last.
-    piece: u32,
-    /// Pieces that have arrived; of an outgoing one, those that were sent and aren't lost.
-    done: [u32; MAX_PIECES / 32],
-    /// Pieces that aren't done.
-    left: u16,
+    piece: u16,
+    /// How many pieces there are.
+    count: u16,
+    /// The first piece of the window: all before it have arrived, as a grant says.
+    base: u16,
+    /// The first piece that isn't done.
+    first: u16,
+    /// Bit n: the piece of the window whose number is n modulo 1,024 is done. It has arrived; of an
+    /// outgoing transfer, it was sent and isn't lost.
+    done: [u32; WINDOW as usize / 32],
     /// Of an outgoing one: the receiver took the first piece, so it has room for all.
     pub(crate) granted: bool,
     /// An incoming one: a grant is due.
@@ -56,8 +68,11 @@ pub struct TransferSlot {
     pub(crate) chain: ChainWriter,
     /// Where the piece `next` is read, behind the one that was read last.
     cursor: Cursor,
-    next: u32,
+    next: u16,
 }
+
+// A board has four of them.
+const _: () = assert!(size_of::<TransferSlot>() <= 216, "a transfer's room");
 
 impl Default for TransferSlot {
     fn default() -> Self {
@@ -71,8 +86,10 @@ impl Default for TransferSlot {
             number: 0,
             total: 0,
             piece: 1,
-            done: [0; MAX_PIECES / 32],
-            left: 0,
+            count: 0,
+            base: 0,
+            first: 0,
+            done: [0; WINDOW as usize / 32],
             granted: false,
             grant_due: false,
             moved: Instant::default(),
@@ -85,87 +102,128 @@ impl Default for TransferSlot {
 }
 
 impl TransferSlot {
-    /// Starts to send a chain in pieces of this length; the first one may leave at once.
-    pub(crate) fn send(&mut self, id: u32, chain: ChainWriter, piece: u32) {
-        self.begin(Direction::Outgoing, id, chain, piece);
+    /// Starts to send a copy in pieces of this length; the first one may leave at once.
+    pub(crate) fn send(&mut self, id: u32, copy: ChainWriter, piece: u16) {
+        self.begin(Direction::Outgoing, id, copy, piece);
     }
 
     /// Starts to receive into a reserved chain, in pieces of this length.
-    pub(crate) fn receive(&mut self, id: u32, chain: ChainWriter, piece: u32) {
+    pub(crate) fn receive(&mut self, id: u32, chain: ChainWriter, piece: u16) {
         self.begin(Direction::Incoming, id, chain, piece);
     }
 
-    fn begin(&mut self, direction: Direction, id: u32, chain: ChainWriter, piece: u32) {
+    fn begin(&mut self, direction: Direction, id: u32, chain: ChainWriter, piece: u16) {
         self.direction = direction;
         self.id = id;
         self.total = chain.len;
         self.chain = chain;
         self.piece = piece.max(1);
-        self.done = [0; MAX_PIECES / 32];
-        self.left = u16::try_from(self.total.div_ceil(self.piece).max(1)).unwrap_or(u16::MAX);
+        let count = chain.len.div_ceil(u32::from(self.piece)).max(1);
+        self.count = u16::try_from(count).unwrap_or(u16::MAX);
+        (self.base, self.first) = (0, 0);
+        self.done = [0; WINDOW as usize / 32];
         self.granted = false;
         self.cursor = Cursor::start(chain.head);
         self.next = 0;
     }
 
-    /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer.
+    /// The piece behind the last one of the window.
+    fn end(&self) -> u16 {
+        self.count.min(self.base.saturating_add(WINDOW))
+    }
+
+    /// Whether a piece of the window behind `first` is done.
+    fn is_noted(&self, index: u16) -> bool {
+        let (word, bit) = place(index);
+        self.done.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    fn note(&mut self, index: u16, is_done: bool) {
+        let (word, bit) = place(index);
+        if let Some(word) = self.done.get_mut(word) {
+            *word = if is_done { *word | bit } else { *word & !bit };
+        }
+    }
+
+    /// Moves the window up to this piece, if it is further, and `first` over all that is done.
+    fn slide(&mut self, to: u16) {
+        self.base = self.base.max(to.min(self.end()));
+        while self.first < self.base || self.is_noted(self.first) {
+            self.note(self.first, false);
+            self.first = self.first.wrapping_add(1);
+        }
+        debug_assert!(
+            self.base <= self.first && self.first <= self.end(),
+            "the first piece to come is one of the window"
+        );
+    }
+
+    /// A piece arrived. Returns whether everything has; `None` if it is no piece of this transfer, or
+    /// one that wasn't granted.
     pub(crate) fn put(&mut self, pages: &mut Pages<'_>, offset: u32, bytes: &[u8]) -> Option<bool> {
-        let index = offset.checked_div(self.piece)?;
-        let expected = self.piece.min(self.total.checked_sub(offset)?);
-        if !offset.is_multiple_of(self.piece) || bytes.len() != expected as usize {
+        let piece = u32::from(self.piece);
+        let index = offset.checked_div(piece)?;
+        let expected = piece.min(self.total.checked_sub(offset)?);
+        let fits = offset.is_multiple_of(piece) && bytes.len() == expected as usize;
+        if !fits || index >= u32::from(self.end()) {
             return None;
         }
-        let (word, bit) = place(index);
-        if self.done.get(word)? & bit == 0 {
-            self.mark(index);
+        let index = index as u16;
+        let is_new = index >= self.first && !self.is_noted(index);
+        if is_new {
+            self.note(index, true);
+            self.slide(0);
             let mut cursor = Cursor::start(self.chain.head);
             cursor.skip(pages, offset as usize);
             pages.write(&mut cursor, bytes);
         }
-        Some(self.left == 0)
-    }
-
-    fn mark(&mut self, index: u32) {
-        let (word, bit) = place(index);
-        if let Some(word) = self.done.get_mut(word)
-            && *word & bit == 0
-        {
-            *word |= bit;
-            self.left = self.left.saturating_sub(1);
+        // The first asks for room, and what comes again asks how much is here.
+        let asks = self.base == 0 || !is_new;
+        if asks || self.first.wrapping_sub(self.base) >= QUARTER {
+            self.slide(self.first);
+            self.grant_due = true;
         }
+        Some(self.first == self.count)
     }
 
-    /// Bytes that are here, for a grant: all of them only once the unit was taken.
+    /// Bytes of which a grant says that they are here, from the beginning without a gap: all of them
+    /// only once the unit was taken.
     pub(crate) fn have(&self) -> u32 {
-        let left = u32::from(self.left).saturating_mul(self.piece);
         match self.direction {
             Direction::Complete => self.total,
-            // The last piece may be shorter: rather too few, but not none.
-            _ => self.total.saturating_sub(left).max(1),
+            _ => self.offset_of(self.base).max(1),
         }
+    }
+
+    /// The receiver has room for all, and so many bytes, fewer than all.
+    pub(crate) fn grant(&mut self, now: Instant, have: u32) {
+        let to = have.checked_div(u32::from(self.piece)).unwrap_or(0) as u16;
+        if !self.granted || to > self.base {
+            self.moved = now;
+        }
+        self.granted = true;
+        self.slide(to);
     }
 
     /// Whether it has pieces to be sent: before the grant only the first one may be.
     pub(crate) fn is_sendable(&self) -> bool {
-        let [first, ..] = self.done;
-        self.direction == Direction::Outgoing && self.left > 0 && (self.granted || first & 1 == 0)
+        self.direction == Direction::Outgoing
+            && self.first < self.end()
+            && (self.granted || self.first == 0)
     }
 
     /// The first piece that is to be sent, and its length.
-    pub(crate) fn next_piece(&self) -> Option<(u32, u32)> {
+    pub(crate) fn next_piece(&self) -> Option<(u16, u32)> {
         if !self.is_sendable() {
             return None;
         }
-        let mut words = (0_u32..).zip(&self.done);
-        let (at, word) = words.find(|(_, word)| **word != u32::MAX)?;
-        let index = at.wrapping_mul(32).wrapping_add(word.trailing_ones());
-        let left = self.total.checked_sub(self.offset_of(index))?;
-        Some((index, self.piece.min(left)))
+        let left = self.total.checked_sub(self.offset_of(self.first))?;
+        Some((self.first, left.min(u32::from(self.piece))))
     }
 
     /// Where a piece begins.
-    pub(crate) const fn offset_of(&self, index: u32) -> u32 {
-        index.wrapping_mul(self.piece)
+    pub(crate) fn offset_of(&self, index: u16) -> u32 {
+        u32::from(index).wrapping_mul(u32::from(self.piece))
     }
 
     /// Copies a piece to `out`: it is sent. Returns whether it could be read.
@@ -173,7 +231,7 @@ impl TransferSlot {
         &mut self,
         now: Instant,
         pages: &Pages<'_>,
-        index: u32,
+        index: u16,
         out: &mut [u8],
     ) -> bool {
         if index != self.next {
@@ -183,47 +241,51 @@ impl TransferSlot {
         }
         self.next = index.wrapping_add(1);
         self.sent = now;
-        self.mark(index);
+        self.note(index, true);
+        self.slide(0);
         pages.read(&mut self.cursor, out).is_ok()
     }
 
-    /// A piece was acknowledged. What is acknowledged once all was sent doesn't count as progress: the
-    /// receiver may have given it up, and have only what came since.
+    /// A piece was acknowledged. What is acknowledged when nothing more may be sent doesn't count as
+    /// progress: the receiver may have given it up, and have only what came since.
     pub(crate) fn arrived(&mut self, now: Instant) {
-        if self.granted && self.left > 0 {
+        if self.granted && self.is_sendable() {
             self.moved = now;
         }
     }
 
-    /// A piece was lost: it is sent again.
-    pub(crate) fn lost(&mut self, index: u32) {
-        let (word, bit) = place(index);
-        if let Some(word) = self.done.get_mut(word)
-            && *word & bit != 0
-        {
-            *word &= !bit;
-            self.left = self.left.saturating_add(1);
+    /// A piece was lost: it is sent again, unless a grant says that it arrived.
+    pub(crate) fn lost(&mut self, index: u16) {
+        if index < self.base || index >= self.end() {
+            return;
         }
+        while self.first > index {
+            self.first = self.first.wrapping_sub(1);
+            self.note(self.first, true);
+        }
+        self.note(index, false);
     }
 
-    /// Nothing was heard of what was sent: asks again, by the first piece for a grant, by the last one
-    /// for the end.
+    /// Nothing was heard of what was sent: asks again, by the first piece that no grant has named.
     pub(crate) fn ask_again(&mut self) {
-        let last = self.total.saturating_sub(1).checked_div(self.piece);
-        let index = if self.granted { last } else { None };
-        self.lost(index.unwrap_or(0));
+        self.lost(self.base);
     }
 
-    /// Starts over, the receiver has nothing of it any more: under a new number, so that what it said
-    /// of the old one doesn't count.
-    pub(crate) fn restart(&mut self, id: u32) {
-        self.send(id, self.chain, self.piece);
+    /// Starts over, in pieces of this length: the receiver has nothing of it any more, or the path takes
+    /// only smaller ones. Under a new number, so that what was said of the old one doesn't count.
+    pub(crate) fn restart(&mut self, id: u32, piece: u16) {
+        self.send(id, self.chain, piece);
     }
 
     /// Gives the pages back and the slot free.
     pub(crate) fn free(&mut self, pages: &mut Pages<'_>) {
-        pages.free(self.chain.head);
-        *self = Self::default();
+        match self.direction {
+            Direction::Outgoing => pages.free_copy(self.chain),
+            _ => pages.free(self.chain.head),
+        }
+        self.direction = Direction::Free;
+        self.chain = ChainWriter::default();
+        self.grant_due = false;
     }
 }
 
@@ -238,178 +300,16 @@ pub(crate) fn outgoing(
         .find(|slot| slot.direction == Direction::Outgoing && slot.peer == member && slot.id == id)
 }
 
-/// Word and bit of a piece.
-const fn place(index: u32) -> (usize, u32) {
-    ((index / 32) as usize, 1 << (index % 32))
+/// The first of these slots that is free, or else that only answers late pieces.
+pub(crate) fn vacant(slots: &[TransferSlot]) -> Option<usize> {
+    let first = |direction| slots.iter().position(|slot| slot.direction == direction);
+    first(Direction::Free).or_else(|| first(Direction::Complete))
+}
+
+/// Word and bit of a piece in the ring of those of the window.
+const fn place(index: u16) -> (usize, u32) {
+    ((index % WINDOW / 32) as usize, 1 << (index % 32))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::storage::pages::Page;
-
-    const TOTAL: usize = 700;
-
-    fn next(random: &mut u64) -> usize {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
-        (*random >> 33) as usize
-    }
-
-    fn unit() -> [u8; TOTAL] {
-        core::array::from_fn(|place| (place * 13 % 251) as u8)
-    }
-
-    fn piece(unit: &[u8], index: usize, len: usize) -> &[u8] {
-        let end = (index * len + len).min(unit.len());
-        &unit[index * len..end]
-    }
-
-    fn memory() -> [Page; 12] {
-        core::array::from_fn(|_| Page::default())
-    }
-
-    #[test]
-    fn pieces_in_any_order_and_twice_make_the_unit_once_all_are_there() {
-        let mut memory = memory();
-        let mut pages = Pages::new(&mut memory);
-        let unit = unit();
-        let mut random = 77;
-        for len in [1, 7, 99, 100, 124, 350, 699, 700, 1_000] {
-            for _ in 0..20 {
-                let mut slot = TransferSlot::default();
-                slot.receive(1, pages.reserve(TOTAL).unwrap(), len as u32);
-                let count = TOTAL.div_ceil(len);
-                let mut arrived = [false; TOTAL];
-                let mut left = count;
-                while left > 0 {
-                    // Mostly what lacks, so that small pieces don't take for ever.
-                    let mut index = next(&mut random) % count;
-                    while arrived[index] && !next(&mut random).is_multiple_of(4) {
-                        index = (index + 1) % count;
-                    }
-                    left -= usize::from(!arrived[index]);
-                    arrived[index] = true;
-                    let bytes = piece(&unit, index, len);
-                    let done = slot.put(&mut pages, (index * len) as u32, bytes);
-                    assert_eq!(done, Some(left == 0));
-                    assert!(left == 0 || (1..TOTAL as u32).contains(&slot.have()));
-                }
-                assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
-                slot.free(&mut pages);
-                assert_eq!(pages.used(), 0);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_piece_of_it_is_refused_and_changes_nothing() {
-        let mut memory = memory();
-        let mut pages = Pages::new(&mut memory);
-        let unit = unit();
-        let mut slot = TransferSlot::default();
-        slot.receive(1, pages.reserve(TOTAL).unwrap(), 100);
-        let other = [0xFF; 200];
-        for (offset, len) in [
-            (0, 99),
-            (0, 101),
-            (0, 0),
-            (1, 100),
-            (50, 50),
-            (600, 99),
-            (700, 1),
-            (701, 0),
-            (800, 100),
-            (u32::MAX, 0),
-            (u32::MAX - 95, 100),
-        ] {
-            let taken = slot.put(&mut pages, offset, &other[..len]);
-            assert_eq!(taken, None, "{len} bytes at {offset}");
-            assert_eq!(slot.left, 7);
-        }
-        for index in 0..7 {
-            let done = slot.put(&mut pages, index * 100, piece(&unit, index as usize, 100));
-            assert_eq!(done, Some(index == 6));
-        }
-        // A second piece of that place is no news, whatever it says.
-        assert_eq!(slot.put(&mut pages, 0, &other[..100]), Some(true));
-        assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
-    }
-
-    #[test]
-    fn a_transfer_of_nothing_and_one_without_pieces_end_well() {
-        let mut memory = memory();
-        let mut pages = Pages::new(&mut memory);
-        let mut slot = TransferSlot::default();
-        slot.receive(1, pages.reserve(0).unwrap(), 0);
-        assert_eq!(slot.put(&mut pages, 0, &[1]), None);
-        assert_eq!(slot.put(&mut pages, 1, &[]), None);
-        assert_eq!(slot.put(&mut pages, 0, &[]), Some(true));
-        slot.free(&mut pages);
-        // More pieces than can be noted are refused, not forgotten.
-        slot.receive(1, pages.reserve(MAX_PIECES + 2).unwrap(), 1);
-        let last = MAX_PIECES as u32;
-        assert_eq!(slot.put(&mut pages, last, &[1]), None);
-        assert_eq!(slot.put(&mut pages, last - 1, &[1]), Some(false));
-        slot.free(&mut pages);
-        assert_eq!(pages.used(), 0);
-    }
-
-    fn sending(pages: &mut Pages<'_>) -> TransferSlot {
-        let mut chain = ChainWriter::default();
-        chain.put(pages, &unit()).unwrap();
-        let mut slot = TransferSlot::default();
-        slot.send(1, chain, 100);
-        slot
-    }
-
-    /// Sends the next piece, and returns which one it was.
-    fn sent(slot: &mut TransferSlot, pages: &Pages<'_>) -> Option<u32> {
-        let (index, len) = slot.next_piece()?;
-        let mut out = [0; 100];
-        let out = &mut out[..len as usize];
-        assert!(slot.take_piece(Instant::default(), pages, index, out));
-        assert_eq!(out, piece(&unit(), index as usize, 100));
-        Some(index)
-    }
-
-    #[test]
-    fn the_first_piece_waits_for_a_grant_and_all_others_are_sent_once() {
-        let mut memory = memory();
-        let mut pages = Pages::new(&mut memory);
-        let mut slot = sending(&mut pages);
-        assert_eq!(sent(&mut slot, &pages), Some(0));
-        assert_eq!(sent(&mut slot, &pages), None);
-        slot.ask_again();
-        assert_eq!(sent(&mut slot, &pages), Some(0));
-        slot.granted = true;
-        for index in 1..7 {
-            assert_eq!(sent(&mut slot, &pages), Some(index));
-        }
-        assert!(!slot.is_sendable());
-        slot.ask_again();
-        assert_eq!(sent(&mut slot, &pages), Some(6), "the last one asks");
-        slot.free(&mut pages);
-        assert_eq!(pages.used(), 0);
-        assert_eq!(sent(&mut slot, &pages), None);
-    }
-
-    #[test]
-    fn what_was_lost_is_sent_again_and_nothing_else() {
-        let mut memory = memory();
-        let mut pages = Pages::new(&mut memory);
-        let mut slot = sending(&mut pages);
-        slot.granted = true;
-        while sent(&mut slot, &pages).is_some() {}
-        for index in [5, 2, 2, 6, 1_023, u32::MAX] {
-            slot.lost(index);
-        }
-        let again: [_; 4] = core::array::from_fn(|_| sent(&mut slot, &pages));
-        assert_eq!(again, [Some(2), Some(5), Some(6), None]);
-        slot.restart(2);
-        assert_eq!(sent(&mut slot, &pages), Some(0));
-        assert_eq!(sent(&mut slot, &pages), None, "not granted any more");
-        slot.free(&mut pages);
-    }
-}
+mod tests;

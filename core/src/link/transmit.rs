@@ -2,11 +2,11 @@
 
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
-use crate::ids::{MemberIndex, RecordIndex};
+use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::{Key, MAX_ID};
 use crate::link::in_flight::InFlightSlot;
 use crate::link::peer::GATHER;
-use crate::link::transfer::{Direction, TransferSlot};
+use crate::link::transfer::{Direction, TransferSlot, vacant};
 use crate::membership::table::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
@@ -171,13 +171,12 @@ impl Node<'_> {
                     return body.push(&Message::Absent { request });
                 }
                 let written = self.write_update(now, body, reply.to, record, extent, request);
-                match written {
-                    Err(Full) if body.len() < CROWDED => {
-                        // Without a free transfer the peer asks again.
-                        self.begin_transfer(now, reply.to, record, extent, request);
-                        Ok(())
-                    }
-                    result => result,
+                if written.is_ok() || body.len() >= CROWDED {
+                    return written;
+                }
+                match self.begin_transfer(now, reply.to, record, extent, request) {
+                    Begun::Later => Err(Full),
+                    Begun::Yes | Begun::Never => Ok(()),
                 }
             }
         }
@@ -230,24 +229,27 @@ impl Node<'_> {
             return Begun::Yes;
         }
         // The first slot is for receiving.
-        let of = |direction: Direction| {
-            self.transfers
-                .iter()
-                .skip(1)
-                .rposition(|slot| slot.direction == direction)
-        };
-        let place = of(Direction::Free).or_else(|| of(Direction::Complete));
+        let place = self
+            .transfers
+            .split_first()
+            .and_then(|(_, slots)| vacant(slots));
         let Some(at) = place.map(|at| at.saturating_add(1)) else {
-            return Begun::NoSlot;
+            return Begun::Later;
         };
-        let mut chain = ChainWriter::default();
+        let pages = &self.records.pages;
+        if !pages.has_room_for_copy(self.unit_len(record, AttributeIndex::NONE))
+            && pages.has_copies()
+        {
+            return Begun::Later;
+        }
+        let mut chain = ChainWriter::copy();
         let reader = (request != 0).then_some(peer);
         if self
             .write_unit(now, record, extent, reader, &mut chain)
             .is_err()
         {
-            self.records.pages.free(chain.head);
-            return Begun::NoPages;
+            self.records.pages.free_copy(chain);
+            return Begun::Never;
         }
         self.next_transfer = self.next_transfer.wrapping_add(1);
         let piece = self.piece_len();
@@ -255,7 +257,7 @@ impl Node<'_> {
         let (generation, number) = (slot.generation, slot.changed);
         let id = self.next_transfer;
         let Some(transfer) = self.transfers.get_mut(at) else {
-            return Begun::NoSlot;
+            return Begun::Later;
         };
         transfer.send(id, chain, piece);
         transfer.peer = peer;
@@ -270,12 +272,13 @@ impl Node<'_> {
         Begun::Yes
     }
 
-    fn piece_len(&self) -> u32 {
+    /// Length of the pieces of a transfer that begins now.
+    pub(crate) fn piece_len(&self) -> u16 {
         let room = self
             .rules
             .datagram
             .saturating_sub(HEADER + TAG + CHUNK_HEAD);
-        u32::try_from(room).unwrap_or(u32::MAX)
+        u16::try_from(room).unwrap_or(u16::MAX)
     }
 
     /// Whether the packet may carry (more of) what is to be acknowledged.
@@ -465,9 +468,10 @@ impl Node<'_> {
             .write_update(now, body, peer, record, extent, 0)
             .is_err()
         {
-            // Without pages for a copy the record stays owed, for the walk over all records.
+            // What waits for another transfer keeps its place: its member stays in line until there is
+            // nothing more for it.
             return body.len() < CROWDED
-                && self.begin_transfer(now, peer, record, extent, 0) != Begun::NoSlot;
+                && self.begin_transfer(now, peer, record, extent, 0) != Begun::Later;
         }
         if extent == Extent::Release {
             self.records.note_released(record, bit);
@@ -542,10 +546,11 @@ impl Node<'_> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begun {
     Yes,
-    /// All slots are in use; one will be free soon.
-    NoSlot,
-    /// There are no pages for the copy.
-    NoPages,
+    /// All slots are in use, or the pages to send from; they will be free soon.
+    Later,
+    /// The unit is larger than all that is kept to send from, which can't be, or isn't whole: the record
+    /// stays owed, for the walk over all records.
+    Never,
 }
 
 /// Number of `Message::Chunk` on the wire.

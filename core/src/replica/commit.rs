@@ -1,5 +1,7 @@
 //! Local writes: commits, takeovers, touches.
 
+mod stage;
+
 use core::fmt;
 
 use heapless::Vec;
@@ -12,13 +14,12 @@ use crate::list;
 use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::value;
 use crate::replica::wait::{Goal, Ticket, WaitSlot, Waits};
 use crate::stats::count;
-use crate::storage::pages::{Cursor, NIL};
+use crate::storage::pages::Cursor;
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, Debt, EXPIRING, GUARD, HEARSAY, Holders, LENT, OWNED, State,
-    TAKEN, seconds,
+    ANSWERED, AttributeSlot, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, LENT, OWNED, State, TAKEN,
+    seconds,
 };
 use crate::storage::stamp::{Stamp, Writers};
 use crate::time::Instant;
@@ -63,6 +64,11 @@ pub enum CommitError {
     Ended,
     /// No slot, attribute or page is free. Nothing was evicted.
     Full,
+    /// The session would be larger than this node can always send.
+    TooLarge {
+        /// Bytes that it may have: [`Node::max_session`].
+        limit: usize,
+    },
     /// The key, a name or a value is longer than allowed, or empty where it must not be.
     Invalid,
     /// Fewer nodes are live than [`Ack::AtLeast`] asked for.
@@ -77,6 +83,11 @@ impl fmt::Display for CommitError {
         match self {
             Self::Ended => f.write_str("the session was invalidated: start a new one"),
             Self::Full => f.write_str("session storage is full: give the node more memory"),
+            Self::TooLarge { limit } => write!(
+                f,
+                "the session would have more than {limit} bytes: keep less in it, or give the \
+                 nodes more memory, of which a session takes at most an eighth, and 4 MiB"
+            ),
             Self::Invalid => f.write_str(
                 "too long or empty: namespaces have at most 64 bytes, ids 1 to 128, attribute \
                  names 1 to 255, values at most max_value",
@@ -105,7 +116,7 @@ impl Node<'_> {
         self.awake(now);
         self.check_commit(key, commit)?;
         let record = self.record_to_write(now, key)?;
-        let staged = match self.stage_changes(record, commit.changes) {
+        let staged = match self.stage_commit(record, commit.changes) {
             Ok(staged) => staged,
             Err(error) => {
                 self.drop_if_new(record);
@@ -341,77 +352,6 @@ impl Node<'_> {
         self.records.remove(record);
     }
 
-    fn stage_changes(
-        &mut self,
-        record: RecordIndex,
-        changes: &[Change<'_>],
-    ) -> Result<AttributeIndex, CommitError> {
-        let mut staged = AttributeIndex::NONE;
-        let mut rest = changes;
-        while let Some((change, later)) = rest.split_first() {
-            rest = later;
-            if later.iter().any(|other| other.name == change.name) {
-                continue; // the last change of a name counts
-            }
-            match self.stage_change(record, change) {
-                Ok(None) => {}
-                Ok(Some(attribute)) => {
-                    self.records.attribute_mut(attribute).next = staged;
-                    staged = attribute;
-                }
-                Err(error) => {
-                    self.unstage(staged);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(staged)
-    }
-
-    /// Stores one change beside the attribute that it will replace; `None` if nothing changes.
-    fn stage_change(
-        &mut self,
-        record: RecordIndex,
-        change: &Change<'_>,
-    ) -> Result<Option<AttributeIndex>, CommitError> {
-        let old = self.records.find_attribute(record, change.name);
-        let old = old.map(|attribute| self.records.attribute(attribute).clone());
-        let pages = &mut self.records.pages;
-        match &old {
-            Some(old) if value::equals(pages, old, change.value) => return Ok(None),
-            None if change.value.is_none() => return Ok(None),
-            _ => {}
-        }
-        let delta = match (&old, change.value) {
-            (Some(old), Some(new)) => {
-                let base = self
-                    .writers
-                    .wire(old.stamp)
-                    .map_or(0, |stamp| stamp.short());
-                value::store_delta(pages, old, base, new, self.scratch, self.table)
-            }
-            _ => NIL,
-        };
-        let value = change.value.unwrap_or(&[]);
-        let Ok(head) = pages.store(&[change.name, value]) else {
-            pages.free(delta);
-            return Err(CommitError::Full);
-        };
-        let number = self.next_number();
-        let epoch = self.records.get(record).stamp.epoch.max(1);
-        let slot = AttributeSlot {
-            stamp: Writers::issue(epoch, number),
-            head,
-            len: value.len() as u32,
-            delta,
-            name_len: change.name.len() as u8,
-            removed: change.value.is_none(),
-            debt: old.as_ref().map_or(Debt::WHOLE, |old| old.debt.of_base()),
-            ..AttributeSlot::default()
-        };
-        self.stage(slot).map(Some).ok_or(CommitError::Full)
-    }
-
     /// Puts a new attribute into a slot of its own; `None`, with its pages freed, if none is left.
     pub(crate) fn stage(&mut self, slot: AttributeSlot) -> Option<AttributeIndex> {
         let (head, delta) = (slot.head, slot.delta);
@@ -464,7 +404,7 @@ impl Node<'_> {
     }
 
     /// The attribute of the record that a staged one replaces, and what that adds to the digest.
-    fn replaced_by(
+    pub(crate) fn replaced_by(
         &self,
         record: RecordIndex,
         staged: AttributeIndex,

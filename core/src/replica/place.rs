@@ -178,7 +178,7 @@ impl Node<'_> {
     /// its acknowledgement must not count.
     pub(crate) fn forget_in_flight(&mut self, record: RecordIndex, member: MemberIndex) {
         let hash = self.records.get(record).hash;
-        self.stop_transfers_of(member, &hash);
+        self.stop_transfers_of(member, &hash, None);
         self.in_flight.forget(member, record);
     }
 

@@ -7,12 +7,12 @@ mod apply;
 mod stage;
 mod write;
 
-use crate::ids::{HolderBits, MemberIndex};
+use crate::delta::Full;
+use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex};
+use crate::node::Node;
 use crate::storage::pages::NIL;
 use crate::storage::records::{AttributeSlot, RecordSlot};
-
-/// Bytes that the longest head takes: a key, a header, or a name with a stamp.
-const MAX_HEAD: usize = 512;
+use crate::wire::message::MAX_HEAD;
 
 /// What of a record a unit is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,4 +67,47 @@ pub(crate) struct UnitSummary {
     pub(crate) hash: [u8; 16],
     pub(crate) owner: bool,
     pub(crate) digest: u64,
+}
+
+impl Node<'_> {
+    /// Bytes of the largest session that this node takes, from its application or from others: names and
+    /// values, 44 more for each attribute, and 512. It is an eighth of the pages, and 4 MiB at most; a
+    /// session that large can be sent however full the node is.
+    #[must_use]
+    pub fn max_session(&self) -> usize {
+        self.records.pages.longest_unit()
+    }
+
+    /// Bytes that the unit of the whole record takes at most, with a list of staged attributes that
+    /// take the place of none.
+    pub(crate) fn unit_len(&self, record: RecordIndex, staged: AttributeIndex) -> usize {
+        let first = self.records.first_attribute(record);
+        self.records
+            .len_of_list(first)
+            .wrapping_add(self.records.len_of_list(staged))
+            .wrapping_add(MAX_HEAD)
+    }
+
+    /// Keeps room to send the record with a list of staged attributes.
+    ///
+    /// # Errors
+    /// There isn't so much, and the record must stay as it is: bytes that it would have in a unit.
+    pub(crate) fn keep_room_for(
+        &mut self,
+        record: RecordIndex,
+        staged: AttributeIndex,
+    ) -> Result<(), usize> {
+        let mut len = self.unit_len(record, staged);
+        if staged == AttributeIndex::NONE || len <= self.records.pages.reserved() {
+            return Ok(());
+        }
+        let mut next = staged;
+        while next != AttributeIndex::NONE {
+            if let Some((Some(old), _)) = self.replaced_by(record, next) {
+                len = len.wrapping_sub(self.records.attribute(old).unit_len());
+            }
+            next = self.records.attribute(next).next;
+        }
+        self.records.pages.keep_room(len).map_err(|Full| len)
+    }
 }

@@ -186,6 +186,7 @@ impl World<'_> {
         let created = self.model.sessions[session].created;
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now);
+        let has_little = host.plan.has_little_memory();
         let key = self.model.key_of(session);
         let Some(machine) = &mut host.node else {
             return Ok(());
@@ -210,6 +211,11 @@ impl World<'_> {
             Err(CommitError::Full) => {
                 self.report.full += 1;
                 host.was_full = true;
+                return Ok(());
+            }
+            // In little memory there are smaller limits for a value and for a session.
+            Err(CommitError::TooLarge { .. } | CommitError::Invalid) if has_little => {
+                self.report.full += 1;
                 return Ok(());
             }
             Err(CommitError::TooFewNodes { .. }) => return Ok(()),

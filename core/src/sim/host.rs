@@ -17,6 +17,7 @@ use crate::memory::Sizes;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::Ticket;
+use crate::storage::largest_value;
 use crate::time::{Duration, Instant};
 
 crate::heap_memory! {
@@ -225,7 +226,7 @@ impl<'m> Host<'m> {
         config.drop_time = Duration::from_micros(common.frequency * 6);
         config.backups = self.plan.backups.unwrap_or(common.backups);
         config.datagram = self.plan.datagram;
-        config.max_value = MAX_VALUE;
+        config.max_value = MAX_VALUE.min(largest_value(self.plan.pages));
         let mut boot = [0; 16];
         boot[..8].copy_from_slice(&common.seed.to_le_bytes());
         boot[8] = PORT as u8 ^ (b'0' + self.index as u8);

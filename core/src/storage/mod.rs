@@ -3,3 +3,11 @@
 pub(crate) mod pages;
 pub(crate) mod records;
 pub(crate) mod stamp;
+
+use crate::wire::message::VALUE_HEADS;
+
+/// The largest [`max_value`](crate::Config::max_value) that so many pages allow.
+#[must_use]
+pub fn largest_value(pages: usize) -> usize {
+    pages::longest_unit(pages).saturating_sub(VALUE_HEADS)
+}

@@ -24,7 +24,39 @@ impl Default for Page {
     }
 }
 
+/// Most bytes of the unit of a whole session, however many pages there are.
+pub(crate) const LONGEST_UNIT: usize = 4 << 20;
+
+/// The longest unit takes at most this part of all pages: a session that others change is here up to
+/// four times for a moment, as it was, as it arrives, as it will be, and as it is sent.
+const PART: usize = 8;
+
+/// Most bytes of the unit of a whole session where there are so many pages.
+pub(crate) fn longest_unit(pages: usize) -> usize {
+    (pages / PART).saturating_mul(PAGE_BYTES).min(LONGEST_UNIT)
+}
+
+/// Pages that so many bytes take; no chain has 2^32.
+const fn pages_of(len: usize) -> u32 {
+    len.div_ceil(PAGE_BYTES) as u32
+}
+
+/// Bytes that so many of the lent pages have room for: memory holds them, so the product doesn't wrap.
+const fn bytes_in(pages: u32) -> usize {
+    (pages as usize).wrapping_mul(PAGE_BYTES)
+}
+
+/// How many pages there must be for a unit of so many bytes.
+pub(crate) const fn pages_for_unit(len: usize) -> usize {
+    len.div_ceil(PAGE_BYTES).saturating_mul(PART)
+}
+
 /// All pages, and which of them are free.
+///
+/// What is larger than a datagram is copied to pages of its own before it is sent. So that each session
+/// here can be sent however full the node is, the last free pages are kept for such copies: as many as
+/// the largest session takes that was here since the start. So `copies <= used`, and
+/// `used - copies + reserve <= pages.len()`, always: no difference of these wraps.
 pub(crate) struct Pages<'m> {
     pages: &'m mut [Page],
     /// Head of the list of pages given back.
@@ -32,15 +64,24 @@ pub(crate) struct Pages<'m> {
     /// Pages from here on were never used: memory that nobody needed is never touched.
     fresh: u32,
     used: u32,
+    /// Pages of `used` that are copies to be sent.
+    copies: u32,
+    /// Pages that copies can always have, all together.
+    reserve: u32,
+    /// Most bytes of a copy.
+    longest: usize,
 }
 
 impl<'m> Pages<'m> {
     pub(crate) fn new(pages: &'m mut [Page]) -> Self {
         Self {
+            longest: longest_unit(pages.len()),
             pages,
             free: NIL,
             fresh: 0,
             used: 0,
+            copies: 0,
+            reserve: 0,
         }
     }
 
@@ -52,27 +93,63 @@ impl<'m> Pages<'m> {
         u32::try_from(self.pages.len()).unwrap_or(NIL)
     }
 
-    /// Whether `len` more bytes fit.
-    pub(crate) fn has_room_for(&self, len: usize) -> bool {
-        len.div_ceil(PAGE_BYTES) <= self.capacity().saturating_sub(self.used) as usize
+    /// Pages that all but copies may take, the used ones included.
+    pub(crate) fn limit(&self) -> u32 {
+        let kept = self.reserve.saturating_sub(self.copies);
+        self.capacity().wrapping_sub(kept)
     }
 
-    fn take(&mut self) -> Result<u32, Full> {
-        let page = if self.free == NIL {
-            if self.fresh >= self.capacity() {
-                return Err(Full);
-            }
-            self.fresh = self.fresh.wrapping_add(1);
-            self.fresh.wrapping_sub(1)
-        } else {
-            self.free
-        };
+    /// Whether `len` more bytes fit.
+    pub(crate) fn has_room_for(&self, len: usize) -> bool {
+        len <= bytes_in(self.limit().wrapping_sub(self.used))
+    }
+
+    /// Whether a copy of `len` bytes fits.
+    pub(crate) fn has_room_for_copy(&self, len: usize) -> bool {
+        len <= bytes_in(self.capacity().wrapping_sub(self.used))
+    }
+
+    /// Whether something is being sent from a copy: its pages will be free soon.
+    pub(crate) const fn has_copies(&self) -> bool {
+        self.copies > 0
+    }
+
+    /// Bytes that a copy can have as soon as there is no other.
+    pub(crate) const fn reserved(&self) -> usize {
+        bytes_in(self.reserve)
+    }
+
+    /// Most bytes that a copy is to have.
+    pub(crate) const fn longest_unit(&self) -> usize {
+        self.longest
+    }
+
+    /// Keeps room for a copy of `len` bytes from now on.
+    pub(crate) fn keep_room(&mut self, len: usize) -> Result<(), Full> {
+        let stored = self.used.wrapping_sub(self.copies);
+        let room = bytes_in(self.capacity().wrapping_sub(stored));
+        if len > self.longest.min(room) {
+            return Err(Full);
+        }
+        self.reserve = self.reserve.max(pages_of(len));
+        Ok(())
+    }
+
+    fn take(&mut self, for_copy: bool) -> Result<u32, Full> {
+        if !for_copy && self.used >= self.limit() {
+            return Err(Full);
+        }
+        let is_fresh = self.free == NIL;
+        let page = if is_fresh { self.fresh } else { self.free };
         let slot = self.pages.get_mut(page as usize).ok_or(Full)?;
-        if self.free == page {
+        if is_fresh {
+            self.fresh = self.fresh.wrapping_add(1);
+        } else {
             self.free = slot.next;
         }
         slot.next = NIL;
         self.used = self.used.saturating_add(1);
+        self.copies = self.copies.saturating_add(u32::from(for_copy));
         Ok(page)
     }
 
@@ -86,6 +163,17 @@ impl<'m> Pages<'m> {
             self.used = self.used.saturating_sub(1);
             page = next;
         }
+    }
+
+    /// Gives the chain of a copy back.
+    pub(crate) fn free_copy(&mut self, copy: ChainWriter) {
+        debug_assert!(
+            copy.is_copy || copy.head == NIL,
+            "what else is stored isn't sent from"
+        );
+        let stored = self.used.wrapping_sub(self.copies);
+        self.free(copy.head);
+        self.copies = self.used.wrapping_sub(stored);
     }
 
     /// Copies `bytes` into a new chain.
@@ -112,7 +200,7 @@ impl<'m> Pages<'m> {
     /// A chain for `len` bytes, to be [written](Self::write) in any order.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<ChainWriter, Full> {
         let mut chain = ChainWriter::default();
-        for _ in 0..len.div_ceil(PAGE_BYTES) {
+        for _ in 0..pages_of(len) {
             if chain.grow(self).is_err() {
                 self.free(chain.head);
                 return Err(Full);
@@ -218,8 +306,11 @@ impl Cursor {
 pub(crate) struct ChainWriter {
     pub(crate) head: u32,
     tail: u32,
-    filled: u32,
     pub(crate) len: u32,
+    /// Bytes in the last page.
+    filled: u8,
+    /// It is a copy, to be sent: it may take the pages that are kept for that.
+    is_copy: bool,
 }
 
 impl Default for ChainWriter {
@@ -227,13 +318,22 @@ impl Default for ChainWriter {
         Self {
             head: NIL,
             tail: NIL,
-            filled: 0,
             len: 0,
+            filled: 0,
+            is_copy: false,
         }
     }
 }
 
 impl ChainWriter {
+    /// A copy, to be sent; given back by [`Pages::free_copy`].
+    pub(crate) fn copy() -> Self {
+        Self {
+            is_copy: true,
+            ..Self::default()
+        }
+    }
+
     /// Appends `bytes`. On `Full` the chain holds a part of them; its owner frees it.
     pub(crate) fn put(&mut self, pages: &mut Pages<'_>, mut bytes: &[u8]) -> Result<(), Full> {
         while !bytes.is_empty() {
@@ -248,7 +348,7 @@ impl ChainWriter {
             let count = space.len().min(bytes.len());
             let (here, rest) = bytes.split_at(count);
             space.get_mut(..count).ok_or(Full)?.copy_from_slice(here);
-            self.filled = self.filled.saturating_add(count as u32);
+            self.filled = self.filled.saturating_add(count as u8);
             self.len = self.len.saturating_add(count as u32);
             bytes = rest;
         }
@@ -256,7 +356,7 @@ impl ChainWriter {
     }
 
     fn grow(&mut self, pages: &mut Pages<'_>) -> Result<(), Full> {
-        let page = pages.take()?;
+        let page = pages.take(self.is_copy)?;
         match pages.pages.get_mut(self.tail as usize) {
             Some(tail) => tail.next = page,
             None => self.head = page,
@@ -377,221 +477,4 @@ impl Input<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const COUNT: usize = 9;
-
-    fn pages(memory: &mut [Page; COUNT]) -> Pages<'_> {
-        Pages::new(memory)
-    }
-
-    fn memory() -> [Page; COUNT] {
-        core::array::from_fn(|_| Page::default())
-    }
-
-    fn pattern<const N: usize>(seed: u8) -> [u8; N] {
-        core::array::from_fn(|place| (place as u8).wrapping_mul(31).wrapping_add(seed))
-    }
-
-    /// xorshift64.
-    fn next(random: &mut u64) -> usize {
-        *random ^= *random << 13;
-        *random ^= *random >> 7;
-        *random ^= *random << 17;
-        (*random >> 33) as usize
-    }
-
-    #[test]
-    fn a_chain_of_any_length_reads_back_from_any_place_and_is_given_back_whole() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let bytes = pattern::<{ PAGE_BYTES * COUNT }>(7);
-        for len in 0..=bytes.len() {
-            let split = len / 3;
-            let head = pages.store(&[&bytes[..split], &bytes[split..len]]).unwrap();
-            assert_eq!(pages.used() as usize, len.div_ceil(PAGE_BYTES));
-            assert_eq!(head == NIL, len == 0);
-            for from in [0, 1, len / 2, len.saturating_sub(1), len] {
-                let from = from.min(len);
-                let mut cursor = Cursor::start(head);
-                cursor.skip(&pages, from);
-                let mut out = [0; PAGE_BYTES * COUNT];
-                let mut ahead = cursor;
-                assert_eq!(pages.read(&mut ahead, &mut out[..len - from]), Ok(()));
-                assert_eq!(out[..len - from], bytes[from..len]);
-                assert!(pages.starts_with(&mut cursor, &bytes[from..len]));
-            }
-            pages.free(head);
-            assert_eq!(pages.used(), 0);
-        }
-    }
-
-    #[test]
-    fn another_byte_anywhere_is_noticed() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let bytes = pattern::<{ PAGE_BYTES * 2 + 5 }>(1);
-        let head = pages.store(&[&bytes]).unwrap();
-        for place in 0..bytes.len() {
-            let mut other = bytes;
-            other[place] ^= 0x80;
-            assert!(!pages.starts_with(&mut Cursor::start(head), &other));
-            assert!(pages.starts_with(&mut Cursor::start(head), &other[..place]));
-        }
-        pages.free(head);
-        assert_eq!(pages.used(), 0);
-    }
-
-    #[test]
-    fn behind_the_last_page_there_is_nothing_to_read_or_to_write() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let bytes = pattern::<{ PAGE_BYTES * 2 }>(3);
-        let head = pages.store(&[&bytes]).unwrap();
-        let other = pages.store(&[&[9; PAGE_BYTES]]).unwrap();
-        let mut cursor = Cursor::start(head);
-        cursor.skip(&pages, bytes.len() - 1);
-        assert_eq!(pages.read(&mut cursor, &mut [0; 2]), Err(Malformed));
-        let mut cursor = Cursor::start(head);
-        cursor.skip(&pages, usize::MAX);
-        assert_eq!(pages.read(&mut cursor, &mut [0]), Err(Malformed));
-        pages.write(&mut cursor, &[1, 2, 3]);
-        let mut end = Cursor::start(head);
-        end.skip(&pages, bytes.len() - 1);
-        pages.write(&mut end, &[0xAA, 0xBB]);
-        assert!(pages.starts_with(&mut Cursor::start(other), &[9; PAGE_BYTES]));
-        let mut first = bytes;
-        first[bytes.len() - 1] = 0xAA;
-        assert!(pages.starts_with(&mut Cursor::start(head), &first));
-        assert_eq!(
-            pages.read(&mut Cursor::start(NIL), &mut [0]),
-            Err(Malformed)
-        );
-    }
-
-    #[test]
-    fn a_patch_changes_the_first_bytes_and_no_others() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let mut bytes = pattern::<{ PAGE_BYTES + 10 }>(5);
-        let head = pages.store(&[&bytes]).unwrap();
-        pages.patch(head, &[0; 12]);
-        bytes[..12].fill(0);
-        assert!(pages.starts_with(&mut Cursor::start(head), &bytes));
-        pages.patch(head, &[1; PAGE_BYTES + 10]);
-        bytes[..PAGE_BYTES].fill(1);
-        assert!(pages.starts_with(&mut Cursor::start(head), &bytes));
-        pages.patch(NIL, &[1]);
-    }
-
-    #[test]
-    fn a_reserved_chain_is_written_in_any_order() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let bytes = pattern::<{ PAGE_BYTES * 4 + 17 }>(9);
-        let chain = pages.reserve(bytes.len()).unwrap();
-        assert_eq!(chain.len as usize, bytes.len());
-        assert_eq!(pages.used(), 5);
-        let pieces = bytes.len().div_ceil(50);
-        for piece in (0..pieces).rev().step_by(2).chain((0..pieces).rev()) {
-            let end = (piece * 50 + 50).min(bytes.len());
-            let mut cursor = Cursor::start(chain.head);
-            cursor.skip(&pages, piece * 50);
-            pages.write(&mut cursor, &bytes[piece * 50..end]);
-        }
-        assert!(pages.starts_with(&mut Cursor::start(chain.head), &bytes));
-        pages.free(chain.head);
-        assert_eq!(pages.used(), 0);
-    }
-
-    #[test]
-    fn what_does_not_fit_takes_nothing() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let kept = pages.store(&[&[4; 2 * PAGE_BYTES]]).unwrap();
-        let room = (COUNT - 2) * PAGE_BYTES;
-        assert!(pages.has_room_for(room) && !pages.has_room_for(room + 1));
-        let bytes = [0; COUNT * PAGE_BYTES];
-        assert_eq!(pages.store(&[&bytes[..room], &[1]]), Err(Full));
-        assert!(pages.reserve(room + 1).is_err());
-        assert!(pages.reserve(usize::MAX).is_err());
-        let slice = Input::Slice(&bytes[..room]);
-        assert_eq!(slice.store(&mut pages, &[1]), Err(Full));
-        assert_eq!(pages.used(), 2);
-        let all = slice.store(&mut pages, &[]).unwrap();
-        assert_eq!(pages.used() as usize, COUNT);
-        assert_eq!(pages.store(&[&[1]]), Err(Full));
-        assert_eq!(pages.store(&[&[]]), Ok(NIL));
-        pages.free(all);
-        assert!(pages.starts_with(&mut Cursor::start(kept), &[4; 2 * PAGE_BYTES]));
-        pages.free(kept);
-        assert_eq!(pages.used(), 0);
-    }
-
-    #[test]
-    fn input_in_pieces_is_taken_like_input_in_one() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let bytes = pattern::<{ PAGE_BYTES * 2 + 30 }>(2);
-        let head = pages.store(&[&bytes]).unwrap();
-        let chain = Input::Chain {
-            cursor: Cursor::start(head),
-            left: bytes.len() as u32,
-        };
-        for mut input in [chain, Input::Slice(&bytes)] {
-            let mut buffer = [0; 200];
-            assert_eq!(input.peek(&pages, &mut buffer), &bytes[..200]);
-            let mut first = input.split(&pages, 100).unwrap();
-            assert_eq!((first.len(), input.len()), (100, bytes.len() - 100));
-            let mut out = [0; 100];
-            assert_eq!(first.take(&pages, &mut out[..60]), Ok(()));
-            assert_eq!(out[..60], bytes[..60]);
-            assert_eq!(first.take(&pages, &mut [0; 41]), Err(Malformed));
-            assert_eq!(input.peek(&pages, &mut buffer), &bytes[100..]);
-            assert!(input.split(&pages, bytes.len()).is_err());
-        }
-        let copy = chain.store(&mut pages, b"prefix").unwrap();
-        let mut cursor = Cursor::start(copy);
-        assert!(pages.starts_with(&mut cursor, b"prefix"));
-        assert!(pages.starts_with(&mut cursor, &bytes));
-        // A chain that claims more than it has is no reason to keep a part.
-        let lie = Input::Chain {
-            cursor: Cursor::start(head),
-            left: u32::MAX,
-        };
-        let before = pages.used();
-        assert_eq!(lie.store(&mut pages, b"prefix"), Err(Full));
-        assert_eq!(pages.used(), before);
-    }
-
-    #[test]
-    fn chains_taken_and_given_back_at_random_never_leak_and_never_mix() {
-        let mut memory = memory();
-        let mut pages = pages(&mut memory);
-        let mut random = 0x1234_5678_9ABC_DEF1;
-        let mut chains = [(NIL, 0, 0_u8); 6];
-        for round in 0..20_000_u32 {
-            let place = next(&mut random) % chains.len();
-            let (head, len, seed) = chains[place];
-            let bytes = pattern::<{ PAGE_BYTES * 3 }>(seed);
-            assert!(pages.starts_with(&mut Cursor::start(head), &bytes[..len]));
-            pages.free(head);
-            let len = next(&mut random) % (3 * PAGE_BYTES);
-            let bytes = pattern::<{ PAGE_BYTES * 3 }>(round as u8);
-            let fits = pages.has_room_for(len);
-            let stored = pages.store(&[&bytes[..len]]);
-            assert_eq!(stored.is_ok(), fits);
-            chains[place] = match stored {
-                Ok(head) => (head, len, round as u8),
-                Err(Full) => (NIL, 0, 0),
-            };
-            let expected = chains.iter().map(|chain| chain.1.div_ceil(PAGE_BYTES));
-            assert_eq!(pages.used() as usize, expected.sum());
-        }
-        for (head, ..) in chains {
-            pages.free(head);
-        }
-        assert_eq!(pages.used(), 0);
-    }
-}
+mod tests;

@@ -1,6 +1,8 @@
 //! Golden vectors: the examples of `SPEC.md` byte for byte, in both directions, and its tables of
 //! what is taken and what is refused.
 
+mod transfers;
+
 extern crate std;
 
 use core::array;
@@ -24,6 +26,7 @@ use crate::replica::unit::Origin;
 use crate::seal::BootId;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
 use crate::wire::member::ACCUSERS;
+use crate::wire::message::{ATTRIBUTE_HEAD, MAX_HEAD};
 use crate::wire::range::{PARTS, Range};
 use crate::wire::stamp::{WireStamp, Writer};
 use crate::{Ack, Change, Commit, Config, Entropy, Instant, Node, Stats, Storage};
@@ -330,31 +333,6 @@ fn a_unit_in_pages_is_taken_like_one_in_a_packet() {
     }
 }
 
-/// `ChunkHead` in `link/transmit.rs` repeats the layout of `Message::Chunk` by hand.
-#[test]
-fn the_pieces_that_a_node_sends_are_chunks() {
-    let (mut t1, mut t2) = introduced();
-    let value: [u8; 3_000] = array::from_fn(|place| (place * 7 % 251) as u8);
-    commit(&mut t1, b"blob", &value);
-    let (mut chunks, mut end) = (0, 0);
-    exchange(&mut t1, &mut t2, |from_t1| {
-        let body = open(from_t1);
-        if body.first() == CHUNK.first() {
-            let Ok(Message::Chunk { offset, bytes, .. }) = postcard::from_bytes(&body) else {
-                panic!("this is a chunk: {body:02x?}");
-            };
-            assert_eq!(offset, end);
-            end += bytes.len() as u32;
-            chunks += 1;
-        }
-    });
-    assert_eq!(chunks, 3);
-    let mut copy = [0; 3_000];
-    let record = t2.read(SESSION).unwrap();
-    assert!(record.attributes().next().unwrap().copy_value(&mut copy));
-    assert_eq!(copy, value);
-}
-
 #[test]
 fn a_changed_integer_costs_a_node_as_much_as_in_the_specification() {
     let (mut t1, mut t2) = introduced();
@@ -454,9 +432,9 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     }
 }
 
-/// Heads that stand in pages are copied into 512 bytes to be decoded.
+/// Heads that stand in pages are copied into 512 bytes to be decoded; and so much is kept to send them.
 #[test]
-fn the_longest_heads_fit_the_buffer_they_are_read_into() {
+fn the_longest_heads_are_no_longer_than_is_counted_for_them() {
     let stamp = WireStamp {
         epoch: u32::MAX,
         writer: Writer {
@@ -480,13 +458,14 @@ fn the_longest_heads_fit_the_buffer_they_are_read_into() {
         attributes: u16::MAX,
         ..new_head()
     };
-    assert!(encode(&head).len() <= 512);
+    assert!(encode(&head).len() <= MAX_HEAD);
     let attribute = AttributeHead {
         name: &[0; MAX_ATTRIBUTE_NAME],
         stamp,
         value: delta(u32::MAX, u32::MAX),
     };
-    assert!(encode(&attribute).len() <= 512);
+    let len = encode(&attribute).len();
+    assert!(len <= ATTRIBUTE_HEAD + MAX_ATTRIBUTE_NAME);
 }
 
 #[test]
@@ -563,11 +542,11 @@ fn node(name: &str, number: u8, boot: [u8; 16]) -> Node<'static> {
         records: slots(8),
         index: slots(17),
         attributes: slots(16),
-        pages: slots(160),
+        pages: slots(320),
         messages: slots(8),
         in_flight: slots(16),
         waits: slots(2),
-        transfers: slots(2),
+        transfers: slots(3),
         events: slots(8),
         scratch: slots(2 * MAX_VALUE),
         table: slots(128),

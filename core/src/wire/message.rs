@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Role;
 use crate::delta::Full;
 use crate::ids::MAX_HOLDERS;
+use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::wire::array;
 use crate::wire::member::{ACCUSERS, MemberState};
 use crate::wire::range::{PARTS, Range};
@@ -248,6 +249,15 @@ impl From<Address> for SocketAddr {
         }
     }
 }
+
+/// Bytes that the longest head takes: a key, a header, or a name with a stamp.
+pub(crate) const MAX_HEAD: usize = 512;
+
+/// Bytes that the head of an attribute takes beside its name, at most.
+pub(crate) const ATTRIBUTE_HEAD: usize = 44;
+
+/// What the unit of a session with one value has beside the value, at most.
+pub(crate) const VALUE_HEADS: usize = MAX_HEAD + ATTRIBUTE_HEAD + MAX_ATTRIBUTE_NAME;
 
 /// What a unit begins with; as many [`AttributeHead`]s follow as `attributes` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -102,6 +102,8 @@ pub(crate) const UPDATE_GUARD: &[u8] = &hex::<79>(
 
 pub(crate) const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 
+pub(crate) const GRANT_PART: &[u8] = &hex::<4>("0a 01 9a 09");
+
 pub(crate) const GRANT: &[u8] = &hex::<4>("0a 01 9d 09");
 
 pub(crate) const INTRODUCTION: &[u8] = &hex::<50>(
@@ -237,6 +239,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 25] {
         (CHUNK, Message::Chunk {
             transfer: 1, request: 0, total: 1_181, offset: 1_178, bytes: b"end",
         }),
+        (GRANT_PART, Message::Grant { transfer: 1, have: 1_178 }),
         (GRANT, Message::Grant { transfer: 1, have: 1_181 }),
         (INTRODUCTION, Message::Introduction(introduction)),
         (COMPARE, Message::Compare { range: Range::ALL, sum: Some(sum) }),

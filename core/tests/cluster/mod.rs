@@ -19,10 +19,10 @@ use std::net::SocketAddr;
 
 pub use wire::Wire;
 
-use relevo_core::memory::Sizes;
+use relevo_core::memory::{Sizes, largest_value};
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
-    Outcome, Progress, Role, Storage, Ticket,
+    Ack, Change, Commit, CommitError, Config, Destination, Duration, Entropy, Event, Instant, Key,
+    Node, Outcome, Progress, Role, Storage, Ticket,
 };
 
 relevo_core::heap_memory! {
@@ -107,7 +107,8 @@ pub struct Cluster<N = Wire> {
     pub max_inactive: u32,
     /// Slots of nodes that are started from now on.
     pub sessions: usize,
-    /// Pages of nodes that have other than the usual 32 for each slot.
+    /// Pages of nodes that have other than the usual 32 for each slot: values are as large there as these
+    /// allow.
     pub pages: BTreeMap<&'static str, usize>,
     /// Members that nodes can know that have other than the usual number.
     pub tables: BTreeMap<&'static str, usize>,
@@ -180,7 +181,8 @@ impl<N: Network> Cluster<N> {
         let address = self.network.attach(self.now, name);
         let named = self.names.get(name).copied().unwrap_or(name);
         let mut config = Config::new("test", named, address);
-        config.max_value = MAX_VALUE;
+        let pages = self.pages.get(name).copied().unwrap_or(self.sessions * 32);
+        config.max_value = MAX_VALUE.min(largest_value(pages));
         config.backups = self.backups;
         config.datagram = self.datagram;
         config.role = self.role;
@@ -190,7 +192,6 @@ impl<N: Network> Cluster<N> {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
-        let pages = self.pages.get(name).copied().unwrap_or(self.sessions * 32);
         let storage = storage(Sizes {
             members: self.tables.get(name).copied().unwrap_or(self.members),
             ..sizes(self.sessions, pages, MAX_VALUE)
@@ -292,6 +293,18 @@ impl<N: Network> Cluster<N> {
     }
 
     pub fn commit(&mut self, name: &str, id: &str, changes: &[(&str, &[u8])], ack: Ack) -> Outcome {
+        let ticket = self.try_commit(name, id, changes, ack).unwrap();
+        self.wait(name, ticket)
+    }
+
+    /// The same, and nobody waits.
+    pub fn try_commit(
+        &mut self,
+        name: &str,
+        id: &str,
+        changes: &[(&str, &[u8])],
+        ack: Ack,
+    ) -> Result<Ticket, CommitError> {
         let changes: Vec<_> = changes
             .iter()
             .map(|(name, value)| Change {
@@ -305,8 +318,7 @@ impl<N: Network> Cluster<N> {
             max_inactive: self.max_inactive,
             ack,
         };
-        let ticket = self.node(name).commit(now, key(id), &commit).unwrap();
-        self.wait(name, ticket)
+        self.node(name).commit(now, key(id), &commit)
     }
 
     pub fn fetch(&mut self, name: &str, id: &str, hint: Option<&str>) -> Outcome {

@@ -109,7 +109,7 @@ impl Net {
             boot: [self.boots; 16],
             seed: [self.boots; 16],
         };
-        let storage = storage(sizes(32, 1_024, MAX_VALUE));
+        let storage = storage(sizes(32, 1_200, MAX_VALUE));
         let node = Node::new(self.now, &config, &entropy, Some(&secret), storage).unwrap();
         let address = config.address;
         let events = Vec::new();

@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-use relevo_node::{ClusterKey, KeyFileError, Multicast, Node, OpenError, Options};
+use crate::common::{key, set};
+use relevo_node::{Ack, ClusterKey, KeyFileError, Multicast, Node, OpenError, Options};
 
 /// The error of `options`, whose text has no line break and contains all `parts`.
 fn refused(options: Options, parts: &[&str]) -> OpenError {
@@ -199,6 +200,39 @@ fn memory_that_is_not_there_is_an_error() {
         refused(options, &["memory", "lower"]),
         OpenError::Memory { .. }
     ));
+}
+
+#[test]
+fn memory_in_which_no_session_could_be_kept_is_refused_with_the_least() {
+    let with = |memory| Options {
+        memory,
+        ..crate::common::options("a")
+    };
+    let OpenError::LittleMemory { least } = refused(with(5_000), &["memory", "at least"]) else {
+        panic!("no session fits into 5,000 bytes");
+    };
+    refused(with(least - 1), &[&least.to_string()]);
+    assert!(Node::open(with(least)).is_ok());
+}
+
+#[test]
+fn the_largest_session_is_a_tenth_of_the_memory() {
+    let node = Node::open(Options {
+        memory: 1 << 20,
+        ..crate::common::options("a")
+    });
+    let node = node.unwrap();
+    let commit = |names: &[&str], len| {
+        let value = vec![7; len];
+        let changes: Vec<_> = names.iter().map(|name| set(name, &value)).collect();
+        node.commit(key("s"), &changes, 60, Ack::None)
+    };
+    assert!(commit(&["n"], 100_000).is_ok());
+    let error = commit(&["n", "m"], 60_000).unwrap_err().to_string();
+    assert!(error.contains("more than 101556 bytes"), "{error}");
+    assert!(commit(&["n", "m"], 50_000).is_ok());
+    let error = commit(&["n"], 102_000).unwrap_err().to_string();
+    assert!(error.contains("values at most max_value"), "{error}");
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn node(now: Instant, number: usize, records: usize) -> Node<'static> {
         records,
         index: records * 3 / 2 + 1,
         attributes: records * 2,
-        pages: records * 3,
+        pages: (records * 3).max(320),
         messages: 2,
         in_flight: 1_024,
         waits: 2,

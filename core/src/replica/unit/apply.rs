@@ -7,13 +7,14 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::release::Again;
-use crate::replica::unit::{MAX_HEAD, Origin, UnitSummary};
+use crate::replica::unit::{Origin, UnitSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
     ANSWERED, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, INCOMPLETE, LENT, OWNED, TAKEN, seconds,
 };
 use crate::time::Instant;
+use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
     ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER,
     RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
@@ -147,7 +148,7 @@ impl Node<'_> {
                 .stage_attribute(record, peer, &attribute, content)?
                 .unwrap_or(AttributeIndex::NONE),
         };
-        let fate = match self.take_header(record, peer, head) {
+        let fate = match self.take_header(record, peer, head, staged) {
             Ok(fate) => fate,
             Err(cause) => {
                 self.unstage(staged);
@@ -399,13 +400,16 @@ impl Node<'_> {
             .map_err(|_| Cause::Full)
     }
 
-    /// Takes the unit's header if it is newer.
+    /// Takes the unit's header if it is newer, and if there is room to send what it comes with.
     fn take_header(
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
         head: &UnitHead<'_>,
+        staged: AttributeIndex,
     ) -> Result<HeaderFate, Cause> {
+        self.keep_room_for(record, staged)
+            .map_err(|_| Cause::Full)?;
         let slot = self.records.get(record);
         let here = self.writers.wire(slot.stamp);
         // A sender of an older header, or one that thinks it is the home and isn't by the header

@@ -4,12 +4,12 @@ use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::unit::MAX_HEAD;
 use crate::replica::value::{self, Patch};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{AttributeSlot, Debt};
 use crate::storage::stamp::Stamp;
+use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
 use crate::wire::stamp::WireStamp;
 

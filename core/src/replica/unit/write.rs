@@ -9,7 +9,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::bury::Successor;
-use crate::replica::unit::{Extent, MAX_HEAD};
+use crate::replica::unit::Extent;
 use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
@@ -17,6 +17,7 @@ use crate::storage::records::{
     AttributeSlot, EXPIRING, GUARD, HEARSAY, INCOMPLETE, RecordSlot, TAKEN, seconds,
 };
 use crate::time::Instant;
+use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
     ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME,
     Message, OWNER, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,

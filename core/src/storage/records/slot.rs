@@ -6,6 +6,7 @@ use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::storage::pages::NIL;
 use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
+use crate::wire::message::ATTRIBUTE_HEAD;
 
 /// What kind of thing a record slot holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -289,6 +290,13 @@ pub struct AttributeSlot {
 }
 
 impl AttributeSlot {
+    /// Bytes of it in a unit, at most. Memory holds them, so no sum of them wraps.
+    pub(crate) fn unit_len(&self) -> usize {
+        (self.len as usize)
+            .wrapping_add(usize::from(self.name_len))
+            .wrapping_add(ATTRIBUTE_HEAD)
+    }
+
     pub(super) const EMPTY: Self = Self {
         stamp: Stamp::NONE,
         head: NIL,
