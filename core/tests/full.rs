@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 use cluster::{Cluster, Wire, key, sizes, storage};
 use relevo_core::config::MAX_VALUE;
-use relevo_core::storage::largest_value;
+use relevo_core::memory::largest_value;
 use relevo_core::{
     Ack, CommitError, Config, ConfigError, Duration, Entropy, Instant, Node, Outcome, Ticket,
 };

@@ -80,7 +80,7 @@ fn keys() {
 
 fn settings() {
     any(Sizes::bytes(any(&Sizes::default())));
-    any(relevo_core::storage::largest_value(any(1)));
+    any(relevo_core::memory::largest_value(any(1)));
     any(Config::new(any("c"), any("n"), address()));
     if let Err(error) = any(Config::check(&config())) {
         show::<ConfigError>(&error);

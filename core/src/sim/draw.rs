@@ -204,7 +204,7 @@ pub(super) fn node(random: &mut Random, uneven: bool, skewed: bool, slow: bool) 
         },
         capacity: if uneven { capacity } else { 16 },
         records: if small { FEW_RECORDS } else { 256 },
-        pages: if small { 48 } else { 2_048 },
+        pages: if small { 160 } else { 2_048 },
         clock: if skewed { clock } else { 1_000_000 },
         drift: if skewed { drift } else { 0 },
         slowness: if slow && is_slow { slowness } else { 0 },
