@@ -14,7 +14,7 @@ use core::net::SocketAddr;
 
 use crate::event::{Destination, Pending, Transmit};
 use crate::hash::name_hash;
-use crate::ids::SELF;
+use crate::ids::{MemberIndex, SELF};
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
 use crate::membership::member::{Outbox, Session};
@@ -342,7 +342,11 @@ impl Node<'_> {
             slot.link.cursor = last;
             slot.link.restore_all(end);
             slot.link.since = since;
-            slot.outbox = Outbox::default();
+            // Its answer opens the link: nodes that aren't neighbours would else wait for each other's first packet.
+            slot.outbox = Outbox {
+                ping: true,
+                ..Outbox::default()
+            };
             slot.session = Some(Session {
                 subkey: None,
                 window: Window::new(),
@@ -351,13 +355,18 @@ impl Node<'_> {
         if had_former_boot {
             self.waits.forget_member(member);
         }
+        self.joined(now, member, introduction.empty);
+    }
+
+    /// The boot is a member: tells the host and the others.
+    fn joined(&mut self, now: Instant, member: MemberIndex, is_empty: bool) {
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
         self.misses.forget();
         self.tell_all_about(member);
         self.compare_with(now, member);
         self.table_changed(now);
-        if !introduction.empty {
+        if !is_empty {
             // It may have taken sessions over before this node met it.
             self.doubt_ownership();
         }

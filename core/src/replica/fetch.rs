@@ -95,6 +95,15 @@ impl Node<'_> {
             .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
         if let Some(fetch) = self.waits.fetch_of(&hash) {
+            let wait = self.waits.get(fetch);
+            if wait.purpose == Purpose::Adopt && !wait.joined {
+                // Those that answered go on serving it: they were asked for its home, not for the session.
+                self.waits
+                    .serve_instead(fetch, now + self.rules.fetch_timeout);
+                for member in self.waits.get(fetch).silent() {
+                    self.members.nudge(member);
+                }
+            }
             // Whoever asks for it makes it live.
             self.waits.get_mut(fetch).joined = true;
             self.ask_newcomers(fetch, &hash, hint);
@@ -421,10 +430,9 @@ impl Node<'_> {
             false => self.missed(now, number, maybe_stale),
         };
         let wait = self.waits.get(number);
-        let purpose = if wait.joined {
-            Purpose::Serve
-        } else {
-            wait.purpose
+        let purpose = match wait.joined {
+            true => Purpose::Serve,
+            false => wait.purpose,
         };
         let (nobody_waits, had) = (wait.purpose != Purpose::Serve, wait.had);
         let wanted = |record: &RecordIndex| match purpose {
@@ -433,20 +441,7 @@ impl Node<'_> {
             Purpose::Adopt => false,
         };
         if let Some(record) = record.filter(wanted) {
-            if !self.records.is_served(record) {
-                self.take_over(now, record, &answers, true);
-                self.records
-                    .get_mut(record)
-                    .set(EXPIRING | TAKEN, purpose == Purpose::End);
-            }
-            if maybe_stale {
-                count(&mut self.stats.maybe_stale);
-                self.tell(SessionEvent::MaybeStale, record);
-            }
-            debug_assert!(
-                self.records.get(record).is(OWNED),
-                "a fetched session is served here"
-            );
+            self.take_fetched(now, record, &answers, purpose, maybe_stale);
         }
         let outcome = Outcome {
             copies: u8::from(found),
@@ -469,6 +464,31 @@ impl Node<'_> {
         for question in deferred {
             self.answer_question(record, question);
         }
+    }
+
+    /// Makes this node the home of a session that was fetched, as owner.
+    fn take_fetched(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        answers: &[(MemberIndex, u64)],
+        purpose: Purpose,
+        maybe_stale: bool,
+    ) {
+        if !self.records.is_served(record) {
+            self.take_over(now, record, answers, true);
+            self.records
+                .get_mut(record)
+                .set(EXPIRING | TAKEN, purpose == Purpose::End);
+        }
+        if maybe_stale {
+            count(&mut self.stats.maybe_stale);
+            self.tell(SessionEvent::MaybeStale, record);
+        }
+        debug_assert!(
+            self.records.get(record).is(OWNED),
+            "a fetched session is served here"
+        );
     }
 
     /// Nobody who was asked has the session. Returns whether somebody else may.

@@ -474,6 +474,18 @@ impl<'m> Waits<'m> {
         wait.ask = wait.unanswered();
     }
 
+    /// Of a fetch that looks for a home: somebody wants to serve the session. What was answered is void, and all are
+    /// asked again, under another number.
+    pub(crate) fn serve_instead(&mut self, number: WaitIndex, deadline: Instant) {
+        let request = self.next_request();
+        let wait = self.get_mut(number);
+        wait.request = request;
+        wait.answered.clear();
+        wait.digests.clear();
+        wait.deadline = deadline;
+        wait.ask = wait.unanswered();
+    }
+
     fn next_request(&mut self) -> u32 {
         self.requests = self.requests.wrapping_add(1).max(1);
         self.requests

@@ -82,8 +82,19 @@ impl Node<'_> {
         if end >= self.records.end() {
             self.sweep.next = now + PERIOD;
             self.sweep.at = RecordIndex::FIRST;
+            self.open_links();
         } else {
             self.sweep.at = end;
+        }
+    }
+
+    /// Members that never sent a packet, and are owed something, are asked for one.
+    fn open_links(&mut self) {
+        for member in self.members.others() {
+            let slot = self.members.get(member);
+            if slot.is_reachable() && !slot.link.is_open && slot.link.has_more() {
+                self.members.get_mut(member).outbox.ping = true;
+            }
         }
     }
 

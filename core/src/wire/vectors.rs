@@ -195,7 +195,7 @@ pub(crate) const INTEGER: [u8; 81] =
 pub(crate) const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 25] {
+pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
     let introduction = Introduction {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),

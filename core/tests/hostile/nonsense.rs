@@ -283,6 +283,13 @@ pub(crate) fn random_news(random: &mut impl Draw, out: Bytes) -> Bytes {
     (0..count).fold(out, |out, _| out.raw(&random_node(random)))
 }
 
+fn random_received(random: &mut impl Draw, out: Bytes) -> Bytes {
+    let count = random.below(20) as u64;
+    let newest = random.odd(u64::MAX);
+    let out = out.number(newest).number(count);
+    (0..count).fold(out, |out, _| out.number(random.odd32()))
+}
+
 pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
     let kinds = [
         UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH, DROPPED,
@@ -304,12 +311,7 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
         TABLE => out.raw(&random.bytes(64)),
         CHANGE => random_change(random, out),
         MEMBER => out.raw(&random_about(random).0),
-        RECEIVED => {
-            let count = random.below(20) as u64;
-            let newest = random.odd(u64::MAX);
-            let out = out.number(newest).number(count);
-            (0..count).fold(out, |out, _| out.number(random.odd32()))
-        }
+        RECEIVED => random_received(random, out),
         REFUSED => {
             let ids = [b"of t1".as_slice(), b"of t2", b"e", b"ee"];
             let hash = hash(NAMESPACE, random.one(&ids));
