@@ -172,7 +172,8 @@ impl Node<'_> {
         };
         let body = opener.open(header, datagram).ok_or(Refusal::Forged)?;
         session.window.accept(header.counter);
-        slot.link.is_open = true;
+        let is_first = !core::mem::replace(&mut slot.link.is_open, true);
+        slot.outbox.pong |= is_first;
         count(&mut self.stats.received);
         self.heard(now, member);
         let verdict = self.handle_body(now, member, header.counter, body);

@@ -342,9 +342,9 @@ impl Node<'_> {
             slot.link.cursor = last;
             slot.link.restore_all(end);
             slot.link.since = since;
-            // Its answer opens the link: nodes that aren't neighbours would else wait for each other's first packet.
+            // A packet opens the link: nodes that aren't neighbours would else wait for each other's first one.
             slot.outbox = Outbox {
-                ping: true,
+                pong: true,
                 ..Outbox::default()
             };
             slot.session = Some(Session {
