@@ -103,7 +103,7 @@ impl Node<'_> {
             let session = self.members.get(member).session.as_ref();
             let newest = session.map_or(0, |session| session.window.newest());
             let link = &mut self.members.get_mut(member).link;
-            link.gave = link.gave.max(newest);
+            link.note_gave(newest);
         }
         let slot = self.records.get_mut(record);
         if !confirmed.is_owed && slot.is(RELEASED) {

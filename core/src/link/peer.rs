@@ -64,14 +64,15 @@ pub(crate) struct PeerLink {
     /// Packets that were acknowledged or lost since the loss was last judged, and the lost ones.
     decided: u16,
     missing: u16,
-    /// When the window was last reduced, or zero: what was sent before says nothing more.
-    reduced: Instant,
+    /// When the window was last reduced, [coarsely](Instant::coarse), or zero: what was sent before says nothing
+    /// more.
+    reduced: u32,
     /// Counter of the newest packet that made this node drop a copy: an older packet that comes late must not bring the
     /// copy back.
-    pub(crate) dropped: u64,
+    dropped: u32,
     /// Counter of the newest packet by the time that the peer confirmed what it took from a copy here: an older
     /// release that comes late doesn't cover that.
-    pub(crate) gave: u64,
+    gave: u32,
     /// When it last answered a question for a session, [coarsely](Instant::coarse).
     pub(crate) answered: u32,
     /// Of the application's messages: the last one that the peer took, and the last one sent to it.
@@ -116,7 +117,7 @@ impl PeerLink {
             grown: 0,
             decided: 0,
             missing: 0,
-            reduced: Instant::from_micros(0),
+            reduced: 0,
             dropped: 0,
             gave: 0,
             answered: 0,
@@ -238,7 +239,7 @@ impl PeerLink {
         // A window that isn't used says nothing of the path.
         let is_used = self.in_flight >= self.window / 2;
         self.in_flight = self.in_flight.saturating_sub(1);
-        if sent < self.reduced {
+        if self.is_judged(sent) {
             return;
         }
         self.judge(now, false);
@@ -251,10 +252,37 @@ impl PeerLink {
     /// 7.3).
     fn grow(&mut self) {
         self.grown = self.grown.saturating_add(1);
-        if self.reduced == Instant::default() || self.grown >= self.window {
+        if self.reduced == 0 || self.grown >= self.window {
             self.window = self.window.saturating_add(1).min(*WINDOW.end());
             self.grown = 0;
         }
+    }
+
+    /// Whether the window was reduced since a packet was sent.
+    const fn is_judged(&self, sent: Instant) -> bool {
+        self.reduced != 0 && sent.coarse().wrapping_sub(self.reduced) > u32::MAX / 2
+    }
+
+    /// A packet of the peer with this counter made this node drop a copy.
+    pub(crate) const fn note_dropped(&mut self, counter: u64) {
+        if !is_older(counter, self.dropped) {
+            self.dropped = counter as u32;
+        }
+    }
+
+    /// Whether a packet of the peer was sent before one that made this node drop a copy.
+    pub(crate) const fn is_before_drop(&self, counter: u64) -> bool {
+        is_older(counter, self.dropped)
+    }
+
+    /// The peer took what was in a copy here. `newest`: the greatest counter of its packets by then.
+    pub(crate) const fn note_gave(&mut self, newest: u64) {
+        self.gave = newest as u32;
+    }
+
+    /// Whether a packet of the peer may have been sent before it took that.
+    pub(crate) const fn is_before_gave(&self, counter: u64) -> bool {
+        is_older(counter, self.gave)
     }
 
     /// A packet was decided. Once in a round trip, whatever was lost with it, half the window.
@@ -265,7 +293,7 @@ impl PeerLink {
         let is_congested = self.missing > sample / LOSS;
         if is_congested {
             self.window = (self.window / 2).max(*WINDOW.start());
-            self.reduced = now;
+            self.reduced = now.coarse().max(1);
         }
         if is_congested || self.decided >= sample {
             (self.decided, self.missing) = (0, 0);
@@ -280,7 +308,7 @@ impl PeerLink {
             self.last_loss = now.coarse();
             self.backoff = self.backoff.saturating_add(1);
         }
-        if sent >= self.reduced {
+        if !self.is_judged(sent) {
             self.judge(now, true);
         }
     }
@@ -306,6 +334,20 @@ impl PeerLink {
         self.refusals = 0;
     }
 }
+
+/// Whether a packet that was let in was sent before the one with this counter, of which the lower half is kept: the window
+/// against replays lets in nothing that is further back than its length. What came in pieces has no counter, `u64::MAX`, and is
+/// taken for new.
+const fn is_older(counter: u64, than: u32) -> bool {
+    if counter == u64::MAX {
+        return false;
+    }
+    let behind = than.wrapping_sub(counter as u32);
+    behind > 0 && behind <= WINDOW_OF_COUNTERS
+}
+
+/// How far behind the newest packet another one is let in.
+const WINDOW_OF_COUNTERS: u32 = 128;
 
 /// The average moved to the sample by one part of 2^`shift`.
 const fn average(average: u32, sample: u32, shift: u32) -> u32 {

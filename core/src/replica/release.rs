@@ -83,7 +83,7 @@ impl Node<'_> {
     pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UnitHead<'_>) {
         let link = &mut self.members.get_mut(origin.peer).link;
         if origin.counter != u64::MAX {
-            link.dropped = link.dropped.max(origin.counter);
+            link.note_dropped(origin.counter);
         }
         if let Some(header) = &head.header {
             let [a, b, c, d, e, f, g, h, ..] = head.hash;
@@ -113,7 +113,11 @@ impl Node<'_> {
         let owes = !slot.owed().is_empty() || !slot.also().is_empty();
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);
         let fetches = self.waits.fetches(&slot.hash);
-        let is_late = origin.counter < self.members.get(origin.peer).link.gave;
+        let is_late = self
+            .members
+            .get(origin.peer)
+            .link
+            .is_before_gave(origin.counter);
         if !obeys || fetches {
             return;
         }

@@ -360,7 +360,12 @@ impl Node<'_> {
             }
             self.remove_record(record);
         }
-        if origin.counter < self.members.get(origin.peer).link.dropped {
+        if self
+            .members
+            .get(origin.peer)
+            .link
+            .is_before_drop(origin.counter)
+        {
             return Err(Cause::Unknown);
         }
         let (Some(key), Some(header), true) = (head.key, &head.header, head.is(COMPLETE)) else {
