@@ -88,8 +88,6 @@ mutations! {
     PromotedKeepsInFlight,
     /// What a member confirmed counts although it may have dropped its copy since.
     NoUncount,
-    /// An acknowledgement of any earlier packet counts for the header.
-    HeaderAckAnyNumber,
     /// A peer's place in the list of changes moves with the record that it is at.
     CursorNotSteppedBack,
     /// Whoever says that a session was used later is right.
@@ -108,8 +106,6 @@ mutations! {
     DeadNotNamed,
     /// A node that stood still serves on as if no time had passed.
     NoDoubtAfterFreeze,
-    /// Former holders drop what they have just given to the home, before the backups have it.
-    SettledStays,
     /// What a transfer carried counts for what the record has become since.
     TransferCountsNow,
     /// What a lost packet carried isn't sent again.
@@ -122,8 +118,6 @@ mutations! {
     GuardWaitsNoLonger,
     /// A copy that the home may not know of isn't told to it.
     NoAnnounce,
-    /// Former holders may drop their copies before the others have the header.
-    ReleaseSkipsHeader,
     /// Nobody learns from others when a session was used.
     TouchesIgnored,
     /// A commit waits for copies under the id that the session had.
@@ -148,8 +142,10 @@ mutations! {
     FullTellsNobody,
     /// A commit waits for copies of a record that is gone.
     WaitsOutliveRecords,
-    /// That a home didn't know a record once is a reason to drop it later.
+    /// A copy whose home knows nothing of it is dropped.
     OldRefusalDeletes,
+    /// A home that was cut off yields to the guard that took its place meanwhile.
+    GuardOutranks,
     /// A node that has refuted something is told that another boot has its name.
     OwnBootSupersedes,
     /// A former holder that keeps its copy confirms that it has dropped it.

@@ -263,7 +263,11 @@ impl Node<'_> {
         let lacks = |member: &MemberIndex| slot.owed().intersects(slot.bit_of(*member));
         let mut lacking: Holders = list::collect(names.iter().copied().filter(lacks));
         let mut is_complete = all_named && told.all_named;
-        for (position, hash) in (0..u8::BITS).zip(told.holders) {
+        let hashes = match self.breaks(Mutation::HoldersOfEndNotMerged) {
+            true => &[],
+            false => told.holders,
+        };
+        for (position, hash) in (0..u8::BITS).zip(hashes) {
             let Some(member) = self.members.by_hash(*hash) else {
                 is_complete = false;
                 continue;

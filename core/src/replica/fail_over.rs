@@ -11,6 +11,7 @@
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::list;
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::Purpose;
 use crate::storage::records::{GUARD, HEARSAY, Holders, INCOMPLETE};
@@ -47,7 +48,10 @@ impl Node<'_> {
         let first = others.find(|holder| Some(*holder) != former && lives(holder));
         match first {
             Some(SELF) if self.waits.fetches(&slot.hash) => {}
-            Some(SELF) => self.take_over(now, record, &[], false),
+            Some(SELF) => self.take_over(now, record, &[], self.breaks(Mutation::GuardServes)),
+            Some(_) if self.breaks(Mutation::AnyHolderGuards) => {
+                self.take_over(now, record, &[], false);
+            }
             // It may have started anew, and have nothing of it: then it says so.
             Some(first) => {
                 let bit = slot.bit_of(first);
@@ -97,6 +101,8 @@ impl Node<'_> {
             if bit.intersects(slot.wanted_bits()) {
                 self.owe_again(record, bit);
             }
+        } else if self.breaks(Mutation::OldRefusalDeletes) {
+            self.remove_record(record);
         } else {
             self.records.owe_nothing(record, bit);
             self.adopt(now, record);
@@ -107,7 +113,8 @@ impl Node<'_> {
     pub(crate) fn announce(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_kept = slot.bit_of(SELF).intersects(slot.wanted_bits());
-        if !is_kept || slot.is(HEARSAY) || !slot.also().is_empty() {
+        let has_news = !is_kept || slot.is(HEARSAY) || !slot.also().is_empty();
+        if has_news && !self.breaks(Mutation::NoAnnounce) {
             self.records.owe_header(record, HolderBits::HOME);
             self.owe_later(record, HolderBits::HOME);
         }
@@ -118,7 +125,7 @@ impl Node<'_> {
     pub(crate) fn refresh(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_anew = |holder: &MemberIndex| self.members.get(*holder).link.since > slot.changed;
-        if !slot.holders().iter().any(is_anew) {
+        if !slot.holders().iter().any(is_anew) || self.breaks(Mutation::FormerBootConfirms) {
             return;
         }
         let anew = slot.holders().iter().copied().filter(is_anew);
@@ -157,7 +164,8 @@ impl Node<'_> {
     /// Whether this node, which served the session all the time, refutes the greater header of a guard.
     pub(crate) fn refutes_guard(&self, record: RecordIndex, header: &WireHeader) -> bool {
         let slot = self.records.get(record);
-        header.is(BY_GUARD) && slot.is_home_here() && slot.was_served_here()
+        let is_guard = header.is(BY_GUARD) && !self.breaks(Mutation::GuardOutranks);
+        is_guard && slot.is_home_here() && slot.was_served_here()
     }
 
     /// Writes a header above that of a guard, and goes on. What the guard named may have copies.

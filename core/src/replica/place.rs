@@ -166,10 +166,14 @@ impl Node<'_> {
     ) -> HolderBits {
         let change = self.records.set_list(record, holders, wanted);
         for holder in &change.joined {
-            self.waits.uncount(record, *holder);
+            if !self.breaks(Mutation::NoUncount) {
+                self.waits.uncount(record, *holder);
+            }
         }
         for holder in &change.promoted {
-            self.forget_in_flight(record, *holder);
+            if !self.breaks(Mutation::PromotedKeepsInFlight) {
+                self.forget_in_flight(record, *holder);
+            }
         }
         change.new
     }

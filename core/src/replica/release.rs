@@ -81,8 +81,9 @@ impl Node<'_> {
 
     /// A release arrived for a session of which nothing is here.
     pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UnitHead<'_>) {
+        let forgets = self.breaks(Mutation::ReleaseForgotten);
         let link = &mut self.members.get_mut(origin.peer).link;
-        if origin.counter != u64::MAX {
+        if origin.counter != u64::MAX && !forgets {
             link.note_dropped(origin.counter);
         }
         if let Some(header) = &head.header {
@@ -123,6 +124,9 @@ impl Node<'_> {
         }
         if owes {
             self.records.get_mut(record).set(RELEASED, true);
+            if self.breaks(Mutation::KeptCountsAsReleased) {
+                self.has_dropped(origin, head);
+            }
         } else if is_late {
             // It was sent before the home took what was here: the home is asked for another one.
             self.owe_header(record, HolderBits::HOME);

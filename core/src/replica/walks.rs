@@ -1,6 +1,7 @@
 //! The walks over all records: what has to be looked at from time to time, in steps.
 
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
+use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::release::Again;
 use crate::storage::records::State;
@@ -49,7 +50,10 @@ impl Node<'_> {
                 if self.leaving || kept.any(lost) {
                     self.restore_copies(now, record);
                 }
-            } else if self.leaving && self.home_is_lost(record) {
+            } else if self.leaving
+                && self.home_is_lost(record)
+                && !self.breaks(Mutation::LeaverKeepsTheOnlyCopy)
+            {
                 // Nobody else may have all that is here: as the home it hands it over before it goes.
                 self.take_over(now, record, &[], false);
             }

@@ -492,6 +492,7 @@ impl Node<'_> {
             // What is on its way to it may be less than the home is to have.
             self.forget_in_flight(record, home);
         }
+        let is_hearsay = !is_word_of_home && !self.breaks(Mutation::HearsayListTrusted);
         let changes = self
             .records
             .follow(record, &holders, wanted, &names, is_same_home);
@@ -503,7 +504,7 @@ impl Node<'_> {
             INCOMPLETE,
             is_incomplete || slot.is(INCOMPLETE) || !all_named,
         );
-        slot.set(HEARSAY, !is_word_of_home);
+        slot.set(HEARSAY, is_hearsay);
         let tells = slot.is(HEARSAY)
             || (!is_same_home && !slot.also().is_empty())
             || (!is_same_home && is_incomplete && !header.is(UNNAMED));
