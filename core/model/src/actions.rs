@@ -69,6 +69,8 @@ pub enum Duty {
     Release(NodeId, NodeId),
     /// Announces its header to its primary, or to the first live holder.
     Announce(NodeId),
+    /// Compares with a backup whose copy differs.
+    Compare(NodeId, NodeId),
     /// Tells of the end.
     TellEnd(NodeId, NodeId),
     /// Forgets its tombstone.
@@ -117,10 +119,7 @@ impl State {
     fn sides(&self) -> impl Iterator<Item = Set> + use<> {
         let first = NodeId::FIRST;
         let others: Vec<NodeId> = self.others(first).collect();
-        let pairs = others
-            .clone()
-            .into_iter()
-            .map(move |m| Set::of(first) | Set::of(m));
+        let pairs = others.clone().into_iter().map(move |m| Set::of(first) | Set::of(m));
         let pairs = pairs.filter(move |_| others.len() > 2);
         self.everyone().map(Set::of).chain(pairs)
     }
@@ -182,6 +181,7 @@ impl State {
                 if self.is_primary(n) && self.placement(n, record) != record.wanted {
                     duties.push(Duty::Place(n));
                 }
+                duties.extend(self.compares(n).iter().map(|m| Duty::Compare(n, m)));
                 duties.extend(self.releases(n).iter().map(|m| Duty::Release(n, m)));
                 if self.is_to_guard(n) {
                     duties.push(Duty::Guard(n));
@@ -211,7 +211,7 @@ impl State {
                 Some((record.wanted & self.staying(n)) - record.owed)
             }
             Slot::Ended(tombstone) if !self.owes_end(n).is_empty() => {
-                Some(tombstone.confirmed & self.staying(n))
+                Some(tombstone.confirmed.set_of() & self.staying(n))
             }
             _ => None,
         }
@@ -222,9 +222,7 @@ impl State {
     fn leaves_too_few(&self, n: NodeId) -> bool {
         let backups = u32::from(self.setup.backups);
         let holds = self.record(n).is_some() && !self.is_primary(n);
-        let few = self
-            .handed_over(n)
-            .is_some_and(|copies| copies.len() <= backups);
+        let few = self.handed_over(n).is_some_and(|copies| copies.len() <= backups);
         holds || few
     }
 
@@ -319,6 +317,11 @@ impl State {
                     self.send(n, m, Body::Release(number, copy));
                 }
             }
+            Duty::Compare(n, m) => {
+                if let Some(copy) = self.copy_of(n) {
+                    self.send(n, m, Body::Header(copy));
+                }
+            }
             Duty::Announce(n) => {
                 if let (Some(to), Some(copy)) = (self.announces_to(n), self.copy_of(n)) {
                     self.send(n, to, Body::Header(copy));
@@ -381,3 +384,4 @@ impl State {
         self.send(n, m, body);
     }
 }
+

@@ -60,12 +60,7 @@ fn setup(nodes: u8, backups: u8, rules: Rules) -> Setup {
 /// Plays the scene of a rule with these rules.
 #[must_use]
 pub fn played(rule: Rule, rules: Rules) -> Option<Played> {
-    let Case::Scene {
-        nodes,
-        start,
-        lines,
-    } = Case::of(rule)
-    else {
+    let Case::Scene { nodes, start, lines } = Case::of(rule) else {
         return None;
     };
     Some(play(&start.state(setup(nodes, 1, rules), PLENTY), lines))
@@ -76,11 +71,7 @@ impl Case {
     #[must_use]
     pub fn of(rule: Rule) -> Self {
         const fn scene(nodes: u8, start: Start, lines: &'static [&'static str]) -> Case {
-            Case::Scene {
-                nodes,
-                start,
-                lines,
-            }
+            Case::Scene { nodes, start, lines }
         }
         match rule {
             Rule::AnswerOnlyIfAsked => scene(3, Start::Fresh, ANSWER_ONLY_IF_ASKED),

@@ -3,7 +3,7 @@
 use crate::ids::{Names, NodeId, Set};
 use crate::message::{Body, Ended};
 use crate::rules::Rule;
-use crate::state::{Life, Slot, State, Tombstone};
+use crate::state::{Life, Slot, State, Status, Tombstone};
 
 impl State {
     /// What a copy or a tombstone at `n` says of who may have a copy.
@@ -11,7 +11,7 @@ impl State {
         match self.nodes[n].slot {
             Slot::Empty => Tombstone {
                 named: self.nodes[n].moved_to,
-                confirmed: Set::NONE,
+                confirmed: Names::default(),
                 all: false,
             },
             Slot::Live(record) => {
@@ -21,7 +21,7 @@ impl State {
                 }
                 Tombstone {
                     named: named.without(Set::of(n)),
-                    confirmed: Set::NONE,
+                    confirmed: Names::default(),
                     all: record.not_all_named && self.keeps(Rule::EndNotAllNamedToAll),
                 }
             }
@@ -45,34 +45,40 @@ impl State {
         node.wait = None;
         node.moved_to = Names::default();
         node.slot = Slot::Ended(tombstone);
-        self.review_names(n, None);
+    }
+
+    /// A boot that may have given copies to others is gone and hasn't confirmed.
+    pub(crate) fn widen_end(&mut self, n: NodeId) {
+        let (all, void) = (
+            self.keeps(Rule::NewBootWidensEnd),
+            self.keeps(Rule::GoneVoidsConfirmations),
+        );
+        if let Slot::Ended(tombstone) = &mut self.nodes[n].slot {
+            tombstone.all |= all;
+            if void {
+                tombstone.confirmed = Names::default();
+            }
+        }
     }
 
     /// `n` hears of the end from `f`.
     pub(crate) fn hear_end(&mut self, n: NodeId, f: NodeId, ended: &Ended) {
         let mine = self.known_names(n);
-        let boots = self.keeps(Rule::ListNamesBoots);
-        let covers = |m: &NodeId| {
-            let (theirs, own) = (ended.named.boot(*m), mine.named.boot(*m));
-            theirs == own || theirs != 0 && !boots
-        };
-        let both = mine.named.set_of() & ended.named.set_of();
-        let disagree = !both.iter().all(|m| covers(&m));
-        let rest = mine.named.set_of() - Set::of(f);
-        let covered = rest.iter().all(|m| covers(&m)) && (ended.all || !mine.all);
-        let mut named = ended.named.without(Set::of(n));
+        let theirs = ended.named.without(Set::of(n));
+        let mut named = theirs;
         if self.keeps(Rule::TombstoneNamesAll) {
             named.add(mine.named);
         }
-        let mut believed = ended.confirmed;
+        let mut confirmed = ended.confirmed;
         if self.keeps(Rule::OwnConfirmationCounts) {
-            believed -= mine.named.set_of();
+            confirmed = confirmed.without(mine.named.set_of());
             if mine.all {
-                believed = Set::NONE;
+                confirmed = Names::default();
             }
         }
-        let confirmed = (mine.confirmed | believed | Set::of(f)) - Set::of(n);
-        let all = mine.all || ended.all || disagree && self.keeps(Rule::NewBootWidensEnd);
+        confirmed.add(mine.confirmed);
+        confirmed.strike(n);
+        let all = mine.all || ended.all;
         self.bury(
             n,
             Tombstone {
@@ -81,11 +87,43 @@ impl State {
                 all,
             },
         );
+        if self.names_a_boot_that_is_gone(n, &mine, ended) {
+            self.widen_end(n);
+        }
+        self.end_confirmed(n, f);
+        let covered = self.covers(n, f, &mine, ended);
         if covered || !self.keeps(Rule::ConfirmIfAllNamed) {
             self.send(n, f, Body::EndAck);
         } else {
             self.tell_end(n, f);
         }
+    }
+
+    /// Whether the end that `f` told names all that `n` names, in the same boots.
+    fn covers(&self, n: NodeId, f: NodeId, mine: &Tombstone, ended: &Ended) -> bool {
+        let boots = self.keeps(Rule::ListNamesBoots);
+        let same = |m: NodeId| {
+            let (theirs, own) = (ended.named.boot(m), mine.named.boot(m));
+            theirs == own || theirs != 0 && !boots
+        };
+        let named = mine.named.set_of() - Set::of(f) - Set::of(n);
+        named.iter().all(same) && (ended.all || !mine.all)
+    }
+
+    /// Whether one side names a boot that the other side, or `n` itself, knows to be gone, and that
+    /// hasn't confirmed to it.
+    fn names_a_boot_that_is_gone(&self, n: NodeId, mine: &Tombstone, ended: &Ended) -> bool {
+        if !self.keeps(Rule::ListNamesBoots) {
+            return false;
+        }
+        self.others(n).any(|m| {
+            let (own, theirs) = (mine.named.boot(m), ended.named.boot(m));
+            let news = theirs != own && theirs != 0;
+            let gone = theirs < own || self.is_gone(n, m, theirs, None);
+            let theirs_lost = news && gone && ended.confirmed.boot(m) < theirs;
+            let own_lost = own != 0 && own < theirs && mine.confirmed.boot(m) < own;
+            theirs_lost || own_lost
+        })
     }
 
     /// Somebody speaks to the tombstone of `n` of the session.
@@ -96,15 +134,16 @@ impl State {
             && names
         {
             tombstone.named.set(f, boot);
-            tombstone.confirmed -= Set::of(f);
+            tombstone.confirmed.strike(f);
         }
         self.tell_end(n, f);
     }
 
     /// `f` has confirmed the end to `n`.
     pub(crate) fn end_confirmed(&mut self, n: NodeId, f: NodeId) {
+        let boot = self.known_boot(n, f);
         if let Slot::Ended(tombstone) = &mut self.nodes[n].slot {
-            tombstone.confirmed |= Set::of(f);
+            tombstone.confirmed.set(f, boot);
         }
     }
 
@@ -133,7 +172,15 @@ impl State {
         } else {
             Set::NONE
         };
-        (tombstone.named.set_of() | members) - tombstone.confirmed - Set::of(n)
+        let again = self.keeps(Rule::ConfirmInPresentBoot);
+        let lacks = |m: &NodeId| {
+            let peer = self.nodes[n].peers[*m];
+            let boot = tombstone.named.boot(*m).max(peer.boot);
+            let confirmed = tombstone.confirmed.boot(*m);
+            peer.status != Status::Left && (confirmed == 0 || again && confirmed < boot)
+        };
+        let asked = (tombstone.named.set_of() | members) - Set::of(n);
+        asked.iter().filter(lacks).collect()
     }
 
     /// Whether the tombstone of `n` may go.

@@ -32,9 +32,7 @@ impl State {
     /// To whom `n` announces its header: its primary, or, if that is lost, the first live holder.
     #[must_use]
     pub fn announces_to(&self, n: NodeId) -> Option<NodeId> {
-        let record = self
-            .record(n)
-            .filter(|record| record.role == Role::Holder)?;
+        let record = self.record(n).filter(|record| record.role == Role::Holder)?;
         if self.is_lost(n, record) {
             return Some(self.first_holder(n, record)).filter(|first| *first != n);
         }
@@ -63,6 +61,23 @@ impl State {
             return Set::NONE;
         }
         record.owed & self.live_members(n)
+    }
+
+    /// With whom `n` as primary finds differences when it compares. Equal digests cost nothing here.
+    #[must_use]
+    pub fn compares(&self, n: NodeId) -> Set {
+        let Some(record) = self.record(n).filter(|_| self.is_primary(n)) else {
+            return Set::NONE;
+        };
+        if !self.keeps(Rule::PrimaryCompares) {
+            return Set::NONE;
+        }
+        let differs = |m: &NodeId| {
+            let copy = self.record(*m);
+            copy.is_none_or(|copy| copy.header != record.header || copy.contents != record.contents)
+        };
+        let settled = record.wanted - Set::of(n) - record.owed;
+        (settled & self.live_members(n)).iter().filter(differs).collect()
     }
 
     /// Whom `n` as primary releases now.

@@ -141,9 +141,7 @@ fn tell(trace: Option<&Trace>) -> bool {
 }
 
 fn run_walks(options: &Options) -> bool {
-    let starts = options
-        .start
-        .map_or(Start::ALL.to_vec(), |start| vec![start]);
+    let starts = options.start.map_or(Start::ALL.to_vec(), |start| vec![start]);
     let mut good = true;
     for start in starts {
         let began = Instant::now();
@@ -188,14 +186,8 @@ fn run_break(rule: Rule) -> bool {
     let played = relevo_model::cases::played(rule, Rules::ALL.without(rule));
     let Some(played) = played else { return false };
     println!("skipped {:?}", played.skipped);
-    if std::env::var("V").is_ok() {
-        println!("{}", played.told);
-    }
     let good = !tell(played.trace.as_ref());
     let kept = relevo_model::cases::played(rule, Rules::ALL);
-    if let Some(kept) = kept {
-        println!("kept skips {:?}", kept.skipped);
-        tell(kept.trace.as_ref());
-    }
+    if let Some(kept) = kept { println!("kept skips {:?}", kept.skipped); tell(kept.trace.as_ref()); }
     good
 }

@@ -6,7 +6,7 @@ use crate::state::{Life, Peer, Purpose, Role, Slot, State, Status};
 
 impl Peer {
     /// Whether this boot of the member is gone: another one followed, or it left.
-    const fn supersedes(self, boot: u8) -> bool {
+    pub(crate) const fn supersedes(self, boot: u8) -> bool {
         match self.status {
             Status::Left => self.boot >= boot,
             _ => self.boot > boot,
@@ -104,8 +104,8 @@ impl State {
             self.await_no_more(n, m);
         }
         let left = new.status == Status::Left && old.status != Status::Left;
-        let replaced = left || new_boot && old.boot != 0;
-        self.review_names(n, replaced.then_some(m));
+        let gone = left || new_boot && old.boot != 0;
+        self.review_names(n, gone.then_some((m, old.boot)));
     }
 
     /// `m` won't answer the open question of `n`.
@@ -138,36 +138,36 @@ impl State {
         }
     }
 
-    /// Deals with names of boots that are gone, as far as `n` knows. `replaced` has just been
-    /// replaced, or has left.
-    pub(crate) fn review_names(&mut self, n: NodeId, replaced: Option<NodeId>) {
+    /// Deals with names of boots that are gone, as far as `n` knows. `gone` is the one of which it has just
+    /// heard that.
+    pub(crate) fn review_names(&mut self, n: NodeId, gone: Option<(NodeId, u8)>) {
         match self.nodes[n].slot {
-            Slot::Live(_) => self.review_list(n, replaced),
-            Slot::Ended(_) => self.review_tombstone(n, replaced),
+            Slot::Live(_) => self.review_list(n, gone),
+            Slot::Ended(_) => self.review_tombstone(n, gone),
             Slot::Empty => {}
         }
     }
 
     /// Whether a list's boot of `m` is gone. Without boots in lists, only what has just happened says so.
-    fn is_gone(&self, n: NodeId, m: NodeId, boot: u8, replaced: Option<NodeId>) -> bool {
+    pub(crate) fn is_gone(&self, n: NodeId, m: NodeId, boot: u8, gone: Option<(NodeId, u8)>) -> bool {
         if !self.keeps(Rule::ListNamesBoots) {
-            return replaced == Some(m);
+            return gone.is_some_and(|(other, _)| other == m);
         }
         m != n && self.nodes[n].peers[m].supersedes(boot)
     }
 
-    fn review_list(&mut self, n: NodeId, replaced: Option<NodeId>) {
+    fn review_list(&mut self, n: NodeId, gone: Option<(NodeId, u8)>) {
         let Some(mut record) = self.record(n).copied() else {
             return;
         };
         let marks = self.keeps(Rule::MarkNotAllNamed);
         for m in (record.named.set_of() | record.also.set_of()).iter() {
             let peer = self.nodes[n].peers[m];
-            if record.also.has(m) && self.is_gone(n, m, record.also.boot(m), replaced) {
+            if record.also.has(m) && self.is_gone(n, m, record.also.boot(m), gone) {
                 record.not_all_named |= marks;
                 record.also.strike(m);
             }
-            if !record.named.has(m) || !self.is_gone(n, m, record.named.boot(m), replaced) {
+            if !record.named.has(m) || !self.is_gone(n, m, record.named.boot(m), gone) {
                 continue;
             }
             record.not_all_named |= marks;
@@ -190,31 +190,16 @@ impl State {
         self.nodes[n].slot = Slot::Live(record);
     }
 
-    fn review_tombstone(&mut self, n: NodeId, replaced: Option<NodeId>) {
-        let Slot::Ended(mut tombstone) = self.nodes[n].slot else {
+    /// A boot that had to confirm is gone, and hasn't.
+    fn review_tombstone(&mut self, n: NodeId, gone: Option<(NodeId, u8)>) {
+        let (Slot::Ended(tombstone), Some((m, boot))) = (self.nodes[n].slot, gone) else {
             return;
         };
-        let again = self.keeps(Rule::ConfirmInPresentBoot);
-        for m in self.others(n) {
-            let peer = self.nodes[n].peers[m];
-            let named = tombstone.named.has(m);
-            let gone = named && self.is_gone(n, m, tombstone.named.boot(m), replaced);
-            if gone && !tombstone.confirmed.has(m) {
-                tombstone.all |= self.keeps(Rule::NewBootWidensEnd);
-            }
-            if gone && peer.status == Status::Left {
-                tombstone.named.strike(m);
-            } else if gone {
-                tombstone.named.set(m, peer.boot);
-            }
-            if gone || replaced == Some(m) {
-                if again {
-                    tombstone.confirmed -= Set::of(m);
-                } else {
-                    tombstone.confirmed |= Set::of(m);
-                }
-            }
+        let named = tombstone.named.boot(m);
+        let was_named = named != 0 && self.is_gone(n, m, named, gone);
+        let boot = if was_named { named } else { boot };
+        if (was_named || tombstone.all) && tombstone.confirmed.boot(m) < boot {
+            self.widen_end(n);
         }
-        self.nodes[n].slot = Slot::Ended(tombstone);
     }
 }

@@ -29,8 +29,8 @@ pub enum Body {
     /// The receiver of the release with this number and header has no copy (any more). It names the
     /// primary that released it.
     Dropped(u8, Stamp, Names),
-    /// What was sent is taken. It names the header, the list and the contents that the sender has now.
-    Ack(Copied),
+    /// What was sent is taken. It says what the sender has now, and which names that it was owed it has seen.
+    Ack(Copied, Names),
     /// The sender has no record, and didn't make one of what had this header. It names the primary that
     /// released it.
     Unknown(Stamp, Names),
@@ -76,8 +76,8 @@ pub struct Copied {
 pub struct Ended {
     /// Who must confirm.
     pub named: Names,
-    /// Who has confirmed to the sender.
-    pub confirmed: Set,
+    /// Which boots have confirmed to the sender.
+    pub confirmed: Names,
     /// All members must confirm.
     pub all: bool,
 }

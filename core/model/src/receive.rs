@@ -60,7 +60,7 @@ impl State {
             }
             Body::Fetch(number) => self.asked(n, f, *number, Purpose::Fetch),
             Body::Adopt(number) => self.asked(n, f, *number, Purpose::Adopt),
-            Body::Ack(copy) => self.acknowledged(n, f, copy),
+            Body::Ack(copy, seen) => self.acknowledged(n, f, copy, *seen),
             Body::Unknown(header, to) => self.unknown(n, f, *header, *to),
             Body::Dropped(number, header, to) => self.dropped(n, f, *number, *header, *to),
             Body::End(ended) => self.hear_end(n, f, ended),
@@ -99,7 +99,7 @@ impl State {
         if self.may_create(n, f, copy, kind) {
             self.create(n, f, copy);
             if kind == Kind::Update {
-                self.acknowledge(n, f);
+                self.acknowledge(n, f, Names::default());
             }
         } else {
             let body = Body::Unknown(copy.header, self.nodes[n].moved_to);
@@ -144,14 +144,7 @@ impl State {
         self.review_names(n, None);
     }
 
-    fn receive_with_record(
-        &mut self,
-        n: NodeId,
-        f: NodeId,
-        copy: &Copied,
-        kind: Kind,
-        old: &Record,
-    ) {
+    fn receive_with_record(&mut self, n: NodeId, f: NodeId, copy: &Copied, kind: Kind, old: &Record) {
         let ignored = matches!(kind, Kind::Release(_)) && !self.keeps(Rule::ReleaseCarriesHeader);
         if ignored && copy.header > old.header {
             return;
@@ -255,12 +248,12 @@ impl State {
                 self.answer_with(n, f, Body::Header);
                 if !self.keeps(Rule::NoAckOfOlder) {
                     let header = copy.header;
-                    self.answer_with(n, f, |mine| Body::Ack(Copied { header, ..mine }));
+                    self.answer_with(n, f, |mine| Body::Ack(Copied { header, ..mine }, copy.also));
                 }
             }
             Kind::Release(number) => self.obey(n, f, copy, number),
             _ if asks => self.answer_with(n, f, Body::Header),
-            _ => self.acknowledge(n, f),
+            _ => self.acknowledge(n, f, copy.also),
         }
     }
 
@@ -293,8 +286,8 @@ impl State {
         self.send(n, f, Body::Dropped(number, header, to));
     }
 
-    fn acknowledge(&mut self, n: NodeId, f: NodeId) {
-        self.answer_with(n, f, Body::Ack);
+    fn acknowledge(&mut self, n: NodeId, f: NodeId, seen: Names) {
+        self.answer_with(n, f, |mine| Body::Ack(mine, seen));
     }
 
     fn answer_with(&mut self, n: NodeId, f: NodeId, body: impl Fn(Copied) -> Body) {
@@ -303,7 +296,7 @@ impl State {
         }
     }
 
-    fn acknowledged(&mut self, n: NodeId, f: NodeId, copy: &Copied) {
+    fn acknowledged(&mut self, n: NodeId, f: NodeId, copy: &Copied, seen: Names) {
         if self.nodes[n].is_ended() {
             return;
         }
@@ -323,11 +316,10 @@ impl State {
             return;
         }
         let by_primary = record.header.node() == f && record.header.boot() == boot;
-        let unnamed = record.also.without(copy.named.set_of());
-        // The mark stands for all names: the primary strikes those of boots that are gone.
-        let named = unnamed.is_empty() || copy.not_all_named;
-        let named = named || !rules.keep(Rule::AckConfirmsNames);
-        if by_primary && covered && named {
+        // The primary has seen a name also if it knows that boot to be gone, and doesn't name it.
+        let unseen = record.also.without(copy.named.set_of() | seen.set_of());
+        let all_seen = unseen.is_empty() || !rules.keep(Rule::AckConfirmsNames);
+        if by_primary && covered && all_seen {
             record.owed -= Set::of(f);
             record.also = Names::default();
         }

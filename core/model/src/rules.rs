@@ -102,7 +102,7 @@ rules! {
     /// A node answers an older header with its own and doesn't acknowledge it.
     /// An acknowledgement from a node that goes on with a newer header would be taken for obedience.
     "R5" NoAckOfOlder,
-    /// What a holder owes in names is cleared only by the primary naming them.
+    /// What a holder owes in names is cleared only when the primary says that it has seen them.
     /// Without it names are lost with the packet that carried them.
     "R5" AckConfirmsNames,
     /// `Unknown` never deletes.
@@ -123,6 +123,9 @@ rules! {
     /// Every holder that isn't the primary announces its header, wanted or not.
     /// A wanted holder that its primary doesn't know would never speak.
     "R6" EveryHolderAnnounces,
+    /// A primary compares with its backups from time to time: one that has nothing is owed everything again.
+    /// Another primary, which has crashed since, may have released a backup.
+    "R6" PrimaryCompares,
     /// A guard adds one to the epoch.
     /// Without it third nodes refuse its header, and nobody is primary.
     "R7" GuardRaisesEpoch,
@@ -156,6 +159,9 @@ rules! {
     /// An end becomes owed to all members when a named member left, or came back in another boot, unconfirmed.
     /// Its former boot may have given copies to others.
     "R9" NewBootWidensEnd,
+    /// Then what others have confirmed before counts no more.
+    /// They may have started anew and got a copy of the one that is gone, before it went.
+    "R9" GoneVoidsConfirmations,
     /// A member that has another boot must confirm again.
     /// It may have got a copy since its former boot confirmed.
     "R9" ConfirmInPresentBoot,

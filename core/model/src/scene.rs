@@ -25,8 +25,8 @@ const END_SPREADS: &str = "the end spreads among ";
 pub struct Played {
     /// The run that breaks a promise, if there is one.
     pub trace: Option<Trace>,
-    /// told
-    pub told: String,
+    /// What it leads to.
+    pub state: State,
     /// The lines that were not possible.
     pub skipped: Vec<&'static str>,
 }
@@ -55,17 +55,10 @@ pub fn play(start: &State, lines: &[&'static str]) -> Played {
         }
     }
     let trace = Trace::replay(start, &actions);
-    let mut s = start.clone();
-    let mut told = String::new();
-    for a in &actions {
-        told += &format!("{a}\n");
-        s.apply(a);
-        told += &format!("     {}\n", crate::words::InWords(&s));
-    }
     Played {
+        state,
         trace,
         skipped,
-        told,
     }
 }
 

@@ -58,14 +58,6 @@ pub fn search(start: &State, most: usize) -> Search {
             queue.push_back((next, next_number, depth + 1));
         }
         if origins.len() > most {
-            if std::env::var("V").is_ok() {
-                let mut st = start.clone();
-                for a in way(start, root, number, &origins) {
-                    println!("{a}");
-                    st.apply(&a);
-                    println!("      {}", crate::words::InWords(&st));
-                }
-            }
             break;
         }
     }

@@ -1,7 +1,10 @@
 //! Where runs begin.
 
 use crate::ids::{Contents, MAX_NODES, Names, NodeId, PerNode, Set, Stamp};
-use crate::state::{Budget, Ghosts, Life, Node, Peer, Record, Role, Setup, Slot, State, Status};
+use crate::scene::{PLENTY, play};
+use crate::state::{
+    Budget, Ghosts, Life, Node, Peer, Record, Role, Setup, Slot, State, Status,
+};
 
 /// A state to begin with. In all of them n0 serves the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -12,11 +15,36 @@ pub enum Start {
     BackupDown,
     /// As [`Start::Fresh`], and the node after the backups has a copy that nobody needs.
     LeftOver,
+    /// The network is split, n0 and n2 serve the session on one side each, and both have given copies to others.
+    Split,
 }
+
+/// What leads to [`Start::Split`]. Of three nodes the side of n2 has no other.
+const SPLIT: &[&str] = &[
+    "n2: a request comes",
+    "n2 asks n0",
+    "arrives: n2 -> n0: Fetch",
+    "arrives: n0 -> n2: Answer",
+    "the network is split: {n0 n1}",
+    "the network is split: {n2}",
+    "n2 learns how n0 is",
+    "n2 learns how n1 is",
+    "n2: the bound of its question passes",
+    "n2 sends n3 what it owes",
+    "arrives: n2 -> n3: Update",
+    "arrives: n3 -> n2: Ack",
+    "n0 learns how n2 is",
+    "n0 learns how n3 is",
+    "n0: a request comes",
+    "n0: the bound of its question passes",
+    "n0 sends n1 what it owes",
+    "arrives: n0 -> n1: Update",
+    "arrives: n1 -> n0: Ack",
+];
 
 impl Start {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Fresh, Self::BackupDown, Self::LeftOver];
+    pub const ALL: [Self; 4] = [Self::Fresh, Self::BackupDown, Self::LeftOver, Self::Split];
 
     /// The start with this name, in any case of letters.
     #[must_use]
@@ -28,6 +56,11 @@ impl Start {
     /// The state. It needs a node more than a session has copies, but for [`Start::Fresh`].
     #[must_use]
     pub fn state(self, setup: Setup, budget: Budget) -> State {
+        if self == Self::Split {
+            let mut state = play(&Self::Fresh.state(setup, PLENTY), SPLIT).state;
+            state.budget = budget;
+            return state;
+        }
         let mut state = State {
             setup,
             budget,

@@ -88,8 +88,8 @@ pub struct Record {
 pub struct Tombstone {
     /// Who must confirm.
     pub named: Names,
-    /// Who has.
-    pub confirmed: Set,
+    /// Which boots have.
+    pub confirmed: Names,
     /// All members that this node knows must confirm, dead or alive, but for those that left.
     pub all: bool,
 }
@@ -404,8 +404,9 @@ impl State {
     pub fn desired(&self, n: NodeId) -> Set {
         let leaving = self.nodes[n].life == Life::Leaving;
         let backups = usize::from(self.setup.backups) + usize::from(leaving);
-        let fit =
-            |m: &NodeId| *m != n && self.sees_live(n, *m) && self.nodes[*m].life != Life::Leaving;
+        let fit = |m: &NodeId| {
+            *m != n && self.sees_live(n, *m) && self.nodes[*m].life != Life::Leaving
+        };
         self.rendezvous().filter(fit).take(backups).collect::<Set>() | Set::of(n)
     }
 

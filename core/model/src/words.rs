@@ -38,6 +38,7 @@ impl fmt::Display for Duty {
             Self::Push(n, m) => write!(f, "{n} sends {m} what it owes"),
             Self::Release(n, m) => write!(f, "{n} releases {m}"),
             Self::Announce(n) => write!(f, "{n} announces its header"),
+            Self::Compare(n, m) => write!(f, "{n} compares with {m}"),
             Self::TellEnd(n, m) => write!(f, "{n} tells {m} of the end"),
             Self::Forget(n) => write!(f, "{n}: its tombstone goes"),
             Self::Left(n) => write!(f, "{n} has left"),
@@ -58,7 +59,7 @@ impl fmt::Display for Body {
             Self::Header(copy) => write!(f, "Header {copy}"),
             Self::Release(_, copy) => write!(f, "Release {copy}"),
             Self::Dropped(_, header, to) => write!(f, "Dropped {header}{}", Moved(*to)),
-            Self::Ack(copy) => write!(f, "Ack {copy}"),
+            Self::Ack(copy, _) => write!(f, "Ack {copy}"),
             Self::Unknown(header, to) => write!(f, "Unknown {header}{}", Moved(*to)),
             Self::Fetch(_) => write!(f, "Fetch"),
             Self::Adopt(_) => write!(f, "Adopt"),
@@ -103,11 +104,7 @@ impl fmt::Display for Copied {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = if self.all { " and all members" } else { "" };
-        write!(
-            f,
-            "list {}{all}, confirmed by {}",
-            self.named, self.confirmed
-        )
+        write!(f, "list {}{all}, confirmed by {}", self.named, self.confirmed)
     }
 }
 
