@@ -9,6 +9,7 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a measurement says what it found, or stops"
 )]
@@ -170,13 +171,18 @@ fn measure(sessions: usize) {
     }
     println!("a commit: {:.1} us the call alone", calls as f64 / 2e6);
     steady.show("the rest of 2,000 commits", 2_000);
-    let before = copies(&cluster, "c");
+    lose_and_regain(&mut cluster, sessions);
+}
+
+/// A backup dies, starts anew, is cut off and comes back.
+fn lose_and_regain(cluster: &mut Cluster, sessions: usize) {
+    let before = copies(cluster, "c");
     cluster.kill("b");
-    let cost = run(&mut cluster, Duration::from_secs(20));
-    cost.show("b dies", copies(&cluster, "c") - before);
+    let cost = run(cluster, Duration::from_secs(20));
+    cost.show("b dies", copies(cluster, "c") - before);
     cluster.start("b");
-    let cost = run(&mut cluster, Duration::from_secs(20));
-    cost.show("b starts anew", copies(&cluster, "b"));
+    let cost = run(cluster, Duration::from_secs(20));
+    cost.show("b starts anew", copies(cluster, "b"));
     let owned = |cluster: &Cluster| {
         let now = cluster.now;
         let is_owned = |number: &usize| {
@@ -187,14 +193,14 @@ fn measure(sessions: usize) {
     };
     println!(
         "a serves {} of {sessions} without asking then",
-        owned(&cluster)
+        owned(cluster)
     );
     let before = cluster.node("a").stats().clone();
     cluster.cut("a", "b");
     cluster.cut("c", "b");
-    run(&mut cluster, Duration::from_secs(15)).show("b is cut off", sessions as u64 / 2);
+    run(cluster, Duration::from_secs(15)).show("b is cut off", sessions as u64 / 2);
     cluster.heal();
-    run(&mut cluster, Duration::from_secs(30)).show("b is back", sessions as u64 / 2);
+    run(cluster, Duration::from_secs(30)).show("b is back", sessions as u64 / 2);
     let after = cluster.node("a").stats().clone();
     println!(
         "rests {}, takeovers {}, lost packets {}, repaired {}",
@@ -203,7 +209,7 @@ fn measure(sessions: usize) {
         after.lost - before.lost,
         after.repaired - before.repaired
     );
-    let (at_b, at_c) = (copies(&cluster, "b"), copies(&cluster, "c"));
+    let (at_b, at_c) = (copies(cluster, "b"), copies(cluster, "c"));
     println!("copies at b {at_b}, at c {at_c}\n");
 }
 

@@ -119,7 +119,10 @@ impl State {
     fn sides(&self) -> impl Iterator<Item = Set> + use<> {
         let first = NodeId::FIRST;
         let others: Vec<NodeId> = self.others(first).collect();
-        let pairs = others.clone().into_iter().map(move |m| Set::of(first) | Set::of(m));
+        let pairs = others
+            .clone()
+            .into_iter()
+            .map(move |m| Set::of(first) | Set::of(m));
         let pairs = pairs.filter(move |_| others.len() > 2);
         self.everyone().map(Set::of).chain(pairs)
     }
@@ -222,7 +225,9 @@ impl State {
     fn leaves_too_few(&self, n: NodeId) -> bool {
         let backups = u32::from(self.setup.backups);
         let holds = self.record(n).is_some() && !self.is_primary(n);
-        let few = self.handed_over(n).is_some_and(|copies| copies.len() <= backups);
+        let few = self
+            .handed_over(n)
+            .is_some_and(|copies| copies.len() <= backups);
         holds || few
     }
 
@@ -384,4 +389,3 @@ impl State {
         self.send(n, m, body);
     }
 }
-

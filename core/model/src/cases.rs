@@ -3,9 +3,7 @@
 use crate::rules::{Rule, Rules};
 use crate::scene::{PLENTY, Played, play};
 use crate::starts::Start;
-use crate::state::{Budget, Setup, State};
-use crate::trace::Trace;
-use crate::walk::walk;
+use crate::state::{Budget, Setup};
 
 /// How breaking a rule is noticed.
 #[derive(Clone, Copy, Debug)]
@@ -36,18 +34,6 @@ pub enum Case {
     NotShown(&'static str),
 }
 
-/// Few faults.
-const FEW: Budget = Budget {
-    commits: 2,
-    fetches: 2,
-    crashes: 1,
-    restarts: 1,
-    cuts: 1,
-    ends: 1,
-    leaves: 0,
-    duplicates: 1,
-};
-
 fn setup(nodes: u8, backups: u8, rules: Rules) -> Setup {
     Setup {
         nodes,
@@ -60,7 +46,12 @@ fn setup(nodes: u8, backups: u8, rules: Rules) -> Setup {
 /// Plays the scene of a rule with these rules.
 #[must_use]
 pub fn played(rule: Rule, rules: Rules) -> Option<Played> {
-    let Case::Scene { nodes, start, lines } = Case::of(rule) else {
+    let Case::Scene {
+        nodes,
+        start,
+        lines,
+    } = Case::of(rule)
+    else {
         return None;
     };
     Some(play(&start.state(setup(nodes, 1, rules), PLENTY), lines))
@@ -71,7 +62,11 @@ impl Case {
     #[must_use]
     pub fn of(rule: Rule) -> Self {
         const fn scene(nodes: u8, start: Start, lines: &'static [&'static str]) -> Case {
-            Case::Scene { nodes, start, lines }
+            Case::Scene {
+                nodes,
+                start,
+                lines,
+            }
         }
         match rule {
             Rule::AnswerOnlyIfAsked => scene(3, Start::Fresh, ANSWER_ONLY_IF_ASKED),

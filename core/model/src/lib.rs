@@ -1,8 +1,8 @@
 //! A model of the life of one session's copies: which node has one, who must know of it, when it may go.
 //!
 //! Small enough to be searched, it keeps to the rules that the core follows ([`Rule`]): with all of
-//! them no search finds a broken promise ([`Promise`]), and for each rule a run is known in which
-//! breaking it is noticed ([`cases`]). The README says what was run and what isn't modelled.
+//! them no search finds a broken promise ([`Promise`]), and for many rules a run is known in which
+//! breaking it is noticed ([`cases`], tests/walks.rs). The README says what was run and what isn't modelled.
 
 mod actions;
 pub mod cases;

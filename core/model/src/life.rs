@@ -32,7 +32,9 @@ impl State {
     /// To whom `n` announces its header: its primary, or, if that is lost, the first live holder.
     #[must_use]
     pub fn announces_to(&self, n: NodeId) -> Option<NodeId> {
-        let record = self.record(n).filter(|record| record.role == Role::Holder)?;
+        let record = self
+            .record(n)
+            .filter(|record| record.role == Role::Holder)?;
         if self.is_lost(n, record) {
             return Some(self.first_holder(n, record)).filter(|first| *first != n);
         }
@@ -77,7 +79,10 @@ impl State {
             copy.is_none_or(|copy| copy.header != record.header || copy.contents != record.contents)
         };
         let settled = record.wanted - Set::of(n) - record.owed;
-        (settled & self.live_members(n)).iter().filter(differs).collect()
+        (settled & self.live_members(n))
+            .iter()
+            .filter(differs)
+            .collect()
     }
 
     /// Whom `n` as primary releases now.

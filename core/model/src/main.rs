@@ -141,7 +141,9 @@ fn tell(trace: Option<&Trace>) -> bool {
 }
 
 fn run_walks(options: &Options) -> bool {
-    let starts = options.start.map_or(Start::ALL.to_vec(), |start| vec![start]);
+    let starts = options
+        .start
+        .map_or_else(|| Start::ALL.to_vec(), |start| vec![start]);
     let mut good = true;
     for start in starts {
         let began = Instant::now();
@@ -188,6 +190,9 @@ fn run_break(rule: Rule) -> bool {
     println!("skipped {:?}", played.skipped);
     let good = !tell(played.trace.as_ref());
     let kept = relevo_model::cases::played(rule, Rules::ALL);
-    if let Some(kept) = kept { println!("kept skips {:?}", kept.skipped); tell(kept.trace.as_ref()); }
+    if let Some(kept) = kept {
+        println!("kept skips {:?}", kept.skipped);
+        tell(kept.trace.as_ref());
+    }
     good
 }

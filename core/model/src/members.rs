@@ -149,7 +149,13 @@ impl State {
     }
 
     /// Whether a list's boot of `m` is gone. Without boots in lists, only what has just happened says so.
-    pub(crate) fn is_gone(&self, n: NodeId, m: NodeId, boot: u8, gone: Option<(NodeId, u8)>) -> bool {
+    pub(crate) fn is_gone(
+        &self,
+        n: NodeId,
+        m: NodeId,
+        boot: u8,
+        gone: Option<(NodeId, u8)>,
+    ) -> bool {
         if !self.keeps(Rule::ListNamesBoots) {
             return gone.is_some_and(|(other, _)| other == m);
         }

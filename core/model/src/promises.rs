@@ -55,7 +55,9 @@ impl Promise {
             Self::OnePrimary => "in the end one node is the primary",
             Self::Convergence => "in the end the replica set and nobody else has the same copy",
             Self::DeadStaysDead => "an ended session doesn't come back",
-            Self::LivingPrimary => "only a node that serves outranks a primary that served all the time",
+            Self::LivingPrimary => {
+                "only a node that serves outranks a primary that served all the time"
+            }
             Self::OneServes => "as long as nothing goes wrong one node serves at most",
             Self::FreshReads => "a primary that met a member again asks before it serves",
             Self::MarkHasCause => "\"not all named\" is set only where a boot is gone",
@@ -103,7 +105,9 @@ impl State {
         }
         let tombstone = self.up().any(Node::is_ended);
         let records = || self.up().filter_map(Node::record);
-        let nobody_is_gone = self.everyone().all(|n| self.nodes[n].is_up() && self.nodes[n].boot == 1);
+        let nobody_is_gone = self
+            .everyone()
+            .all(|n| self.nodes[n].is_up() && self.nodes[n].boot == 1);
         if nobody_is_gone && records().any(|record| record.not_all_named) {
             let found = "all boots are there".into();
             return Err(Promise::MarkHasCause.broken(found));
@@ -149,7 +153,17 @@ impl State {
         for round in 0..ROUNDS {
             let before = self.nodes;
             self.run_round(round > 0);
-            if std::env::var("V").is_ok() { eprintln!("round {round}: {}; net {}", crate::words::InWords(self), self.net.iter().map(|m| m.to_string()).collect::<Vec<_>>().join(" | ")); }
+            if std::env::var("V").is_ok() {
+                eprintln!(
+                    "round {round}: {}; net {}",
+                    crate::words::InWords(self),
+                    self.net
+                        .iter()
+                        .map(|m| m.to_string())
+                        .collect::<Vec<_>>()
+                        .join(" | ")
+                );
+            }
             self.check_step()?;
             still = if before == self.nodes { still + 1 } else { 0 };
             if still > 2 {
@@ -240,14 +254,18 @@ impl State {
     fn judge_copies(&self, primary: NodeId, record: &Record, holders: Set) -> Result<(), String> {
         let desired = self.desired(primary);
         if holders != desired {
-            return Err(format!("copies are at {holders}, not at {desired}, for good"));
+            return Err(format!(
+                "copies are at {holders}, not at {desired}, for good"
+            ));
         }
         for n in (holders - Set::of(primary)).iter() {
             let Some(copy) = self.record(n) else {
                 continue;
             };
             if copy.header != record.header || copy.contents != record.contents {
-                return Err(format!("the copy of {n} differs from the primary's for good"));
+                return Err(format!(
+                    "the copy of {n} differs from the primary's for good"
+                ));
             }
             if copy.hearsay {
                 return Err(format!("{n} has its list by hearsay for good"));
@@ -256,10 +274,7 @@ impl State {
                 return Err(format!("{n} owes names for good"));
             }
         }
-        let up: Set = self
-            .everyone()
-            .filter(|n| self.nodes[*n].is_up())
-            .collect();
+        let up: Set = self.everyone().filter(|n| self.nodes[*n].is_up()).collect();
         let named = (record.named.set_of() & up) - desired;
         if !named.is_empty() {
             return Err(format!("{named} are named for good and have no copy"));

@@ -144,7 +144,14 @@ impl State {
         self.review_names(n, None);
     }
 
-    fn receive_with_record(&mut self, n: NodeId, f: NodeId, copy: &Copied, kind: Kind, old: &Record) {
+    fn receive_with_record(
+        &mut self,
+        n: NodeId,
+        f: NodeId,
+        copy: &Copied,
+        kind: Kind,
+        old: &Record,
+    ) {
         let ignored = matches!(kind, Kind::Release(_)) && !self.keeps(Rule::ReleaseCarriesHeader);
         if ignored && copy.header > old.header {
             return;

@@ -2,9 +2,7 @@
 
 use crate::ids::{Contents, MAX_NODES, Names, NodeId, PerNode, Set, Stamp};
 use crate::scene::{PLENTY, play};
-use crate::state::{
-    Budget, Ghosts, Life, Node, Peer, Record, Role, Setup, Slot, State, Status,
-};
+use crate::state::{Budget, Ghosts, Life, Node, Peer, Record, Role, Setup, Slot, State, Status};
 
 /// A state to begin with. In all of them n0 serves the session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

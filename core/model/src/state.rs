@@ -404,9 +404,8 @@ impl State {
     pub fn desired(&self, n: NodeId) -> Set {
         let leaving = self.nodes[n].life == Life::Leaving;
         let backups = usize::from(self.setup.backups) + usize::from(leaving);
-        let fit = |m: &NodeId| {
-            *m != n && self.sees_live(n, *m) && self.nodes[*m].life != Life::Leaving
-        };
+        let fit =
+            |m: &NodeId| *m != n && self.sees_live(n, *m) && self.nodes[*m].life != Life::Leaving;
         self.rendezvous().filter(fit).take(backups).collect::<Set>() | Set::of(n)
     }
 

@@ -104,7 +104,11 @@ impl fmt::Display for Copied {
 impl fmt::Display for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let all = if self.all { " and all members" } else { "" };
-        write!(f, "list {}{all}, confirmed by {}", self.named, self.confirmed)
+        write!(
+            f,
+            "list {}{all}, confirmed by {}",
+            self.named, self.confirmed
+        )
     }
 }
 

@@ -305,6 +305,9 @@ impl Node<'_> {
             return;
         };
         let had_former_boot = self.members.get(member).session.is_some();
+        // A former boot that died may have been cut off, and have taken sessions over on its side; what came of that this
+        // one can't know.
+        let is_clean = !had_former_boot || self.members.get(member).state == MemberState::Left;
         if had_former_boot {
             self.stop_transfers(member);
         }
@@ -355,7 +358,7 @@ impl Node<'_> {
         if had_former_boot {
             self.waits.forget_member(member);
         }
-        self.joined(now, member, introduction.empty);
+        self.joined(now, member, introduction.empty && is_clean);
     }
 
     /// The boot is a member: tells the host and the others.
