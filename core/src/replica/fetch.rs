@@ -459,9 +459,9 @@ impl Node<'_> {
             let has_home = copies.any(|(member, _)| Some(*member) == home);
             self.adopted(now, record, had, has_home);
         }
-        let deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
+        let mut deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
         let record = self.records.find(&hash);
-        for question in deferred {
+        while let Some(question) = deferred.pop() {
             self.answer_question(record, question);
         }
     }
