@@ -611,8 +611,8 @@ fn confirmations_that_a_stopped_node_reads_after_the_deadline_count_no_more() {
     // It stops, and what is sent to it meanwhile waits in its socket.
     let mut stopped = cluster.hosts.remove("t1").unwrap();
     let mut socket = Vec::new();
-    for _ in 0..20 {
-        cluster.run(Duration::from_micros(500));
+    for _ in 0..200 {
+        cluster.run(Duration::from_micros(50)); // shorter than any way
         let (to_it, others) = std::mem::take(&mut cluster.network.on_their_way)
             .into_iter()
             .partition::<Vec<_>, _>(|(_, arrival)| arrival.to == address);
@@ -622,11 +622,13 @@ fn confirmations_that_a_stopped_node_reads_after_the_deadline_count_no_more() {
     assert!(cluster.node("t2").read(key("s")).is_some());
     cluster.kill("t2");
     let later = cluster.now + Duration::from_secs(10);
+    assert!(!socket.is_empty(), "t2 confirmed");
     for (_, mut arrival) in socket {
         stopped
             .node
             .handle_datagram(later, arrival.from, &mut arrival.datagram);
     }
+    stopped.node.handle_timeout(later);
     let progress = stopped.node.progress(ticket);
     assert!(
         matches!(progress, Progress::Done(outcome) if !outcome.met),
