@@ -79,8 +79,8 @@ impl Outsider {
             .iter()
             .find(|said| said.to == Some(self.address) && said.datagram[0] == 0x11);
         let body = self.open(&answer.expect("an answer").datagram, of);
-        // The message's end is Some(challenge), None, least, name_taken.
-        let challenge = body[body.len() - 11..][..8]
+        // The message's end is Some(challenge), None, least, name_taken, empty.
+        let challenge = body[body.len() - 12..][..8]
             .try_into()
             .expect("eight bytes");
         self.introduce(node, now, Some(challenge));
