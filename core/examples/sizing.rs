@@ -169,7 +169,7 @@ impl Choice {
     }
 }
 
-/// What the design allows, and what there is.
+/// What `docs/design.md` allows, and what there is.
 struct Aim {
     name: &'static str,
     bytes: usize,

@@ -113,7 +113,7 @@ impl Shared {
         }
     }
 
-    /// Puts a new core in the place of a superseded one: DESIGN's former boot, which owns nothing.
+    /// Puts a new core in the place of a superseded one: a former boot owns nothing.
     /// Whether that could be done, and is worth it.
     fn begin_anew(&self, state: &mut State, now: Instant) -> bool {
         let last = state.renewed.replace(now);

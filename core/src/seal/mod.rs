@@ -7,8 +7,8 @@
 //! four zero bytes and the counter. So a nonce repeats only if 128 random bits do, no clock is
 //! needed, and any XChaCha20-Poly1305 opens what this module sealed.
 //!
-//! What the header's fields are and which of them are authenticated is the caller's; see section 8
-//! of the design.
+//! What the header's fields are and which of them are authenticated is the caller's; see
+//! `docs/design.md`, section 8.
 
 mod aead;
 mod cookie;

@@ -8,7 +8,7 @@ pub struct Excuse {
     pub name: &'static str,
     /// What is not asked for.
     pub excused: &'static str,
-    /// Where the design promises it.
+    /// Where `docs/design.md` promises it.
     pub promise: &'static str,
 }
 

@@ -315,7 +315,7 @@ impl Default for AttributeSlot {
     }
 }
 
-// What a session costs beside its bytes (the design's limits).
+// What a session costs beside its bytes (`docs/design.md`, section 9).
 const _: () = assert!(
     size_of::<RecordSlot>() <= 128,
     "a record's overhead is 128 bytes"
