@@ -14,7 +14,23 @@
 //! sleep until node.poll_timeout() or the next input
 //! ```
 //!
-//! Folders, from the outside in:
+//! # Concepts
+//!
+//! `docs/concepts.md` in the repository explains all words, with the life of a session in one picture. The most
+//! important ones:
+//!
+//! - **session**: what the application has; a node stores it as a **record**, a header and named **attributes**;
+//! - **primary** (in this code still: home): the node that served the session last, which alone may serve it without
+//!   asking; **backups** keep copies for it, and any node that has a copy is a **holder**;
+//! - **commit**: the attributes that one request changed, replicated together or not at all;
+//! - **stamp**: `(epoch, node, boot, number)`; of two writes of one attribute the greater stamp wins, on every node;
+//! - **hand-over**, **fail-over**: the primary changes because another node is asked, or because it died;
+//! - **guard**: the backup that acts for a dead primary until a node takes the session over;
+//! - **tombstone**: what remains of an ended session until all that may have a copy have confirmed the end.
+//!
+//! # Folders
+//!
+//! From the outside in:
 //! - `wire`: what a datagram looks like, byte by byte (`SPEC.md`);
 //! - `seal`: who may send one;
 //! - `membership`: who is there, who is dead (SWIM);

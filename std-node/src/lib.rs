@@ -9,6 +9,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The words (primary, backup, commit, fetch …) are explained in `docs/concepts.md` of the repository, the most
+//! important ones in the documentation of [`relevo_core`].
+//!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
 //! time. Files, from the outside in:
 //! - `options`, `cluster_key`, `key_file`: what a node is told; `traces`: what stays of keys;
