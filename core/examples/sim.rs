@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --release -p relevo-core --features sim --example sim -- [--seeds N] [--first N] [--steps N]
 //!     [--jobs N] [--mutation NAME] [--old-mix] [--digest] [--told no]
-//!     [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations]
+//!     [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations] [--trace]
 //! ```
 //!
 //! The first failing seed is shortened and told, unless `--told no`; the exit code says whether
@@ -12,6 +12,7 @@
 //! `--save FILE` keeps the shortened plan of the first failing seed, `--play FILE` plays one.
 //! `--find-mutations` looks for the first seed that notices each broken rule of the protocol, or that of
 //! `--mutation`.
+//! `--trace` tells all of one seed, failing or not.
 //! `--details` says of each failing seed what was seen, `--counters` how often what happened, `--excuses` what runs aren't blamed for.
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ struct Options {
     counters: bool,
     details: bool,
     find_mutations: bool,
+    trace: bool,
     /// Files for the plan of a failing run.
     save: Option<String>,
     play: Option<String>,
@@ -58,6 +60,12 @@ fn main() -> ExitCode {
         seed,
         ..options.run
     };
+    if options.trace {
+        for line in run(options.first).trace() {
+            println!("{line}");
+        }
+        return ExitCode::SUCCESS;
+    }
     let total = Mutex::new(Total::default());
     let began = Instant::now();
     let seeds = options.first..options.first + options.seeds;
@@ -211,6 +219,7 @@ fn options() -> Options {
         counters: false,
         details: false,
         find_mutations: false,
+        trace: false,
         save: None,
         play: None,
         run: Run::of(0),
@@ -231,6 +240,7 @@ fn options() -> Options {
             "--details" => options.details = true,
             "--save" => options.save = Some(value()),
             "--play" => options.play = Some(value()),
+            "--trace" => options.trace = true,
             "--find-mutations" => options.find_mutations = true,
             "--excuses" => excuses(),
             _ => usage(),
@@ -264,7 +274,7 @@ fn named(name: &str) -> Mutation {
 fn usage() -> ! {
     eprintln!(
         "sim [--seeds N] [--first N] [--steps N] [--jobs N] [--old-mix] [--digest] [--told no] \
-         [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations] \
+         [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations] [--trace] \
          [--mutation {:?}]",
         Mutation::ALL
     );

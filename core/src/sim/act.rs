@@ -92,6 +92,7 @@ impl World<'_> {
             Action::Leave(node, lingers) => self.leave(node, lingers)?,
             Action::Freeze(node, span) => {
                 self.report.freezes += 1;
+                self.stands_still(node, span);
                 if self.hosts[node].standing == Standing::In {
                     self.unwhole_at = self.now;
                 }
@@ -113,6 +114,20 @@ impl World<'_> {
                 self.unwhole_at = self.now;
             }
             Action::Weather(weather) => self.network.weather = weather,
+            Action::Request { .. }
+            | Action::Invalidate { .. }
+            | Action::Rename { .. }
+            | Action::Message(..)
+            | Action::Unknown(..)
+            | Action::Limit(..) => self.act_as_client(action)?,
+            other => self.act_on_machines(other),
+        }
+        Ok(())
+    }
+
+    /// What clients and applications do.
+    fn act_as_client(&mut self, action: Action) -> Result<(), Violation> {
+        match action {
             Action::Request {
                 session,
                 node,
@@ -129,7 +144,7 @@ impl World<'_> {
                 let session = self.model.current[number];
                 self.model.limit(session, limit);
             }
-            other => self.act_on_machines(other),
+            _ => {}
         }
         Ok(())
     }
@@ -165,6 +180,7 @@ impl World<'_> {
 
     /// The machine sleeps: what is sent to it is lost, and its clock goes on.
     fn suspend(&mut self, node: usize, span: u64, jump: u64) {
+        self.stands_still(node, span);
         let host = &mut self.hosts[node];
         if !host.is_up() {
             return;
@@ -190,12 +206,11 @@ impl World<'_> {
         for node in 0..self.hosts.len() {
             let host = &mut self.hosts[node];
             host.frozen_until = host.frozen_until.min(self.now);
+            host.served_before.clear();
             host.deaf_until = 0;
             host.again_at = None;
-            if excuses::excuses("other addresses of live nodes") {
-                host.return_home();
-            }
-            if self.hosts[node].leaving.is_some() {
+            let is_lost = host.was_redirected && excuses::excuses("other addresses of live nodes");
+            if is_lost || self.hosts[node].leaving.is_some() {
                 self.crash(node);
             }
             if !self.hosts[node].is_up() && !self.hosts[node].retired {

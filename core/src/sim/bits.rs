@@ -155,7 +155,7 @@ impl World<'_> {
         };
         let slot = machine.records.get(record);
         let seen = &there.observed;
-        if seen.ended.contains(&slot.hash) {
+        if seen.ended.contains_key(&slot.hash) {
             return Ok(());
         }
         let lacks = |what: String| {
@@ -169,6 +169,16 @@ impl World<'_> {
         let header = machine.writers.wire(slot.stamp);
         if seen.best_header.get(&slot.hash) < header.as_ref() {
             return lacks("the header".into());
+        }
+        let copy = there.node.as_ref().and_then(|other| {
+            let copy = other.records.get(other.records.find(&slot.hash)?);
+            (other.writers.wire(copy.stamp) == header).then_some(copy)
+        });
+        if copy.is_some_and(|copy| copy.is_live() && copy.max_inactive != slot.max_inactive) {
+            return broken(
+                "equal headers say the same",
+                self.describe_record(node, record),
+            );
         }
         for attribute in machine.records.attributes_of(record) {
             let mut buffer = [0; MAX_ATTRIBUTE_NAME];

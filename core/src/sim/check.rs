@@ -127,7 +127,7 @@ impl World<'_> {
         let ended = self
             .hosts
             .iter()
-            .any(|host| host.observed.ended.contains(hash));
+            .any(|host| host.observed.ended.contains_key(hash));
         let of = |rule| {
             let detail = self.describe_stats() + &self.describe_session(id);
             Some((rule, detail))

@@ -25,8 +25,8 @@ pub(super) struct Request {
     session: usize,
     /// The plan's number of the session.
     number: usize,
-    ticket: Ticket,
-    since: u64,
+    pub(super) ticket: Ticket,
+    pub(super) since: u64,
     stage: Stage,
 }
 

@@ -20,7 +20,7 @@ impl World<'_> {
     pub(super) fn check_dropped(&self, node: usize, copy: &Seen) -> Result<(), Violation> {
         let everybody = || self.hosts.iter().map(|host| &host.observed);
         let mut all = everybody().chain(&self.former);
-        if all.any(|observed| observed.ended.contains(&copy.hash)) {
+        if all.any(|observed| observed.ended.contains_key(&copy.hash)) {
             return Ok(());
         }
         for held in &copy.attributes {
@@ -47,10 +47,13 @@ impl World<'_> {
         outcome: Outcome,
     ) -> Result<(), Violation> {
         let known = &self.model.sessions[committed.session];
-        // Of a session that has ended, those are counted that know.
+        if committed.crashes == u32::MAX {
+            return Ok(()); // a rename elsewhere has cost it
+        }
+        // Of a session that has ended, those are counted that know; the end of an id that it had is none.
         let ended = |observed: &Observed| {
-            let mut hashes = known.hashes.iter();
-            hashes.any(|hash| observed.ended.contains(hash))
+            let hash = known.hashes.last();
+            hash.is_some_and(|hash| observed.ended.contains_key(hash))
         };
         let holds = |observed: &Observed| self.model.holds(observed, committed);
         let now = self.hosts.iter().map(|host| &host.observed);

@@ -176,7 +176,7 @@ impl World<'_> {
         Ok(())
     }
 
-    fn told_detail(&self, node: usize, hash: &[u8; 16]) -> std::string::String {
+    pub(super) fn told_detail(&self, node: usize, hash: &[u8; 16]) -> std::string::String {
         let machine = self.hosts[node].node.as_ref();
         let record = machine.and_then(|machine| machine.records.find(hash));
         let shown = record.map(|record| self.describe_record(node, record));

@@ -33,7 +33,7 @@ pub const EXCUSES: &[Excuse] = &[
     },
     Excuse {
         name: "other addresses of live nodes",
-        excused: "a node whose address changes while it runs is deaf until the old one comes back",
+        excused: "a node whose address changes while it runs is deaf until it is started anew",
         promise: "section 5: a changed address is a member update with a new incarnation",
     },
     Excuse {

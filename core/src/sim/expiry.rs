@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::format;
 use std::vec::Vec;
 
+use super::host::Host;
 use super::observe::{Violation, broken};
 use super::plan::MAX_INACTIVE;
 use super::world::World;
 use crate::config::Role;
 use crate::key::SessionId;
 use crate::replica::commit::Ack;
+use crate::storage::records::TAKEN;
 
 /// Between two looks, which is how long an application takes to end what it was handed.
 const ROUND: u64 = 20_000_000;
@@ -86,7 +88,9 @@ impl World<'_> {
         }
         self.network.weather.lost = 100;
         for round in 0..ROUNDS {
-            if round == USED {
+            if round + 1 == USED && self.common.is_new_mix {
+                self.use_half()?; // too soon to be told to the backups
+            } else if round == USED {
                 let node = self.random.below(self.hosts.len());
                 self.crash(node);
             } else if round < USED && round.is_multiple_of(PAUSE) {
@@ -141,9 +145,17 @@ impl World<'_> {
         }
         for (session, known) in self.model.sessions.iter().enumerate() {
             let hash = self.model.hash_of(session);
+            // A node that took it for its end doesn't serve it.
+            let serves = |host: &Host<'_>| {
+                let machine = host.node.as_ref();
+                let record =
+                    machine.and_then(|machine| Some((machine, machine.records.find(&hash)?)));
+                let taken = record.is_some_and(|(it, record)| it.records.get(record).is(TAKEN));
+                host.owns(&hash) && !taken
+            };
             let idle = known.seen.at + PATIENCE < self.now
                 && !known.ended
-                && !self.hosts.iter().any(|host| host.owns(&hash))
+                && !self.hosts.iter().any(serves)
                 && up().any(|host| host.observed.has(&hash));
             if idle && !self.is_crowded(self.model.key_of(session)) {
                 let detail = self.describe_session(self.model.id_of(session));

@@ -19,6 +19,7 @@ use crate::node::Node;
 use crate::replica::wait::Ticket;
 use crate::storage::largest_value;
 use crate::time::{Duration, Instant};
+use crate::wire::stamp::WireStamp;
 
 crate::heap_memory! {
     /// What one boot of a node is lent.
@@ -92,6 +93,11 @@ pub(super) struct Host<'m> {
     pub(super) moves: bool,
     pub(super) is_anew: bool,
     pub(super) names: u32,
+    /// What it served before it stood still for long, with the headers of then.
+    pub(super) served_before: Vec<([u8; 16], WireStamp)>,
+    pub(super) started_at: u64,
+    /// Its address changed while it ran.
+    pub(super) was_redirected: bool,
     /// Its kernel receives nothing until then.
     pub(super) deaf_until: u64,
     /// It declined something for lack of room.
@@ -137,6 +143,8 @@ pub(super) struct Common {
     /// Of sessions, in seconds.
     pub(super) max_inactive: u32,
     pub(super) mutation: Option<Mutation>,
+    /// Whether this isn't a run of the first simulator.
+    pub(super) is_new_mix: bool,
     /// Events that a node keeps for its host.
     pub(super) events: usize,
     /// Whether hosts serve for a probe period what their nodes said they own.
@@ -174,6 +182,9 @@ impl<'m> Host<'m> {
             moves: false,
             is_anew: false,
             names: 0,
+            served_before: Vec::new(),
+            started_at: 0,
+            was_redirected: false,
             deaf_until: 0,
             was_full: false,
             key_step: 0,
@@ -218,6 +229,8 @@ impl<'m> Host<'m> {
         key_step: u32,
     ) {
         self.boot += 1;
+        self.started_at = now;
+        self.served_before.clear();
         self.key_step = key_step;
         let mut config = Config::new("sim", &self.name, self.address);
         config.role = self.plan.role;
@@ -277,6 +290,7 @@ impl<'m> Host<'m> {
 
     /// Its address changes while it runs, or changes back; its node doesn't learn of it.
     pub(super) fn redirect(&mut self) {
+        self.was_redirected = true;
         let port = self.address.port();
         let away = port >= PORT + ELSEWHERE;
         self.address.set_port(if away {
@@ -286,13 +300,7 @@ impl<'m> Host<'m> {
         });
     }
 
-    /// Its address is what its node believes.
-    pub(super) fn return_home(&mut self) {
-        if !self.is_where_it_says() {
-            self.redirect();
-        }
-    }
-
+    /// Whether its address is what its node believes.
     pub(super) fn is_where_it_says(&self) -> bool {
         let machine = self.node.as_ref();
         machine.is_none_or(|machine| machine.members.me().address == self.address.into())

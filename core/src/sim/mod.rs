@@ -33,6 +33,7 @@ mod expiry;
 mod host;
 mod idle;
 mod leave;
+mod lists;
 mod mail;
 mod model;
 mod names;
@@ -171,6 +172,14 @@ impl Run {
     /// Runs it; a failing run is shortened and told.
     pub fn explain(&self) -> Result<Report, Failure> {
         self.explain_plan(self.plan())
+    }
+
+    /// Tells all that happens in it, whether it fails or not.
+    #[must_use]
+    pub fn trace(&self) -> Vec<String> {
+        let mut trace = Vec::new();
+        let _ = self.play(&self.plan(), true, &mut trace);
+        trace
     }
 
     fn plan(&self) -> Plan {

@@ -323,7 +323,7 @@ impl Model {
         commit.writes.iter().all(|(attribute, stamp)| {
             hashes.iter().any(|hash| {
                 let best = observed.best.get(&(*hash, *attribute));
-                best.is_some_and(|held| held >= stamp) || observed.ended.contains(hash)
+                best.is_some_and(|held| held >= stamp) || observed.ended.contains_key(hash)
             })
         })
     }

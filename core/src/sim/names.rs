@@ -10,7 +10,7 @@ use super::world::World;
 const AGAIN: u64 = 3_000_000;
 
 /// Probe periods within which a node is heard by all.
-const HEARD: u64 = 4;
+const HEARD: u64 = 6;
 
 /// Longest until a node gets a name that nobody else has, in probe periods.
 const PATIENCE: u64 = 60;
@@ -58,11 +58,13 @@ impl World<'_> {
             })
         };
         if self.hosts.iter().any(knows) {
+            let heard = HEARD * self.common.frequency;
+            let calm = self.calm_since.is_some_and(|calm| calm + heard < self.now);
             let is_owner = |(other, it): (usize, &Host<'_>)| {
-                other != node && it.is_in() && it.name == host.name
+                let awake = it.started_at.max(it.frozen_until) + heard < self.now;
+                other != node && it.is_in() && it.name == host.name && awake
             };
-            let owned = self.hosts.iter().enumerate().any(is_owner);
-            if owned && self.unwhole_at + HEARD * self.common.frequency < self.now {
+            if calm && self.hosts.iter().enumerate().any(is_owner) {
                 let detail = format!("n{node}\n{}", self.describe_members());
                 return broken("a node that is heard keeps its name", detail);
             }

@@ -50,7 +50,7 @@ impl World<'_> {
         Baseline {
             hash,
             lives: up.iter().any(|observed| observed.has(&hash)),
-            ended: up.iter().any(|observed| observed.ended.contains(&hash)),
+            ended: up.iter().any(|observed| observed.ended.contains_key(&hash)),
             stamps: core::array::from_fn(|attribute| {
                 let home = up.iter().max_by_key(|observed| observed.header(&hash));
                 home.and_then(|home| home.stamp(&hash, attribute as u8))
@@ -98,7 +98,7 @@ impl World<'_> {
         self.check_not_past(session, self.model.sessions[session].seen.at)?;
         let hash = self.model.hash_of(session);
         let observed = &self.hosts[node].observed;
-        if observed.ended.contains(&hash) {
+        if observed.ended.contains_key(&hash) {
             return broken(
                 "dead stays dead",
                 format!("n{node} serves session {session} whose end it saw"),

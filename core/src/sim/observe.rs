@@ -1,18 +1,19 @@
 //! What one boot of a node holds, looked at after each of its steps, and held against the model.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
 
 use super::bits::Bits;
 use super::model::{Model, stamp_key};
-use crate::ids::{AttributeIndex, RecordIndex, SELF};
+use crate::ids::{AttributeIndex, MemberIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::storage::records::{State, TAKEN};
+use crate::storage::records::{EXPIRING, INCOMPLETE, OWNED, State, TAKEN};
 use crate::storage::stamp::Writers;
+use crate::time::Instant;
 use crate::wire::stamp::WireStamp;
 
 /// A promise that was broken.
@@ -39,6 +40,10 @@ pub(super) struct Seen {
     is_home: bool,
     /// Its home took it for its end.
     is_taken: bool,
+    is_owned: bool,
+    is_expiring: bool,
+    /// Members that may have a copy, the home first; as they were when anything of it last changed.
+    holders: Vec<MemberIndex>,
     pub(super) attributes: Vec<Held>,
 }
 
@@ -58,6 +63,12 @@ pub(super) struct Found {
     pub(super) changed: Vec<RecordIndex>,
     /// The sessions that were or are in those that may have changed.
     pub(super) sessions: Vec<[u8; 16]>,
+    /// Tombstones that are gone.
+    pub(super) forgotten: Vec<[u8; 16]>,
+    /// What became of records that breaks a rule.
+    pub(super) wrong: Vec<(&'static str, [u8; 16])>,
+    /// Members that a home's list named, and names no more.
+    pub(super) struck: Vec<(MemberIndex, [u8; 16])>,
     /// Live copies that are gone.
     pub(super) dropped: Vec<Seen>,
     /// Sessions that ended here, and weren't taken for their end before.
@@ -87,8 +98,8 @@ pub(super) struct Observed {
     pub(super) bits: Vec<Option<Bits>>,
     /// When the process ended.
     pub(super) died_at: Option<u64>,
-    /// Sessions whose end this boot has seen.
-    pub(super) ended: HashSet<[u8; 16]>,
+    /// Sessions whose end this boot has seen, and when.
+    pub(super) ended: HashMap<[u8; 16], u64>,
 }
 
 impl Found {
@@ -100,7 +111,8 @@ impl Found {
     }
 
     /// A record was this before, and is that now.
-    fn compare(&mut self, node: &Node<'_>, before: &Seen, now: &Seen) {
+    fn compare(&mut self, clock: Instant, node: &Node<'_>, before: &Seen, now: &Seen) {
+        self.compare_headers(clock, node, before, now);
         let was_live = before.state == State::Live && before.header.is_some();
         if now.state == State::Tombstone && was_live && !before.is_taken {
             self.buried.push(now.hash);
@@ -119,6 +131,49 @@ impl Found {
                     by,
                 });
             }
+        }
+    }
+}
+
+impl Found {
+    /// The same for headers of live records.
+    fn compare_headers(&mut self, clock: Instant, node: &Node<'_>, before: &Seen, now: &Seen) {
+        let Some(record) = node.records.find(&now.hash) else {
+            return;
+        };
+        let slot = node.records.get(record);
+        if before.state != State::Live || now.state != State::Live {
+            return;
+        }
+        let limit = u64::from(slot.max_inactive) * 1_000_000;
+        let is_fresh = limit > 0 && slot.age(clock).as_micros() < limit;
+        let was_served = before.is_owned && !before.is_expiring && !before.is_taken;
+        if was_served && now.is_expiring && is_fresh && !slot.is_home_here() {
+            self.wrong
+                .push(("who served a session refutes that it has expired", now.hash));
+        }
+        if !slot.is_home_here() {
+            return;
+        }
+        let former = before.holders.first().filter(|home| **home != SELF);
+        let mut others = before
+            .holders
+            .iter()
+            .filter(|holder| Some(*holder) != former);
+        let first = others.find(|holder| **holder == SELF || node.members.get(**holder).is_live());
+        let guards = former.is_some() && !now.is_owned && !before.is_owned;
+        if guards && first.is_some_and(|first| *first != SELF) && !node.leaving {
+            self.wrong.push((
+                "the first live backup acts for a home that is gone",
+                now.hash,
+            ));
+        }
+        if !slot.is(INCOMPLETE) {
+            let gone = before
+                .holders
+                .iter()
+                .filter(|holder| !now.holders.contains(holder));
+            self.struck.extend(gone.map(|holder| (*holder, now.hash)));
         }
     }
 }
@@ -146,8 +201,19 @@ impl Observed {
         self.live(hash).filter(|seen| seen.is_home)?.header
     }
 
-    /// Looks at all records that may have changed.
-    pub(super) fn look(&mut self, node: &mut Node<'_>, model: &Model) -> Result<Found, Violation> {
+    /// The stamp of the header that is held now, whoever wrote it.
+    pub(super) fn any_header(&self, hash: &[u8; 16]) -> Option<WireStamp> {
+        self.live(hash)?.header
+    }
+
+    /// Looks at all records that may have changed. `clock`: of the node, for ages.
+    pub(super) fn look(
+        &mut self,
+        now: u64,
+        clock: Instant,
+        node: &mut Node<'_>,
+        model: &Model,
+    ) -> Result<Found, Violation> {
         let touched = node.records.take_touched();
         let mut found = Found::default();
         let end = node.records.end();
@@ -160,6 +226,10 @@ impl Observed {
                 (seen.generation, seen.state, seen.digest)
                     == (record.generation, record.state(), record.digest)
             });
+            if let Some(before) = before.as_mut().filter(|_| same) {
+                before.is_owned = record.is(OWNED);
+                before.holders = record.holders().to_vec();
+            }
             if same || (record.state() == State::Free && before.is_none()) {
                 continue;
             }
@@ -172,8 +242,11 @@ impl Observed {
                 Some(before) if is_same(&before) => (Some(before), None),
                 other => (None, other),
             };
-            let was_live = |seen: &Seen| seen.state == State::Live;
-            found.dropped.extend(gone.filter(was_live));
+            match gone {
+                Some(gone) if gone.state == State::Live => found.dropped.push(gone),
+                Some(gone) => found.forgotten.push(gone.hash),
+                None => {}
+            }
             if record.state() == State::Free {
                 continue;
             }
@@ -184,17 +257,17 @@ impl Observed {
             }
             if let Some(before) = before {
                 is_newer(&before, &seen)?;
-                found.compare(node, &before, &seen);
+                found.compare(clock, node, &before, &seen);
             }
-            self.note(index.index(), seen);
+            self.note(now, index.index(), seen);
         }
         found.touched = touched;
         Ok(found)
     }
 
-    fn note(&mut self, slot: usize, seen: Seen) {
+    fn note(&mut self, now: u64, slot: usize, seen: Seen) {
         if seen.state == State::Tombstone {
-            self.ended.insert(seen.hash);
+            self.ended.entry(seen.hash).or_insert(now);
         }
         for held in &seen.attributes {
             let best = self
@@ -223,6 +296,9 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
         header: node.writers.wire(slot.stamp),
         is_home: slot.home() == Some(SELF),
         is_taken: slot.is(TAKEN),
+        is_owned: slot.is(OWNED),
+        is_expiring: slot.is(EXPIRING),
+        holders: slot.holders().to_vec(),
         attributes: Vec::new(),
     };
     let Some(session) = model.by_hash.get(&slot.hash) else {

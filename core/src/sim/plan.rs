@@ -150,6 +150,8 @@ pub(super) struct Plan {
     pub(super) limits: Vec<u32>,
     /// A run takes so many times as many steps as others.
     pub(super) length: u64,
+    /// It isn't one of the first simulator.
+    pub(super) is_new: bool,
     pub(super) actions: Vec<(u64, Action)>,
 }
 
@@ -172,6 +174,7 @@ impl Plan {
             namespaces: 1,
             limits: Vec::new(),
             length: 1,
+            is_new: false,
             actions: Vec::new(),
         }
     }

@@ -7,12 +7,13 @@ use super::draw::{at_moments, node};
 use super::plan::{Action, FEW_EVENTS, FEW_RECORDS, MANY_EVENTS, Plan};
 use super::random::Random;
 use crate::config::Role;
+use crate::replica::commit::Ack;
 
 /// A scenario is added to a plan that lasts so long.
 type Scenario = fn(&mut Plan, &mut Random, u64);
 
 /// Each run has one of these, and one in three another one. The first two begin the plan anew.
-const SCENARIOS: [Scenario; 17] = [
+const SCENARIOS: [Scenario; 19] = [
     many_nodes,
     one_session_and_new_names,
     twins,
@@ -30,6 +31,8 @@ const SCENARIOS: [Scenario; 17] = [
     unknown_ids,
     redirects,
     uneven_nodes,
+    leaves_together,
+    late_datagrams,
 ];
 
 /// Sessions of a run whose nodes have few slots.
@@ -40,9 +43,13 @@ const FEW_SLOTS: usize = 12;
 
 impl Plan {
     pub(super) fn add_scenarios(&mut self, random: &mut Random, until: u64) {
+        self.is_new = true;
         self.events = random.pick(&[MANY_EVENTS, MANY_EVENTS, FEW_EVENTS]);
         self.caches = random.below(2) == 0;
         let (few_slots, several) = (random.below(3) == 0, random.below(4) == 0);
+        if random.below(4) == 0 {
+            self.ask_for_much(random);
+        }
         let mut chosen = std::vec![random.below(SCENARIOS.len())];
         if random.below(3) == 0 {
             chosen.push(random.below(SCENARIOS.len()));
@@ -88,6 +95,17 @@ impl Plan {
         };
         if !self.actions.iter().any(away) {
             self.lifetime = Some(10_000_000);
+        }
+    }
+
+    /// Some commits wait for more copies than sessions have.
+    fn ask_for_much(&mut self, random: &mut Random) {
+        for (_, action) in &mut self.actions {
+            if let Action::Request { ack, .. } = action
+                && random.below(4) == 0
+            {
+                *ack = random.pick(&[Ack::Copies(3), Ack::Copies(5)]);
+            }
         }
     }
 
@@ -178,20 +196,30 @@ fn twins(plan: &mut Plan, random: &mut Random, until: u64) {
     other.twin_of = Some(first);
     plan.nodes.push(other);
     plan.nodes.iter_mut().for_each(|node| node.members += 1);
-    plan.push(
-        4_000_000 + random.below(4_000_000) as u64,
-        Action::Restart(twin),
-    );
-    at_moments(random, until, |random, at| {
-        let node = random.pick(&[first, first, twin]);
-        if random.below(2) == 0 {
-            plan.push(at, Action::Crash(node));
-            plan.push(at + random.pause(5_000_000), Action::Restart(node));
-        } else {
-            let span = 3_000_000 + random.below(9_000_000) as u64;
-            plan.push(at, Action::Freeze(node, span));
-        }
+    plan.length *= 2;
+    // Nothing else happens to the first one.
+    plan.actions.retain(|(_, action)| match action {
+        Action::Crash(node)
+        | Action::Restart(node)
+        | Action::Leave(node, _)
+        | Action::Freeze(node, _) => *node != first,
+        _ => true,
     });
+    let mut at = 4_000_000;
+    while at < until {
+        plan.push(at, Action::Restart(twin));
+        plan.push(at, Action::Restart(first));
+        at += 500_000 + random.below(2_000_000) as u64;
+        match random.below(4) {
+            0 => plan.push(at, Action::Crash(first)),
+            1 => plan.push(at, Action::Crash(twin)),
+            _ => {
+                let span = 5_000_000 + random.below(5_000_000) as u64;
+                plan.push(at, Action::Freeze(first, span));
+            }
+        }
+        at += 8_000_000 + random.below(6_000_000) as u64;
+    }
 }
 
 /// Nodes come back at other addresses.
@@ -246,6 +274,14 @@ fn idle_sessions(plan: &mut Plan, random: &mut Random, until: u64) {
         Action::Request { session, .. } => active(*at, *session),
         _ => true,
     });
+    if random.below(2) == 0 {
+        // One side takes sessions for idle that the other side uses.
+        at_moments(random, until, |random, at| {
+            plan.push(at, Action::Split(random.next() as u32));
+            let span = 9_000_000 + random.below(14_000_000) as u64;
+            plan.push(at + span, Action::Join);
+        });
+    }
     at_moments(random, until, |random, at| {
         let session = random.below(plan.sessions);
         plan.push(at, Action::Limit(session, random.pick(&LIMITS)));
@@ -370,4 +406,26 @@ fn uneven_nodes(plan: &mut Plan, random: &mut Random, _until: u64) {
             node.role = Role::Application;
         }
     }
+}
+
+/// The primary of sessions and their backup leave at a time.
+fn leaves_together(plan: &mut Plan, random: &mut Random, until: u64) {
+    at_moments(random, until, |random, at| {
+        let (a, b) = plan.pair(random);
+        let later = at + random.below(60_000) as u64;
+        plan.push(at, Action::Leave(a, 0));
+        plan.push(later, Action::Leave(b, 0));
+        for node in [a, b] {
+            plan.push(
+                at + 500_000 + random.pause(2_000_000),
+                Action::Restart(node),
+            );
+        }
+    });
+}
+
+/// Many datagrams come after others that were sent later.
+fn late_datagrams(plan: &mut Plan, random: &mut Random, _until: u64) {
+    plan.weather.late = random.pick(&[100, 300]);
+    plan.weather.delay = random.pick(&[2_000, 20_000]);
 }

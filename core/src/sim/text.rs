@@ -64,6 +64,7 @@ impl Display for Kept {
             or_none(plan.lifetime)
         )?;
         writeln!(f, "namespaces {}\nlength {}", plan.namespaces, plan.length)?;
+        writeln!(f, "new {}", plan.is_new)?;
         let limits: String = plan
             .limits
             .iter()
@@ -237,6 +238,7 @@ impl Kept {
             "grace" => plan.grace = words.option()?,
             "lifetime" => plan.lifetime = words.option()?,
             "namespaces" => plan.namespaces = words.value()?,
+            "new" => plan.is_new = words.value()?,
             "length" => plan.length = words.value()?,
             "limits" => plan.limits = words.0.by_ref().flat_map(str::parse).collect(),
             "node" => plan.nodes.push(read_node(words)?),

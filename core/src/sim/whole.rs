@@ -19,6 +19,11 @@ impl World<'_> {
             self.whole_since = Some(self.now);
             self.check_reunion()?;
         }
+        let is_calm = self.network.is_whole() && self.network.weather.lost == 0;
+        self.calm_since = match is_calm {
+            true => self.calm_since.or(Some(self.now)),
+            false => None,
+        };
         self.bad_pairs_since = match self.has_bad_pairs_alone() {
             true => self.bad_pairs_since.or(Some(self.now)),
             false => None,

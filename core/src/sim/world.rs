@@ -52,6 +52,8 @@ pub(super) struct World<'m> {
     pub(super) sees_all: Vec<bool>,
     /// Since when nothing is wrong but between two nodes.
     pub(super) bad_pairs_since: Option<u64>,
+    /// Since when nothing is wrong with the network.
+    pub(super) calm_since: Option<u64>,
     pub(super) mail: Vec<Sent>,
     pub(super) rotation: Rotation,
     /// Steps until all faults end.
@@ -87,6 +89,7 @@ impl<'m> World<'m> {
                 sealed: plan.sealed,
                 max_inactive,
                 mutation,
+                is_new_mix: plan.is_new,
                 events: plan.events,
                 caches: plan.caches,
                 ends_idle: plan.ends_idle,
@@ -109,6 +112,7 @@ impl<'m> World<'m> {
             whole_since: None,
             sees_all: std::vec![false; plan.nodes.len()],
             bad_pairs_since: None,
+            calm_since: None,
             mail: Vec::new(),
             rotation: Rotation::default(),
             steps: 0,
@@ -284,6 +288,7 @@ impl<'m> World<'m> {
         }
         self.take_mail(node)?;
         self.look(node)?;
+        self.check_doubt(node)?;
         self.go_on(node)?;
         self.go_on_leaving(node)?;
         self.take_handed(node)?;
@@ -296,10 +301,11 @@ impl<'m> World<'m> {
     /// Looks at what the node holds.
     pub(super) fn look_at_records(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
+        let clock = host.clock(self.now);
         let Some(machine) = &mut host.node else {
             return Ok(());
         };
-        let found = host.observed.look(machine, &self.model)?;
+        let found = host.observed.look(self.now, clock, machine, &self.model)?;
         for record in &found.changed {
             self.note(|world| format!("n{node} holds {}", world.describe_record(node, *record)));
         }
@@ -309,7 +315,11 @@ impl<'m> World<'m> {
         for hash in &found.tombstones {
             self.check_ended(node, hash)?;
         }
+        self.check_lists(node, &found)?;
         self.check_bits(node, &found.touched)?;
+        if !found.touched.is_empty() {
+            self.check_answered(node)?;
+        }
         self.hosts[node].untold.add(found);
         Ok(())
     }

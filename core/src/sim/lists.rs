@@ -1,0 +1,169 @@
+//! Who is named, who is struck from lists, and how long an end is remembered.
+
+use std::format;
+use std::vec::Vec;
+
+use super::clients::Request;
+use super::host::Host;
+use super::observe::{Found, Violation, broken};
+use super::world::World;
+use crate::ids::MemberIndex;
+use crate::replica::wait::{Goal, Waits};
+use crate::wire::stamp::WireStamp;
+
+/// What a tombstone stays after all have confirmed it, unless the run says otherwise.
+const GRACE: u64 = 60_000_000;
+
+/// Seconds are counted whole, by clocks that drift.
+const ROUNDING: u64 = 2_000_000;
+
+/// Of a node that stands still for so many halves of a probe period the others may go on without it.
+const HALVES: u64 = 5;
+
+impl World<'_> {
+    /// What became of the records of a node.
+    pub(super) fn check_lists(&self, node: usize, found: &Found) -> Result<(), Violation> {
+        if let Some((rule, hash)) = found.wrong.first() {
+            return broken(rule, self.told_detail(node, hash));
+        }
+        for (member, hash) in &found.struck {
+            self.check_struck(node, *member, hash)?;
+        }
+        for hash in &found.forgotten {
+            self.check_forgotten(node, hash)?;
+        }
+        Ok(())
+    }
+
+    /// Who has a copy, and doesn't leave, is in the home's list, or the list says that it doesn't name all.
+    fn check_struck(
+        &self,
+        node: usize,
+        member: MemberIndex,
+        hash: &[u8; 16],
+    ) -> Result<(), Violation> {
+        let machine = self.hosts[node].node.as_ref();
+        let there = machine.and_then(|machine| self.runs_as(machine, member));
+        match there.filter(|there| there.leaving.is_none() && there.observed.has(hash)) {
+            Some(there) => {
+                let detail = format!("{}: {}", there.name, self.told_detail(node, hash));
+                broken(
+                    "who has a copy is named, or the list isn't complete",
+                    detail,
+                )
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// An end is remembered until all know of it, and what is on its way has arrived.
+    fn check_forgotten(&self, node: usize, hash: &[u8; 16]) -> Result<(), Violation> {
+        if self.common.lifetime.is_some() || self.report.jumps > 0 {
+            return Ok(());
+        }
+        let ended = self.hosts[node].observed.ended.get(hash).copied();
+        let remembered = self.now.saturating_sub(ended.unwrap_or(0));
+        if remembered + ROUNDING < self.common.grace.unwrap_or(GRACE) {
+            let detail = format!("n{node} for {remembered} us: {hash:02x?}");
+            return broken("an end is remembered for as long as packets live", detail);
+        }
+        let lives = |host: &&Host<'_>| {
+            let seen = &host.observed;
+            host.is_in() && seen.has(hash) && !seen.ended.contains_key(hash)
+        };
+        match self.hosts.iter().find(lives) {
+            Some(host) => {
+                let detail = format!("n{node}, {}: {}", host.name, self.told_detail(node, hash));
+                broken("an end is remembered until all know of it", detail)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Those whose copies a wait counts have them.
+    pub(super) fn check_answered(&self, node: usize) -> Result<(), Violation> {
+        let mine = |request: &&Request| request.node == node;
+        for request in self.requests.iter().filter(mine) {
+            if let Some(commit) = request.commit() {
+                self.check_answers_to(request, commit)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_answers_to(&self, request: &Request, commit: usize) -> Result<(), Violation> {
+        let Some(machine) = &self.hosts[request.node].node else {
+            return Ok(());
+        };
+        let wait = machine.waits.get(Waits::number_of(request.ticket));
+        let slot = machine.records.get(wait.record);
+        if !matches!(wait.goal, Goal::Copies(_)) || !slot.is_live() || !slot.is_home_here() {
+            return Ok(());
+        }
+        let header = machine.writers.wire(slot.stamp);
+        let newer = |host: &Host<'_>| host.observed.any_header(&slot.hash) > header;
+        if self.hosts.iter().any(newer) {
+            return Ok(()); // another one is the home, and has told those that answered
+        }
+        let committed = &self.model.commits[commit];
+        for member in &wait.answered {
+            let is_kept = slot.bit_of(*member).intersects(slot.wanted_bits());
+            let there = self.runs_as(machine, *member).filter(|_| is_kept);
+            let lacks = |host: &&Host<'_>| {
+                let id = host.node.as_ref().map(|it| it.identity.boot);
+                let boot = self.boots.iter().find(|boot| Some(boot.id) == id);
+                // A new boot has nothing of what its former one confirmed.
+                let is_old = boot.is_some_and(|boot| boot.started < request.since);
+                is_old
+                    && !host.observed.ended.contains_key(&slot.hash)
+                    && !self.model.holds(&host.observed, committed)
+            };
+            if let Some(host) = there.filter(lacks) {
+                let detail = format!("n{}, commit {commit}, {}", request.node, host.name);
+                return broken("a wait counts copies that are there", detail);
+            }
+        }
+        Ok(())
+    }
+
+    /// A node is about to stand still for so long: what it serves now it must ask for later.
+    pub(super) fn stands_still(&mut self, node: usize, span: u64) {
+        let host = &mut self.hosts[node];
+        let Some(machine) = host.node.as_ref().filter(|_| host.runs(self.now)) else {
+            return;
+        };
+        if span < HALVES * self.common.frequency / 2 {
+            return;
+        }
+        let slots = machine
+            .records
+            .all()
+            .map(|record| machine.records.get(record));
+        let served = slots.filter(|slot| machine.records.serves(slot));
+        let header = |hash, stamp| Some((hash, machine.writers.wire(stamp)?));
+        let served: Vec<([u8; 16], WireStamp)> = served
+            .filter_map(|slot| header(slot.hash, slot.stamp))
+            .collect();
+        host.served_before = served;
+    }
+
+    /// A node that stood still serves nothing of what it served before without asking.
+    pub(super) fn check_doubt(&mut self, node: usize) -> Result<(), Violation> {
+        let host = &mut self.hosts[node];
+        let served = core::mem::take(&mut host.served_before);
+        let Some(machine) = &host.node else {
+            return Ok(());
+        };
+        for (hash, stamp) in served {
+            let Some(record) = machine.records.find(&hash) else {
+                continue;
+            };
+            let slot = machine.records.get(record);
+            if machine.records.serves(slot) && machine.writers.wire(slot.stamp) == Some(stamp) {
+                let detail = self.told_detail(node, &hash);
+                return broken("a node that stood still asks before it serves", detail);
+            }
+        }
+        Ok(())
+    }
+}
