@@ -210,7 +210,8 @@ impl World<'_> {
             host.deaf_until = 0;
             host.again_at = None;
             let is_lost = host.was_redirected && excuses::excuses("other addresses of live nodes");
-            if is_lost || self.hosts[node].leaving.is_some() {
+            let is_narrow = self.widen_table(node);
+            if is_lost || is_narrow || self.hosts[node].leaving.is_some() {
                 self.crash(node);
             }
             if !self.hosts[node].is_up() && !self.hosts[node].retired {

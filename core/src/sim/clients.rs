@@ -5,7 +5,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::host::{Host, Standing};
+use super::host::Standing;
 use super::model::{Id, Written};
 use super::notice::{Baseline, Seen};
 use super::observe::{Violation, broken};
@@ -355,7 +355,7 @@ impl World<'_> {
         self.report.renames += 1;
         host.heard.ends(self.model.hash_of(session));
         let mut hosts = self.hosts.iter();
-        let crowded = hosts.any(Host::is_small);
+        let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
         self.serves_now(node, self.model.hash_of(session));

@@ -100,7 +100,16 @@ impl World<'_> {
         self.report.outgrown += 1;
         self.begins_anew(node, true);
         self.hosts[node].standing = Standing::Out;
-        self.hosts[node].plan.members = self.hosts.len() + 2;
+        self.widen_table(node);
+    }
+
+    /// The operator of a node sees to it that its table has room for all. Returns whether it hadn't.
+    pub(super) fn widen_table(&mut self, node: usize) -> bool {
+        let enough = self.hosts.len() + 2;
+        let members = &mut self.hosts[node].plan.members;
+        let is_narrow = *members < enough;
+        *members = enough.max(*members);
+        is_narrow
     }
 
     /// Ends the process of a node that has to go.

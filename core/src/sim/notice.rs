@@ -78,7 +78,11 @@ impl World<'_> {
     pub(super) fn check_reunion(&self) -> Result<(), Violation> {
         for (number, session) in self.model.sessions.iter().enumerate() {
             let hash = self.model.hash_of(number);
-            let owners = self.hosts.iter().filter(|host| host.owns(&hash)).count();
+            let owners = self
+                .hosts
+                .iter()
+                .filter(|host| host.is_in() && host.owns(&hash));
+            let owners = owners.count();
             if owners > 1 && session.warned_at == 0 {
                 let detail = format!("session {number} has {owners} of them");
                 return broken("one node serves a session without asking", detail);

@@ -35,6 +35,9 @@ const SCENARIOS: [Scenario; 19] = [
     late_datagrams,
 ];
 
+/// Pause between two requests of a run that needs more time than steps, in microseconds.
+const QUIET: u64 = 150_000;
+
 /// Sessions of a run whose nodes have few slots.
 const FEW_SESSIONS: usize = 6;
 
@@ -169,7 +172,7 @@ fn one_session_and_new_names(plan: &mut Plan, random: &mut Random, until: u64) {
             *action = Action::Rename { session, node };
         }
     });
-    let room = random.pick(&[plan.nodes.len() + 6, 48]);
+    let room = random.pick(&[plan.nodes.len() + 12, 48]);
     plan.nodes.iter_mut().for_each(|node| node.members = room);
     let (mut at, pause) = (4_000_000, 600_000 + random.below(1_500_000) as u64);
     for turn in 0.. {
@@ -197,13 +200,16 @@ fn twins(plan: &mut Plan, random: &mut Random, until: u64) {
     plan.nodes.push(other);
     plan.nodes.iter_mut().for_each(|node| node.members += 1);
     plan.length *= 2;
-    // Nothing else happens to the first one.
-    plan.actions.retain(|(_, action)| match action {
-        Action::Crash(node)
-        | Action::Restart(node)
-        | Action::Leave(node, _)
-        | Action::Freeze(node, _) => *node != first,
-        _ => true,
+    // Nothing else happens to nodes, and the minutes that this takes are quiet ones.
+    let mut quiet = 0;
+    plan.actions.retain(|(at, action)| match action {
+        Action::Request { .. } => {
+            let is_due = *at >= quiet;
+            quiet = if is_due { at + QUIET } else { quiet };
+            is_due
+        }
+        Action::Weather(_) | Action::Invalidate { .. } | Action::Rename { .. } => true,
+        _ => false,
     });
     let mut at = 4_000_000;
     while at < until {
