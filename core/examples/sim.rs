@@ -17,7 +17,7 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
 use relevo_core::sim::{self, Mix, Mutation, Outcome, Run, Saved};
@@ -71,8 +71,7 @@ fn main() -> ExitCode {
     let seeds = options.first..options.first + options.seeds;
     sim::on_seeds(seeds, options.jobs, |seed| {
         let outcome = run(seed).outcome();
-        let mut total = total.lock().unwrap_or_else(|_| std::process::exit(2));
-        total.add(seed, outcome, options.details);
+        lock(&total).add(seed, outcome, options.details);
         true
     });
     let seconds = began.elapsed().as_secs_f64();
@@ -102,40 +101,53 @@ fn main() -> ExitCode {
     exit_code(failed == 0)
 }
 
-/// The first seed of each broken rule that fails with it and not without.
+/// The first seed of each broken rule of the protocol that fails with it and not without. A promise that isn't
+/// kept without it either proves nothing, if another one is broken by some seed.
 fn find_mutations(options: &Options) -> ExitCode {
+    let seeds = || options.first..options.first + options.seeds;
+    let run = |seed| Run {
+        seed,
+        mutation: None,
+        ..options.run
+    };
+    let failing = Mutex::new(BTreeMap::<u64, &str>::new());
+    sim::on_seeds(seeds(), options.jobs, |seed| {
+        if let Err(violation) = run(seed).result() {
+            lock(&failing).insert(seed, violation.rule);
+        }
+        true
+    });
+    let failing = failing.into_inner().unwrap_or_default();
     let mut found_all = true;
     for &mutation in Mutation::ALL {
         if options.run.mutation.is_some_and(|only| only != mutation) {
             continue;
         }
-        let found = Mutex::new(None::<(u64, &str)>);
-        let seeds = options.first..options.first + options.seeds;
-        sim::on_seeds(seeds, options.jobs, |seed| {
-            let run = Run {
-                seed,
-                mutation: None,
-                ..options.run
-            };
-            let Err(violation) = run.breaking(mutation).result() else {
+        let (sure, unsure) = (Mutex::new(None::<(u64, &str)>), Mutex::new(None));
+        sim::on_seeds(seeds(), options.jobs, |seed| {
+            let result = run(seed).breaking(mutation).result();
+            let Some(violation) = result.err().filter(|_| !failing.contains_key(&seed)) else {
                 return true;
             };
-            if run.result().is_err() {
-                return true;
-            }
-            let mut found = found.lock().unwrap_or_else(|_| std::process::exit(2));
+            let is_sure = failing.values().all(|rule| *rule != violation.rule);
+            let mut found = lock(if is_sure { &sure } else { &unsure });
             let first = found.filter(|(other, _)| *other < seed);
             *found = first.or(Some((seed, violation.rule)));
-            false
+            !is_sure
         });
-        let found = found.into_inner().unwrap_or_default();
+        let sure = sure.into_inner().unwrap_or_default();
+        let found = sure.or(unsure.into_inner().unwrap_or_default());
         found_all &= found.is_some();
         match found {
-            Some((seed, rule)) => println!("{mutation:?} {seed}: {rule}"),
+            Some((seed, rule)) => println!("(Mutation::{mutation:?}, {seed}, \"{rule}\"),"),
             None => println!("{mutation:?}: not noticed"),
         }
     }
     exit_code(found_all)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(|_| std::process::exit(2))
 }
 
 /// Plays a plan that was kept.

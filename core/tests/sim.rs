@@ -1,177 +1,144 @@
-//! The simulator on many seeds, and on protocols with a broken rule each.
+//! The simulator on many seeds, on protocols with a broken rule each, and on runs that failed once.
 
 #![allow(
     clippy::allow_attributes,
     clippy::panic,
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "a test says what must be by panicking"
 )]
 
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard};
 
-use relevo_core::sim::{self, Mutation, Outcome, Run};
+use relevo_core::sim::{self, Mix, Mutation, Outcome, Run, Saved};
+
+#[path = "sim/noticed.rs"]
+mod noticed;
 
 /// Seeds of a test run; the long runs are those of the example `sim`.
 const SEEDS: u64 = 500;
 
-/// Seeds below [`SEEDS`] that break a promise, and which; core/README.md says what is known of them. One that is mended is taken out.
-const BROKEN: &[(u64, &str)] = &[
-    (220, "all holders know when a session was used"),
-    (240, "a healed cluster sees all its members alive"),
-    (456, "a session has one home"),
-];
+/// Seeds below [`SEEDS`] that break a promise, and which: core/README.md says what is known of them. A change that
+/// mends one takes its line away.
+const BROKEN: &[(u64, &str)] = &[];
 
-/// What happens in none of the first seeds.
-const RARE: &[&str] = &["superseded", "unreached"];
-
-/// Calls `run` with each seed on all processors, until it says that this is enough.
-fn on_seeds(seeds: u64, run: impl Fn(u64) -> bool + Sync) {
+/// Calls `run` with each of these seeds on all processors.
+fn on_seeds(seeds: u64, run: impl Fn(u64) + Sync) {
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    sim::on_seeds(0..seeds, jobs, run);
-}
-
-#[test]
-fn every_promise_is_kept_and_every_kind_of_fault_happened() {
-    let total = Mutex::new(BTreeMap::<&str, u64>::new());
-    let failed = Mutex::new(None);
-    on_seeds(SEEDS, |seed| match Run::of(seed).result() {
-        Err(violation) if BROKEN.contains(&(seed, violation.rule)) => true,
-        Ok(report) => {
-            assert!(
-                BROKEN.iter().all(|(broken, _)| *broken != seed),
-                "{seed} is mended"
-            );
-            let mut total = total.lock().expect("no thread panicked");
-            for (name, count) in report.counters() {
-                *total.entry(name).or_default() += count;
-            }
-            true
-        }
-        Err(_) => {
-            *failed.lock().expect("no thread panicked") = Some(seed);
-            false
-        }
-    });
-    if let Some(seed) = failed.into_inner().expect("no thread panicked") {
-        let failure = Run::of(seed)
-            .explain()
-            .expect_err("the same seed is the same run");
-        panic!("{failure}");
-    }
-    let mut never = Vec::new();
-    for (name, count) in total.into_inner().expect("no thread panicked") {
-        println!("{name}: {count}");
-        if count == 0 {
-            never.push(name);
-        }
-    }
-    assert_eq!(never, RARE, "never happened");
-}
-
-/// Each broken rule, and the first seed that notices it: `sim --find-mutations --seeds 500` finds them.
-const NOTICED: &[(Mutation, u64)] = &[
-    (Mutation::NoEpochAtTakeover, 0),
-    (Mutation::NoBaseCheck, 2),
-    (Mutation::NoHandOver, 7),
-    (Mutation::OwnCopyUnasked, 4),
-    (Mutation::AckByListPosition, 0),
-    (Mutation::BootNotInStamp, 0),
-    (Mutation::WriteRevives, 74),
-    (Mutation::TornCommit, 0),
-    (Mutation::LastArrivalWins, 0),
-    (Mutation::EarlyRelease, 3),
-    (Mutation::FullConfirms, 0),
-    (Mutation::FormerHomeForgets, 0),
-    (Mutation::NoDoubtAfterSplit, 51),
-    (Mutation::DeadStayDead, 117),
-    (Mutation::NoRefutation, 2),
-    (Mutation::NoRepairOfHolders, 1),
-    (Mutation::DigestIgnored, 5),
-    (Mutation::HomeKeepsToItself, 7),
-    (Mutation::EndOvertakes, 27),
-    (Mutation::DroppedUnseen, 4),
-    (Mutation::TouchStaysHome, 0),
-    (Mutation::NeverOffered, 40),
-    (Mutation::HandedAgain, 0),
-    (Mutation::LeavesEmptyHanded, 1),
-    (Mutation::LeavesUnconfirmed, 1),
-    (Mutation::PromotedKeepsInFlight, 246),
-    (Mutation::CursorNotSteppedBack, 27),
-    (Mutation::HoldersOfEndNotMerged, 41),
-    (Mutation::TransferCountsNow, 0),
-    (Mutation::FirstAnswerWins, 0),
-    (Mutation::NobodyGoesFirst, 4),
-    (Mutation::TouchesIgnored, 0),
-    (Mutation::WaitsStayAtRename, 221),
-    (Mutation::FormerBootConfirms, 8),
-    (Mutation::NoRepair, 7),
-    (Mutation::ConflictUntold, 3),
-    (Mutation::MovedUntold, 0),
-    (Mutation::InvalidatedUntold, 2),
-    (Mutation::MaybeStaleUntold, 1),
-    (Mutation::ResyncUntold, 20),
-    (Mutation::FullTellsNobody, 39),
-    (Mutation::OldRefusalDeletes, 6),
-    (Mutation::HearsayListTrusted, 15),
-    (Mutation::LeaverKeepsTheOnlyCopy, 38),
-    (Mutation::MessagesTakenTwice, 2),
-    (Mutation::MessagesOvertake, 2),
-];
-
-/// Broken rules that no seed below 250 notices yet: what the checker is still blind for.
-const UNNOTICED: &[Mutation] = &[
-    Mutation::LimitStaysHome,
-    Mutation::EarlyTombstoneRemoval,
-    Mutation::AckWithoutGeneration,
-    Mutation::NoUncount,
-    Mutation::YoungerAgeWins,
-    Mutation::AnyHolderGuards,
-    Mutation::GuardServes,
-    Mutation::ReleaseForgotten,
-    Mutation::IncompleteForgotten,
-    Mutation::DeadNotNamed,
-    Mutation::NoDoubtAfterFreeze,
-    Mutation::LostIsNotRepeated,
-    Mutation::GuardWaitsNoLonger,
-    Mutation::NoAnnounce,
-    Mutation::ExpiredUntold,
-    Mutation::WaitsOutliveRecords,
-    Mutation::GuardOutranks,
-    Mutation::OwnBootSupersedes,
-    Mutation::KeptCountsAsReleased,
-    Mutation::LateAcksCount,
-    Mutation::NoGrace,
-    Mutation::ExpiryNotRefuted,
-    Mutation::TakenByMany,
-    Mutation::ReplaysTaken,
-    Mutation::SupersededServes,
-    Mutation::NameTakenFromTheLiving,
-    Mutation::SubkeysOutliveKeys,
-    Mutation::OutgrownStays,
-];
-
-#[test]
-fn broken_rules_are_noticed_at_their_known_seeds() {
-    let missed = Mutex::new(Vec::new());
-    on_seeds(NOTICED.len() as u64, |at| {
-        let (mutation, seed) = NOTICED[at as usize];
-        match Run::of(seed).breaking(mutation).result() {
-            Ok(_) => missed.lock().expect("no thread panicked").push(mutation),
-            Err(violation) => println!("{mutation:?}: seed {seed}, not kept: {}", violation.rule),
-        }
+    sim::on_seeds(0..seeds, jobs, |seed| {
+        run(seed);
         true
     });
-    let missed = missed.into_inner().expect("no thread panicked");
-    assert!(missed.is_empty(), "not noticed: {missed:?}");
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().expect("no thread panicked")
+}
+
+/// Runs the seeds of a mix. Returns how often what happened, and the failing seeds.
+fn run_all(mix: Mix) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, &'static str>) {
+    let (total, failed) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
+    on_seeds(SEEDS, |seed| {
+        let run = Run {
+            mix,
+            ..Run::of(seed)
+        };
+        match run.result() {
+            Ok(report) => {
+                for (name, count) in report.counters() {
+                    *lock(&total).entry(name).or_default() += count;
+                }
+            }
+            Err(violation) => drop(lock(&failed).insert(seed, violation.rule)),
+        }
+    });
+    (lock(&total).clone(), lock(&failed).clone())
 }
 
 #[test]
-fn each_rule_that_can_be_broken_is_in_one_of_the_two_lists() {
-    for mutation in Mutation::ALL {
-        let noticed = NOTICED.iter().any(|(other, _)| other == mutation);
-        assert!(noticed != UNNOTICED.contains(mutation), "{mutation:?}");
+fn every_promise_is_kept_by_all_runs_of_the_first_simulator() {
+    let (_, failed) = run_all(Mix::Old);
+    if let Some(seed) = failed.keys().next() {
+        let run = Run {
+            mix: Mix::Old,
+            ..Run::of(*seed)
+        };
+        let failure = run.explain().expect_err("the same seed is the same run");
+        panic!("{failure}");
+    }
+}
+
+#[test]
+fn every_kind_of_fault_happens_and_all_promises_are_kept_but_by_known_seeds() {
+    let (total, failed) = run_all(Mix::All);
+    let known: BTreeMap<u64, &str> = BROKEN.iter().copied().collect();
+    if let Some((seed, _)) = failed.iter().find(|(seed, _)| !known.contains_key(seed)) {
+        let failure = Run::of(*seed).explain();
+        let failure = failure.expect_err("the same seed is the same run");
+        panic!("{failure}");
+    }
+    assert_eq!(failed, known, "what is mended is taken out");
+    for (name, count) in total {
+        println!("{name}: {count}");
+        assert!(count > 0, "{name} never happened");
+    }
+}
+
+#[test]
+fn every_broken_rule_is_noticed_at_its_seed() {
+    let named: BTreeSet<String> = noticed::ALL
+        .iter()
+        .map(|(mutation, ..)| format!("{mutation:?}"))
+        .collect();
+    let all: BTreeSet<String> = Mutation::ALL.iter().map(|one| format!("{one:?}")).collect();
+    assert_eq!(named, all, "each has its line");
+    assert_eq!(noticed::ALL.len(), all.len(), "and one alone");
+    let wrong = Mutex::new(Vec::new());
+    on_seeds(noticed::ALL.len() as u64, |index| {
+        let (mutation, at, rule) = noticed::ALL[index as usize];
+        let (broken, kept) = match at {
+            noticed::At::Seed(seed) => {
+                let run = Run::of(seed);
+                (run.breaking(mutation).result(), run.result())
+            }
+            noticed::At::Plan(name) => {
+                let plan = plan(&plans().join(name));
+                let result = |mutation| plan.outcome(mutation).result;
+                (result(Some(mutation)), result(None))
+            }
+        };
+        let seen = broken.err().map(|violation| violation.rule);
+        if seen != Some(rule) || kept.is_err() {
+            lock(&wrong).push((mutation, seen, kept.err().map(|violation| violation.rule)));
+        }
+    });
+    let wrong = wrong.into_inner().expect("no thread panicked");
+    assert!(
+        wrong.is_empty(),
+        "broken, seen with it, seen without it: {wrong:#?}; `sim --find-mutations` finds other seeds"
+    );
+}
+
+fn plans() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/sim/plans"))
+}
+
+fn plan(file: &Path) -> Saved {
+    let text = std::fs::read_to_string(file).expect("the plan is there");
+    text.parse().expect("the plan can be read")
+}
+
+#[test]
+fn no_run_that_failed_once_fails_again() {
+    let files = std::fs::read_dir(plans()).expect("the plans are there");
+    let mut files: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
+    files.sort();
+    assert!(files.len() >= 13, "all are there");
+    for file in files {
+        if let Err(failure) = plan(&file).explain(None) {
+            panic!("{}: {failure}", file.display());
+        }
     }
 }
 
@@ -189,7 +156,7 @@ fn the_same_seed_is_the_same_run() {
 #[test]
 fn another_run_has_another_digest() {
     let digest = |run: Run| run.outcome().digest;
-    let broken = Run::of(3).breaking(Mutation::NoHandOver);
+    let broken = Run::of(3).breaking(Mutation::TouchStaysHome);
     assert_ne!(digest(Run::of(3)), digest(Run::of(7)));
     assert_ne!(digest(Run::of(3)), digest(broken));
 }

@@ -72,7 +72,7 @@ impl World<'_> {
         (0..count).map(|step| (wish + step) % count).find(|node| {
             let host = &self.hosts[*node];
             let serves = host.runs(self.now) && host.leaving.is_none();
-            let serves = serves && host.standing == Standing::In && !host.must_end;
+            let serves = serves && host.standing == Standing::In && host.must_end_at.is_none();
             serves && host.plan.role == Role::Application
         })
     }

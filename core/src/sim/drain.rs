@@ -17,12 +17,16 @@ impl World<'_> {
         let Some(machine) = &mut host.node else {
             return;
         };
+        let is_superseded = host.is_superseded;
         let mut out = Vec::new();
         while let Some(transmit) = machine.poll_transmit(clock, &mut self.buffer) {
             let Destination::Address(to) = transmit.to else {
                 continue;
             };
             out.push((to, self.buffer[..transmit.len].to_vec()));
+        }
+        if is_superseded && !out.is_empty() {
+            self.loud = Some(node);
         }
         for (to, bytes) in out {
             if let Some(to) = self.hosts.iter().position(|host| host.address == to) {

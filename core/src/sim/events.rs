@@ -109,12 +109,9 @@ impl World<'_> {
             }
             Event::NameTaken => {
                 self.report.names_refused += 1;
-                self.begins_anew(node, true);
+                self.ends_and_tries_again(node);
             }
-            Event::Superseded => {
-                self.report.superseded += 1;
-                self.begins_anew(node, false);
-            }
+            Event::Superseded => self.is_succeeded(node),
             Event::Outgrown => self.outgrown(node),
             _ => {}
         }

@@ -86,9 +86,11 @@ pub(super) struct Host<'m> {
     pub(super) asks_since: u64,
     /// It isn't started any more.
     pub(super) retired: bool,
-    /// Its process is to end, and when it is started again.
-    pub(super) must_end: bool,
+    /// When its process is to end, and when it is started again.
+    pub(super) must_end_at: Option<u64>,
     pub(super) again_at: Option<u64>,
+    /// Its node has said that a later boot has its name.
+    pub(super) is_superseded: bool,
     /// With its next start it has another address, or another name; and how many names it had.
     pub(super) moves: bool,
     pub(super) is_anew: bool,
@@ -177,7 +179,8 @@ impl<'m> Host<'m> {
             standing: Standing::In,
             asks_since: 0,
             retired: false,
-            must_end: false,
+            must_end_at: None,
+            is_superseded: false,
             again_at: None,
             moves: false,
             is_anew: false,
@@ -216,7 +219,8 @@ impl<'m> Host<'m> {
         };
         let at = machine.poll_timeout();
         let at = at.map(|at| self.world_time(at, now).max(self.frozen_until));
-        at.into_iter().chain(self.stops_at()).min()
+        let others = [self.stops_at(), self.must_end_at];
+        at.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// Starts the node with memory of its own, kept in `memory`.
@@ -280,7 +284,8 @@ impl<'m> Host<'m> {
         self.frozen_until = 0;
         self.deaf_until = 0;
         self.leaving = None;
-        self.must_end = false;
+        self.must_end_at = None;
+        self.is_superseded = false;
     }
 
     /// Whether it is up, and counts as one of the cluster.

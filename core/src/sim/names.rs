@@ -9,6 +9,9 @@ use super::world::World;
 /// Pause until a host whose name is another one's tries again.
 const AGAIN: u64 = 3_000_000;
 
+/// Pause until a host has made a new node.
+const MOMENT: u64 = 700_000;
+
 /// Probe periods within which a node is heard by all.
 const HEARD: u64 = 6;
 
@@ -49,8 +52,11 @@ impl World<'_> {
             return Ok(());
         };
         let boot = machine.identity.boot;
+        let heard = HEARD * self.common.frequency;
+        // Who is new doesn't know whose a name is.
         let knows = |other: &Host<'_>| {
             let there = other.node.as_ref();
+            let there = there.filter(|_| other.started_at + heard < self.now);
             there.is_some_and(|there| {
                 let member = there.members.by_name(&host.name);
                 let slot = member.map(|member| there.members.get(member));
@@ -58,7 +64,6 @@ impl World<'_> {
             })
         };
         if self.hosts.iter().any(knows) {
-            let heard = HEARD * self.common.frequency;
             let calm = self.calm_since.is_some_and(|calm| calm + heard < self.now);
             let is_owner = |(other, it): (usize, &Host<'_>)| {
                 let awake = it.started_at.max(it.frozen_until) + heard < self.now;
@@ -88,17 +93,26 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The node has to go: its host makes a new boot, at once or when the name may be free.
-    pub(super) fn begins_anew(&mut self, node: usize, refused: bool) {
-        let pause = if refused { AGAIN } else { 0 };
-        self.hosts[node].again_at = Some(self.now + pause);
-        self.hosts[node].must_end = true;
+    /// The node can't go on: its host ends it and tries again later.
+    pub(super) fn ends_and_tries_again(&mut self, node: usize) {
+        let host = &mut self.hosts[node];
+        host.must_end_at = Some(self.now);
+        host.again_at = Some(self.now + AGAIN);
+    }
+
+    /// A later boot has the node's name: its host makes a new one in a moment.
+    pub(super) fn is_succeeded(&mut self, node: usize) {
+        self.report.superseded += 1;
+        let host = &mut self.hosts[node];
+        host.is_superseded = true;
+        host.must_end_at = Some(self.now + MOMENT);
+        host.again_at = host.must_end_at;
     }
 
     /// The node's table is too small: its operator makes it larger.
     pub(super) fn outgrown(&mut self, node: usize) {
         self.report.outgrown += 1;
-        self.begins_anew(node, true);
+        self.ends_and_tries_again(node);
         self.hosts[node].standing = Standing::Out;
         self.widen_table(node);
     }
@@ -114,7 +128,8 @@ impl World<'_> {
 
     /// Ends the process of a node that has to go.
     pub(super) fn end_if_it_must(&mut self, node: usize) {
-        if core::mem::take(&mut self.hosts[node].must_end) {
+        let ends = self.hosts[node].must_end_at;
+        if ends.is_some_and(|at| at <= self.now) {
             let again = self.hosts[node].again_at;
             self.crash(node);
             self.hosts[node].again_at = again;

@@ -21,13 +21,37 @@ pub(super) struct Rotation {
 
 /// The keys that a node has after this step, the one that it seals with first.
 pub(super) fn keys_after(step: u32) -> Vec<[u8; 32]> {
-    let key = |number: u32| [7 + number as u8; 32];
     let (old, new) = (key(step / STEPS), key(step / STEPS + 1));
     match step % STEPS {
         0 => std::vec![old],
         1 => std::vec![old, new],
         _ => std::vec![new, old],
     }
+}
+
+/// The first key, the second, and so on. Every other one has the same hint: what was kept for one of them
+/// mustn't be taken for another one's.
+fn key(number: u32) -> [u8; 32] {
+    let mut key = [7; 32];
+    let first = hint(key);
+    let mut count = 0;
+    for word in 0_u32.. {
+        if count == number {
+            break;
+        }
+        let is_turn = |key: [u8; 32]| (hint(key) == first) == (count + 1).is_multiple_of(2);
+        let mut next = [9; 32];
+        next[..4].copy_from_slice(&word.to_le_bytes());
+        if is_turn(next) && (count.is_multiple_of(2) || hint(next) == first) {
+            key = next;
+            count += 1;
+        }
+    }
+    key
+}
+
+fn hint(key: [u8; 32]) -> u8 {
+    crate::key_id(&key)[0]
 }
 
 impl World<'_> {

@@ -126,6 +126,21 @@ impl Plan {
         }
     }
 
+    /// Nothing happens to nodes but what comes behind this, and the minutes that it takes are quiet ones.
+    fn quieten(&mut self) {
+        self.length *= 2;
+        let mut quiet = 0;
+        self.actions.retain(|(at, action)| match action {
+            Action::Request { .. } => {
+                let is_due = *at >= quiet;
+                quiet = if is_due { at + QUIET } else { quiet };
+                is_due
+            }
+            Action::Weather(_) | Action::Invalidate { .. } | Action::Rename { .. } => true,
+            _ => false,
+        });
+    }
+
     fn push(&mut self, at: u64, action: Action) {
         self.actions.push((at, action));
     }
@@ -199,18 +214,7 @@ fn twins(plan: &mut Plan, random: &mut Random, until: u64) {
     other.twin_of = Some(first);
     plan.nodes.push(other);
     plan.nodes.iter_mut().for_each(|node| node.members += 1);
-    plan.length *= 2;
-    // Nothing else happens to nodes, and the minutes that this takes are quiet ones.
-    let mut quiet = 0;
-    plan.actions.retain(|(at, action)| match action {
-        Action::Request { .. } => {
-            let is_due = *at >= quiet;
-            quiet = if is_due { at + QUIET } else { quiet };
-            is_due
-        }
-        Action::Weather(_) | Action::Invalidate { .. } | Action::Rename { .. } => true,
-        _ => false,
-    });
+    plan.quieten();
     let mut at = 4_000_000;
     while at < until {
         plan.push(at, Action::Restart(twin));
@@ -365,10 +369,13 @@ fn full_nodes(plan: &mut Plan, random: &mut Random, _until: u64) {
 /// Between two nodes long datagrams get lost, and nobody says so.
 fn black_holes(plan: &mut Plan, random: &mut Random, until: u64) {
     let (a, b) = plan.pair(random);
+    if random.below(2) == 0 {
+        plan.quieten();
+    }
     at_moments(random, until, |random, at| {
         let longest = random.pick(&[560, 700, 1_000]);
         plan.push(at, Action::Swallow(a, b, longest));
-        plan.push(at + random.pause(10_000_000), Action::Mend);
+        plan.push(at + random.pause(20_000_000), Action::Mend);
     });
 }
 
@@ -376,6 +383,9 @@ fn black_holes(plan: &mut Plan, random: &mut Random, until: u64) {
 fn bad_pairs(plan: &mut Plan, random: &mut Random, until: u64) {
     let (a, b) = plan.pair(random);
     let both = random.below(2) == 0;
+    if random.below(2) == 0 {
+        plan.quieten();
+    }
     at_moments(random, until, |random, at| {
         plan.push(at, Action::Sever(a, b));
         if both {

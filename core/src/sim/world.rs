@@ -54,6 +54,8 @@ pub(super) struct World<'m> {
     pub(super) bad_pairs_since: Option<u64>,
     /// Since when nothing is wrong with the network.
     pub(super) calm_since: Option<u64>,
+    /// A node that sent something although a later boot has its name.
+    pub(super) loud: Option<usize>,
     pub(super) mail: Vec<Sent>,
     pub(super) rotation: Rotation,
     /// Steps until all faults end.
@@ -113,6 +115,7 @@ impl<'m> World<'m> {
             sees_all: std::vec![false; plan.nodes.len()],
             bad_pairs_since: None,
             calm_since: None,
+            loud: None,
             mail: Vec::new(),
             rotation: Rotation::default(),
             steps: 0,
@@ -285,6 +288,9 @@ impl<'m> World<'m> {
         if let Some((a, b)) = self.network.storm {
             let detail = format!("n{a} and n{b}\n{}", self.describe_stats());
             return broken("two nodes soon have told each other all", detail);
+        }
+        if let Some(node) = self.loud {
+            return broken("a superseded node is silent", format!("n{node}"));
         }
         self.take_mail(node)?;
         self.look(node)?;
