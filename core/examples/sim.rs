@@ -136,7 +136,7 @@ fn find_mutations(options: &Options) -> ExitCode {
             !is_sure
         });
         let sure = sure.into_inner().unwrap_or_default();
-        let found = sure.or(unsure.into_inner().unwrap_or_default());
+        let found = sure.or_else(|| unsure.into_inner().unwrap_or_default());
         found_all &= found.is_some();
         match found {
             Some((seed, rule)) => println!("(Mutation::{mutation:?}, {seed}, \"{rule}\"),"),

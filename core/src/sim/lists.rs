@@ -27,7 +27,12 @@ impl World<'_> {
             return broken(rule, self.told_detail(node, hash));
         }
         for (member, hash) in &found.struck {
-            self.check_struck(node, *member, hash)?;
+            let rule = "who has a copy is named, or the list isn't complete";
+            self.check_lacks(rule, node, *member, hash)?;
+        }
+        for (member, hash) in &found.passed_over {
+            let rule = "the first live backup acts for a home that is gone";
+            self.check_lacks(rule, node, *member, hash)?;
         }
         for hash in &found.forgotten {
             self.check_forgotten(node, hash)?;
@@ -35,22 +40,21 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Who has a copy, and doesn't leave, is in the home's list, or the list says that it doesn't name all.
-    fn check_struck(
+    /// The member has no copy of the session, or is about to leave.
+    fn check_lacks(
         &self,
+        rule: &'static str,
         node: usize,
         member: MemberIndex,
         hash: &[u8; 16],
     ) -> Result<(), Violation> {
         let machine = self.hosts[node].node.as_ref();
         let there = machine.and_then(|machine| self.runs_as(machine, member));
-        match there.filter(|there| there.leaving.is_none() && there.observed.has(hash)) {
+        let has = |there: &&Host<'_>| there.leaving.is_none() && there.observed.has(hash);
+        match there.filter(has) {
             Some(there) => {
                 let detail = format!("{}: {}", there.name, self.told_detail(node, hash));
-                broken(
-                    "who has a copy is named, or the list isn't complete",
-                    detail,
-                )
+                broken(rule, detail)
             }
             None => Ok(()),
         }

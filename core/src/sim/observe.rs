@@ -67,6 +67,8 @@ pub(super) struct Found {
     pub(super) forgotten: Vec<[u8; 16]>,
     /// What became of records that breaks a rule.
     pub(super) wrong: Vec<(&'static str, [u8; 16])>,
+    /// Live backups in the list before this node, which acts for the home.
+    pub(super) passed_over: Vec<(MemberIndex, [u8; 16])>,
     /// Members that a home's list named, and names no more.
     pub(super) struck: Vec<(MemberIndex, [u8; 16])>,
     /// Live copies that are gone.
@@ -96,6 +98,8 @@ pub(super) struct Observed {
     pub(super) best_header: HashMap<[u8; 16], WireStamp>,
     /// For each slot who lacked what when that was last looked at.
     pub(super) bits: Vec<Option<Bits>>,
+    /// Fetches that were decided when it was last looked at.
+    fetches: u64,
     /// When the process ended.
     pub(super) died_at: Option<u64>,
     /// Sessions whose end this boot has seen, and when.
@@ -156,17 +160,13 @@ impl Found {
             return;
         }
         let former = before.holders.first().filter(|home| **home != SELF);
-        let mut others = before
-            .holders
-            .iter()
-            .filter(|holder| Some(*holder) != former);
-        let first = others.find(|holder| **holder == SELF || node.members.get(**holder).is_live());
-        let guards = former.is_some() && !now.is_owned && !before.is_owned;
-        if guards && first.is_some_and(|first| *first != SELF) && !node.leaving {
-            self.wrong.push((
-                "the first live backup acts for a home that is gone",
-                now.hash,
-            ));
+        let others = before.holders.iter().copied();
+        let others = others.filter(|holder| Some(holder) != former);
+        let earlier = others.take_while(|holder| *holder != SELF);
+        if former.is_some() && !now.is_owned && !before.is_owned && !node.leaving {
+            let live = earlier.filter(|holder| node.members.get(*holder).is_live());
+            self.passed_over
+                .extend(live.map(|holder| (holder, now.hash)));
         }
         if !slot.is(INCOMPLETE) {
             let gone = before
@@ -262,6 +262,10 @@ impl Observed {
             self.note(now, index.index(), seen);
         }
         found.touched = touched;
+        // Who has asked all members may act for a home, whoever else has a copy.
+        if core::mem::replace(&mut self.fetches, node.stats.fetches) != node.stats.fetches {
+            found.passed_over.clear();
+        }
         Ok(found)
     }
 

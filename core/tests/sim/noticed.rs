@@ -4,7 +4,7 @@ use relevo_core::sim::Mutation;
 
 /// A run.
 #[derive(Clone, Copy, Debug)]
-pub enum At {
+pub(crate) enum At {
     /// The one of this seed.
     Seed(u64),
     /// One that was kept.
@@ -12,4 +12,4 @@ pub enum At {
 }
 
 /// Each broken rule, a run that fails with it and not without, and the promise that isn't kept.
-pub const ALL: &[(Mutation, At, &str)] = &[];
+pub(crate) const ALL: &[(Mutation, At, &str)] = &[];
