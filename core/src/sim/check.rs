@@ -8,7 +8,7 @@ use super::host::Host;
 use super::model::{Committed, Id};
 use super::observe::{Violation, broken};
 use super::world::World;
-use crate::ids::{MemberIndex, RecordIndex, SELF};
+use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::transfer::Direction;
 use crate::node::Node;
@@ -216,19 +216,23 @@ impl World<'_> {
         (!told && (late || early)).then_some("all holders know when a session was used")
     }
 
-    /// Whether a node without room has to do with the session: it may be unable to take what it
-    /// lacks.
+    /// Whether a node without room has to do with the session: it may be unable to take what it lacks.
     pub(super) fn is_crowded(&self, key: Key<'_>) -> bool {
         let small = |name: &str| {
             let mut hosts = self.hosts.iter().filter(|host| host.name == name);
             hosts.any(Host::is_small)
         };
+        let is_new = self.common.is_new_mix;
         let up = self.hosts.iter().filter_map(|host| host.node.as_ref());
         up.into_iter().any(|machine| {
             machine.find(key).is_some_and(|record| {
-                let mut holders = machine.records.get(record).holders().iter();
-                small(&machine.members.me().name)
-                    || holders.any(|holder| small(&machine.members.get(*holder).name))
+                let slot = machine.records.get(record);
+                let is_home = slot.is_live() && slot.is_home_here();
+                // What a home has taken it can send, but it may have no room for what others give it.
+                let sends = is_new && (is_home || !slot.owed().intersects(HolderBits::HOME));
+                let mut others = slot.holders().iter().skip(usize::from(sends));
+                (!(is_new && is_home) && small(&machine.members.me().name))
+                    || others.any(|holder| small(&machine.members.get(*holder).name))
             })
         })
     }

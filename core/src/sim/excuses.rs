@@ -37,11 +37,6 @@ pub const EXCUSES: &[Excuse] = &[
         promise: "section 5: a changed address is a member update with a new incarnation",
     },
     Excuse {
-        name: "full primaries",
-        excused: "what a node without a free page has committed stays there alone",
-        promise: "section 1: what was taken can always be sent",
-    },
-    Excuse {
         name: "sessions past their limit",
         excused: "a session that nobody used for longer than its limit is served, if none has ended it yet",
         promise: "section 3: what is past its limit isn't given out",

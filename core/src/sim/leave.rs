@@ -6,7 +6,7 @@ use super::host::{Host, Leaving};
 use super::model::Committed;
 use super::observe::{Violation, broken};
 use super::world::World;
-use crate::ids::{MemberIndex, RecordIndex, SELF};
+use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::node::Node;
 use crate::replica::wait::Progress;
 
@@ -130,6 +130,8 @@ impl World<'_> {
             machine.members.get(*holder).is_reachable() && self.is_there(machine, *holder).is_none()
         });
         let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
+        // A list has no more places.
+        let takers = takers.min(MAX_HOLDERS as u32 - 1);
         if home == SELF {
             takers
         } else if machine.began_anew(home, record) {

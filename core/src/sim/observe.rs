@@ -115,8 +115,18 @@ impl Found {
     }
 
     /// A record was this before, and is that now.
-    fn compare(&mut self, clock: Instant, node: &Node<'_>, before: &Seen, now: &Seen) {
-        self.compare_headers(clock, node, before, now);
+    /// `is_news`: this boot never held so new a header.
+    fn compare(
+        &mut self,
+        clock: Instant,
+        node: &Node<'_>,
+        before: &Seen,
+        now: &Seen,
+        is_news: bool,
+    ) {
+        if is_news {
+            self.compare_headers(clock, node, before, now);
+        }
         let was_live = before.state == State::Live && before.header.is_some();
         if now.state == State::Tombstone && was_live && !before.is_taken {
             self.buried.push(now.hash);
@@ -257,7 +267,9 @@ impl Observed {
             }
             if let Some(before) = before {
                 is_newer(&before, &seen)?;
-                found.compare(clock, node, &before, &seen);
+                let known = self.best_header.get(&seen.hash);
+                let is_news = seen.header.as_ref() > known;
+                found.compare(clock, node, &before, &seen, is_news);
             }
             self.note(now, index.index(), seen);
         }
