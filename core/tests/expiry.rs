@@ -188,3 +188,40 @@ fn a_session_that_was_lent_to_who_never_took_it_expires() {
     cluster.run(MINUTE.fraction(3, 1));
     assert_eq!(told(&cluster, id).len(), 1, "{}", cluster.describe());
 }
+
+#[test]
+fn a_request_that_changes_nothing_is_a_use_that_the_backup_hears_of() {
+    let mut cluster = cluster(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("cart", b"apple")], Ack::All);
+    for _ in 0..10 {
+        cluster.run(Duration::from_secs(5));
+        cluster.commit("t1", "s", &[("cart", b"apple")], Ack::None);
+    }
+    cluster.run(Duration::from_secs(1));
+    let now = cluster.now;
+    for name in ["t1", "t2"] {
+        let idle = cluster.node(name).read(key("s")).unwrap().idle(now);
+        assert!(idle <= Duration::from_secs(8), "{name}: {idle:?}");
+    }
+}
+
+#[test]
+fn a_home_hears_of_the_later_use_of_a_former_one_and_tells_its_backup() {
+    let mut cluster = cluster(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("cart", b"apple")], Ack::All);
+    cluster.cut("t1", "t2");
+    assert!(cluster.fetch("t2", "s", None).found);
+    cluster.commit("t2", "s", &[("cart", b"pear")], Ack::None);
+    for _ in 0..4 {
+        cluster.run(Duration::from_secs(10));
+        let now = cluster.now;
+        cluster.node("t1").touch(now, key("s"));
+    }
+    cluster.heal();
+    cluster.run(Duration::from_secs(12));
+    let now = cluster.now;
+    for name in ["t1", "t2"] {
+        let idle = cluster.node(name).read(key("s")).unwrap().idle(now);
+        assert!(idle <= Duration::from_secs(14), "{name}: {idle:?}");
+    }
+}

@@ -8,9 +8,13 @@ use crate::replica::reply::Answer;
 use crate::replica::unit::Origin;
 use crate::stats::count;
 use crate::storage::pages::{Cursor, Input};
+use crate::storage::records::seconds;
 use crate::time::Instant;
 use crate::wire::member::MemberState;
 use crate::wire::message::Cause;
+
+/// Seconds that a transfer may take and not make a difference for how long its session is unused.
+const SHORT: u32 = 1;
 
 /// What a `Chunk` says of itself.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +156,7 @@ impl Node<'_> {
         }
         let (record, generation, mut number) = (slot.record, slot.generation, slot.number);
         let answered = slot.request != 0;
+        let took = seconds(now).saturating_sub(slot.copied);
         slot.free(&mut self.records.pages);
         if self.breaks(Mutation::TransferCountsNow) {
             number = u64::MAX;
@@ -159,8 +164,12 @@ impl Node<'_> {
         if !answered && self.records.get(record).generation == generation {
             self.holder_confirmed(now, member, record, number);
         }
-        // What changed while it was on its way follows now.
+        // What changed while it was on its way follows now; and the age of the last use, which grew.
         self.owe_carried_again(member, record, generation);
+        let slot = self.records.get(record);
+        if took > SHORT && slot.generation == generation && slot.is_home_here() {
+            self.owe_header(record, slot.bit_of(member));
+        }
         self.members.get_mut(member).link.behind = true;
     }
 

@@ -46,6 +46,8 @@ pub struct TransferSlot {
     /// The record's `changed` when the unit was copied.
     pub(crate) number: u64,
     pub(crate) total: u32,
+    /// In which second of this node's clock the unit was copied.
+    pub(crate) copied: u32,
     /// Length of all pieces but the last.
     piece: u16,
     /// How many pieces there are.
@@ -85,6 +87,7 @@ impl Default for TransferSlot {
             generation: 0,
             number: 0,
             total: 0,
+            copied: 0,
             piece: 1,
             count: 0,
             base: 0,

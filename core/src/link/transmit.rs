@@ -13,7 +13,7 @@ use crate::replica::reply::{Answer, Reply};
 use crate::replica::unit::Extent;
 use crate::stats::count;
 use crate::storage::pages::ChainWriter;
-use crate::storage::records::DECLINED;
+use crate::storage::records::{DECLINED, seconds};
 use crate::time::Instant;
 use crate::wire::message::{Body, Message};
 use crate::wire::packet::{HEADER, Header, Sender, TAG};
@@ -265,6 +265,7 @@ impl Node<'_> {
         transfer.record = record;
         transfer.generation = generation;
         transfer.number = number;
+        transfer.copied = seconds(now);
         transfer.moved = now;
         transfer.sent = now;
         count(&mut self.stats.transfers);

@@ -127,8 +127,9 @@ impl Node<'_> {
         let slot = self.records.get_mut(record);
         let namespace = slot.namespace;
         self.namespaces.set_running(Some(namespace));
-        slot.touched = seconds(now);
-        slot.touches = slot.touches.saturating_add(1);
+        if staged != AttributeIndex::NONE {
+            slot.touched = seconds(now); // the backups get it with the change
+        }
         if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
             let is_new = slot.stamp.is_none();
             slot.max_inactive = commit.max_inactive;
@@ -136,6 +137,7 @@ impl Node<'_> {
                 self.write_header(record);
             }
         }
+        self.note_use(now, record);
         if staged != AttributeIndex::NONE {
             let bits = self.records.get(record).keeper_bits();
             self.install_staged(record, staged, bits);
@@ -511,21 +513,24 @@ impl Node<'_> {
     /// of the idle time is older than a tenth of `max_inactive`.
     pub fn touch(&mut self, now: Instant, key: Key<'_>) {
         let Some(record) = self.find(key) else { return };
-        let second = seconds(now);
         let slot = self.records.get_mut(record);
         if !slot.is_live() || !slot.is(OWNED) {
             return;
         }
         self.revive(record);
+        self.note_use(now, record);
+    }
+
+    /// The home of a session has served a request.
+    fn note_use(&mut self, now: Instant, record: RecordIndex) {
+        let second = seconds(now);
         let slot = self.records.get_mut(record);
-        let stale = second.saturating_sub(slot.touched) > slot.max_inactive / 10;
         slot.touches = slot.touches.saturating_add(1);
-        if stale && slot.max_inactive > 0 {
+        if slot.is_use_to_tell(second) {
             slot.touched = second;
-            if self.breaks(Mutation::TouchStaysHome) {
-                return;
+            if !self.breaks(Mutation::TouchStaysHome) {
+                self.write_header(record);
             }
-            self.write_header(record);
         }
     }
 }

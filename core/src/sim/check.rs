@@ -370,13 +370,15 @@ impl World<'_> {
         let holders: Vec<_> = slot.holders().iter().map(name).collect();
         let (wanted, rest) = holders.split_at(holders.len().min(slot.wanted().into()));
         let mut text = format!(
-            "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b}:",
+            "{} {:?} {} {wanted:?}+{rest:?} flags {:b} owed {:b} header {:b} use {} {} s ago:",
             String::from_utf8_lossy(id),
             slot.state(),
             stamp(slot.stamp),
             slot.flags(),
             slot.owed(),
             slot.header_owed(),
+            slot.touches,
+            slot.age(self.hosts[node].clock(self.now)).as_micros() / 1_000_000,
         );
         if slot.is_live() {
             for attribute in machine.records.attributes_of(record) {

@@ -117,7 +117,7 @@ impl Node<'_> {
                 return Err(cause);
             }
         };
-        self.merge_idle(now, record, head);
+        self.merge_idle(now, record, peer, head, fate);
         count(&mut self.stats.applied);
         if fate == HeaderFate::NewHome && !is_new {
             self.hand_over(now, record, peer, head.digest);
@@ -565,23 +565,47 @@ impl Node<'_> {
         }
     }
 
-    /// The home counts uses: the higher count is right about the idle time, of equal ones the
-    /// greater age.
-    fn merge_idle(&mut self, now: Instant, record: RecordIndex, head: &UnitHead<'_>) {
+    /// The home's word says when the session was used last: that of its newer header, or of a higher count under
+    /// the same one; of equal counts the greater age, since the other one was longer on its way. A home hears of
+    /// later uses from a former one that served on meanwhile, and tells its backups.
+    fn merge_idle(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        peer: MemberIndex,
+        head: &UnitHead<'_>,
+        fate: HeaderFate,
+    ) {
         if self.breaks(Mutation::TouchesIgnored) {
             return;
         }
         let touched = seconds(now).saturating_sub(head.idle);
         let younger = self.breaks(Mutation::YoungerAgeWins);
         let slot = self.records.get_mut(record);
-        if younger {
-            slot.touched = slot.touched.max(touched);
+        if slot.is_home_here() {
+            let is_older = matches!(fate, HeaderFate::Outdated | HeaderFate::Refuted);
+            if is_older && slot.is_use_to_tell(touched) {
+                slot.touched = touched;
+                self.write_header(record);
+            }
+            return;
         }
-        if head.touches > slot.touches {
+        let is_news = match fate {
+            HeaderFate::Taken | HeaderFate::NewHome => true,
+            HeaderFate::Kept => {
+                let is_home = head.header.is_some() || slot.home() == Some(peer);
+                is_home && head.touches >= slot.touches
+            }
+            HeaderFate::Outdated | HeaderFate::Refuted => false,
+        };
+        if is_news {
+            let same = fate == HeaderFate::Kept && head.touches == slot.touches;
+            let known = if same { slot.touched } else { touched };
             slot.touches = head.touches;
-            slot.touched = touched;
-        } else if head.touches == slot.touches {
-            slot.touched = slot.touched.min(touched);
+            slot.touched = match younger {
+                true => touched.max(slot.touched),
+                false => touched.min(known),
+            };
         }
     }
 }

@@ -254,6 +254,11 @@ impl RecordSlot {
         Duration::from_secs(u64::from(seconds(now).saturating_sub(self.touched)))
     }
 
+    /// Whether a use in this second is later than the one that the backups know, by so much that they are told.
+    pub(crate) fn is_use_to_tell(&self, second: u32) -> bool {
+        self.max_inactive > 0 && second.saturating_sub(self.touched) > self.max_inactive / 10
+    }
+
     /// Whether `peer` is taking the session over.
     pub(crate) fn lent_to_peer(&self, peer: MemberIndex) -> bool {
         self.is(LENT | ANSWERED) && self.lent_to == peer
