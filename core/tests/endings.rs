@@ -324,3 +324,21 @@ fn a_member_without_room_for_ends_that_it_never_heard_of_is_told_at_a_pace() {
     assert!(sent < 700, "{sent} datagrams\n{}", cluster.describe());
     assert_eq!(tombstones(&mut cluster, "t1"), 2, "t2 may get copies yet");
 }
+
+#[test]
+fn an_end_that_was_made_where_nobody_is_known_yet_is_told_to_those_that_are_met_later() {
+    let mut cluster = Cluster::of(&["t1", "t2"]);
+    cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
+    cluster.cut("t3", "t1");
+    cluster.cut("t3", "t2");
+    cluster.start("t3");
+    cluster.invalidate("t3", "s");
+    cluster.run(Duration::from_secs(90));
+    cluster.heal();
+    for address in [cluster.hosts["t1"].address, cluster.hosts["t2"].address] {
+        let now = cluster.now;
+        cluster.node("t3").contact(now, address);
+    }
+    cluster.run(Duration::from_secs(10));
+    assert!(cluster.holders("s").is_empty());
+}

@@ -95,22 +95,28 @@ impl Node<'_> {
         let all = slot.holders().iter().chain(slot.also()).copied();
         let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
         let mut names: Holders = list::collect(all.clone().filter(is_member));
-        let mut is_incomplete = slot.is(INCOMPLETE) || !all.clone().all(|name| is_member(&name));
+        let is_incomplete = slot.is(INCOMPLETE) || !all.clone().all(|name| is_member(&name));
         self.put_tombstone(now, record);
         if is_incomplete {
-            let next = self.fill_with_members(record, &mut names);
-            self.records.get_mut(record).lent_to = next;
-            is_incomplete = next < self.members.end();
+            self.name_members(record, &mut names);
         }
         self.set_holders(record, &names, 0);
-        self.records.get_mut(record).set(INCOMPLETE, is_incomplete);
         self.owe_end(record, HolderBits::ALL);
     }
 
-    /// Adds members to the names of those that are told of an end, in the order of the table from where that was
-    /// left off. Returns where to go on: the end of the table when all are named.
-    fn fill_with_members(&self, record: RecordIndex, names: &mut Holders) -> MemberIndex {
+    /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
+    /// and at a node that has met nobody yet.
+    fn name_members(&mut self, record: RecordIndex, names: &mut Holders) {
         let from = self.records.get(record).lent_to.max(SELF.next());
+        let next = self.fill_with_members(from, names);
+        let is_alone = next == SELF.next();
+        let slot = self.records.get_mut(record);
+        slot.lent_to = next;
+        slot.set(INCOMPLETE, next < self.members.end() || is_alone);
+    }
+
+    /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
+    fn fill_with_members(&self, from: MemberIndex, names: &mut Holders) -> MemberIndex {
         for member in from.until(self.members.end()) {
             let slot = self.members.get(member);
             let is_gone = slot.state == MemberState::Left || slot.name.is_empty();
@@ -418,10 +424,7 @@ impl Node<'_> {
             return false;
         }
         let mut names = Holders::new();
-        let next = self.fill_with_members(record, &mut names);
-        let slot = self.records.get_mut(record);
-        slot.lent_to = next;
-        slot.set(INCOMPLETE, next < self.members.end());
+        self.name_members(record, &mut names);
         self.set_holders(record, &names, 0);
         self.owe_end(record, HolderBits::ALL);
         true
