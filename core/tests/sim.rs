@@ -96,18 +96,9 @@ fn every_broken_rule_is_noticed_at_its_seed() {
     assert_eq!(named, all, "each stands in one of the two lists, once");
     let wrong = Mutex::new(Vec::new());
     on_seeds(noticed::ALL.len() as u64, |index| {
-        let (mutation, at, rule) = noticed::ALL[index as usize];
-        let (broken, kept) = match at {
-            noticed::At::Seed(seed) => {
-                let run = Run::of(seed);
-                (run.breaking(mutation).result(), run.result())
-            }
-            noticed::At::Plan(name) => {
-                let plan = plan(&plans().join(name));
-                let result = |mutation| plan.outcome(mutation).result;
-                (result(Some(mutation)), result(None))
-            }
-        };
+        let (mutation, seed, rule) = noticed::ALL[index as usize];
+        let run = Run::of(seed);
+        let (broken, kept) = (run.breaking(mutation).result(), run.result());
         let seen = broken.err().map(|violation| violation.rule);
         if seen != Some(rule) || kept.is_err() {
             lock(&wrong).push((mutation, seen, kept.err().map(|violation| violation.rule)));
