@@ -28,10 +28,17 @@ final class AttributeCodec {
 
     private final Context context;
     private final ObjectFilter filter;
+    private final ApplicationClasses application;
 
+    /** Of an application that learns from no other node. */
     AttributeCodec(Context context, ObjectFilter filter) {
+        this(context, filter, new LearnedClasses("none", () -> null));
+    }
+
+    AttributeCodec(Context context, ObjectFilter filter, LearnedClasses learned) {
         this.context = context;
         this.filter = filter;
+        this.application = filter.application(context, learned);
     }
 
     /**
@@ -54,6 +61,11 @@ final class AttributeCodec {
             return new byte[] { BOOLEAN, (byte) ((Boolean) value ? 1 : 0) };
         }
         return writeObject(value, refused);
+    }
+
+    /** What to do about a class that other nodes will refuse, in words that follow its name. */
+    String cure(Class<?> type) {
+        return filter.cure(type);
     }
 
     /**
@@ -112,8 +124,15 @@ final class AttributeCodec {
 
         @Override
         protected void annotateClass(Class<?> type) {
-            if (filter.refuses(type)) {
+            if (!filter.noteWritten(type, application)) {
                 refused.accept(type);
+            }
+        }
+
+        @Override
+        protected void annotateProxyClass(Class<?> type) {
+            for (Class<?> each : type.getInterfaces()) {
+                annotateClass(each);
             }
         }
     }
@@ -121,7 +140,7 @@ final class AttributeCodec {
     /** Reads with the web application's classes; its code may run meanwhile and expects its own context. */
     private Object readObject(byte[] bytes) throws UnreadableException {
         ClassLoader before = context.bind(false, null);
-        ObjectFilter.Reading reading = filter.reading(bytes.length);
+        ObjectFilter.Reading reading = filter.reading(bytes.length, application);
         try (WebappObjectInputStream in =
                 new WebappObjectInputStream(new ByteArrayInputStream(bytes), classLoader(), reading)) {
             return readObject(in, reading);
@@ -138,7 +157,7 @@ final class AttributeCodec {
             return in.readObject();
         } catch (IOException | ClassNotFoundException | RuntimeException | LinkageError | StackOverflowError e) {
             if (reading.refused() != null) {
-                throw new RefusedException(reading.refused(), e);
+                throw new RefusedException(reading.refused(), reading.cure(), e);
             }
             throw new UnreadableException("class " + in.lastClass(), e);
         }
@@ -172,13 +191,16 @@ final class AttributeCodec {
 
         private static final long serialVersionUID = 1L;
 
-        RefusedException(String what, Throwable cause) {
+        private final String cure;
+
+        RefusedException(String what, String cure, Throwable cause) {
             super(what, cause);
+            this.cure = cure;
         }
 
         @Override
         public String getMessage() {
-            return what();
+            return what() + cure;
         }
     }
 }

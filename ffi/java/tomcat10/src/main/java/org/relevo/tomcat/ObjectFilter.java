@@ -5,106 +5,130 @@ import java.io.ObjectInputFilter.FilterInfo;
 import java.io.ObjectInputFilter.Status;
 import java.lang.reflect.Proxy;
 
+import org.apache.catalina.Context;
+
 /**
  * Which classes may become objects out of a session's bytes, and how large a value may be.
  *
- * <p>The administrator's pattern decides first, in the language of {@code jdk.serialFilter}. Where it is silent, of the
- * JDK's own classes those that hold values are allowed and no others, and of all others, which are the application's and
- * its libraries', those are refused that are known to run what an attacker wrote when they are read, or that read
- * objects of their own past this filter.
+ * <p>The administrator's pattern decides first, in the language of {@code jdk.serialFilter}. Where it is silent, these
+ * are allowed and no others: {@link JdkValues values of the JDK}, {@link ApplicationClasses classes of the application
+ * itself}, {@link LibraryValues some of common libraries}, and those of its libraries that
+ * {@link LearnedClasses the application has written} into sessions; the latter unless they are of a kind that
+ * {@link KnownGadgets attacks} are made of.
  */
 final class ObjectFilter {
 
     /** Deeper graphs would come near the end of a request's stack. */
     private static final String LIMITS = "maxdepth=200";
 
-    /** Values of the JDK. Its exceptions and enumerations are allowed as well, but for the packages refused here. */
-    private static final ObjectInputFilter JDK = filter("!javax.management.**", "!java.rmi.**", "!sun.rmi.**",
-            "java.lang.*", "java.lang.invoke.SerializedLambda", "java.lang.reflect.Proxy", "java.io.*", "java.math.*",
-            "java.net.*", "java.text.*", "java.time.**", "java.util.*", "java.util.concurrent.**",
-            "java.util.function.*", "java.util.regex.*", "sun.util.BuddhistCalendar", "sun.util.calendar.*",
-            "java.sql.*", "javax.sql.rowset.serial.*", "java.beans.PropertyChangeSupport",
-            "java.beans.VetoableChangeSupport", "java.beans.PropertyChangeEvent", "java.awt.Color",
-            "java.awt.Dimension", "java.awt.Point", "java.awt.Rectangle", "java.awt.geom.*", "java.security.KeyPair",
-            "java.security.KeyRep", "java.security.Principal", "java.security.cert.*", "javax.crypto.spec.*",
-            "javax.security.auth.*", "javax.security.auth.kerberos.*", "javax.security.auth.x500.*",
-            "javax.xml.datatype.*", "javax.xml.namespace.*", "com.sun.org.apache.xerces.internal.jaxp.datatype.*");
+    private enum Verdict {
+        ALLOWED, REFUSED, IF_WRITTEN
+    }
 
-    /** Classes of libraries of which chains are known that end in a command or a foreign class. */
-    private static final ObjectInputFilter LIBRARIES = filter("!bsh.**", "!clojure.core$*", "!clojure.inspector.**",
-            "!com.fasterxml.jackson.databind.node.POJONode", "!com.mchange.**", "!com.redhat.ceylon.compiler.**",
-            "!com.rometools.rome.feed.impl.*", "!com.sun.syndication.feed.impl.*", "!groovy.util.Expando",
-            "!oracle.jdbc.connector.*", "!oracle.jdbc.rowset.*", "!org.apache.batik.swing.**",
-            "!org.apache.click.control.**", "!org.apache.commons.beanutils.BeanComparator",
-            "!org.apache.commons.beanutils2.BeanComparator",
-            "!org.apache.commons.collections.comparators.TransformingComparator",
-            "!org.apache.commons.collections.functors.*", "!org.apache.commons.collections.keyvalue.TiedMapEntry",
-            "!org.apache.commons.collections.map.LazyMap",
-            "!org.apache.commons.collections4.comparators.TransformingComparator",
-            "!org.apache.commons.collections4.functors.*", "!org.apache.commons.collections4.keyvalue.TiedMapEntry",
-            "!org.apache.commons.collections4.map.LazyMap", "!org.apache.commons.configuration.**",
-            "!org.apache.commons.configuration2.**", "!org.apache.commons.dbcp.**", "!org.apache.commons.dbcp2.**",
-            "!org.apache.commons.fileupload.disk.*", "!org.apache.commons.fileupload2.**",
-            "!org.apache.commons.jelly.**", "!org.apache.naming.**", "!org.apache.openjpa.ee.**",
-            "!org.apache.tomcat.dbcp.**", "!org.apache.tomcat.util.http.fileupload.**",
-            "!org.apache.wicket.util.upload.*", "!org.apache.xalan.**", "!org.apache.xbean.naming.**",
-            "!org.aspectj.weaver.**", "!org.codehaus.groovy.runtime.ConvertedClosure",
-            "!org.codehaus.groovy.runtime.MethodClosure", "!org.hibernate.engine.spi.TypedValue",
-            "!org.hibernate.property.**", "!org.hibernate.tuple.component.**", "!org.jboss.interceptor.**",
-            "!org.jboss.invocation.**", "!org.logicalcobwebs.**", "!org.mozilla.javascript.**",
-            "!org.python.core.PyBytecode*", "!org.python.core.PyFunction*", "!org.python.core.PyMethod*",
-            "!org.springframework.aop.support.DefaultBeanFactoryPointcutAdvisor",
-            "!org.springframework.beans.factory.config.PropertyPathFactoryBean",
-            "!org.springframework.core.SerializableTypeWrapper*", "!org.springframework.jndi.**",
-            "!org.springframework.transaction.jta.**", "!weblogic.**");
-
+    private final String pattern;
     private final ObjectInputFilter own;
+    private final String applicationJars;
 
     /**
      * @param pattern the administrator's, in the language of {@code jdk.serialFilter}; null: none
      * @throws IllegalArgumentException if it isn't one
      */
     ObjectFilter(String pattern) {
-        own = filter(LIMITS, pattern == null ? "" : pattern.replaceAll("\\s+", ""));
+        this(pattern, null);
     }
 
-    private static ObjectInputFilter filter(String... patterns) {
-        return ObjectInputFilter.Config.createFilter(String.join(";", patterns));
+    /**
+     * @param pattern the administrator's, in the language of {@code jdk.serialFilter}; null: none
+     * @param applicationJars names of jars that are the application's own, separated by commas; null: none
+     * @throws IllegalArgumentException if the pattern isn't one
+     */
+    ObjectFilter(String pattern, String applicationJars) {
+        this.pattern = pattern == null ? "" : pattern.replaceAll("\\s+", "");
+        this.applicationJars = applicationJars;
+        own = ObjectInputFilter.Config.createFilter(LIMITS + ";" + this.pattern);
+    }
+
+    /** The classes of one application, as this filter divides them. */
+    ApplicationClasses application(Context context, LearnedClasses learned) {
+        return new ApplicationClasses(context, applicationJars, learned);
     }
 
     /** The check of one value. */
-    Reading reading(int bytes) {
-        return new Reading(bytes);
+    Reading reading(int bytes, ApplicationClasses application) {
+        return new Reading(bytes, application);
     }
 
-    /** Whether other nodes with this filter will refuse the class: to be told before it matters. */
-    boolean refuses(Class<?> type) {
-        return decide(new ClassAlone(type)) == Status.REJECTED;
+    /**
+     * Notes that the application writes this class into a session.
+     *
+     * @return whether other nodes will read it, which is to be told before it matters
+     */
+    boolean noteWritten(Class<?> type, ApplicationClasses application) {
+        switch (judge(new ClassAlone(type), application)) {
+            case ALLOWED:
+                return true;
+            case IF_WRITTEN:
+                return application.learned().learn(element(type).getName());
+            default:
+                return false;
+        }
     }
 
-    private Status decide(FilterInfo info) {
+    /** What to do about a refused class, in words that follow its name. */
+    String cure(Class<?> type) {
+        ClassAlone info = new ClassAlone(element(type));
+        if (own.checkInput(info) == Status.REJECTED) {
+            return "; objectFilter on the Cluster says so";
+        }
+        if (KnownGadgets.hasName(info)) {
+            return "; attacks with it are published, and only an objectFilter that names it allows it";
+        }
+        String rest = pattern.isEmpty() ? "" : ";" + pattern;
+        return "; if the application needs it, set on the Cluster of every node: objectFilter=\""
+                + info.serialClass().getName() + rest + "\"";
+    }
+
+    private static Class<?> element(Class<?> type) {
+        Class<?> element = type;
+        while (element != null && element.isArray()) {
+            element = element.getComponentType();
+        }
+        return element;
+    }
+
+    private Verdict judge(FilterInfo info, ApplicationClasses application) {
         Status status = own.checkInput(info);
-        Class<?> type = info.serialClass();
-        while (type != null && type.isArray()) {
-            type = type.getComponentType();
+        Class<?> type = element(info.serialClass());
+        if (status != Status.UNDECIDED) {
+            return allowedIf(status == Status.ALLOWED);
         }
-        if (status != Status.UNDECIDED || type == null || type.isPrimitive()) {
-            return status;
+        if (type == null || type.isPrimitive() || Proxy.isProxyClass(type)) {
+            // Of a proxy, the interfaces and the handler are asked for by themselves.
+            return Verdict.ALLOWED;
         }
-        return isOfTheJdk(type) ? decideJdk(info, type) : LIBRARIES.checkInput(info);
+        return judge(type, application);
     }
 
-    private static Status decideJdk(FilterInfo info, Class<?> type) {
-        Status status = JDK.checkInput(info);
-        boolean harmless = Enum.class.isAssignableFrom(type) || Throwable.class.isAssignableFrom(type);
-        return status == Status.UNDECIDED && !harmless ? Status.REJECTED : status;
+    private static Verdict judge(Class<?> type, ApplicationClasses application) {
+        ClassAlone alone = new ClassAlone(type);
+        if (JdkValues.isOfTheJdk(type)) {
+            return allowedIf(JdkValues.has(alone, type));
+        }
+        if (LibraryValues.has(alone)) {
+            return Verdict.ALLOWED;
+        }
+        if (KnownGadgets.hasName(alone)) {
+            return Verdict.REFUSED;
+        }
+        if (application.areOwn(type)) {
+            return Verdict.ALLOWED;
+        }
+        boolean learnable = application.isOfTheLoader(type) && !KnownGadgets.isOfTheirKind(type);
+        return learnable ? Verdict.IF_WRITTEN : Verdict.REFUSED;
     }
 
-    /** A proxy's class belongs to nobody; its interfaces and its handler are asked for by themselves. */
-    private static boolean isOfTheJdk(Class<?> type) {
-        String module = type.getModule().getName();
-        return !Proxy.isProxyClass(type) && (type.getClassLoader() == null
-                || module != null && (module.startsWith("java.") || module.startsWith("jdk.")));
+    private static Verdict allowedIf(boolean allowed) {
+        return allowed ? Verdict.ALLOWED : Verdict.REFUSED;
     }
 
     /** Checks one value while it is read, and remembers what it refused. */
@@ -112,11 +136,14 @@ final class ObjectFilter {
 
         private final ObjectInputFilter everywhere = ObjectInputFilter.Config.getSerialFilter();
         private final Unfolded unfolded = new Unfolded();
+        private final ApplicationClasses application;
         private long elementsLeft;
         private String refused;
+        private String cure = "";
 
         /** Each element of an array has a byte at least; hash tables ask for a few times as much as they have. */
-        private Reading(int bytes) {
+        private Reading(int bytes, ApplicationClasses application) {
+            this.application = application;
             elementsLeft = 64 + 4L * bytes;
         }
 
@@ -125,29 +152,51 @@ final class ObjectFilter {
             return refused;
         }
 
+        /** What to do about it. */
+        String cure() {
+            return cure;
+        }
+
         @Override
         public Status checkInput(FilterInfo info) {
             elementsLeft -= Math.max(info.arrayLength(), 0);
             boolean refuse = elementsLeft < 0 || everywhere != null && everywhere.checkInput(info) == Status.REJECTED;
-            Status status = refuse ? Status.REJECTED : decide(info);
-            if (status == Status.REJECTED) {
-                refuse(describe(info));
+            if (refuse) {
+                refuse(describe(info), "");
+                return Status.REJECTED;
             }
-            return status;
+            return allows(info) ? Status.ALLOWED : Status.REJECTED;
+        }
+
+        /** Whether a proxy may have this interface; asked before a class is made of it. */
+        boolean allowsInterface(Class<?> type) {
+            return allows(new ClassAlone(type));
+        }
+
+        private boolean allows(FilterInfo info) {
+            Verdict verdict = judge(info, application);
+            boolean allowed = verdict == Verdict.ALLOWED || verdict == Verdict.IF_WRITTEN
+                    && application.learned().contains(element(info.serialClass()).getName());
+            if (!allowed) {
+                refuse(describe(info), info.serialClass() == null ? "" : ObjectFilter.this.cure(info.serialClass()));
+            }
+            return allowed;
         }
 
         /** Counts an object that has been read; false if nobody may ask for its hash. */
         boolean accepts(Object value) {
             boolean accepted = unfolded.add(value) <= Unfolded.MOST;
             if (!accepted) {
-                refuse("class " + value.getClass().getName() + " holding itself more than " + Unfolded.MOST + " times");
+                refuse("class " + value.getClass().getName() + " holding itself more than " + Unfolded.MOST + " times",
+                        "");
             }
             return accepted;
         }
 
-        private void refuse(String what) {
+        private void refuse(String what, String whatToDo) {
             if (refused == null) {
                 refused = what;
+                cure = whatToDo;
             }
         }
 

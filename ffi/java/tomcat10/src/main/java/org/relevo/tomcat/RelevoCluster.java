@@ -56,6 +56,8 @@ public class RelevoCluster extends ClusterElement {
     private String sessions;
     private boolean insecure;
     private String objectFilter;
+    private String applicationJars;
+    private String learn = "cluster";
 
     private volatile ObjectFilter filter = new ObjectFilter(null);
     private volatile Node node;
@@ -118,6 +120,17 @@ public class RelevoCluster extends ClusterElement {
     /** @param pattern in the language of {@code jdk.serialFilter}; where it is silent, the default decides */
     public void setObjectFilter(String pattern) {
         objectFilter = pattern;
+    }
+
+    /** @param jars names of libraries that are the applications' own, {@code shop-*.jar,catalogue.jar}; default none */
+    public void setApplicationJars(String jars) {
+        applicationJars = jars;
+    }
+
+    /** @param where {@code cluster} (default): what an application writes into sessions anywhere, it reads everywhere;
+     *        {@code local}: what it wrote on this node, it reads on this node */
+    public void setLearn(String where) {
+        learn = where;
     }
 
     // ------------------------------------------------------------- What a node says, for JMX
@@ -231,8 +244,11 @@ public class RelevoCluster extends ClusterElement {
     }
 
     private ObjectFilter newFilter() throws RelevoException {
+        if (!learn.equals("cluster") && !learn.equals("local")) {
+            throw new RelevoException("learn=\"" + learn + "\": neither cluster nor local; correct it on the Cluster");
+        }
         try {
-            return new ObjectFilter(objectFilter);
+            return new ObjectFilter(objectFilter, applicationJars);
         } catch (IllegalArgumentException e) {
             throw new RelevoException("objectFilter=\"" + objectFilter + "\": " + e.getMessage()
                     + "; correct it on the Cluster, in the language of jdk.serialFilter");
@@ -241,6 +257,10 @@ public class RelevoCluster extends ClusterElement {
 
     ObjectFilter filter() {
         return filter;
+    }
+
+    boolean learnsLocally() {
+        return learn.equals("local");
     }
 
     /** Read late: what the digester can't convert, it leaves at its default with a line of its own. */

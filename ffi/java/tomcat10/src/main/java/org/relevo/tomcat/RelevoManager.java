@@ -49,8 +49,6 @@ public class RelevoManager extends ManagerBase {
     /** Different lines about attributes that can't be replicated or read. */
     private static final int SAID_MOST = 100;
 
-    private static final String OBJECT_FILTER = "; what the application needs, objectFilter on the Cluster may allow";
-
     private final ConcurrentHashMap<String, FutureTask<RelevoSession>> arriving = new ConcurrentHashMap<>();
     private final Set<String> said = ConcurrentHashMap.newKeySet();
     private final AtomicLong arrived = new AtomicLong();
@@ -118,7 +116,9 @@ public class RelevoManager extends ManagerBase {
         Cluster found = cluster == null ? getContext().getCluster() : cluster;
         cluster = found instanceof RelevoCluster ? (RelevoCluster) found : null;
         // Before the cluster knows of it: its events may ask for sessions at once.
-        codec = new AttributeCodec(getContext(), cluster == null ? new ObjectFilter(null) : cluster.filter());
+        ObjectFilter filter = cluster == null ? new ObjectFilter(null) : cluster.filter();
+        codec = cluster == null || cluster.learnsLocally() ? new AttributeCodec(getContext(), filter)
+                : new AttributeCodec(getContext(), filter, new LearnedClasses(namespace, () -> replicator));
         joinCluster();
         super.startInternal();
         setState(LifecycleState.STARTING);
@@ -357,7 +357,7 @@ public class RelevoManager extends ManagerBase {
 
     private void willBeRefused(RelevoSession session, String full, Class<?> type) {
         sayOnce(session, SessionState.describe(full) + " will be refused by other nodes: class " + type.getName()
-                + OBJECT_FILTER);
+                + codec.cure(type));
     }
 
     /** Says once what would be said after every request. */
@@ -375,7 +375,7 @@ public class RelevoManager extends ManagerBase {
             return codec.read(bytes);
         } catch (RefusedException e) {
             refused.incrementAndGet();
-            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage() + OBJECT_FILTER);
+            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage());
             return null;
         } catch (UnreadableException e) {
             dropped.incrementAndGet();

@@ -2,6 +2,7 @@ package org.relevo.tomcat;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.InvalidClassException;
 import java.io.InvalidObjectException;
 import java.io.ObjectInputStream;
 import java.io.ObjectStreamClass;
@@ -64,6 +65,9 @@ final class WebappObjectInputStream extends ObjectInputStream {
         for (int i = 0; i < names.length; i++) {
             lastClass = names[i];
             interfaces[i] = Class.forName(names[i], false, loader);
+            if (!filter.allowsInterface(interfaces[i])) {
+                throw new InvalidClassException(names[i], "refused");
+            }
         }
         try {
             return Proxy.newProxyInstance(loader, interfaces, (proxy, method, arguments) -> null).getClass();

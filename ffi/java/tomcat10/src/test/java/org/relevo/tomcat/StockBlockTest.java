@@ -172,8 +172,9 @@ class StockBlockTest {
         TestCluster cluster = start("<Cluster className='org.apache.catalina.ha.tcp.SimpleTcpCluster' insecure='true'"
                 + " objectFilter='maxdepth=30; !com.example.Odd'/>", false);
         assertEquals("maxdepth=30; !com.example.Odd", cluster.getObjectFilter());
-        assertFalse(cluster.filter().refuses(String.class));
-        assertTrue(cluster.filter().refuses(javax.naming.Reference.class));
+        assertEquals("; if the application needs it, set on the Cluster of every node:"
+                + " objectFilter=\"javax.naming.Reference;maxdepth=30;!com.example.Odd\"",
+                cluster.filter().cure(javax.naming.Reference.class));
     }
 
     @Test

@@ -49,6 +49,11 @@ final class TestTomcat implements AutoCloseable {
         return this;
     }
 
+    /** As Tomcat's own script does: then what Tomcat's loader has is no part of the application. */
+    void setCatalina(org.apache.catalina.startup.Catalina catalina) {
+        tomcat.getServer().setCatalina(catalina);
+    }
+
     RelevoManager manager() {
         return (RelevoManager) context.getManager();
     }
