@@ -2,6 +2,7 @@ package org.relevo.tomcat;
 
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Proxy;
 import java.util.Comparator;
@@ -10,24 +11,29 @@ import java.util.Hashtable;
 import java.util.Map;
 import java.util.PriorityQueue;
 
-import sun.misc.Unsafe;
-
 /** Objects as an attacker puts them together: without constructors, and without running what they would run. */
 final class Forged {
 
-    private static final Unsafe UNSAFE = unsafe();
+    /** Called by reflection: the compiler warns of each mention. */
+    private static final Object UNSAFE = unsafe();
 
     private Forged() {
     }
 
-    private static Unsafe unsafe() {
+    private static Object unsafe() {
         try {
-            Field field = Unsafe.class.getDeclaredField("theUnsafe");
+            Field field = Class.forName("sun.misc.Unsafe").getDeclaredField("theUnsafe");
             field.setAccessible(true);
-            return (Unsafe) field.get(null);
+            return field.get(null);
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    private static Object unsafe(String name, Class<?>[] types, Object... arguments)
+            throws ReflectiveOperationException {
+        Method method = UNSAFE.getClass().getMethod(name, types);
+        return method.invoke(UNSAFE, arguments);
     }
 
     static Class<?> type(String name) throws ClassNotFoundException {
@@ -36,31 +42,30 @@ final class Forged {
 
     /** An object of this class with these fields: a name, a value, a name, a value. */
     static Object make(String type, Object... fields) throws ReflectiveOperationException {
-        Object made = UNSAFE.allocateInstance(type(type));
+        Object made = unsafe("allocateInstance", new Class<?>[] { Class.class }, type(type));
         for (int i = 0; i < fields.length; i += 2) {
             set(made, (String) fields[i], fields[i + 1]);
         }
         return made;
     }
 
-    @SuppressWarnings("deprecation")
-    static Object set(Object target, String name, Object value) throws NoSuchFieldException {
+    static Object set(Object target, String name, Object value) throws ReflectiveOperationException {
         for (Class<?> type = target.getClass(); type != null; type = type.getSuperclass()) {
             for (Field field : type.getDeclaredFields()) {
                 if (field.getName().equals(name) && !Modifier.isStatic(field.getModifiers())) {
-                    long offset = UNSAFE.objectFieldOffset(field);
-                    if (field.getType() == int.class) {
-                        UNSAFE.putInt(target, offset, (Integer) value);
-                    } else if (field.getType() == boolean.class) {
-                        UNSAFE.putBoolean(target, offset, (Boolean) value);
-                    } else {
-                        UNSAFE.putObject(target, offset, value);
-                    }
+                    put(target, field, value);
                     return target;
                 }
             }
         }
         throw new NoSuchFieldException(target.getClass().getName() + "." + name);
+    }
+
+    private static void put(Object target, Field field, Object value) throws ReflectiveOperationException {
+        long offset = (long) unsafe("objectFieldOffset", new Class<?>[] { Field.class }, field);
+        boolean isInt = field.getType() == int.class;
+        unsafe(isInt ? "putInt" : "putObject",
+                new Class<?>[] { Object.class, long.class, isInt ? int.class : Object.class }, target, offset, value);
     }
 
     private static Object get(Object target, String name) throws ReflectiveOperationException {

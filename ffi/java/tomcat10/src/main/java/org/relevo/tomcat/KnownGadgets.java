@@ -84,7 +84,7 @@ final class KnownGadgets {
 
     /** Commons Collections' parts that call what they are given; its plain maps and lists hold values. */
     private static String collections(String root) {
-        return root + ".comparators.*;!" + root + ".functors.*;!" + root + ".keyvalue.TiedMapEntry;!"
+        return root + ".bag.TreeBag;!" + root + ".comparators.*;!" + root + ".functors.*;!" + root + ".keyvalue.TiedMapEntry;!"
                 + Stream.of("bag", "bidimap", "buffer", "collection", "list", "map", "multimap", "queue", "set")
                         .flatMap(part -> Stream.of("Lazy*", "Defaulted*", "Indexed*", "Predicated*", "Transformed*")
                                 .map(kind -> root + "." + part + "." + kind))
