@@ -132,7 +132,7 @@ build_pico() {
   progress "building the image of the Pico W"
   logged build-pico "$ROOT/boards/build" pico-w
   progress "fetching the emulator's processor"
-  logged npm npm ci --prefix "$ROOT/boards/emulator"
+  logged npm npm ci --omit=dev --prefix "$ROOT/boards/emulator"
   PICO=$ROOT/boards/target/images/pico-w.uf2
 }
 

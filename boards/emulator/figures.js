@@ -35,7 +35,7 @@ async function join() {
 async function commits(rate) {
   const { world, board } = start();
   await world.runUntil(4 * SECOND);
-  const from = world.now, seconds = 4, offered = [];
+  const from = world.now, seconds = 4, offered = /** @type {number[]} */ ([]);
   const done = () => world.heard('done', 'a', 'commit').length;
   for (let next = from; world.now < from + seconds * SECOND;) {
     if (rate ? world.now >= next : offered.length - done() < UNDER_WAY) {
@@ -86,7 +86,7 @@ function sealing() {
   board.mcu.gpio[1].addListener((state) => { if (edges.length || state === HIGH) edges.push(board.nanos); });
   while (edges.length < 8 && board.nanos < SECOND) board.runUntil(board.nanos + MILLISECOND);
   const [seal, open, hash, check] = [0, 2, 4, 6].map((n) => edges[n + 1] - edges[n]);
-  const shown = (nanos) => `${Math.round(nanos / CYCLE)} cycles (${(nanos / 1000).toFixed(0)} µs)`;
+  const shown = (/** @type {number} */ nanos) => `${Math.round(nanos / CYCLE)} cycles (${(nanos / 1000).toFixed(0)} µs)`;
   console.log(`a datagram of 200 bytes: to seal ${shown(seal)}, to open ${shown(open)}; without a key, to hash ${shown(hash)}, to compare ${shown(check)}`);
 }
 

@@ -16,7 +16,7 @@ Prints what the board says on USB. Ends by SIGINT or SIGTERM.`;
 
 const MAC = Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, 1);
 
-/** The image to run, and where it is reached. */
+/** The image to run, and where it is reached. @param {string} path @param {string[]} pairs */
 function prepare(path, pairs) {
   const options = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s, 2)));
   const { lend = '127.0.0.20', 'key-file': keyFile, ...given } = options;
@@ -27,7 +27,7 @@ function prepare(path, pairs) {
   return { image, lend, accessPoint: { ssid, password, present: true }, endpoint: { address: address.split('/')[0], port: Number(port) } };
 }
 
-function main([path, ...pairs]) {
+function main(/** @type {string[]} */ [path, ...pairs]) {
   if (!path || pairs.some((pair) => !pair.includes('='))) { console.error(USAGE); process.exit(64); }
   const { image, lend, accessPoint, endpoint } = prepare(path, pairs);
   const loopback = new Loopback((from, to, data) => gateway.send(from, to, data), refused);
@@ -51,6 +51,7 @@ function main([path, ...pairs]) {
   process.on('SIGTERM', end);
 }
 
+/** @param {import('./network/packet.js').Endpoint} board @param {NodeJS.ErrnoException} error */
 function refused({ address, port }, { code, message }) {
   console.error(`run.js: ${address}:${port} can't be had: ${code === 'EADDRINUSE' ? 'somebody has it already; lend=127.0.0.21 lends another address' : message}`);
   process.exit(1);

@@ -19,6 +19,11 @@ export class Board {
   logged = 0;
   /** The last line on USB. */
   line = '';
+  // Made anew at each start.
+  mcu = /** @type {import('rp2040js').RP2040} */ (/** @type {unknown} */ (null));
+  clock = /** @type {import('./rp2040.js').Clock} */ (/** @type {unknown} */ (null));
+  chip = /** @type {Cyw43439} */ (/** @type {unknown} */ (null));
+  rtt = new Rtt();
   #boot = 0;
   #reset = /** @type {string | null} */ (null);
 
@@ -87,6 +92,7 @@ export class Board {
     return bytes;
   }
 
+  /** @param {number} end nanoseconds of this boot */
   #slice(end) {
     const { clock } = this, { core } = this.mcu;
     for (let n = 0; n < SLICE && clock.nanos < end && !this.#reset; n++) {
@@ -100,6 +106,7 @@ export class Board {
     }
   }
 
+  /** @param {bigint} since microseconds on its timer */
   #start(since) {
     const { image, mac, accessPoint, connect, onLed } = this.options;
     const { mcu, clock } = startRp2040({ image, since, randomBit: () => this.random.bit(), onReset: (cause) => (this.#reset = cause) });
@@ -111,17 +118,19 @@ export class Board {
     this.#listen(mcu);
   }
 
+  /** @param {import('rp2040js').RP2040} mcu */
   #listen(mcu) {
     const host = new USBCDC(mcu.usbCtrl);
     let text = '';
     host.onSerialData = (bytes) => {
       text += Buffer.from(bytes).toString('utf8');
       const lines = text.split('\n');
-      text = lines.pop();
+      text = lines.pop() ?? '';
       for (const line of lines) { this.line = line.trimEnd(); this.options.onLine(this.line); }
     };
   }
 
+  /** @param {string} cause @param {boolean} keepsMemory */
   #restart(cause, keepsMemory) {
     const former = this.mcu, now = this.nanos;
     this.#reset = null;

@@ -25,6 +25,7 @@ export function withSettings(image, settings) {
   return changed;
 }
 
+/** @param {Uint8Array} file @param {DataView} view of it */
 function fromElf(file, view) {
   const flash = new Uint8Array(FLASH_SIZE).fill(0xff);
   const [table, size, count] = [view.getUint32(28, true), view.getUint16(42, true), view.getUint16(44, true)];
@@ -36,6 +37,7 @@ function fromElf(file, view) {
   return flash;
 }
 
+/** @param {Uint8Array} file @param {DataView} view of it */
 function fromUf2(file, view) {
   const flash = new Uint8Array(FLASH_SIZE).fill(0xff);
   for (let block = 0; block + 512 <= file.length; block += 512) {

@@ -16,6 +16,21 @@ const HARD_FAULT = 3;
 /** The vectors, behind the second-stage boot loader: there is no boot ROM here that would run it. */
 const VECTORS = 0x100, FLASH = 0x10000000;
 
+/** @typedef {import('rp2040js').RP2040} RP2040 */
+
+/**
+ * The simulation's clock, with what the package keeps to itself.
+ * @typedef {{
+ *   readonly nanos: number,
+ *   readonly nextAlarm: { nanos: number } | null,
+ *   nanosCounter: number,
+ *   createAlarm(callback: () => void): { schedule(nanos: number): void, cancel(): void },
+ *   tick(nanos: number): void,
+ * }} Clock
+ */
+
+// What is put right below is private in the package's types, hence `any`.
+
 /**
  * @param {object} parts
  * @param {Uint8Array} parts.image of the flash
@@ -24,7 +39,8 @@ const VECTORS = 0x100, FLASH = 0x10000000;
  * @param {(cause: 'software' | 'watchdog') => void} parts.onReset it must be started anew, outside of the clock's tick
  */
 export function startRp2040({ image, randomBit, since, onReset }) {
-  const { rp2040: mcu, clock } = new Simulator();
+  const { rp2040: mcu, clock: hidden } = new Simulator();
+  const clock = /** @type {Clock} */ (/** @type {unknown} */ (hidden));
   startTimer(mcu, clock, since);
   silence(mcu);
   raiseFaults(mcu);
@@ -40,21 +56,21 @@ export function startRp2040({ image, randomBit, since, onReset }) {
 }
 
 /** What a reset leaves as it was: memory, and why and with which words the watchdog barked. */
-export function inherit(mcu, former) {
+export function inherit(/** @type {RP2040} */ mcu, /** @type {RP2040} */ former) {
   mcu.sram.set(former.sram);
-  const [now, before] = [mcu.peripherals[WATCHDOG], former.peripherals[WATCHDOG]];
+  const [now, before] = [mcu, former].map((each) => /** @type {any} */ (each.peripherals[WATCHDOG]));
   now.reason = before.reason;
   now.scratchData.set(before.scratchData);
 }
 
 /** The logger also hears of SEV, which sets no event in rp2040js: a task woken in thread mode would sleep on. */
-function silence(mcu) {
+function silence(/** @type {RP2040} */ mcu) {
   const ignore = () => {};
   mcu.logger = { debug: ignore, warn: ignore, error: ignore, info: (_, text) => { if (text === 'SEV') mcu.core.eventRegistered = true; } };
 }
 
 /** Instructions that the processor doesn't have are hard faults; rp2040js goes on behind them, or stops as for a debugger. */
-function raiseFaults(mcu) {
+function raiseFaults(/** @type {RP2040} */ mcu) {
   const { core } = mcu;
   const fault = () => { core.PC -= 2; core.exceptionEntry(HARD_FAULT); };
   mcu.onBreak = fault;
@@ -62,7 +78,7 @@ function raiseFaults(mcu) {
 }
 
 /** State machines run by setTimeout; whoever connects to them runs them by the simulated clock. They start with an empty register. */
-function stopWallClock(mcu) {
+function stopWallClock(/** @type {RP2040} */ mcu) {
   for (const pio of mcu.pio) {
     pio.run = () => {};
     for (const machine of pio.machines) machine.outputShiftCount = 32;
@@ -70,15 +86,16 @@ function stopWallClock(mcu) {
 }
 
 /** The simulation counts nanoseconds in a double, which is too short for all of the timer's bits: the upper half is added to what is read. */
-function startTimer(mcu, clock, since) {
+function startTimer(/** @type {RP2040} */ mcu, /** @type {Clock} */ clock, /** @type {bigint} */ since) {
   const timer = mcu.peripherals[TIMER], read = timer.readUint32.bind(timer);
   const high = Number(since >> 32n);
   clock.nanosCounter = Number(since & 0xffffffffn) * 1e3;
   timer.readUint32 = (offset) => (TIMER_HIGH.includes(offset) ? (read(offset) + high) >>> 0 : read(offset));
 }
 
+/** @param {RP2040} mcu @param {(cause: 'software' | 'watchdog') => void} onReset */
 function catchResets(mcu, onReset) {
-  const watchdog = mcu.peripherals[WATCHDOG];
+  const watchdog = /** @type {any} */ (mcu.peripherals[WATCHDOG]);
   // Its alarm would fire again without time passing.
   watchdog.onWatchdogTrigger = () => { watchdog.alarm.enable = false; onReset('watchdog'); };
   const write = mcu.ppb.writeUint32.bind(mcu.ppb);

@@ -6,7 +6,7 @@ const NAME = Buffer.from('SEGGER RTT');
 export class Rtt {
   #block = -1;
 
-  /** New bytes in the first ring. @param {any} mcu @returns {Uint8Array} */
+  /** New bytes in the first ring. @param {import('rp2040js').RP2040} mcu @returns {Uint8Array} */
   drain(mcu) {
     const memory = Buffer.from(mcu.sram.buffer);
     if (this.#block < 0 || memory.compare(NAME, 0, NAME.length, this.#block, this.#block + NAME.length) !== 0) this.#block = memory.indexOf(NAME);

@@ -8,17 +8,25 @@ const STEPS = 8, STEP = 16;
 
 const CONTROL = 0, WAITS_FOR_OUT = 5;
 
-/** @param {any} mcu of rp2040js @param {import('../chip/cyw43439.js').Cyw43439} chip */
+/**
+ * @typedef {import('rp2040js').RP2040} RP2040
+ * @typedef {import('rp2040js').RPPIO} RPPIO
+ * @typedef {import('rp2040js').StateMachine} StateMachine
+ * @typedef {import('../board/rp2040.js').Clock} Clock
+ * @typedef {import('../chip/cyw43439.js').Cyw43439} Cyw43439
+ */
+
+/** @param {RP2040} mcu @param {Cyw43439} chip @param {Clock} clock */
 export function connectBits(mcu, chip, clock) {
   const kick = runByClock(mcu.pio[0], clock);
   new BitSlave(mcu, chip, kick);
   mcu.gpio[POWER].addListener((level) => chip.power(level === 1));
 }
 
-/** rp2040js runs state machines by the wall clock; here the simulated one does. Returns what starts them again. */
+/** rp2040js runs state machines by the wall clock; here the simulated one does. Returns what starts them again. @param {RPPIO} pio @param {Clock} clock */
 function runByClock(pio, clock) {
   let armed = false;
-  const runs = (machine) => machine.enabled && !machine.waiting;
+  const runs = (/** @type {StateMachine} */ machine) => machine.enabled && !machine.waiting;
   const alarm = clock.createAlarm(() => {
     armed = false;
     for (let n = 0; n < STEPS && pio.machines.some(runs); n++) {
@@ -39,7 +47,7 @@ function runByClock(pio, clock) {
   return kick;
 }
 
-/** In rp2040js a stall outlives the machine that is disabled, and swallows what is written next. */
+/** In rp2040js a stall outlives the machine that is disabled, and swallows what is written next. @param {RPPIO} pio */
 function endStalls(pio) {
   for (const machine of pio.machines.filter((machine) => !machine.enabled && machine.waiting)) {
     machine.waiting = false;
@@ -54,8 +62,12 @@ class BitSlave {
   #sent = /** @type {number[]} */ ([]);
   #answer = /** @type {Uint32Array | null} */ (null);
 
+  /** @param {RP2040} mcu @param {Cyw43439} chip @param {() => void} kick starts the state machines again */
   constructor(mcu, chip, kick) {
-    Object.assign(this, { mcu, chip, kick, data: mcu.gpio[DATA] });
+    this.mcu = mcu;
+    this.chip = chip;
+    this.kick = kick;
+    this.data = mcu.gpio[DATA];
     // While nobody is selected the data pin is the interrupt line.
     chip.onInterrupt = (level) => { if (!this.#selected) this.#drive(level); };
     mcu.gpio[SELECT].addListener((level) => this.#select(level === 0));
@@ -66,9 +78,9 @@ class BitSlave {
     });
   }
 
-  #drive(level) { this.data.setInputValue(level); this.kick(); }
+  #drive(/** @type {boolean} */ level) { this.data.setInputValue(level); this.kick(); }
 
-  #select(on) {
+  #select(/** @type {boolean} */ on) {
     this.#selected = on;
     this.#sent = [];
     this.#bits = 0;

@@ -7,7 +7,13 @@ const BIT = 30;
 const POWER = 23;
 const CONTROL = 0;
 
-/** @param {any} mcu of rp2040js @param {import('../chip/cyw43439.js').Cyw43439} chip */
+/**
+ * @typedef {import('rp2040js').RPPIO} RPPIO
+ * @typedef {import('../board/rp2040.js').Clock} Clock
+ * @typedef {import('../chip/cyw43439.js').Cyw43439} Cyw43439
+ */
+
+/** @param {import('rp2040js').RP2040} mcu @param {Cyw43439} chip @param {Clock} clock */
 export function connectWords(mcu, chip, clock) {
   new WordBus(mcu.pio[0], chip, clock);
   mcu.gpio[POWER].addListener((level) => chip.power(level === 1));
@@ -22,9 +28,11 @@ class WordBus {
   #answer = new Uint32Array(0);
   #next = 0;
 
+  /** @param {RPPIO} pio @param {Cyw43439} chip @param {Clock} clock */
   constructor(pio, chip, clock) {
     this.pio = pio;
-    this.machine = pio.machines[0];
+    // It tells the DMA of its queue by a private method, hence `any`.
+    this.machine = /** @type {any} */ (pio.machines[0]);
     this.chip = chip;
     this.alarm = clock.createAlarm(() => this.#finish());
     chip.onInterrupt = (level) => { if (level) this.#raise(); };
@@ -34,17 +42,17 @@ class WordBus {
   #hook() {
     const { pio, machine } = this;
     const write = pio.writeUint32.bind(pio), push = machine.writeFIFO.bind(machine);
-    pio.writeUint32 = (offset, value) => {
+    pio.writeUint32 = (/** @type {number} */ offset, /** @type {number} */ value) => {
       const was = machine.enabled;
       write(offset, value);
       if (offset === CONTROL && was !== machine.enabled) this.#enable(machine.enabled);
     };
-    machine.writeFIFO = (word) => (this.#state === 'off' ? push(word) : this.#send(word >>> 0));
+    machine.writeFIFO = (/** @type {number} */ word) => (this.#state === 'off' ? push(word) : this.#send(word >>> 0));
     machine.readFIFO = () => this.#read();
   }
 
   /** The driver has put the bits to send, less one, into x, and those to read into y. */
-  #enable(on) {
+  #enable(/** @type {boolean} */ on) {
     const { machine } = this;
     this.#state = on ? 'sending' : 'off';
     if (!on) return;
@@ -56,7 +64,7 @@ class WordBus {
     machine.updateDMARx();
   }
 
-  #send(word) {
+  #send(/** @type {number} */ word) {
     if (this.#state !== 'sending') return;
     this.#sent.push(word);
     if (this.#sent.length < this.#sends) return;

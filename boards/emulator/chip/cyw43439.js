@@ -5,17 +5,24 @@ import { Radio } from './radio.js';
 const BUS = 0, BACKPLANE = 1, WLAN = 2;
 
 // Bus registers and bits.
+const REGISTERS = 0x20;
 const CONTROL = 0x00, INTERRUPT = 0x04, ENABLE = 0x06, STATUS = 0x08, TEST = 0x14;
+const TEST_PATTERN = 0xfeedbead;
 const WORDS_OF_32_BITS = 1, PACKET_WAITS = 0x20;
 const STATUS_READY = 0x20, STATUS_PACKET = 0x100;
 
+// The length in a command and, shifted, in the status; 0 of a packet means one more than the mask.
+const LENGTH_MASK = 0x7ff, STATUS_LENGTH = 9;
+
 // The backplane: registers of the bus's own end, the window on the rest, the clock.
 const LOCAL = 0x10000, WINDOW = 0x0a, CLOCK = 0x0e;
+const WINDOW_MASK = 0x7fff;
 const SLOW_CLOCK_RUNS = 0x40, FAST_CLOCK_RUNS = 0x80;
+const MEMORY = 512 * 1024;
 const CHIP_ID = 0x18000000, ID = 43439; // 0xa9af
 const WLAN_IO = 0x18103408, WLAN_RESET = 0x18103800;
 
-const swapHalves = (word) => ((word << 16) | (word >>> 16)) >>> 0;
+const swapHalves = (/** @type {number} */ word) => ((word << 16) | (word >>> 16)) >>> 0;
 
 export class Cyw43439 {
   counts = { transactions: 0, words: 0, uploaded: 0 };
@@ -23,10 +30,20 @@ export class Cyw43439 {
   onInterrupt = () => {};
   interrupt = false;
   powered = false;
+  memory = new Uint8Array(MEMORY);
+  /** The registers of the bus. */
+  bus = new DataView(new ArrayBuffer(REGISTERS));
+  /** The registers of the bus's own end of the backplane. */
+  local = new Uint8Array(REGISTERS);
+  /** Bytes behind the window that are no memory, by address. @type {Map<number, number>} */
+  registers = new Map();
+  /** Until it is told otherwise the host sends words with their halves exchanged. */
+  swapped = true;
 
-  /** @param {ConstructorParameters<typeof Radio>[0]} parts without onPacket */
+  /** @param {Omit<ConstructorParameters<typeof Radio>[0], 'onPacket'>} parts */
   constructor(parts) {
     this.parts = { ...parts, onPacket: () => this.#updateInterrupt() };
+    this.radio = new Radio(this.parts);
     this.#clear();
   }
 
@@ -40,15 +57,15 @@ export class Cyw43439 {
   }
 
   #clear() {
-    this.memory = new Uint8Array(512 * 1024);
-    this.bus = new DataView(new ArrayBuffer(0x20));
-    this.bus.setUint32(TEST, 0xfeedbead, true);
-    this.local = new Uint8Array(0x20);
+    this.memory = new Uint8Array(MEMORY);
+    this.bus = new DataView(new ArrayBuffer(REGISTERS));
+    this.bus.setUint32(TEST, TEST_PATTERN, true);
+    this.local = new Uint8Array(REGISTERS);
     this.registers = new Map();
     this.swapped = true;
-    const counts = this.radio?.counts;
+    const { counts } = this.radio;
     this.radio = new Radio(this.parts);
-    if (counts) this.radio.counts = counts;
+    this.radio.counts = counts;
   }
 
   /** Words that the chip answers to a command word with, the status included. @param {number} word */
@@ -63,11 +80,11 @@ export class Cyw43439 {
     return write ? Math.ceil(length / 4) : 0;
   }
 
-  #decode(word) {
+  #decode(/** @type {number} */ word) {
     const command = this.swapped ? swapHalves(word) : word;
     const fn = (command >>> 28) & 3;
-    const length = command & 0x7ff;
-    return { write: command >>> 31 === 1, fn, address: (command >>> 11) & 0x1ffff, length: length || (fn === WLAN ? 2048 : 0) };
+    const length = command & LENGTH_MASK;
+    return { write: command >>> 31 === 1, fn, address: (command >>> 11) & 0x1ffff, length: length || (fn === WLAN ? LENGTH_MASK + 1 : 0) };
   }
 
   /** One transaction: the words the host sent, the number it reads; the last of them is the status. */
@@ -94,41 +111,46 @@ export class Cyw43439 {
     return answer;
   }
 
+  /** @param {number} fn @param {number} address @param {Uint8Array} bytes */
   #write(fn, address, bytes) {
     if (fn === BUS) this.#writeBus(address, bytes);
     else if (fn === WLAN) this.radio.accept(bytes);
-    else if (address >= LOCAL) bytes.forEach((byte, n) => (this.local[(address + n) & 0x1f] = byte));
+    else if (address >= LOCAL) bytes.forEach((byte, n) => (this.local[(address + n) % REGISTERS] = byte));
     else this.#writeBackplane(this.#behindWindow(address), bytes);
   }
 
+  /** @param {number} fn @param {number} address @param {Uint8Array} out */
   #read(fn, address, out) {
     if (fn === BUS) this.#readBus(address, out);
     else if (fn === WLAN) out.set(this.radio.link.queue.shift()?.subarray(0, out.length) ?? []);
-    else if (address >= LOCAL) out.forEach((_, n) => (out[n] = this.#readLocal((address + n) & 0x1f)));
+    else if (address >= LOCAL) out.forEach((_, n) => (out[n] = this.#readLocal((address + n) % REGISTERS)));
     else { const from = this.#behindWindow(address); out.forEach((_, n) => (out[n] = this.#readBackplane(from + n))); }
   }
 
+  /** @param {number} address @param {Uint8Array} bytes */
   #writeBus(address, bytes) {
     bytes.forEach((byte, n) => {
       const at = address + n;
       if (at === INTERRUPT || at === INTERRUPT + 1) this.bus.setUint8(at, this.bus.getUint8(at) & ~byte);
-      else if (at < TEST || (at >= TEST + 4 && at < 0x20)) this.bus.setUint8(at, byte);
+      else if (at < TEST || (at >= TEST + 4 && at < REGISTERS)) this.bus.setUint8(at, byte);
     });
     if (address === CONTROL) this.swapped = !(this.bus.getUint8(CONTROL) & WORDS_OF_32_BITS);
   }
 
+  /** @param {number} address @param {Uint8Array} out */
   #readBus(address, out) {
     const now = new DataView(this.bus.buffer.slice(0));
     now.setUint32(STATUS, this.#status(), true);
     now.setUint16(INTERRUPT, this.#interrupts(), true);
-    out.forEach((_, n) => (out[n] = address + n < 0x20 ? now.getUint8(address + n) : 0));
+    out.forEach((_, n) => (out[n] = address + n < REGISTERS ? now.getUint8(address + n) : 0));
   }
 
-  #behindWindow(address) {
+  #behindWindow(/** @type {number} */ address) {
     const [low, middle, high] = this.local.subarray(WINDOW, WINDOW + 3);
-    return (((low << 8) | (middle << 16) | (high << 24)) & ~0x7fff | (address & 0x7fff)) >>> 0;
+    return (((low << 8) | (middle << 16) | (high << 24)) & ~WINDOW_MASK | (address & WINDOW_MASK)) >>> 0;
   }
 
+  /** @param {number} address @param {Uint8Array} bytes */
   #writeBackplane(address, bytes) {
     if (address < this.memory.length) {
       this.memory.set(bytes.subarray(0, this.memory.length - address), address);
@@ -138,14 +160,14 @@ export class Cyw43439 {
     }
   }
 
-  #readBackplane(address) {
+  #readBackplane(/** @type {number} */ address) {
     if (address < this.memory.length) return this.memory[address];
     if (address === CHIP_ID) return ID & 0xff;
     if (address === CHIP_ID + 1) return ID >> 8;
     return this.registers.get(address) ?? 0;
   }
 
-  #readLocal(address) {
+  #readLocal(/** @type {number} */ address) {
     if (address !== CLOCK) return this.local[address];
     return this.local[address] | SLOW_CLOCK_RUNS | (this.#coreRuns() ? FAST_CLOCK_RUNS : 0);
   }
@@ -156,7 +178,7 @@ export class Cyw43439 {
 
   #status() {
     const [next] = this.radio.link.queue;
-    return (STATUS_READY | (next ? STATUS_PACKET | ((next.length & 0x7ff) << 9) : 0)) >>> 0;
+    return (STATUS_READY | (next ? STATUS_PACKET | ((next.length & LENGTH_MASK) << STATUS_LENGTH) : 0)) >>> 0;
   }
 
   #interrupts() {

@@ -10,13 +10,35 @@ const SUCCESS = 0, NO_NETWORKS = 3, PSK_KEYED = 6, PARTIAL = 8;
 const PSK_FAILED = { status: 8, reason: 15 };
 const LINK_UP = 1;
 
+// What precedes each frame and event between driver and radio: its version, and how many words of more follow it.
+const BDC_HEADER = 4, BDC_VERSION = 0x20;
+
+/** Where the parts of a command stand, and of its answer. */
+const COMMAND = { kind: 0, length: 4, flags: 8, id: 10, status: 12, data: 16 };
+const COMMAND_SETS = 2;
+
+/** Where the parts of an event stand: an Ethernet header, Broadcom's, and the event. */
+const TOLD = {
+  to: 0, from: 6, etherType: 12,
+  subtype: 14, length: 16, oui: 19, userSubtype: 22,
+  version: 24, flags: 26, type: 28, status: 32, reason: 36, dataLength: 44, mac: 48, interface: 54, data: 72,
+};
+const BROADCOM_TYPE = 0x886c, BROADCOM_VENDOR_SPECIFIC = 0x8001, BROADCOM_OUI = [0x00, 0x10, 0x18], BROADCOM_EVENT = 1, EVENT_VERSION = 2;
+
+/** Where the parts of what a scan found stand: a header, and one network. */
+const SCAN = { length: 0, count: 10, network: 12, networkLength: 16, mac: 20, ssidLength: 30, ssid: 31, strength: 90 };
+const NETWORK_BYTES = 124;
+
+/** The access point, and how strong it is, dBm. */
+const ACCESS_POINT_MAC = [2, 0, 0, 0, 0, 6], ACCESS_POINT_MAC_TOLD = [2, 0, 0, 0, 0, 0xaa], STRENGTH = -40;
+
 /** Frames that wait in the radio; more are lost. */
 const WAITING = 64;
 
 /** Time in the air, nanoseconds: a pause, and 20 Mbit/s. @param {number} bytes */
 const airTime = (bytes) => 150e3 + bytes * 8 * 50;
 
-const text = (bytes) => Buffer.from(bytes).toString('latin1');
+const text = (/** @type {Uint8Array} */ bytes) => Buffer.from(bytes).toString('latin1');
 
 /**
  * A Wi-Fi network. `present` is false while it is switched off.
@@ -30,7 +52,7 @@ export class Radio {
   /** What it answers to commands; the driver panics of any but 0. */
   status = 0;
   link = new PacketLink();
-  #variables = new Map();
+  #variables = /** @type {Map<string, Uint8Array>} */ (new Map());
   #groups = /** @type {string[]} */ ([]);
   #events = new Uint8Array(24).fill(0xff);
   #secure = false;
@@ -40,7 +62,7 @@ export class Radio {
 
   /**
    * @param {object} parts
-   * @param {any} parts.clock of the simulation
+   * @param {import('../board/rp2040.js').Clock} parts.clock of the simulation
    * @param {Uint8Array} parts.mac
    * @param {AccessPoint} parts.accessPoint
    * @param {(frame: Uint8Array) => void} parts.onFrame a frame goes on air
@@ -48,7 +70,12 @@ export class Radio {
    * @param {() => void} parts.onPacket a packet waits for the host
    */
   constructor({ clock, mac, accessPoint, onFrame, onLed, onPacket }) {
-    Object.assign(this, { clock, mac, accessPoint, onFrame, onLed, onPacket });
+    this.clock = clock;
+    this.mac = mac;
+    this.accessPoint = accessPoint;
+    this.onFrame = onFrame;
+    this.onLed = onLed;
+    this.onPacket = onPacket;
     this.alarm = clock.createAlarm(() => this.#arrive());
   }
 
@@ -60,8 +87,8 @@ export class Radio {
     if (channel === CONTROL) this.#command(payload);
     if (channel === DATA && this.joined) {
       this.counts.sent++;
-      // Four bytes, then as many words as the last of them says.
-      this.onFrame(payload.slice(4 + payload[3] * 4));
+      // A header, then as many words as its last byte says.
+      this.onFrame(payload.slice(BDC_HEADER + payload[BDC_HEADER - 1] * 4));
     }
     this.link.replenish();
   }
@@ -82,7 +109,7 @@ export class Radio {
     this.onPacket();
   }
 
-  /** The radio's filter: of groups only those that the driver named. */
+  /** The radio's filter: of groups only those that the driver named. @param {Uint8Array} frame */
   #isForMe(frame) {
     const to = frame.subarray(0, 6);
     if (!(to[0] & 1) || to.every((byte) => byte === 0xff)) return true;
@@ -97,43 +124,47 @@ export class Radio {
 
   #arrive() {
     const frame = this.#air.shift();
+    if (!frame) return;
     if (this.#air.length) this.#nextArrival();
     if (!this.joined || this.link.queue.length >= WAITING) { this.counts.dropped++; return; }
-    const packet = new Uint8Array(4 + frame.length);
-    packet[0] = 0x20;
-    packet.set(frame, 4);
+    const packet = new Uint8Array(BDC_HEADER + frame.length);
+    packet[0] = BDC_VERSION;
+    packet.set(frame, BDC_HEADER);
     this.link.push(DATA, packet);
     this.counts.received++;
     this.onPacket();
   }
 
+  /** @param {Uint8Array} bytes a header, and what the command is about */
   #command(bytes) {
     this.counts.commands++;
     const view = new DataView(bytes.buffer);
-    const [command, length, flags, id] = [view.getUint32(0, true), view.getUint32(4, true), view.getUint16(8, true), view.getUint16(10, true)];
-    const sets = (flags & 2) !== 0;
-    const data = bytes.slice(16, 16 + length);
+    const command = view.getUint32(COMMAND.kind, true), length = view.getUint32(COMMAND.length, true);
+    const flags = view.getUint16(COMMAND.flags, true), id = view.getUint16(COMMAND.id, true);
+    const sets = (flags & COMMAND_SETS) !== 0;
+    const data = bytes.slice(COMMAND.data, COMMAND.data + length);
     const value = new Uint8Array(sets ? 0 : length);
     if (command === GET_VARIABLE) value.set(this.#get(text(data.subarray(0, data.indexOf(0)))).subarray(0, length));
-    if (command === GET_RSSI) value.set([0xd8, 0xff, 0xff, 0xff].slice(0, length));
-    const answer = new Uint8Array(16 + value.length);
+    if (command === GET_RSSI) value.set(new Uint8Array(Int32Array.of(STRENGTH).buffer).subarray(0, length));
+    const answer = new Uint8Array(COMMAND.data + value.length);
     const out = new DataView(answer.buffer);
-    out.setUint32(0, command, true);
-    out.setUint32(4, value.length, true);
-    out.setUint16(8, flags, true);
-    out.setUint16(10, id, true);
-    out.setInt32(12, this.status, true);
-    answer.set(value, 16);
+    out.setUint32(COMMAND.kind, command, true);
+    out.setUint32(COMMAND.length, value.length, true);
+    out.setUint16(COMMAND.flags, flags, true);
+    out.setUint16(COMMAND.id, id, true);
+    out.setInt32(COMMAND.status, this.status, true);
+    answer.set(value, COMMAND.data);
     this.link.push(CONTROL, answer);
     // Events of what was ordered come behind the answer.
     if (sets) this.#set(command, data);
   }
 
-  #get(name) {
+  #get(/** @type {string} */ name) {
     if (name === 'cur_etheraddr') return this.mac;
     return this.#variables.get(name) ?? new Uint8Array(0);
   }
 
+  /** @param {number} command @param {Uint8Array} data */
   #set(command, data) {
     const length = data[0] | (data[1] << 8);
     switch (command) {
@@ -145,6 +176,7 @@ export class Radio {
     }
   }
 
+  /** @param {string} name @param {Uint8Array} value */
   #setVariable(name, value) {
     switch (name) {
       case 'clmload': return;
@@ -159,13 +191,13 @@ export class Radio {
     this.#variables.set(name, value);
   }
 
-  #setPins(view) {
+  #setPins(/** @type {DataView} */ view) {
     if (!(view.getUint32(0, true) & 1)) return;
     this.led = (view.getUint32(4, true) & 1) === 1;
     this.onLed(this.led);
   }
 
-  #join(ssid) {
+  #join(/** @type {string} */ ssid) {
     const { accessPoint } = this;
     if (!accessPoint.present || ssid !== accessPoint.ssid) return this.#tell(EVENT_SET_SSID, { status: NO_NETWORKS });
     this.#tell(EVENT_AUTH, { status: SUCCESS });
@@ -180,40 +212,45 @@ export class Radio {
   #scan() {
     const { ssid, present } = this.accessPoint;
     if (present) {
-      const entry = new Uint8Array(12 + 124), view = new DataView(entry.buffer);
-      view.setUint32(0, entry.length, true);
-      view.setUint16(10, 1, true);
-      view.setUint32(16, 124, true);
-      entry.set([2, 0, 0, 0, 0, 6], 20);
-      entry[30] = ssid.length;
-      entry.set(Buffer.from(ssid), 31);
-      view.setInt16(90, -40, true);
+      const entry = new Uint8Array(SCAN.network + NETWORK_BYTES), view = new DataView(entry.buffer);
+      view.setUint32(SCAN.length, entry.length, true);
+      view.setUint16(SCAN.count, 1, true);
+      view.setUint32(SCAN.networkLength, NETWORK_BYTES, true);
+      entry.set(ACCESS_POINT_MAC, SCAN.mac);
+      entry[SCAN.ssidLength] = ssid.length;
+      entry.set(Buffer.from(ssid), SCAN.ssid);
+      view.setInt16(SCAN.strength, STRENGTH, true);
       this.#tell(EVENT_SCAN, { status: PARTIAL, data: entry });
     }
     this.#tell(EVENT_SCAN, { status: SUCCESS });
   }
 
-  /** An Ethernet frame of Broadcom's own type, big-endian, with the event in it. */
+  /**
+   * An Ethernet frame of Broadcom's own type, big-endian, with the event in it.
+   * @param {number} type
+   * @param {{ status: number, flags?: number, reason?: number, data?: Uint8Array }} event
+   */
   #tell(type, { status, flags = 0, reason = 0, data = new Uint8Array(0) }) {
     if (!(this.#events[type >> 3] & (1 << (type & 7)))) return;
-    const packet = new Uint8Array(4 + 72 + data.length), view = new DataView(packet.buffer, 4);
-    packet[0] = 0x20;
-    packet.set(this.mac, 4);
-    packet.set(this.mac, 10);
-    view.setUint16(12, 0x886c);
-    view.setUint16(14, 0x8001);
-    view.setUint16(16, 58 + data.length);
-    packet.set([0x00, 0x10, 0x18], 4 + 19);
-    view.setUint16(22, 1);
-    view.setUint16(24, 2);
-    view.setUint16(26, flags);
-    view.setUint32(28, type);
-    view.setUint32(32, status);
-    view.setUint32(36, reason);
-    view.setUint32(44, data.length);
-    packet.set([0x02, 0, 0, 0, 0, 0xaa], 4 + 48);
-    packet.set(Buffer.from('wl0'), 4 + 54);
-    packet.set(data, 4 + 72);
+    const packet = new Uint8Array(BDC_HEADER + TOLD.data + data.length);
+    packet[0] = BDC_VERSION;
+    const frame = packet.subarray(BDC_HEADER), view = new DataView(packet.buffer, BDC_HEADER);
+    frame.set(this.mac, TOLD.to);
+    frame.set(this.mac, TOLD.from);
+    view.setUint16(TOLD.etherType, BROADCOM_TYPE);
+    view.setUint16(TOLD.subtype, BROADCOM_VENDOR_SPECIFIC);
+    view.setUint16(TOLD.length, TOLD.data - TOLD.subtype + data.length);
+    frame.set(BROADCOM_OUI, TOLD.oui);
+    view.setUint16(TOLD.userSubtype, BROADCOM_EVENT);
+    view.setUint16(TOLD.version, EVENT_VERSION);
+    view.setUint16(TOLD.flags, flags);
+    view.setUint32(TOLD.type, type);
+    view.setUint32(TOLD.status, status);
+    view.setUint32(TOLD.reason, reason);
+    view.setUint32(TOLD.dataLength, data.length);
+    frame.set(ACCESS_POINT_MAC_TOLD, TOLD.mac);
+    frame.set(Buffer.from('wl0'), TOLD.interface);
+    frame.set(data, TOLD.data);
     this.link.push(EVENT, packet);
   }
 }

@@ -41,9 +41,9 @@ export class Nodes {
 
   close() { this.#failed = null; this.process.stdin.end(); }
 
-  #take(text) {
+  #take(/** @type {string} */ text) {
     const lines = (this.#text + text).split('\n');
-    this.#text = lines.pop();
+    this.#text = lines.pop() ?? '';
     for (const line of lines) {
       if (line === 'end') this.#ended?.();
       else this.#lines.push(line);

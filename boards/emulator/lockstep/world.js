@@ -13,6 +13,12 @@ import { Nodes } from './nodes.js';
 /** How long a frame is on its way, nanoseconds. */
 const LATENCY = 200e3;
 
+/**
+ * The time in nanoseconds, then the words.
+ * @typedef {[number, ...string[]]} Said
+ * @typedef {import('../network/packet.js').Endpoint} Endpoint
+ */
+
 const GROUP = { address: '228.0.0.4', port: 45564 };
 const PORT = 4000;
 
@@ -22,9 +28,9 @@ export class World {
   /** Of a thousand frames and datagrams, how many are lost on the way to each receiver. */
   loss = 0;
   lost = 0;
-  /** What nodes said: the time, then the words. @type {(string | number)[][]} */
+  /** What nodes said. @type {Said[]} */
   said = [];
-  /** Called with each of them. @type {(said: (string | number)[]) => void} */
+  /** Called with each of them. @type {(said: Said) => void} */
   onSaid = () => {};
   boards = /** @type {Board[]} */ ([]);
   #hash = createHash('sha256');
@@ -34,10 +40,11 @@ export class World {
   #boots = 0;
   /** Datagrams for nodes, the next first. */
   #arrivals = /** @type {{ at: number, name: string, from: string, data: Uint8Array }[]} */ ([]);
-  #addresses = new Map();
-  #since = new Map();
+  #addresses = /** @type {Map<string, string>} */ (new Map());
+  /** When each board was put in, nanoseconds. */
+  #since = /** @type {Map<Board, number>} */ (new Map());
   /** By address. Those of one island hear each other; all are on the same one until they are moved. */
-  #islands = new Map();
+  #islands = /** @type {Map<string, number>} */ (new Map());
 
   /** @param {{ seed: number }} options */
   constructor({ seed }) {
@@ -116,17 +123,17 @@ export class World {
   async stats(name) {
     this.command('stats', name);
     await this.runUntil(this.now + 1e3);
-    const [, , , ...counts] = this.heard('stats', name).at(-1);
+    const [, , , ...counts] = this.heard('stats', name).at(-1) ?? [0];
     return Object.fromEntries(counts.map((count) => count.split('=')).map(([counter, number]) => [counter, Number(number)]));
   }
 
   /** @param {number} end nanoseconds */
   async runUntil(end) {
     while (this.now < end) {
-      const boards = this.boards.map((board) => this.#since.get(board) + board.next);
+      const boards = this.boards.map((board) => this.#sinceOf(board) + board.next);
       const next = Math.max(this.now, Math.min(...boards, this.#nextOfNodes()));
       const window = Math.min(end, next + LATENCY);
-      for (const board of this.boards) board.runUntil(window - this.#since.get(board));
+      for (const board of this.boards) board.runUntil(window - this.#sinceOf(board));
       while (this.#nextOfNodes() < window) await this.#runNodes();
       this.now = window;
     }
@@ -143,14 +150,17 @@ export class World {
 
   close() { this.nodes.close(); }
 
+  #sinceOf(/** @type {Board} */ board) { return this.#since.get(board) ?? 0; }
+
   #nextOfNodes() { return Math.min(this.nodes.next * 1e3, this.#arrivals[0]?.at ?? Infinity); }
 
   async #runNodes() {
     // The nodes count microseconds.
     const micros = Math.ceil(Math.max(this.#nextOfNodes(), 0) / 1e3);
     this.#moment = this.#turn = micros * 1e3;
-    while (this.#arrivals[0]?.at <= this.#moment) {
-      const { name, from, data } = this.#arrivals.shift();
+    for (let [next] = this.#arrivals; next && next.at <= this.#moment; [next] = this.#arrivals) {
+      const { name, from, data } = next;
+      this.#arrivals.shift();
       this.nodes.command('receive', name, from, Buffer.from(data).toString('hex'));
     }
     for (const [verb, ...words] of await this.nodes.run(micros)) {
@@ -160,11 +170,12 @@ export class World {
     }
   }
 
-  #say(said) {
+  #say(/** @type {Said} */ said) {
     this.said.push(said);
     this.onSaid(said);
   }
 
+  /** @param {string} name @param {string} to @param {Buffer} data */
   #sendOf(name, to, data) {
     const address = [...this.#addresses].find(([, other]) => other === name)?.[0];
     if (!address) return;
@@ -178,12 +189,13 @@ export class World {
     else this.gateway.send(from, { address: host, port: Number(port) }, data);
   }
 
-  /** A board's datagram that no board gets. */
+  /** A board's datagram that no board gets. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
   #leave(from, to, data) {
     const targets = to.address === GROUP.address ? [...this.#addresses.keys()] : [to.address];
     for (const address of targets) this.#arrive(address, from, data);
   }
 
+  /** @param {string} address @param {Endpoint} from @param {Buffer} data */
   #arrive(address, from, data) {
     const name = this.#addresses.get(address);
     if (!name || this.#isApart(from.address, address) || this.#loses()) return;
@@ -193,7 +205,7 @@ export class World {
     this.#arrivals.splice(place, 0, { at, name, from: `${from.address}:${from.port}`, data });
   }
 
-  /** What has no address, and what the gateway says for itself, is on no island. */
+  /** What has no address, and what the gateway says for itself, is on no island. @param {string | undefined} from @param {string | undefined} to */
   #isApart(from, to) {
     if (!from || !to || from === this.gateway.address) return false;
     return (this.#islands.get(from) ?? 0) !== (this.#islands.get(to) ?? 0);
@@ -205,10 +217,11 @@ export class World {
     return true;
   }
 
+  /** @param {string} what @param {Uint8Array} bytes */
   #note(what, bytes) { this.#hash.update(`${this.#moment} ${what} `); this.#hash.update(bytes); }
 }
 
-function sourceOf(frame) {
+function sourceOf(/** @type {Uint8Array} */ frame) {
   const { type, payload } = parseEthernet(frame);
   return type === IPV4 ? parseIpv4(payload).from : undefined;
 }

@@ -24,7 +24,11 @@ export class Gateway {
    * @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} options.onDatagram
    */
   constructor({ address, mask, lend, onFrame, onDatagram }) {
-    Object.assign(this, { address, mask, lend, onFrame, onDatagram });
+    this.address = address;
+    this.mask = mask;
+    this.lend = lend;
+    this.onFrame = onFrame;
+    this.onDatagram = onDatagram;
   }
 
   /** A datagram for a board or a group. @param {Endpoint} from @param {Endpoint} to @param {Uint8Array} data */
@@ -42,11 +46,11 @@ export class Gateway {
     else if (type === IPV4) this.#receiveIp(from, payload);
   }
 
-  #macOf(address) {
+  #macOf(/** @type {string} */ address) {
     for (const [mac, lent] of this.leases) if (lent === address) return mac;
   }
 
-  /** All addresses that no board has are behind the gateway. */
+  /** All addresses that no board has are behind the gateway. @param {Buffer} payload */
   #answerArp(payload) {
     const { asks, from, target } = parseArp(payload);
     if (!asks || from.ip === '0.0.0.0' || from.ip === target || this.#macOf(target)) return;
@@ -54,6 +58,7 @@ export class Gateway {
     this.onFrame(ethernet(from.mac, MAC, ARP, arp(true, { mac: MAC, ip: target }, from)));
   }
 
+  /** @param {string} mac @param {Buffer} payload */
   #receiveIp(mac, payload) {
     const packet = parseIpv4(payload);
     if (packet.protocol === ICMP && packet.payload[0] === 8) this.#echo(mac, packet);
@@ -64,6 +69,7 @@ export class Gateway {
     this.onDatagram({ address: packet.from, port: from }, { address: packet.to, port: to }, data);
   }
 
+  /** @param {string} mac @param {ReturnType<typeof parseIpv4>} packet */
   #echo(mac, { from, to, payload }) {
     const answer = Buffer.from(payload);
     answer[0] = 0;
@@ -73,11 +79,11 @@ export class Gateway {
     this.onFrame(ethernet(mac, MAC, IPV4, ipv4(ICMP, to, from, answer)));
   }
 
-  /** RFC 2131, as far as a client that takes what it is offered. */
+  /** RFC 2131, as far as a client that takes what it is offered. @param {string} mac @param {Buffer} request */
   #answerDhcp(mac, request) {
     this.counts.dhcp++;
-    if (!this.leases.has(mac)) this.leases.set(mac, this.lend(this.leases.size));
-    const address = this.leases.get(mac);
+    const address = this.leases.get(mac) ?? this.lend(this.leases.size);
+    this.leases.set(mac, address);
     const answer = Buffer.alloc(240);
     answer.set([2, 1, 6, 0]);
     request.copy(answer, 4, 4, 8);
@@ -94,6 +100,7 @@ export class Gateway {
   }
 }
 
+/** @param {Buffer} message @param {number} wanted */
 function option(message, wanted) {
   for (let at = 240; at < message.length && message[at] !== 255; at += message[at] === 0 ? 1 : 2 + message[at + 1]) {
     if (message[at] === wanted) return message.subarray(at + 2, at + 2 + message[at + 1]);

@@ -9,14 +9,17 @@ const LOOPBACK = '127.0.0.1';
 
 export class Loopback {
   counts = { sent: 0, received: 0, failed: 0 };
-  #sockets = new Map();
-  #groups = new Map();
+  #sockets = /** @type {Map<string, dgram.Socket>} */ (new Map());
+  #groups = /** @type {Map<string, dgram.Socket>} */ (new Map());
 
   /**
    * @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} onDatagram something for a board or a group
-   * @param {(board: Endpoint, error: Error) => void} onRefused a board's address can't be had on this machine
+   * @param {(board: Endpoint, error: NodeJS.ErrnoException) => void} onRefused a board's address can't be had on this machine
    */
-  constructor(onDatagram, onRefused) { Object.assign(this, { onDatagram, onRefused }); }
+  constructor(onDatagram, onRefused) {
+    this.onDatagram = onDatagram;
+    this.onRefused = onRefused;
+  }
 
   /** Takes a board's address before it sends, so that nobody else does. @param {Endpoint} board */
   open(board) { this.#socketOf(board); }
@@ -32,7 +35,7 @@ export class Loopback {
     for (const socket of [...this.#sockets.values(), ...this.#groups.values()]) socket.close();
   }
 
-  #socketOf(board) {
+  #socketOf(/** @type {Endpoint} */ board) {
     const name = `${board.address}:${board.port}`;
     const known = this.#sockets.get(name);
     if (known) return known;
@@ -45,7 +48,7 @@ export class Loopback {
     return socket;
   }
 
-  /** Hears a group from the first moment on at which a board sends to it. */
+  /** Hears a group from the first moment on at which a board sends to it. @param {Endpoint} group */
   #listen(group) {
     const name = `${group.address}:${group.port}`;
     if (this.#groups.has(name)) return;

@@ -7,7 +7,7 @@ export const ARP = 0x0806, IPV4 = 0x0800, UDP = 17, ICMP = 1;
 export const ipBytes = (address) => Buffer.from(address.split('.').map(Number));
 /** @param {Uint8Array} bytes */
 export const ipText = (bytes) => Array.from(bytes.subarray(0, 4)).join('.');
-const mac = (hex) => Buffer.from(hex, 'hex');
+const mac = (/** @type {string} */ hex) => Buffer.from(hex, 'hex');
 
 /** The hardware address of a group. @param {string} group */
 export const groupMac = (group) => { const [, b, c, d] = ipBytes(group); return Buffer.from([1, 0, 0x5e, b & 0x7f, c, d]).toString('hex'); };

@@ -19,8 +19,13 @@ export const golden = () => readImage(GOLDEN);
 /** @param {number} n */
 export const macOf = (n) => Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, n + 1);
 
-/** What a status line says. @param {string} line */
+/**
+ * What a status line says: all words as text, and two of them as numbers.
+ * @typedef {Record<string, any> & { members: number, sessions: number }} Status
+ */
+
+/** @param {string} line @returns {Status} */
 export function status(line) {
-  const words = Object.fromEntries([...line.matchAll(/(\w+)=("[^"]*"|\S+)/g)].map(([, name, value]) => [name, value.replaceAll('"', '')]));
+  const words = /** @type {Record<string, string>} */ ( Object.fromEntries([...line.matchAll(/(\w+)=("[^"]*"|\S+)/g)].map(([, name, value]) => [name, value.replaceAll('"', '')])));
   return { ...words, members: Number(words.members), sessions: Number((words.sessions ?? '0').split('/')[0]) };
 }

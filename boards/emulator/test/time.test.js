@@ -38,7 +38,8 @@ const countOf = (pico, counter, second) => Number(pico.lines.find(({ up }) => pa
 
 // The upper half of the timer is what a program reads twice: it changes here, as in each 72nd minute. The wrap-around of all its 64
 // bits, after 585,000 years, is beyond embassy's own time.
-for (const [name, clock] of [['the lower half of the clock', 2n ** 32n], ['a clock that is higher than a double counts', 2n ** 54n]]) {
+const CLOCKS = /** @type {[string, bigint][]} */ ([['the lower half of the clock', 2n ** 32n], ['a clock that is higher than a double counts', 2n ** 54n]]);
+for (const [name, clock] of CLOCKS) {
   test(`${name} wraps around while a board is asked for copies, and nobody notices`, async () => {
     const { world, picos, pico } = cluster({ clock: clock - 10_000_000n });
     await until(world, () => pico.last().members === 2, 8, SECOND / 100);
