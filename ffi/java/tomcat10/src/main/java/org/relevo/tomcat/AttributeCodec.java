@@ -139,6 +139,7 @@ final class AttributeCodec {
 
     /** Reads with the web application's classes; its code may run meanwhile and expects its own context. */
     private Object readObject(byte[] bytes) throws UnreadableException {
+        countWork(bytes);
         ClassLoader before = context.bind(false, null);
         ObjectFilter.Reading reading = filter.reading(bytes.length, application);
         try (WebappObjectInputStream in =
@@ -148,6 +149,17 @@ final class AttributeCodec {
             throw new UnreadableException("no object stream", e);
         } finally {
             context.unbind(false, before);
+        }
+    }
+
+    /** Before a class is loaded: while it is read, nothing can stop it. */
+    private static void countWork(byte[] bytes) throws UnreadableException {
+        try {
+            StreamScan.work(bytes);
+        } catch (ReadingWork.TooMuchWorkException e) {
+            throw new RefusedException(e.getMessage(), "", e);
+        } catch (IOException | RuntimeException e) {
+            throw new UnreadableException("no object stream", e);
         }
     }
 

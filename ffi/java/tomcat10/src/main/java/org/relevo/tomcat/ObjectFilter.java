@@ -135,7 +135,6 @@ final class ObjectFilter {
     final class Reading implements ObjectInputFilter {
 
         private final ObjectInputFilter everywhere = ObjectInputFilter.Config.getSerialFilter();
-        private final Unfolded unfolded = new Unfolded();
         private final ApplicationClasses application;
         private long elementsLeft;
         private String refused;
@@ -181,16 +180,6 @@ final class ObjectFilter {
                 refuse(describe(info), info.serialClass() == null ? "" : ObjectFilter.this.cure(info.serialClass()));
             }
             return allowed;
-        }
-
-        /** Counts an object that has been read; false if nobody may ask for its hash. */
-        boolean accepts(Object value) {
-            boolean accepted = unfolded.add(value) <= Unfolded.MOST;
-            if (!accepted) {
-                refuse("class " + value.getClass().getName() + " holding itself more than " + Unfolded.MOST + " times",
-                        "");
-            }
-            return accepted;
         }
 
         private void refuse(String what, String whatToDo) {

@@ -3,7 +3,6 @@ package org.relevo.tomcat;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InvalidClassException;
-import java.io.InvalidObjectException;
 import java.io.ObjectInputStream;
 import java.io.ObjectStreamClass;
 import java.lang.reflect.Proxy;
@@ -14,28 +13,23 @@ import java.lang.reflect.Proxy;
  */
 final class WebappObjectInputStream extends ObjectInputStream {
 
+    /** A loader looks through all libraries for a class that isn't there. */
+    private static final int MISSING_MOST = 8;
+
     private final ClassLoader loader;
     private final ObjectFilter.Reading filter;
     private String lastClass = "unknown";
+    private int missing;
 
     WebappObjectInputStream(InputStream in, ClassLoader loader, ObjectFilter.Reading filter) throws IOException {
         super(in);
         this.loader = loader;
         this.filter = filter;
         setObjectInputFilter(filter);
-        enableResolveObject(true);
     }
 
     String lastClass() {
         return lastClass;
-    }
-
-    @Override
-    protected Object resolveObject(Object value) throws InvalidObjectException {
-        if (!filter.accepts(value)) {
-            throw new InvalidObjectException(filter.refused());
-        }
-        return value;
     }
 
     @Override
@@ -54,6 +48,9 @@ final class WebappObjectInputStream extends ObjectInputStream {
         try {
             return super.resolveClass(description);
         } catch (ClassNotFoundException e) {
+            if (++missing > MISSING_MOST) {
+                throw new InvalidClassException(lastClass, "many classes are missing");
+            }
             // The first one tells more.
             throw notFound;
         }
