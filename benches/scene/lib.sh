@@ -7,6 +7,7 @@ WORK=$ROOT/work
 STAGE=$WORK/scene
 LOGS=$WORK/logs
 TOMCAT_VERSION=10.1.60
+TOMCAT_SHA512=aa06508300ca137a023b74b8600f2c1b3248412eb85d4fc5e2f337c6c4d3776f4491e272f79856ac541cfab0fc35537111ae4f3cfcd0bbe702c0a3610a61bd04
 RUST_VERSION=1.88
 RELEVO=$ROOT/target/release/relevo
 RELEVO_CLUSTER=org.relevo.tomcat.RelevoCluster
@@ -91,8 +92,10 @@ need_tomcat() {
   if [ -x "$CATALINA_HOME/bin/catalina.sh" ]; then return; fi
   progress "fetching Tomcat $TOMCAT_VERSION from Maven Central"
   mkdir -p "$LOGS"
-  if mvn -B org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
+  if mvn -B --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
       -Dartifact="org.apache.tomcat:tomcat:$TOMCAT_VERSION:tar.gz" > "$LOGS/tomcat.log" 2>&1; then
+    echo "$TOMCAT_SHA512  $WORK/tomcat-$TOMCAT_VERSION.tar.gz" | sha512sum --check --quiet > "$LOGS/tomcat.log" 2>&1 ||
+      die "Tomcat $TOMCAT_VERSION as it was fetched has another SHA-512 than benches/scene/lib.sh says"
     tar -xzf "$WORK/tomcat-$TOMCAT_VERSION.tar.gz" -C "$WORK"
     rm "$WORK/tomcat-$TOMCAT_VERSION.tar.gz"
   else
