@@ -46,7 +46,7 @@ fn commits(c: &mut Criterion, name: &str, change: fn(&mut Value)) {
     each_size(c, name, |pair, value| {
         change(value);
         let began = Clock::now();
-        pair.commit(&value.bytes, Ack::None);
+        let _ = pair.commit(&value.bytes, Ack::None);
         let elapsed = began.elapsed();
         pair.settle();
         elapsed
@@ -68,7 +68,7 @@ fn applies(c: &mut Criterion, name: &str, change: fn(&mut Value)) {
     each_size(c, name, |pair, value| {
         change(value);
         let before = pair.handled;
-        pair.commit(&value.bytes, Ack::None);
+        let _ = pair.commit(&value.bytes, Ack::None);
         pair.settle();
         pair.handled - before
     });

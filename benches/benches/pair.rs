@@ -5,8 +5,8 @@ use std::time::{Duration as Elapsed, Instant as Clock};
 
 use relevo_core::memory::Sizes;
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Entropy, Instant, Key, Node, Progress, Storage,
-    Ticket, Transmit,
+    Ack, Change, Commit, CommitOutcome, Config, Destination, Entropy, Instant, Key, Node, Progress,
+    Storage, Ticket, Transmit,
 };
 
 const KEY: Key<'_> = Key {
@@ -46,7 +46,7 @@ impl Pair {
         pair
     }
 
-    pub(crate) fn commit(&mut self, value: &[u8], ack: Ack) -> Ticket {
+    pub(crate) fn commit(&mut self, value: &[u8], ack: Ack) -> Ticket<CommitOutcome> {
         let changes = &[Change {
             name: NAME,
             value: Some(value),
@@ -56,11 +56,7 @@ impl Pair {
             max_inactive: 1_800,
             ack,
         };
-        let ticket = self.nodes[0].commit(self.now, KEY, &commit).unwrap();
-        if ack == Ack::None {
-            self.nodes[0].finish(ticket);
-        }
-        ticket
+        self.nodes[0].commit(self.now, KEY, &commit).unwrap()
     }
 
     pub(crate) fn read(&self, value: &mut [u8]) {
@@ -71,9 +67,9 @@ impl Pair {
     }
 
     /// Lets both nodes work until `ticket` is done.
-    pub(crate) fn finish(&mut self, ticket: Ticket) {
+    pub(crate) fn finish(&mut self, ticket: Ticket<CommitOutcome>) {
         loop {
-            if let Progress::Done(outcome) = self.nodes[0].progress(ticket) {
+            if let Progress::Done(outcome) = self.nodes[0].progress(&ticket) {
                 assert!(
                     outcome.met && outcome.copies == 2,
                     "the backup must confirm: {outcome:?}"

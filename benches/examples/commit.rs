@@ -47,5 +47,5 @@ fn main() {
 /// What is counted: the call and nothing around it.
 #[inline(never)]
 fn counted_commit(pair: &mut Pair, value: &Value) {
-    pair.commit(&value.bytes, Ack::None);
+    let _ = pair.commit(&value.bytes, Ack::None);
 }

@@ -35,7 +35,7 @@ fn main() {
     let mut bytes = 0;
     for _ in 0..rounds {
         value.replace();
-        pair.commit(&value.bytes, Ack::None);
+        let _ = pair.commit(&value.bytes, Ack::None);
         let began = Instant::now();
         bytes = counted_send(&mut pair);
         nanos[0].push(began.elapsed().as_nanos());

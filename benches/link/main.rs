@@ -192,7 +192,7 @@ fn make(net: &mut Net, at: usize, sessions: core::ops::Range<usize>, value: &[u8
         };
         let now = net.now;
         let made = net.nodes[at].commit(now, key, &commit);
-        made.expect("there is room for it");
+        let _ = made.expect("there is room for it");
     }
     net.drain();
 }

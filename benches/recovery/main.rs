@@ -133,8 +133,10 @@ fn commit(cluster: &mut Cluster, id: &str, value: &[u8]) -> u128 {
         ack: Ack::None,
     };
     let began = spent();
-    cluster.node("a").commit(now, key(id), &commit).unwrap();
-    spent() - began
+    let ticket = cluster.node("a").commit(now, key(id), &commit);
+    let spent = spent() - began;
+    cluster.node("a").finish(ticket.unwrap());
+    spent
 }
 
 fn copies(cluster: &Cluster, name: &str) -> u64 {

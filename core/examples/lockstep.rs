@@ -38,17 +38,20 @@ use std::net::SocketAddr;
 
 use relevo_core::memory::Sizes;
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Progress,
-    Storage, Ticket,
+    Ack, Change, Commit, Config, Destination, Entropy, Event, Instant, Key, Node, Outcome,
+    Progress, Storage, Ticket,
 };
 
 const MAX_VALUE: usize = 64 * 1_024;
 
 const KEY: &[u8; 64] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// Says how something ended, once it has.
+type Follow = Box<dyn FnMut(&mut Node<'static>) -> Option<String>>;
+
 struct Host {
     node: Node<'static>,
-    waits: Vec<(Ticket, String)>,
+    waits: Vec<(Follow, String)>,
 }
 
 #[derive(Default)]
@@ -229,15 +232,15 @@ impl Nodes {
 }
 
 impl Host {
-    fn wait_for<E: Debug>(
+    fn wait_for<T: Outcome + Debug + 'static, E: Debug>(
         &mut self,
-        ticket: Result<Ticket, E>,
+        ticket: Result<Ticket<T>, E>,
         name: &str,
         what: &str,
         out: &mut impl Write,
     ) {
         match ticket {
-            Ok(ticket) => self.waits.push((ticket, what.to_owned())),
+            Ok(ticket) => self.waits.push((follow(ticket), what.to_owned())),
             Err(error) => writeln!(out, "done {name} {what} {}", word(&error)).unwrap(),
         }
     }
@@ -254,19 +257,26 @@ impl Host {
             let other = self.node.member(member).map_or("", |member| member.name);
             writeln!(out, "member {name} {other} {state}").unwrap();
         }
-        let (node, mut ended) = (&mut self.node, Vec::new());
-        self.waits.retain(|(ticket, what)| {
-            let Progress::Done(outcome) = node.progress(*ticket) else {
+        let node = &mut self.node;
+        self.waits.retain_mut(|(outcome, what)| {
+            let Some(outcome) = outcome(node) else {
                 return true;
             };
-            ended.push((*ticket, what.clone(), outcome));
+            writeln!(out, "done {name} {what} {outcome}").unwrap();
             false
         });
-        for (ticket, what, outcome) in ended {
-            self.node.finish(ticket);
-            writeln!(out, "done {name} {what} {}", word(&outcome)).unwrap();
-        }
     }
+}
+
+fn follow<T: Outcome + Debug + 'static>(ticket: Ticket<T>) -> Follow {
+    let mut open = Some(ticket);
+    Box::new(move |node| {
+        let Progress::Done(outcome) = node.progress(open.as_ref()?) else {
+            return None;
+        };
+        node.finish(open.take()?);
+        Some(word(&outcome))
+    })
 }
 
 fn word(outcome: &impl Debug) -> String {

@@ -114,7 +114,14 @@ impl AttributeIndex {
 }
 
 impl WaitIndex {
-    ordered!();
+    numbered!(u16);
+}
+
+/// A record for as long as its slot holds the same session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordRef {
+    pub(crate) record: RecordIndex,
+    pub(crate) generation: u16,
 }
 
 /// A set of a record's holders: bit i stands for the one at position i of the record's list.

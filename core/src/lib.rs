@@ -89,7 +89,10 @@ pub use replica::bury::BuryError;
 pub use replica::commit::{Ack, Change, Commit, CommitError};
 pub use replica::fetch::FetchError;
 pub use replica::read::{Attribute, Record};
-pub use replica::wait::{Outcome, Progress, Ticket};
+pub use replica::wait::ticket::{
+    CommitOutcome, EndOutcome, FetchOutcome, LeaveOutcome, Outcome, Progress, SendOutcome, Ticket,
+    WaitId,
+};
 pub use seal::{KEYS_MAX, KeyringError, key_id};
 pub use stats::Stats;
 pub use time::{Duration, Instant};

@@ -33,16 +33,6 @@ pub(crate) fn count(items: impl IntoIterator) -> usize {
         .fold(0, |count: usize, _| count.saturating_add(1))
 }
 
-/// Takes out the item at `place`, if there is one; the last one takes its place.
-pub(crate) fn swap_remove<T, L: LenType, const N: usize>(list: &mut Vec<T, N, L>, place: usize) {
-    if place < list.len()
-        && let Some(last) = list.pop()
-        && let Some(item) = list.get_mut(place)
-    {
-        *item = last;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,19 +53,5 @@ mod tests {
         assert_eq!(copy::<_, u8, 2>(&[1, 2, 3]), None);
         assert_eq!(text::<u8, 5>("Mär").as_deref(), Some("Mär"));
         assert_eq!(text::<u8, 3>("Mär"), None);
-    }
-
-    #[test]
-    fn one_item_is_taken_out_and_the_last_one_moves_there() {
-        let mut list: Vec<_, 4> = collect(0..4);
-        for (place, left) in [
-            (4, &[0, 1, 2, 3][..]),
-            (1, &[0, 3, 2]),
-            (2, &[0, 3]),
-            (0, &[3]),
-        ] {
-            swap_remove(&mut list, place);
-            assert_eq!(list, left);
-        }
     }
 }

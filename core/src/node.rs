@@ -24,7 +24,7 @@ use crate::replica::misses::Misses;
 use crate::replica::repair::state::Repair;
 use crate::replica::reply::Reply;
 use crate::replica::sweep::Sweep;
-use crate::replica::wait::{Progress, Ticket, Waits};
+use crate::replica::wait::Waits;
 use crate::seal::{BootId, Keyring, KeyringError, Secret};
 use crate::stats::Stats;
 use crate::stats::count;
@@ -200,12 +200,13 @@ impl<'m> Node<'m> {
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all
     /// datagrams that have arrived before: a host that was stopped must not accuse its peers.
     ///
-    /// Work: at most all members, all open waits and a few thousand records.
+    /// Work: at most all members, a few thousand records, the waits whose time is over, and all open fetches if one
+    /// of them is due.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.awake(now);
         self.wake = None;
         if self.superseded {
-            return self.review_waits(now);
+            return;
         }
         self.probe(now);
         self.settle_suspects(now);
@@ -216,10 +217,9 @@ impl<'m> Node<'m> {
         self.repeat_lost(now);
         self.end_rests(now);
         self.end_pauses(now);
-        self.repeat_fetches(now);
         self.repeat_transfers(now);
         self.repeat_mail(now);
-        self.review_waits(now);
+        self.time_waits(now);
         self.rescue(now);
         self.sweep(now);
         self.repair(now);
@@ -277,17 +277,6 @@ impl<'m> Node<'m> {
             namespace: self.namespaces.name(slot.namespace),
             id,
         })
-    }
-
-    /// How far a wait is.
-    #[must_use]
-    pub fn progress(&self, ticket: Ticket) -> Progress {
-        self.waits.progress(ticket)
-    }
-
-    /// Gives a ticket back; what it stands for goes on.
-    pub fn finish(&mut self, ticket: Ticket) {
-        self.waits.finish(ticket);
     }
 
     /// All members known, this node first, former ones too.

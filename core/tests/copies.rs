@@ -242,13 +242,18 @@ fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit>
 fn questions(sent: &Sent) -> Vec<(u64, bool)> {
     let key = Bytes::default().slice(NAMESPACE).slice(b"s").0;
     let at = (2..sent.body.len()).filter(|at| sent.body[*at..].starts_with(&key));
-    let fetches = at.filter(|at| sent.body[at - 2] == FETCH);
     let question = |at: usize| {
+        // Before the key stands the request's number, of whose bytes the last one is below 128.
+        let start = (1..at).rev().find(|start| sent.body[start - 1] < 0x80)?;
+        if sent.body[start - 1] != FETCH || sent.body[at - 1] >= 0x80 {
+            return None;
+        }
+        let request = Reader(&sent.body[start..]).number();
         let mut rest = Reader(&sent.body[at + key.len()..]);
         rest.number();
-        (u64::from(sent.body[at - 1]), rest.byte() == 1)
+        Some((request, rest.byte() == 1))
     };
-    fetches.map(question).collect()
+    at.filter_map(question).collect()
 }
 
 /// The stamps that the session's copies were dropped for.

@@ -11,7 +11,7 @@
 mod cluster;
 
 use cluster::{Cluster, key};
-use relevo_core::{Ack, Destination, Duration, Outcome, Progress, Ticket};
+use relevo_core::{Ack, Destination, Duration, FetchOutcome, Progress, Ticket};
 
 /// Members whose ports differ.
 const TWELVE: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
@@ -26,10 +26,10 @@ fn twelve() -> Cluster {
     cluster
 }
 
-fn fetch_all(cluster: &mut Cluster, at: &str, ids: &[String]) -> Vec<Outcome> {
+fn fetch_all(cluster: &mut Cluster, at: &str, ids: &[String]) -> Vec<FetchOutcome> {
     let now = cluster.now;
     let ask = |id: &String| cluster.node(at).fetch(now, key(id), None).unwrap();
-    let tickets: Vec<Ticket> = ids.iter().map(ask).collect();
+    let tickets: Vec<Ticket<FetchOutcome>> = ids.iter().map(ask).collect();
     tickets
         .into_iter()
         .map(|ticket| cluster.wait(at, ticket))
@@ -76,11 +76,11 @@ fn of_more_than_eight_members_each_is_asked_before_a_session_counts_as_unknown()
         cluster.commit(home, &id, &[("n", b"1")], Ack::None);
         let asker = TWELVE[(number + 5) % 12];
         let outcome = cluster.fetch(asker, &id, None);
-        assert!(outcome.found && outcome.met, "{id}: {outcome:?}");
+        assert!(outcome.found && !outcome.maybe_stale, "{id}: {outcome:?}");
     }
     let sent = cluster.sent;
     let outcome = cluster.fetch("a", "nobody's", None);
-    assert!(!outcome.found && outcome.met);
+    assert!(!outcome.found && !outcome.maybe_stale);
     assert!(cluster.sent - sent < 3 * 22, "each is asked once");
 }
 
@@ -95,7 +95,7 @@ fn whom_the_id_names_is_asked_first() {
         .find(|name| *name != backup)
         .unwrap();
     let (now, address) = (cluster.now, cluster.hosts[named].address);
-    cluster
+    let _ = cluster
         .node(backup)
         .fetch(now, key("s"), Some(named))
         .unwrap();
@@ -111,8 +111,8 @@ fn an_unknown_session_is_asked_for_once_in_a_second() {
     let (now, sent) = (cluster.now, cluster.sent);
     for _ in 0..100 {
         let ticket = cluster.node("t1").fetch(now, key("x"), None).unwrap();
-        let done = cluster.node("t1").progress(ticket);
-        assert!(matches!(done, Progress::Done(outcome) if !outcome.found && outcome.met));
+        let done = cluster.node("t1").progress(&ticket);
+        assert!(matches!(done, Progress::Done(outcome) if !outcome.found && !outcome.maybe_stale));
         cluster.node("t1").finish(ticket);
     }
     assert_eq!(cluster.sent, sent);
@@ -186,7 +186,10 @@ fn invented_ids_cost_the_others_little_and_sessions_are_found_meanwhile() {
     assert!(each < 300, "{each} bytes an id");
     for hint in [None, Some("b")] {
         let outcome = cluster.fetch("a", "real", hint);
-        assert!(outcome.found && outcome.met, "{hint:?}: {outcome:?}");
+        assert!(
+            outcome.found && !outcome.maybe_stale,
+            "{hint:?}: {outcome:?}"
+        );
         cluster.fetch("b", "real", Some("a"));
     }
 }

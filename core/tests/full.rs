@@ -16,7 +16,7 @@ use cluster::{Cluster, Wire, key, sizes, storage};
 use relevo_core::config::MAX_VALUE;
 use relevo_core::memory::largest_value;
 use relevo_core::{
-    Ack, CommitError, Config, ConfigError, Duration, Entropy, Instant, Node, Outcome, Ticket,
+    Ack, CommitError, CommitOutcome, Config, ConfigError, Duration, Entropy, Instant, Node, Ticket,
 };
 
 /// Pages of a node that is soon full.
@@ -56,12 +56,21 @@ fn fill(cluster: &mut Cluster, name: &'static str, len: usize) -> Vec<String> {
     ids
 }
 
-fn tickets(cluster: &mut Cluster, name: &str, ids: &[String], ack: Ack) -> Vec<Ticket> {
+fn tickets(
+    cluster: &mut Cluster,
+    name: &str,
+    ids: &[String],
+    ack: Ack,
+) -> Vec<Ticket<CommitOutcome>> {
     let commit = |id| cluster.try_commit(name, id, &[], ack).unwrap();
     ids.iter().map(|id| id.as_str()).map(commit).collect()
 }
 
-fn outcomes(cluster: &mut Cluster, name: &str, tickets: Vec<Ticket>) -> Vec<Outcome> {
+fn outcomes(
+    cluster: &mut Cluster,
+    name: &str,
+    tickets: Vec<Ticket<CommitOutcome>>,
+) -> Vec<CommitOutcome> {
     let wait = |ticket| cluster.wait(name, ticket);
     tickets.into_iter().map(wait).collect()
 }

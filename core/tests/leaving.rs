@@ -3,10 +3,10 @@
 mod cluster;
 
 use cluster::{Cluster, Wire};
-use relevo_core::{Ack, Duration, MemberState, Outcome};
+use relevo_core::{Ack, Duration, LeaveOutcome, MemberState};
 
 /// `name` leaves, and is gone then.
-fn leaves(cluster: &mut Cluster, name: &'static str) -> Outcome {
+fn leaves(cluster: &mut Cluster, name: &'static str) -> LeaveOutcome {
     let now = cluster.now;
     let ticket = cluster.node(name).leave(now);
     let outcome = cluster.wait(name, ticket);

@@ -17,8 +17,8 @@ use std::process::{Command, abort};
 
 use relevo_core::memory::Sizes;
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, Key, Node,
-    Outcome, Progress, Stats, Ticket,
+    Ack, Change, Commit, CommitOutcome, Config, Destination, Duration, EndOutcome, Entropy, Event,
+    FetchOutcome, Instant, Key, LeaveOutcome, Node, Outcome, Progress, Stats, Ticket,
 };
 
 #[global_allocator]
@@ -115,24 +115,23 @@ fn allocates() {
 }
 
 /// How each part of the exchange ended. Asserted when the heap may be used again.
-#[derive(Default)]
 struct Report {
     introduced: bool,
-    committed: Outcome,
-    changed: Outcome,
-    transferred: Outcome,
+    committed: CommitOutcome,
+    changed: CommitOutcome,
+    transferred: CommitOutcome,
     transferred_equal: bool,
     deltas: u64,
     transfers: u64,
-    fetched: Outcome,
+    fetched: FetchOutcome,
     fetched_equal: bool,
     former_home_told: bool,
-    renamed: Outcome,
+    renamed: CommitOutcome,
     old_id_found: bool,
     new_id_found: bool,
-    invalidated: Outcome,
+    invalidated: EndOutcome,
     sessions_left: u32,
-    left: Outcome,
+    left: LeaveOutcome,
     leaving_told: bool,
 }
 
@@ -161,37 +160,49 @@ impl Report {
 
 /// Introduction, commit, delta, transfer, fetch, rename, invalidation, leave.
 fn exchange(pair: &mut Pair) -> Report {
-    let mut report = Report {
-        introduced: pair.introduce(),
-        committed: pair.commit(T1, b"visits", b"the visits so far: 41"),
-        changed: pair.commit(T1, b"visits", b"the visits so far: 42"),
-        ..Report::default()
-    };
+    let introduced = pair.introduce();
+    let committed = pair.commit(T1, b"visits", b"the visits so far: 41");
+    let changed = pair.commit(T1, b"visits", b"the visits so far: 42");
     let large = pair.large;
-    report.transferred = pair.commit(T1, b"large", large);
-    report.transferred_equal = pair.holds(T2, large);
-    report.deltas = pair.stats().deltas;
-    report.transfers = pair.stats().transfers;
+    let transferred = pair.commit(T1, b"large", large);
+    let transferred_equal = pair.holds(T2, large);
+    let (deltas, transfers) = (pair.stats().deltas, pair.stats().transfers);
 
     let ticket = pair.nodes[T2].fetch(pair.now, OLD, Some("t1")).unwrap();
-    report.fetched = pair.wait(T2, ticket);
-    report.fetched_equal = pair.holds(T2, large);
-    report.former_home_told = pair.moved[T1];
+    let fetched = pair.wait(T2, ticket);
+    let fetched_equal = pair.holds(T2, large);
+    let former_home_told = pair.moved[T1];
 
     let renamed = pair.nodes[T2].rename(pair.now, OLD, NEW.id, Ack::All);
-    report.renamed = pair.wait(T2, renamed.unwrap());
-    report.new_id_found = pair.appears(T1, NEW);
-    report.old_id_found = pair.nodes[T1].read(OLD).is_some();
+    let renamed = pair.wait(T2, renamed.unwrap());
+    let new_id_found = pair.appears(T1, NEW);
+    let old_id_found = pair.nodes[T1].read(OLD).is_some();
 
     pair.run(Duration::from_secs(1));
     let ticket = pair.nodes[T2].invalidate(pair.now, NEW).unwrap();
-    report.invalidated = pair.wait(T2, ticket);
-    report.sessions_left = pair.nodes.iter().map(|node| node.usage().sessions).sum();
+    let invalidated = pair.wait(T2, ticket);
+    let sessions_left = pair.nodes.iter().map(|node| node.usage().sessions).sum();
 
     let ticket = pair.nodes[T2].leave(pair.now);
-    report.left = pair.wait(T2, ticket);
-    report.leaving_told = pair.told_of_leaving;
-    report
+    Report {
+        introduced,
+        committed,
+        changed,
+        transferred,
+        transferred_equal,
+        deltas,
+        transfers,
+        fetched,
+        fetched_equal,
+        former_home_told,
+        renamed,
+        old_id_found,
+        new_id_found,
+        invalidated,
+        sessions_left,
+        left: pair.wait(T2, ticket),
+        leaving_told: pair.told_of_leaving,
+    }
 }
 
 const T1: usize = 0;
@@ -248,7 +259,7 @@ impl Pair {
         false
     }
 
-    fn commit(&mut self, node: usize, name: &[u8], value: &[u8]) -> Outcome {
+    fn commit(&mut self, node: usize, name: &[u8], value: &[u8]) -> CommitOutcome {
         let changes = [Change {
             name,
             value: Some(value),
@@ -262,9 +273,9 @@ impl Pair {
         self.wait(node, ticket)
     }
 
-    fn wait(&mut self, node: usize, ticket: Ticket) -> Outcome {
+    fn wait<T: Outcome>(&mut self, node: usize, ticket: Ticket<T>) -> T {
         for _ in 0..10_000 {
-            if let Progress::Done(outcome) = self.nodes[node].progress(ticket) {
+            if let Progress::Done(outcome) = self.nodes[node].progress(&ticket) {
                 self.nodes[node].finish(ticket);
                 return outcome;
             }

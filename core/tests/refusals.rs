@@ -102,7 +102,7 @@ fn write(node: &mut Node<'static>, value: &[u8]) {
         max_inactive: 1_800,
         ack: Ack::None,
     };
-    node.commit(NOW, key("s"), &commit).unwrap();
+    let _ = node.commit(NOW, key("s"), &commit).unwrap();
 }
 
 /// The introduction of a node to the one that is told.

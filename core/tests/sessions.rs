@@ -146,7 +146,7 @@ fn an_invalidated_session_is_dead_everywhere() {
     let ticket = cluster.node("t1").invalidate(now, key("s")).unwrap();
     let outcome = cluster.wait("t1", ticket);
     assert!(outcome.met);
-    assert_eq!(outcome.copies, 3);
+    assert_eq!(outcome.nodes, 3);
     for name in ["t1", "t2", "t3"] {
         assert!(!cluster.fetch(name, "s", Some("t1")).found);
         assert!(cluster.holders("s").is_empty());
@@ -576,7 +576,7 @@ fn a_burst_that_a_host_hands_in_before_it_polls_is_acknowledged_whole() {
             max_inactive: 1_800,
             ack: Ack::None,
         };
-        cluster.node("t1").commit(now, key(&id), &commit).unwrap();
+        let _ = cluster.node("t1").commit(now, key(&id), &commit).unwrap();
     }
     let (from, mut out) = (cluster.hosts["t1"].address, [0; 1_232]);
     let mut burst = Vec::new();
@@ -629,7 +629,7 @@ fn confirmations_that_a_stopped_node_reads_after_the_deadline_count_no_more() {
             .handle_datagram(later, arrival.from, &mut arrival.datagram);
     }
     stopped.node.handle_timeout(later);
-    let progress = stopped.node.progress(ticket);
+    let progress = stopped.node.progress(&ticket);
     assert!(
         matches!(progress, Progress::Done(outcome) if !outcome.met),
         "{progress:?}"

@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use relevo_node::{Ack, Confirmed, Node};
+use relevo_node::{Ack, Node};
 
 use crate::boundary::{Required, operation, reader};
 use crate::bytes::{self, Bytes, Change, Key};
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn relevo_node_commit(
             .map(Change::read)
             .collect::<Result<Vec<_>, _>>()?;
         let confirmed = node.commit(key, &changes, max_inactive, read_ack(ack)?)?;
-        report(confirmed, copies)
+        report(confirmed.copies.into(), confirmed.met, copies)
     })
 }
 
@@ -203,7 +203,8 @@ pub extern "C" fn relevo_node_invalidate(
     operation(|| {
         let node = find(node)?;
         let key = key.required("key")?.read()?;
-        report(node.invalidate(key)?, copies)
+        let end = node.invalidate(key)?;
+        report(end.nodes.into(), end.met, copies)
     })
 }
 
@@ -221,7 +222,8 @@ pub extern "C" fn relevo_node_rename(
     operation(|| {
         let node = find(node)?;
         let key = key.required("key")?.read()?;
-        report(node.rename(key, new_id.read("new_id")?)?, copies)
+        let renamed = node.rename(key, new_id.read("new_id")?)?;
+        report(renamed.copies.into(), renamed.met, copies)
     })
 }
 
@@ -255,9 +257,9 @@ pub unsafe extern "C" fn relevo_node_send(
         // SAFETY: the caller promises NULL or a text that ends with NUL.
         let to = unsafe { bytes::optional_text(to, "to") }?;
         let message = message.read("message")?;
-        let mut confirmed = node.send(to, message, milliseconds(timeout_ms))?;
-        confirmed.met |= timeout_ms == 0;
-        report(confirmed, copies)
+        let sent = node.send(to, message, milliseconds(timeout_ms))?;
+        let known = u32::from(sent.taken) + 1;
+        report(known, sent.met || timeout_ms == 0, copies)
     })
 }
 
@@ -369,14 +371,13 @@ fn read_ack(ack: u32) -> Result<Ack, Failure> {
 }
 
 /// Writes how far a call got, and makes an error of it if that isn't what was asked for.
-fn report(confirmed: Confirmed, copies: Option<&mut MaybeUninit<u32>>) -> Result<(), Failure> {
+fn report(known: u32, met: bool, copies: Option<&mut MaybeUninit<u32>>) -> Result<(), Failure> {
     if let Some(out) = copies {
-        out.write(confirmed.copies.into());
+        out.write(known);
     }
-    if confirmed.met {
+    if met {
         return Ok(());
     }
-    let known = confirmed.copies;
     let detail = format!("done here; {known} nodes, this one included, have confirmed in time");
     Err(Failure::new(Code::NotConfirmed, detail))
 }
@@ -425,11 +426,7 @@ mod tests {
     #[test]
     fn a_wait_that_was_not_met_says_how_many_confirmed() {
         let mut copies = MaybeUninit::new(0);
-        let confirmed = Confirmed {
-            copies: 2,
-            met: false,
-        };
-        let failure = report(confirmed, Some(&mut copies)).unwrap_err();
+        let failure = report(2, false, Some(&mut copies)).unwrap_err();
         assert_eq!(failure.code, Code::NotConfirmed);
         assert!(failure.detail.contains('2'), "{}", failure.detail);
         // SAFETY: it was initialised above.

@@ -48,5 +48,5 @@ pub use key_file::{KeyFileError, create_key_file, read_key_file, replace_key_fil
 pub use node::Node;
 pub use options::{Multicast, Options};
 pub use relevo_core::{self, Key, Refusal, Role, SessionId};
-pub use session::{Ack, Change, Confirmed, Session};
+pub use session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
 pub use status::{Member, MemberState, Status};

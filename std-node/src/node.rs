@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use relevo_core::memory::PAGE_BYTES;
-use relevo_core::{Commit, Instant, Key, Outcome, Role, Ticket};
+use relevo_core::{Commit, FetchOutcome, Instant, Key, Outcome, Role, Ticket};
 
 use crate::birth::Birth;
 use crate::cluster_key::{ClusterKey, Keys, id_text};
@@ -25,7 +25,7 @@ use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
 use crate::key_file::read_key_file;
 use crate::options::Options;
-use crate::session::{Ack, Change, Confirmed, Session};
+use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
 use crate::shared::{Shared, lock};
 use crate::status::{Member, MemberState, Status};
 use crate::traces::without_traces;
@@ -131,7 +131,7 @@ impl Node {
         changes: &[Change<'_>],
         max_inactive: u32,
         ack: Ack,
-    ) -> Result<Confirmed, CommitError> {
+    ) -> Result<CommitOutcome, CommitError> {
         let commit = Commit {
             changes,
             max_inactive,
@@ -141,7 +141,7 @@ impl Node {
         self.ask(
             bound,
             |core, now| core.commit(now, key, &commit),
-            |_, outcome| outcome.into(),
+            |_, outcome| outcome,
         )
     }
 
@@ -154,7 +154,7 @@ impl Node {
     /// The node is closed, or the core refused to ask.
     pub fn fetch(&self, key: Key<'_>, hint: Option<&str>) -> Result<Option<Session>, FetchError> {
         let bound = self.handle.identity.fetch_bound;
-        let take = |core: &relevo_core::Node<'_>, outcome: Outcome| {
+        let take = |core: &relevo_core::Node<'_>, outcome: FetchOutcome| {
             let mut session = Session::copy(&core.read(key)?, clock::now());
             session.maybe_stale = outcome.maybe_stale;
             Some(session)
@@ -167,12 +167,12 @@ impl Node {
     ///
     /// # Errors
     /// The node is closed, or has no room to note the end of a session it doesn't hold.
-    pub fn invalidate(&self, key: Key<'_>) -> Result<Confirmed, InvalidateError> {
+    pub fn invalidate(&self, key: Key<'_>) -> Result<EndOutcome, InvalidateError> {
         let bound = self.handle.identity.fetch_bound;
         self.ask(
             bound,
             |core, now| core.invalidate(now, key),
-            |_, outcome| outcome.into(),
+            |_, outcome| outcome,
         )
     }
 
@@ -180,12 +180,12 @@ impl Node {
     ///
     /// # Errors
     /// The node is closed, or the core refused; the session keeps its id.
-    pub fn rename(&self, key: Key<'_>, id: &[u8]) -> Result<Confirmed, RenameError> {
+    pub fn rename(&self, key: Key<'_>, id: &[u8]) -> Result<CommitOutcome, RenameError> {
         let bound = self.handle.identity.ack_bound;
         self.ask(
             bound,
             |core, now| core.rename(now, key, id, Ack::All),
-            |_, outcome| outcome.into(),
+            |_, outcome| outcome,
         )
     }
 
@@ -209,7 +209,7 @@ impl Node {
         to: Option<&str>,
         bytes: &[u8],
         wait: Duration,
-    ) -> Result<Confirmed, SendError> {
+    ) -> Result<SendOutcome, SendError> {
         let start = |core: &mut relevo_core::Node<'_>, now| {
             let named = |name| core.members().find(|member| member.name == name);
             let member = match to {
@@ -218,7 +218,7 @@ impl Node {
             };
             core.send(now, member, bytes)
         };
-        self.ask(wait, start, |_, outcome| outcome.into())
+        self.ask(wait, start, |_, outcome| outcome)
     }
 
     /// An application on this node runs `namespace`: expired sessions of it may be handed to it.
@@ -366,12 +366,12 @@ impl Node {
 
     /// Starts something in the core, sends what it made, and waits for the outcome, of which
     /// `take` makes the answer.
-    fn ask<T, E>(
+    fn ask<T: Outcome, A, E>(
         &self,
         bound: Duration,
-        start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket, E>,
-        take: impl FnOnce(&relevo_core::Node<'_>, Outcome) -> T,
-    ) -> Result<T, CallError<E>> {
+        start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket<T>, E>,
+        take: impl FnOnce(&relevo_core::Node<'_>, T) -> A,
+    ) -> Result<A, CallError<E>> {
         let shared = &self.handle.shared;
         let mut state = shared.lock();
         if state.is_closed() {
@@ -381,11 +381,14 @@ impl Node {
         let ticket = state
             .core(|core| start(core, now))
             .map_err(CallError::Refused)?;
-        if let Some(outcome) = state.outcome(ticket) {
-            let answer = state.core(|core| take(core, outcome));
-            shared.flush(state, now);
-            return Ok(answer);
-        }
+        let ticket = match state.settled(ticket) {
+            Ok(outcome) => {
+                let answer = state.core(|core| take(core, outcome));
+                shared.flush(state, now);
+                return Ok(answer);
+            }
+            Err(ticket) => ticket,
+        };
         let call = state.call(ticket);
         shared.flush(state, now);
         shared.wait(call, bound, take).ok_or(CallError::Closed)

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-pub use relevo_core::{Ack, Change};
-use relevo_core::{Instant, Outcome, Record};
+pub use relevo_core::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome};
+use relevo_core::{Instant, Record};
 
 use crate::io::clock;
 
@@ -48,24 +48,5 @@ impl Session {
     pub fn attribute(&self, name: &[u8]) -> Option<&[u8]> {
         let (_, value) = self.attributes.iter().find(|(other, _)| other == name)?;
         Some(value)
-    }
-}
-
-/// How far a commit, an invalidation or a rename got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Confirmed {
-    /// Copies known to exist, this node's included (of an invalidation: nodes that know of it; of a
-    /// message: those that have it).
-    pub copies: u8,
-    /// Whether what was asked for was met in time.
-    pub met: bool,
-}
-
-impl From<Outcome> for Confirmed {
-    fn from(outcome: Outcome) -> Self {
-        Self {
-            copies: outcome.copies,
-            met: outcome.met,
-        }
     }
 }

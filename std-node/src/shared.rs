@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use relevo_core::{Instant, Node, Outcome, Progress, Ticket};
+use relevo_core::{Instant, Node, Outcome, Progress, Ticket, WaitId};
 
 use crate::birth::Birth;
 use crate::core_cell::CoreCell;
@@ -42,15 +42,15 @@ pub(crate) struct State {
 }
 
 /// What a thread waits for: a ticket of one core.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Call {
-    ticket: Ticket,
+pub(crate) struct Call<T> {
+    ticket: Ticket<T>,
     former: u32,
 }
 
 /// A thread parked until its call is done.
 struct Waiter {
-    call: Call,
+    wait: WaitId,
+    former: u32,
     thread: Thread,
 }
 
@@ -138,39 +138,44 @@ impl Shared {
 
     /// Waits until `call` is done, at most `bound`. What `take` makes of the outcome and the
     /// core is made under the same lock; `None`: the node was closed.
-    pub(crate) fn wait<T>(
+    pub(crate) fn wait<T: Outcome, A>(
         &self,
-        call: Call,
+        call: Call<T>,
         bound: Duration,
-        take: impl FnOnce(&Node<'_>, Outcome) -> T,
-    ) -> Option<T> {
+        take: impl FnOnce(&Node<'_>, T) -> A,
+    ) -> Option<A> {
         let deadline = clock::now() + clock::to_core(bound);
+        let Call { mut ticket, former } = call;
         let mut state = self.lock();
         loop {
-            if state.former != call.former {
-                return Some(state.core(|core| take(core, UNKNOWN)));
+            if state.former != former {
+                return Some(state.core(|core| take(core, T::UNKNOWN)));
             }
-            if let Some(outcome) = state.outcome(call.ticket) {
-                return Some(state.core(|core| take(core, outcome)));
-            }
+            ticket = match state.settled(ticket) {
+                Ok(outcome) => return Some(state.core(|core| take(core, outcome))),
+                Err(ticket) => ticket,
+            };
             if state.closed {
                 return None;
             }
             let left = clock::from_core(deadline.since(clock::now()));
             if left.is_zero() {
                 return Some(state.core(|core| {
-                    core.finish(call.ticket);
-                    take(core, UNKNOWN)
+                    core.finish(ticket);
+                    take(core, T::UNKNOWN)
                 }));
             }
-            state.waiters.push(Waiter {
-                call,
-                thread: thread::current(),
-            });
+            let thread = thread::current();
+            let me = thread.id();
+            state.waiters.extend(ticket.id().map(|wait| Waiter {
+                wait,
+                former,
+                thread,
+            }));
             drop(state);
             thread::park_timeout(left);
             state = self.lock();
-            state.waiters.retain(|waiter| waiter.call != call);
+            state.waiters.retain(|waiter| waiter.thread.id() != me);
         }
     }
 
@@ -191,14 +196,6 @@ impl Shared {
 /// A node that is superseded more often than this would only take its name in turn with another.
 const ONCE_IN: relevo_core::Duration = relevo_core::Duration::from_secs(60);
 
-/// What a caller is told that waited longer than the core allows, or whose core was superseded.
-const UNKNOWN: Outcome = Outcome {
-    copies: 1,
-    met: false,
-    found: false,
-    maybe_stale: true,
-};
-
 /// [`State::sleeps_until`] of a thread that nobody needs to wake.
 const AWAKE: Option<Instant> = Some(Instant::from_micros(0));
 
@@ -209,7 +206,7 @@ impl State {
     }
 
     /// What the ticket stands for, of the core as it is now.
-    pub(crate) const fn call(&self, ticket: Ticket) -> Call {
+    pub(crate) const fn call<T>(&self, ticket: Ticket<T>) -> Call<T> {
         Call {
             ticket,
             former: self.former,
@@ -220,14 +217,14 @@ impl State {
         self.closed
     }
 
-    /// The outcome of `ticket` if it is done, which gives the ticket back.
-    pub(crate) fn outcome(&mut self, ticket: Ticket) -> Option<Outcome> {
-        self.core(|core| match core.progress(ticket) {
+    /// The outcome of `ticket` if it is done, which gives the ticket back to the core; else the ticket.
+    pub(crate) fn settled<T: Outcome>(&mut self, ticket: Ticket<T>) -> Result<T, Ticket<T>> {
+        self.core(|core| match core.progress(&ticket) {
             Progress::Done(outcome) => {
                 core.finish(ticket);
-                Some(outcome)
+                Ok(outcome)
             }
-            Progress::Waiting => None,
+            Progress::Waiting => Err(ticket),
         })
     }
 
@@ -266,8 +263,7 @@ impl State {
         } = self;
         core.with_dependent(|_, core| {
             waiters.retain(|waiter| {
-                let waits = waiter.call.former == *former
-                    && matches!(core.progress(waiter.call.ticket), Progress::Waiting);
+                let waits = waiter.former == *former && core.is_waiting(waiter.wait);
                 if !waits {
                     waiter.thread.unpark();
                 }

@@ -30,7 +30,8 @@ fuzz_target!(|bytes: &[u8]| {
             namespace: NAMESPACE,
             id,
         };
-        node.commit(now, key, &commit).expect("there is room");
+        let ticket = node.commit(now, key, &commit).expect("there is room");
+        node.finish(ticket);
         say(&mut node, now);
     }
     let mut tape = Tape::new(bytes);

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use libfuzzer_sys::fuzz_target;
-use relevo_core::{Ack, Change, Commit, Duration, Instant, Key, Node, Progress, Ticket};
+use relevo_core::{Ack, Change, Commit, Duration, Instant, Key, Node, Outcome, Progress, Ticket};
 use relevo_fuzz::{KEY, Memory, NAMESPACE, Said, Tape, check, memories, node, say};
 
 const NAMES: [&str; 3] = ["t1", "t2", "r"];
@@ -24,6 +24,9 @@ const ON_THEIR_WAY: usize = 256;
 /// Datagrams that arrive in one moment, at most: more are an argument without end.
 const IN_A_MOMENT: usize = 3_000;
 
+/// Gives a ticket back once it is decided. Returns whether it is.
+type Follow = Box<dyn FnMut(&mut Node<'_>) -> bool>;
+
 struct World<'m> {
     now: Instant,
     key: Option<[u8; 32]>,
@@ -32,7 +35,8 @@ struct World<'m> {
     boots: u8,
     /// From, to, what.
     network: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    tickets: Vec<(usize, Ticket)>,
+    /// Of each node what was started there.
+    open: Vec<(usize, Follow)>,
     written: HashSet<Vec<u8>>,
 }
 
@@ -45,6 +49,22 @@ fn key(id: &[u8]) -> Key<'_> {
         namespace: NAMESPACE,
         id,
     }
+}
+
+fn follow<T: Outcome + 'static>(ticket: Ticket<T>) -> Follow {
+    let mut open = Some(ticket);
+    Box::new(move |node| match open.take() {
+        Some(ticket) if matches!(node.progress(&ticket), Progress::Waiting) => {
+            open = Some(ticket);
+            false
+        }
+        ticket => {
+            if let Some(ticket) = ticket {
+                node.finish(ticket);
+            }
+            true
+        }
+    })
 }
 
 impl World<'_> {
@@ -131,7 +151,7 @@ impl World<'_> {
         let Some(node) = &mut self.nodes[number] else {
             return;
         };
-        let ticket = match kind {
+        let started = match kind {
             0 => {
                 let changes = drawn_changes(tape, &mut self.written);
                 let changes: Vec<_> = changes
@@ -147,39 +167,37 @@ impl World<'_> {
                     max_inactive: u32::from(tape.byte()),
                     ack,
                 };
-                node.commit(now, key(id), &commit).ok()
+                node.commit(now, key(id), &commit).ok().map(follow)
             }
             1 => {
                 let hint = [None, Some("t1"), Some("t2"), Some("nobody")][tape.pick(4)];
-                node.fetch(now, key(id), hint).ok()
+                node.fetch(now, key(id), hint).ok().map(follow)
             }
-            2 => node.invalidate(now, key(id)).ok(),
+            2 => node.invalidate(now, key(id)).ok().map(follow),
             3 => node
                 .rename(now, key(id), IDS[tape.pick(IDS.len())], Ack::All)
-                .ok(),
+                .ok()
+                .map(follow),
             4 => {
                 node.touch(now, key(id));
                 None
             }
-            5 => Some(node.leave(now)),
+            5 => Some(follow(node.leave(now))),
             _ => {
                 node.runs(NAMESPACE);
                 None
             }
         };
-        self.tickets.extend(ticket.map(|ticket| (number, ticket)));
+        self.open.extend(started.map(|follow| (number, follow)));
         self.drain();
     }
 
     fn take_tickets(&mut self) {
         let nodes = &mut self.nodes;
-        self.tickets
-            .retain(|(number, ticket)| match &mut nodes[*number] {
-                Some(node) if matches!(node.progress(*ticket), Progress::Done(_)) => {
-                    node.finish(*ticket);
-                    false
-                }
-                node => node.is_some(),
+        self.open
+            .retain_mut(|(number, is_done)| match &mut nodes[*number] {
+                Some(node) => !is_done(node),
+                None => false,
             });
     }
 
@@ -232,7 +250,7 @@ fuzz_target!(|bytes: &[u8]| {
         nodes: vec![None, None, None],
         boots: 0,
         network: Vec::new(),
-        tickets: Vec::new(),
+        open: Vec::new(),
         written: HashSet::new(),
     };
     for number in 0..NAMES.len() {
@@ -280,7 +298,7 @@ fuzz_target!(|bytes: &[u8]| {
             30 => {
                 let number = tape.pick(NAMES.len());
                 world.nodes[number] = None;
-                world.tickets.retain(|(of, _)| *of != number);
+                world.open.retain(|(of, _)| *of != number);
             }
             _ => {
                 let number = tape.pick(NAMES.len());

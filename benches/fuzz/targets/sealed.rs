@@ -45,15 +45,15 @@ fuzz_target!(|bytes: &[u8]| {
         ack: Ack::None,
     };
     let own = b"of t1".as_slice();
-    node.commit(
+    let ticket = node.commit(
         now,
         Key {
             namespace: NAMESPACE,
             id: own,
         },
         &commit,
-    )
-    .expect("there is room");
+    );
+    node.finish(ticket.expect("there is room"));
     say(&mut node, now);
     let mut last = Vec::new();
     let mut tape = Tape::new(bytes);

@@ -71,7 +71,7 @@ fn serve(node: &mut Node<'_>) {
             any(member);
         });
         if any(true) {
-            any(node.leave(now));
+            let _ = any(node.leave(now));
         }
     }
 }

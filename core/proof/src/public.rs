@@ -11,8 +11,8 @@ use relevo_core::memory::{
 };
 use relevo_core::{
     Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
-    FetchError, Instant, Key, KeyringError, Node, Record, Refusal, SendError, SessionId, Stats,
-    Storage, Ticket,
+    FetchError, Instant, Key, KeyringError, Node, Outcome, Record, Refusal, SendError, SessionId,
+    Stats, Storage, Ticket, WaitId,
 };
 
 /// Calls everything.
@@ -115,37 +115,44 @@ fn commands(node: &mut Node<'_>) {
     };
     Node::contact(any(node), now(), address());
     let asked = Node::commit(any(node), now(), key(), &commit);
-    follow::<CommitError>(asked, node);
+    follow::<_, CommitError>(asked, node);
     let asked = Node::fetch(any(node), now(), key(), any(Some("h")));
-    follow::<FetchError>(asked, node);
+    follow::<_, FetchError>(asked, node);
     let asked = Node::invalidate(any(node), now(), key());
-    follow::<BuryError>(asked, node);
+    follow::<_, BuryError>(asked, node);
     let asked = Node::rename(any(node), now(), key(), any(&[1]), ack);
-    follow::<BuryError>(asked, node);
+    follow::<_, BuryError>(asked, node);
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
-    any(Node::leave(any(node), now()));
+    wait(any(Node::leave(any(node), now())), node);
     messages(node);
 }
 
 fn messages(node: &mut Node<'_>) {
     any(Node::max_message(node));
     let sent = Node::send(any(node), now(), any(None), any(&[0]));
-    follow::<SendError>(sent, node);
+    follow::<_, SendError>(sent, node);
     if let Some((from, _)) = any(Node::poll_message(any(node), any(&mut [0; 2]))) {
         let sent = Node::send(any(node), now(), any(Some(from)), any(&[0]));
-        follow::<SendError>(sent, node);
+        follow::<_, SendError>(sent, node);
     }
 }
 
-fn follow<E: Display>(asked: Result<Ticket, E>, node: &mut Node<'_>) {
+fn follow<T: Outcome + Debug, E: Display>(asked: Result<Ticket<T>, E>, node: &mut Node<'_>) {
     match any(asked) {
-        Ok(ticket) => {
-            debug(&any(Node::progress(any(node), ticket)));
-            Node::finish(any(node), ticket);
-        }
+        Ok(ticket) => wait(any(ticket), node),
         Err(error) => show(&error),
     }
+}
+
+fn wait<T: Outcome + Debug>(ticket: Ticket<T>, node: &mut Node<'_>) {
+    debug(&ticket);
+    if let Some(id) = any(Ticket::id(&ticket)) {
+        debug::<WaitId>(&id);
+        any(Node::is_waiting(any(node), id));
+    }
+    debug(&any(Node::progress(any(node), &ticket)));
+    Node::finish(any(node), ticket);
 }
 
 fn keyring(node: &mut Node<'_>) {

@@ -140,7 +140,13 @@ impl<'m> InFlight<'m> {
         None
     }
 
-    /// Whether the packet with this counter, the newest, carries anything that is noted here.
+    /// Whether a packet to the peer that is not decided yet carries the record.
+    pub(crate) fn is_on_its_way(&self, peer: MemberIndex, record: RecordIndex) -> bool {
+        let mut all = (0..self.len).map(|index| self.at(index));
+        all.any(|slot| slot.record == record && slot.peer == peer)
+    }
+
+    /// Whether the packet with this counter, the newest, that is noted here.
     pub(crate) fn is_newest(&self, counter: u64) -> bool {
         self.len > 0 && self.at(self.len.saturating_sub(1)).counter == counter
     }

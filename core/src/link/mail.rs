@@ -14,9 +14,10 @@ use crate::link::mailbox::SendError;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
+use crate::replica::wait::ticket::{Done, SendOutcome, Ticket};
+use crate::replica::wait::{Lane, Wait};
 use crate::stats::count;
-use crate::storage::pages::{Cursor, NIL};
+use crate::storage::pages::Cursor;
 use crate::time::Instant;
 use crate::wire::message::{Body, Message, Note};
 use crate::wire::packet::{HEADER, TAG};
@@ -42,8 +43,8 @@ impl Node<'_> {
     /// [run one](crate::Role::Application).
     ///
     /// Each takes a sender's messages in the order in which they were sent, and none twice. The
-    /// [outcome](Outcome) says how many nodes have it, this one included, and whether all did that
-    /// it was for, within `ack_timeout`; it is given up then.
+    /// [outcome](SendOutcome) says how many of them have it, and whether all have that it was for,
+    /// within `ack_timeout`; it is given up then.
     ///
     /// # Errors
     /// [`SendError`]; nothing is sent then.
@@ -52,7 +53,7 @@ impl Node<'_> {
         now: Instant,
         to: Option<MemberId>,
         bytes: &[u8],
-    ) -> Result<Ticket, SendError> {
+    ) -> Result<Ticket<SendOutcome>, SendError> {
         self.awake(now);
         if bytes.len() > self.max_message() {
             return Err(SendError::TooLong);
@@ -67,7 +68,10 @@ impl Node<'_> {
         if wanted == 0 {
             // To all others when there are none is done.
             return match to {
-                None => Ok(Ticket::IMMEDIATE),
+                None => Ok(Ticket::decided(SendOutcome {
+                    taken: 0,
+                    met: true,
+                })),
                 Some(_) => Err(SendError::Unreachable),
             };
         }
@@ -76,14 +80,11 @@ impl Node<'_> {
         let mut slots = self.mail.outgoing.iter_mut();
         let slot = slots.find(|slot| slot.number == 0).ok_or(SendError::Full)?;
         let head = self.records.pages.store(&[bytes]);
-        let wait = WaitSlot {
-            goal: Goal::Taken,
-            number: u64::from(number),
-            deadline,
-            ..WaitSlot::default()
+        let Ok(head) = head else {
+            return Err(SendError::Full);
         };
-        let (Ok(head), Some(ticket)) = (head, self.waits.open(wait)) else {
-            self.records.pages.free(head.unwrap_or(NIL));
+        let Some(wait) = self.waits.open(Wait::Message, Lane::Aside, 1) else {
+            self.records.pages.free(head);
             return Err(SendError::Full);
         };
         *slot = MessageSlot {
@@ -94,6 +95,7 @@ impl Node<'_> {
             len: bytes.len() as u16,
             head,
             deadline,
+            wait: Some(wait),
         };
         self.mail.number = number;
         count(&mut self.stats.messages_sent);
@@ -103,7 +105,7 @@ impl Node<'_> {
                 self.members.nudge(other);
             }
         }
-        Ok(ticket)
+        Ok(Ticket::open(wait))
     }
 
     /// The next message of another node's application, written to `out`, which has room for
@@ -258,7 +260,7 @@ impl Node<'_> {
     }
 
     /// Ends messages that everybody took, or nobody will.
-    fn settle_mail(&mut self, now: Instant) {
+    pub(crate) fn settle_mail(&mut self, now: Instant) {
         for at in 0..self.mail.outgoing.len() {
             let Some(slot) = self.mail.outgoing.get(at).copied() else {
                 return;
@@ -277,13 +279,11 @@ impl Node<'_> {
             if !met {
                 count(&mut self.stats.messages_untaken);
             }
-            let copies = slot.took.saturating_add(1).min(u16::from(u8::MAX)) as u8;
-            let outcome = Outcome {
-                copies,
-                met,
-                ..Outcome::default()
-            };
-            self.waits.conclude_message(u64::from(slot.number), outcome);
+            if let Some(wait) = slot.wait {
+                let taken = slot.took;
+                self.waits
+                    .end_named(wait, Done::Sent(SendOutcome { taken, met }));
+            }
             self.records.pages.free(slot.head);
             if let Some(slot) = self.mail.outgoing.get_mut(at) {
                 *slot = MessageSlot::default();

@@ -3,6 +3,7 @@
 use core::fmt;
 
 use crate::ids::MemberIndex;
+use crate::replica::wait::ticket::WaitId;
 use crate::storage::pages::NIL;
 use crate::time::Instant;
 
@@ -47,6 +48,8 @@ pub struct MessageSlot {
     pub(super) len: u16,
     pub(super) head: u32,
     pub(super) deadline: Instant,
+    /// Of one that was sent: what its sender waits for.
+    pub(super) wait: Option<WaitId>,
 }
 
 /// Every member.
@@ -62,6 +65,7 @@ impl Default for MessageSlot {
             len: 0,
             head: NIL,
             deadline: Instant::default(),
+            wait: None,
         }
     }
 }

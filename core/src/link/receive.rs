@@ -11,7 +11,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::{Origin, UnitSummary};
-use crate::replica::wait::Question;
+use crate::replica::wait::fetch::Question;
 use crate::seal::BootId;
 use crate::stats::count;
 use crate::storage::pages::Input;

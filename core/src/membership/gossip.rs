@@ -11,6 +11,7 @@ use crate::membership::suspect::Accusation;
 use crate::membership::table::Line;
 use crate::mutation::Mutation;
 use crate::node::Node;
+use crate::replica::wait::Lane;
 use crate::stats::count;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
@@ -336,7 +337,10 @@ impl Node<'_> {
         }
         match state {
             MemberState::Alive => {}
-            MemberState::Suspect => self.events.push(Pending::Suspected(member)),
+            MemberState::Suspect => {
+                self.events.push(Pending::Suspected(member));
+                self.review_lane(now, Lane::Fetches);
+            }
             MemberState::Dead => {
                 count(&mut self.stats.deaths);
                 self.events.push(Pending::Down(member));

@@ -356,7 +356,7 @@ impl Node<'_> {
             });
         });
         if had_former_boot {
-            self.waits.forget_member(member);
+            self.waits.forget(member);
         }
         self.joined(now, member, introduction.empty && is_clean);
     }

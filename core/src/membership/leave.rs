@@ -3,7 +3,8 @@
 use crate::ids::WaitIndex;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::{Goal, Outcome, Ticket, WaitSlot};
+use crate::replica::wait::ticket::{Done, LeaveOutcome, Outcome, Ticket};
+use crate::replica::wait::{Lane, LeaveWait, Wait};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 
@@ -16,40 +17,40 @@ impl Node<'_> {
     /// moment. The ticket is done when all that was owed has been confirmed and the others were told, or
     /// when `ack_timeout` is over; go on driving the node until then. It isn't met if something is
     /// owed then, or if there are others and none of them has room for some session.
-    pub fn leave(&mut self, now: Instant) -> Ticket {
-        let wait = WaitSlot {
-            goal: Goal::Leave,
-            deadline: now + self.rules.ack_timeout,
-            repeat_at: now + self.rules.ack_timeout.fraction(1, 2),
-            ..WaitSlot::default()
+    pub fn leave(&mut self, now: Instant) -> Ticket<LeaveOutcome> {
+        let bound = self.rules.ack_timeout;
+        let wait = LeaveWait {
+            deadline: now + bound,
+            announce_by: now + bound.fraction(1, 2),
+            looked_at: Instant::default(),
         };
         self.leaving = !self.breaks(Mutation::LeavesEmptyHanded);
         if self.members.tally().reachable > 0 {
             self.rescue_copies();
         }
-        self.open_wait(now, wait)
+        let Some(id) = self.waits.open(Wait::Leave(wait), Lane::Leaves, 1) else {
+            return Ticket::decided(LeaveOutcome::UNKNOWN);
+        };
+        self.review_leave(now, id.slot());
+        Ticket::of(self.waits.settled(id))
     }
 
     /// Goes on leaving: first what is owed, then the good-bye, then silence.
     pub(crate) fn review_leave(&mut self, now: Instant, number: WaitIndex) {
-        let wait = self.waits.get(number);
-        let (deadline, announce_by) = (wait.deadline, wait.repeat_at);
-        let met = self.has_handed_over(now, number) || self.breaks(Mutation::LeavesUnconfirmed);
+        let Some(wait) = self.waits.leave(number) else {
+            return;
+        };
+        let met =
+            self.has_handed_over(now, wait, number) || self.breaks(Mutation::LeavesUnconfirmed);
         let left = self.members.me().state == MemberState::Left;
-        if !left && (met || announce_by <= now) {
+        if !left && (met || wait.announce_by <= now) {
             self.say_good_bye();
         }
         let told = left && self.members.me().gossip == 0;
-        let alone = self
-            .members
-            .others()
-            .all(|member| !self.members.get(member).is_reachable());
-        if (told && met) || alone || deadline <= now {
-            let outcome = Outcome {
-                met: met && !self.sweep.keeps,
-                ..Outcome::default()
-            };
-            self.waits.get_mut(number).goal = Goal::Done(outcome);
+        let alone = self.members.tally().reachable == 0;
+        if (told && met) || alone || wait.deadline <= now {
+            let met = met && !self.sweep.keeps && !self.superseded;
+            self.waits.end(number, Done::Left(LeaveOutcome { met }));
         } else {
             self.wake_at(now + PERIOD);
         }
@@ -58,15 +59,16 @@ impl Node<'_> {
     /// Whether all that was owed has been confirmed. What no packet is on its way for, since there was
     /// no room for it when its turn came, only a walk over all records shows; what was refused is sent
     /// again then, and not at once.
-    fn has_handed_over(&mut self, now: Instant, number: WaitIndex) -> bool {
+    fn has_handed_over(&mut self, now: Instant, wait: LeaveWait, number: WaitIndex) -> bool {
         if self.sweep.rescues() {
             return false;
         }
         let is_busy = self.is_sending_records();
         self.sweep.owes |= is_busy;
-        let wait = self.waits.get_mut(number);
-        if self.sweep.owes && !is_busy && now.since(wait.asked_at) >= PERIOD {
-            wait.asked_at = now;
+        if self.sweep.owes && !is_busy && now.since(wait.looked_at) >= PERIOD {
+            if let Some(Wait::Leave(wait)) = self.waits.get_mut(number) {
+                wait.looked_at = now;
+            }
             self.rescue_copies();
         }
         !self.sweep.owes

@@ -52,7 +52,7 @@ impl Node<'_> {
             self.sweep.owes |= self.leaving;
             // Confirmations that lay in the socket came too late: their senders may be gone by now.
             if !self.breaks(Mutation::LateAcksCount) {
-                self.review_waits(now);
+                self.time_waits(now);
             }
             self.doubt_anew(now);
             self.ask_before_serving(now);

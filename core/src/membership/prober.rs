@@ -103,6 +103,7 @@ pub(crate) fn take_due(timer: &mut Option<Instant>, now: Instant) -> bool {
 }
 
 /// Sets a timer to `at`, unless it runs out before.
+#[inline(never)]
 pub(crate) fn set_by(timer: &mut Option<Instant>, at: Instant) {
     *timer = Some(timer.map_or(at, |set| set.min(at)));
 }

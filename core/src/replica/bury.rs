@@ -9,8 +9,10 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
+use crate::replica::review::Why;
 use crate::replica::unit::Origin;
-use crate::replica::wait::Ticket;
+use crate::replica::wait::Lane;
+use crate::replica::wait::ticket::{CommitOutcome, EndOutcome, Ticket};
 use crate::storage::records::{DECLINED, Holders, INCOMPLETE, seconds};
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
@@ -58,7 +60,11 @@ impl Node<'_> {
     /// # Errors
     /// [`BuryError::Full`] if the session isn't known here and there's no slot to remember its
     /// end in; [`BuryError::Invalid`] if the key can't be a session's.
-    pub fn invalidate(&mut self, now: Instant, key: Key<'_>) -> Result<Ticket, BuryError> {
+    pub fn invalidate(
+        &mut self,
+        now: Instant,
+        key: Key<'_>,
+    ) -> Result<Ticket<EndOutcome>, BuryError> {
         let record = match self.find(key) {
             Some(record) => record,
             None => self.record_of_unknown(now, key)?,
@@ -70,7 +76,14 @@ impl Node<'_> {
             }
             self.bury(now, record);
         }
-        Ok(self.wait_until(now, record, Ack::All, now + self.rules.fetch_timeout))
+        let deadline = now + self.rules.fetch_timeout;
+        Ok(Ticket::of(self.wait_for_nodes(
+            now,
+            record,
+            None,
+            deadline,
+            Lane::Ends,
+        )))
     }
 
     fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<RecordIndex, BuryError> {
@@ -128,12 +141,16 @@ impl Node<'_> {
     }
 
     fn put_tombstone(&mut self, now: Instant, record: RecordIndex) {
+        self.end_waits_of(record, Why::Over);
         self.records.bury(record, now);
         self.records.get_mut(record).lent_to = SELF;
         if self.records.get(record).stamp.is_none() {
             // A header travels with a stamp; any will do, the end wins over all of them.
             let number = self.next_number();
             self.set_header_stamp(record, Writers::issue(1, number));
+        }
+        if let Some(fetch) = self.waits.fetch_of(&self.records.get(record).hash) {
+            self.conclude_fetch(now, fetch, false);
         }
     }
 
@@ -309,7 +326,7 @@ impl Node<'_> {
         key: Key<'_>,
         id: &[u8],
         ack: Ack,
-    ) -> Result<Ticket, BuryError> {
+    ) -> Result<Ticket<CommitOutcome>, BuryError> {
         let new_key = Key {
             namespace: key.namespace,
             id,
@@ -352,9 +369,9 @@ impl Node<'_> {
         // belongs: a holder of the old one gives that up for the new one in one packet.
         let all = self.set_holders(new, &holders, holders.len() as u8);
         self.become_home(new, all, &[], true);
-        let generation = self.records.get(new).generation;
         if !self.breaks(Mutation::WaitsStayAtRename) {
-            self.waits.move_to(old, new, generation);
+            let (from, to) = (self.records.reference(old), self.records.reference(new));
+            self.waits.move_to(from, to);
         }
     }
 

@@ -4,8 +4,6 @@ mod stage;
 
 use core::fmt;
 
-use heapless::Vec;
-
 use crate::event::{Pending, SessionEvent};
 use crate::hash::name_hash;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
@@ -14,7 +12,8 @@ use crate::list;
 use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::{Goal, Ticket, WaitSlot, Waits};
+use crate::replica::review::Why;
+use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::stats::count;
 use crate::storage::pages::Cursor;
 use crate::storage::records::{
@@ -112,7 +111,7 @@ impl Node<'_> {
         now: Instant,
         key: Key<'_>,
         commit: &Commit<'_>,
-    ) -> Result<Ticket, CommitError> {
+    ) -> Result<Ticket<CommitOutcome>, CommitError> {
         self.awake(now);
         self.check_commit(key, commit)?;
         let record = self.record_to_write(now, key)?;
@@ -219,6 +218,7 @@ impl Node<'_> {
     ) {
         let new = self.choose_holders(now, record);
         self.become_home(record, new, answers, serve);
+        self.review_record(now, record);
     }
 
     /// The same, where the holders are chosen already, with this node as the first of them. `new`:
@@ -349,7 +349,7 @@ impl Node<'_> {
     pub(crate) fn remove_record(&mut self, record: RecordIndex) {
         self.leave_list_place(record);
         if !self.breaks(Mutation::WaitsOutliveRecords) {
-            self.waits.record_is_gone(record, self.lasting_copies());
+            self.end_waits_of(record, Why::Gone);
         }
         self.records.remove(record);
     }
@@ -447,66 +447,6 @@ impl Node<'_> {
         let generation = self.records.get(record).generation;
         self.events
             .push(Pending::Session(event, record, generation));
-    }
-
-    /// Opens a wait for copies of the record as it is now; one that is met at once if none are
-    /// asked for.
-    pub(crate) fn wait_for_copies(
-        &mut self,
-        now: Instant,
-        record: RecordIndex,
-        ack: Ack,
-    ) -> Ticket {
-        self.wait_until(now, record, ack, now + self.rules.ack_timeout)
-    }
-
-    pub(crate) fn wait_until(
-        &mut self,
-        now: Instant,
-        record: RecordIndex,
-        ack: Ack,
-        deadline: Instant,
-    ) -> Ticket {
-        self.refresh(record);
-        let slot = self.records.get(record);
-        let goal = match ack {
-            Ack::None | Ack::Copies(0 | 1) => return Ticket::IMMEDIATE,
-            Ack::Copies(copies) | Ack::AtLeast(copies) => Goal::Copies(Some(copies)),
-            Ack::All => Goal::Copies(None),
-        };
-        // Who lacks nothing confirmed it all before: equal bytes change nothing, and nothing is sent.
-        let has_all = |holder: &MemberIndex| {
-            let lacks = slot.owed();
-            let keeps = (slot.bit_of(*holder) & slot.wanted_bits()).intersects(!lacks);
-            keeps && slot.is_live() && self.members.get(*holder).is_live()
-        };
-        let others = slot.holders().iter().copied().skip(1);
-        let answered = match slot.home() {
-            Some(SELF) => list::collect(others.filter(has_all)),
-            _ => Vec::new(),
-        };
-        let wait = WaitSlot {
-            goal,
-            record,
-            record_generation: slot.generation,
-            number: slot.changed,
-            deadline,
-            answered,
-            ..WaitSlot::default()
-        };
-        self.open_wait(now, wait)
-    }
-
-    /// Opens a wait and looks whether it is met already.
-    pub(crate) fn open_wait(&mut self, now: Instant, wait: WaitSlot) -> Ticket {
-        self.wake_at(wait.deadline);
-        match self.waits.open(wait) {
-            Some(ticket) => {
-                self.review(now, Waits::number_of(ticket));
-                ticket
-            }
-            None => Ticket::TOO_MANY,
-        }
     }
 
     /// Notes a use of the session without a change. It travels only when the backups' knowledge

@@ -19,7 +19,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::wait::Purpose;
+use crate::replica::wait::fetch::Purpose;
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{EXPIRED, HANDED, WireHeader};

@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::Purpose;
+use crate::replica::wait::fetch::Purpose;
 use crate::storage::records::{GUARD, HEARSAY, Holders, INCOMPLETE};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;

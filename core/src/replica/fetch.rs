@@ -13,20 +13,20 @@ use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::Key;
 use crate::list;
 use crate::membership::member::MemberSlot;
+use crate::membership::prober::{set_by, take_due};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
 use crate::replica::unit::UnitSummary;
-use crate::replica::wait::{Goal, Outcome, Purpose, Reach, Ticket, WaitSlot};
+use crate::replica::wait::Lane;
+use crate::replica::wait::fetch::{ABSENT, Asked, FetchWait, Purpose, REPEAT, Reach};
+use crate::replica::wait::ticket::{Done, FetchOutcome, Outcome, Ticket, WaitId};
 use crate::stats::count;
 use crate::storage::records::{EXPIRING, OWNED, TAKEN};
 use crate::storage::stamp::Stamp;
-use crate::time::{Duration, Instant};
+use crate::time::Instant;
 use crate::wire::member::MemberState;
 use crate::wire::message::{Body, Message};
-
-/// Pause until members that haven't answered are asked again.
-const REPEAT: Duration = Duration::from_millis(60);
 
 /// Questions to one member that may be unanswered: of more it would lose some.
 const QUESTIONS: usize = 16;
@@ -34,9 +34,6 @@ const QUESTIONS: usize = 16;
 /// How much more time those have that answer other questions: for an answer so many times as long,
 /// and for all of a fetch so many times its bound.
 const BUSY: u32 = 4;
-
-/// Stands for the digest of a copy that isn't there. That of a session without attributes is 0.
-const ABSENT: u64 = u64::MAX;
 
 /// Why a session can't be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +59,7 @@ impl Node<'_> {
     /// Makes this node the session's home, with the newest contents that others answer within
     /// `fetch_timeout`. `hint`: the route suffix of the id, which names the former home.
     ///
-    /// The [outcome](crate::Outcome) says whether the session exists. It is decided at once if
+    /// The [outcome](FetchOutcome) says whether the session exists. It is decided at once if
     /// this node owns the session, or nobody else is there.
     ///
     /// # Errors
@@ -72,20 +69,21 @@ impl Node<'_> {
         now: Instant,
         key: Key<'_>,
         hint: Option<&str>,
-    ) -> Result<Ticket, FetchError> {
+    ) -> Result<Ticket<FetchOutcome>, FetchError> {
         self.awake(now);
-        let ticket = self.begin_fetch(now, key, hint, Purpose::Serve)?;
+        let fetch = self.begin_fetch(now, key, hint, Purpose::Serve)?;
         self.runs(key.namespace);
-        Ok(ticket)
+        Ok(Ticket::of(self.waits.settled(fetch)))
     }
 
+    /// Begins to fetch the session, or joins the fetch that is open already.
     pub(crate) fn begin_fetch(
         &mut self,
         now: Instant,
         key: Key<'_>,
         hint: Option<&str>,
         purpose: Purpose,
-    ) -> Result<Ticket, FetchError> {
+    ) -> Result<WaitId, FetchError> {
         if !key.is_valid() {
             return Err(FetchError::Invalid);
         }
@@ -95,19 +93,11 @@ impl Node<'_> {
             .ok_or(FetchError::Full)?;
         let hash = self.hash_of(key);
         if let Some(fetch) = self.waits.fetch_of(&hash) {
-            let wait = self.waits.get(fetch);
-            if wait.purpose == Purpose::Adopt && !wait.joined {
-                // Those that answered go on serving it: they were asked for its home, not for the session.
-                self.waits
-                    .serve_instead(fetch, now + self.rules.fetch_timeout);
-                for member in self.waits.get(fetch).silent() {
-                    self.members.nudge(member);
-                }
-            }
-            // Whoever asks for it makes it live.
-            self.waits.get_mut(fetch).joined = true;
-            self.ask_newcomers(fetch, &hash, hint);
-            return self.join_fetch(now, hash);
+            debug_assert!(
+                purpose.is_waited_for(),
+                "others begin none where there is one"
+            );
+            return self.join_fetch(now, fetch, &hash, hint);
         }
         let own = self.records.find(&hash);
         let reach = self.reach_of(now, &hash, own.is_some());
@@ -116,54 +106,71 @@ impl Node<'_> {
             self.members.nudge(*member);
         }
         let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
-        let mut wait = WaitSlot {
-            goal: Goal::Fetch,
-            deadline: now + self.rules.fetch_timeout,
-            repeat_at: now + REPEAT,
-            first: list::collect(asked.iter().copied()),
-            asked,
-            reach,
-            purpose,
-            had,
-            hash,
-            namespace,
-            id: list::copy(key.id).ok_or(FetchError::Invalid)?,
-            ..WaitSlot::default()
-        };
-        wait.ask = wait.unanswered();
-        self.wake_at(now + REPEAT);
-        self.open_fetch(now, wait)
+        let id = list::copy(key.id).ok_or(FetchError::Invalid)?;
+        let mut wait = FetchWait::new(now, self.rules.fetch_timeout, asked, id);
+        wait.hash = hash;
+        wait.namespace = namespace;
+        wait.had = had;
+        wait.reach = reach;
+        wait.purpose = purpose;
+        let tickets = u16::from(purpose.is_waited_for());
+        let (deadline, repeat_at) = (wait.deadline, wait.repeat_at);
+        let fetch = self.waits.open_fetch(wait, tickets);
+        let fetch = fetch.ok_or(FetchError::Full)?;
+        self.plan_fetches(deadline, repeat_at);
+        self.review_fetch(now, fetch.slot());
+        Ok(fetch)
     }
 
-    /// Members that this node has met since the fetch began, or that only this hint names, are
-    /// asked as well.
-    fn ask_newcomers(&mut self, fetch: WaitIndex, hash: &[u8; 16], hint: Option<&str>) {
-        let reach = match self.waits.get(fetch).reach {
-            Reach::All => Reach::All,
-            Reach::Likely | Reach::Named => Reach::Named,
-        };
-        for member in self.whom_to_ask(hash, hint, reach) {
-            if self.waits.get_mut(fetch).ask_too(member) {
+    /// The session is being fetched for somebody else already: whoever asks for it makes it live.
+    fn join_fetch(
+        &mut self,
+        now: Instant,
+        fetch: WaitIndex,
+        hash: &[u8; 16],
+        hint: Option<&str>,
+    ) -> Result<WaitId, FetchError> {
+        let joined = self.waits.join(fetch).ok_or(FetchError::Full)?;
+        if let Some(wait) = self.waits.fetch_mut(fetch) {
+            let former = core::mem::replace(&mut wait.purpose, Purpose::Serve);
+            if former == Purpose::Adopt {
+                // Those that answered go on serving it: they were asked for its home, not for the session.
+                let deadline = now + self.rules.fetch_timeout;
+                self.waits.serve_instead(fetch, deadline);
+                self.plan_fetches(deadline, deadline);
+                self.nudge_silent(fetch);
+            }
+        }
+        self.ask_newcomers(fetch, hash, hint);
+        Ok(joined)
+    }
+
+    /// Those that haven't answered are to get a packet.
+    pub(super) fn nudge_silent(&mut self, fetch: WaitIndex) {
+        if let Some(wait) = self.waits.fetch(fetch) {
+            for member in wait.silent() {
                 self.members.nudge(member);
             }
         }
     }
 
-    /// The session is being fetched for somebody else already.
-    fn join_fetch(&mut self, now: Instant, hash: [u8; 16]) -> Result<Ticket, FetchError> {
-        let wait = WaitSlot {
-            goal: Goal::SameFetch,
-            deadline: now + self.rules.fetch_timeout,
-            hash,
-            ..WaitSlot::default()
+    /// Members that this node has met since the fetch began, or that only this hint names, are
+    /// asked as well.
+    fn ask_newcomers(&mut self, fetch: WaitIndex, hash: &[u8; 16], hint: Option<&str>) {
+        let reach = match self.waits.fetch(fetch).map(|wait| wait.reach) {
+            Some(Reach::All) => Reach::All,
+            _ => Reach::Named,
         };
-        self.open_fetch(now, wait)
+        for member in self.whom_to_ask(hash, hint, reach) {
+            self.ask_member(fetch, member);
+        }
     }
 
-    fn open_fetch(&mut self, now: Instant, wait: WaitSlot) -> Result<Ticket, FetchError> {
-        match self.open_wait(now, wait) {
-            Ticket::TOO_MANY => Err(FetchError::Full),
-            ticket => Ok(ticket),
+    /// This member is asked as well.
+    fn ask_member(&mut self, fetch: WaitIndex, member: MemberIndex) {
+        let wait = self.waits.fetch_mut(fetch);
+        if wait.is_some_and(|wait| wait.ask_too(member)) {
+            self.members.nudge(member);
         }
     }
 
@@ -185,13 +192,8 @@ impl Node<'_> {
 
     /// The live members that may hold the session, at most eight: the former home, the holders,
     /// then the first in rendezvous order.
-    fn whom_to_ask(
-        &self,
-        hash: &[u8; 16],
-        hint: Option<&str>,
-        reach: Reach,
-    ) -> Vec<MemberIndex, MAX_HOLDERS> {
-        let mut asked = Vec::new();
+    fn whom_to_ask(&self, hash: &[u8; 16], hint: Option<&str>, reach: Reach) -> Asked {
+        let mut asked = Asked::new();
         let former = hint.and_then(|name| self.members.by_name(name));
         if let Some(record) = self.records.find(hash) {
             let slot = self.records.get(record);
@@ -223,7 +225,7 @@ impl Node<'_> {
         asked
     }
 
-    fn ask_too(&self, asked: &mut Vec<MemberIndex, MAX_HOLDERS>, member: MemberIndex) {
+    fn ask_too(&self, asked: &mut Asked, member: MemberIndex) {
         let can_answer = member != SELF && self.members.get(member).is_reachable();
         if can_answer && !asked.contains(&member) {
             // Eight are asked at a time; in larger clusters those are the likely ones.
@@ -234,7 +236,9 @@ impl Node<'_> {
     /// `peer` has nothing of what this fetch asks for: the next in line is asked instead, be it a
     /// holder that another one's copy names, or with no copy found whoever comes next of all members.
     fn ask_next(&mut self, number: WaitIndex, peer: MemberIndex) {
-        let wait = self.waits.get(number);
+        let Some(wait) = self.waits.fetch(number) else {
+            return;
+        };
         let may_be_asked = |member: &MemberIndex| {
             *member != SELF && self.members.get(*member).is_reachable() && !wait.has_asked(*member)
         };
@@ -250,54 +254,76 @@ impl Node<'_> {
             }
             None => return,
         };
-        let wait = self.waits.get_mut(number);
-        wait.next = walked;
-        if let Some(member) = next {
-            wait.ask_instead(peer, member);
-            self.members.nudge(member);
+        if let Some(wait) = self.waits.fetch_mut(number) {
+            wait.next = walked;
+            if let Some(member) = next {
+                wait.ask_instead(peer, member);
+                self.members.nudge(member);
+            }
         }
     }
 
     /// A copy was found: whoever it says has one too is asked as well.
     fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex) {
         let holders = self.records.get(record).holders();
-        let holders: Vec<MemberIndex, MAX_HOLDERS> = list::collect(holders.iter().copied());
+        let holders: Asked = list::collect(holders.iter().copied());
         for holder in holders {
-            let asked = holder == SELF || self.waits.get(number).has_asked(holder);
-            if !asked
-                && self.members.get(holder).is_reachable()
-                && self.waits.get_mut(number).ask_too(holder)
-            {
-                self.members.nudge(holder);
+            let wait = self.waits.fetch(number);
+            let is_new = wait.is_some_and(|wait| !wait.has_asked(holder));
+            if is_new && holder != SELF && self.members.get(holder).is_reachable() {
+                self.ask_member(number, holder);
             }
         }
     }
 
     /// Adds the questions to `peer` to a packet, as many as it may have before it answers some.
     pub(crate) fn write_questions(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
-        let all = self.waits.all();
-        let sent = |number: &WaitIndex| self.waits.get(*number).is_to_ask(peer) == Some(false);
-        let mut unanswered = list::count(all.clone().filter(sent));
-        for number in all {
-            let wait = self.waits.get(number);
-            if wait.is_to_ask(peer) != Some(true) {
-                continue;
-            }
+        let first = self.waits.first(Lane::Fetches);
+        let mut unanswered = 0_usize;
+        let mut sent = self.next_question(first, peer, false);
+        while let Some(number) = sent {
+            unanswered = unanswered.saturating_add(1);
+            sent = self.next_question(self.waits.after(number), peer, false);
+        }
+        let mut next = self.next_question(first, peer, true);
+        while let Some(number) = next
+            && let Some(wait) = self.waits.fetch(number)
+        {
             let question = Message::Fetch {
-                request: wait.request,
+                request: wait.request(),
                 namespace: self.namespaces.name(wait.namespace),
                 id: &wait.id,
                 digest: self.digest_of(&wait.hash),
-                adopts: wait.purpose == Purpose::Adopt && !wait.joined,
+                adopts: wait.purpose == Purpose::Adopt,
             };
             if unanswered >= QUESTIONS || body.push(&question).is_err() {
                 return;
             }
-            let wait = self.waits.get_mut(number);
-            wait.asked_at = now;
-            wait.ask(peer, false);
+            if let Some(wait) = self.waits.fetch_mut(number) {
+                wait.asked_at = now;
+                wait.ask(peer, false);
+            }
             unanswered = unanswered.saturating_add(1);
+            next = self.next_question(self.waits.after(number), peer, true);
         }
+    }
+
+    /// The next fetch, of `from` and those behind it, that `peer` hasn't answered, and whose question to it is to be sent
+    /// or was.
+    fn next_question(
+        &self,
+        from: Option<WaitIndex>,
+        peer: MemberIndex,
+        is_due: bool,
+    ) -> Option<WaitIndex> {
+        let mut next = from;
+        while let Some(number) = next {
+            if self.waits.fetch(number)?.question_to(peer) == Some(is_due) {
+                return next;
+            }
+            next = self.waits.after(number);
+        }
+        None
     }
 
     /// The digest of the copy here, 0 without one.
@@ -308,19 +334,21 @@ impl Node<'_> {
 
     /// Whether a question to `peer` waits to be sent.
     pub(crate) fn has_question(&self, peer: MemberIndex) -> bool {
-        let to_ask = |number: WaitIndex| self.waits.get(number).is_to_ask(peer) == Some(true);
-        self.waits.all().any(to_ask)
+        let first = self.waits.first(Lane::Fetches);
+        self.next_question(first, peer, true).is_some()
     }
 
     /// `peer` has nothing of what was asked for.
     pub(crate) fn answered_absent(&mut self, now: Instant, peer: MemberIndex, request: u32) {
+        self.is_answering(now, peer);
         let Some(number) = self.waits.by_request(request) else {
             return;
         };
-        note_answer(self.waits.get_mut(number), peer, ABSENT);
-        self.is_answering(now, peer);
+        if let Some(wait) = self.waits.fetch_mut(number) {
+            wait.note_answer(peer, ABSENT);
+        }
         self.ask_next(number, peer);
-        self.review(now, number);
+        self.review_fetch(now, number);
     }
 
     /// `peer` sent its copy, which is merged already.
@@ -331,25 +359,28 @@ impl Node<'_> {
         request: u32,
         unit: &UnitSummary,
     ) {
+        self.is_answering(now, peer);
         let Some(number) = self.waits.by_request(request) else {
             return;
         };
-        if self.waits.get(number).hash != unit.hash {
+        let Some(wait) = self
+            .waits
+            .fetch_mut(number)
+            .filter(|wait| wait.hash == unit.hash)
+        else {
             return;
-        }
-        let wait = self.waits.get_mut(number);
-        note_answer(wait, peer, unit.digest);
+        };
+        wait.note_answer(peer, unit.digest);
         wait.owner_answered |= unit.owner;
-        self.is_answering(now, peer);
         match self.records.find(&unit.hash) {
             Some(record) if !self.records.get(record).is_live() => {
                 self.conclude_fetch(now, number, false);
             }
             Some(record) => {
                 self.ask_holders(number, record);
-                self.review(now, number);
+                self.review_fetch(now, number);
             }
-            None => self.review(now, number),
+            None => self.review_fetch(now, number),
         }
     }
 
@@ -361,65 +392,90 @@ impl Node<'_> {
 
     /// There was no room for an answer: what it says may be newer than what is here.
     pub(crate) fn answer_refused(&mut self, request: u32) {
-        if let Some(number) = self.waits.by_request(request) {
-            self.waits.get_mut(number).refused = true;
+        let number = self.waits.by_request(request);
+        if let Some(wait) = number.and_then(|number| self.waits.fetch_mut(number)) {
+            wait.refused = true;
         }
     }
 
     /// An answer says that the session ended, and its copy must stay until the new record comes.
     pub(crate) fn end_fetch(&mut self, now: Instant, hash: &[u8; 16]) {
-        if let Some(number) = self.waits.fetch_of(hash) {
-            self.waits.get_mut(number).ended = true;
+        let number = self.waits.fetch_of(hash);
+        if let Some(number) = number
+            && let Some(wait) = self.waits.fetch_mut(number)
+        {
+            wait.ended = true;
             self.conclude_fetch(now, number, false);
         }
     }
 
-    /// Asks those that haven't answered again.
-    pub(crate) fn repeat_fetches(&mut self, now: Instant) {
-        for number in self.waits.all() {
-            let wait = self.waits.get_mut(number);
-            if wait.goal != Goal::Fetch {
+    /// Looks at all fetches if one of them is due, and asks those that haven't answered again.
+    pub(super) fn time_fetches(&mut self, now: Instant) {
+        let is_due = take_due(&mut self.waits.fetches_due, now);
+        let mut next = self.waits.first(Lane::Fetches).filter(|_| is_due);
+        while let Some(number) = next {
+            next = self.waits.after(number);
+            self.review_fetch(now, number);
+            let Some(wait) = self.waits.fetch_mut(number) else {
                 continue;
+            };
+            let (deadline, mut repeat_at) = (wait.deadline, wait.repeat_at);
+            if repeat_at <= now {
+                repeat_at = now + REPEAT;
+                wait.repeat_at = repeat_at;
+                self.ask_lost(now, number);
             }
-            if wait.repeat_at <= now {
-                wait.repeat_at = now + REPEAT;
-                let wait = self.waits.get(number);
-                let lost = wait.silent().filter(|peer| self.is_lost(now, wait, *peer));
-                let lost: Vec<MemberIndex, MAX_HOLDERS> = list::collect(lost);
-                for member in lost {
-                    self.waits.get_mut(number).ask(member, true);
-                    self.members.nudge(member);
+            self.plan_fetches(deadline, repeat_at);
+        }
+        if let Some(due) = self.waits.fetches_due {
+            self.wake_at(due);
+        }
+    }
+
+    /// The fetches are looked at by these moments.
+    fn plan_fetches(&mut self, deadline: Instant, repeat_at: Instant) {
+        for moment in &[deadline, repeat_at] {
+            set_by(&mut self.waits.fetches_due, *moment);
+            self.wake_at(*moment);
+        }
+    }
+
+    /// The questions that were lost, or their answers, are put again.
+    fn ask_lost(&mut self, now: Instant, number: WaitIndex) {
+        let Some(wait) = self.waits.fetch(number) else {
+            return;
+        };
+        let (silent, asked_at) = (wait.silent(), wait.asked_at);
+        for member in silent {
+            if self.is_lost(now, asked_at, member) {
+                if let Some(wait) = self.waits.fetch_mut(number) {
+                    wait.ask(member, true);
                 }
+                self.members.nudge(member);
             }
-            let at = self.waits.get(number).repeat_at;
-            self.wake_at(at);
         }
     }
 
     /// Whether the question to `peer`, or its answer, was lost. Who answers others gets more time:
     /// who is slow would be slower still if it were asked twice.
-    fn is_lost(&self, now: Instant, wait: &WaitSlot, peer: MemberIndex) -> bool {
+    fn is_lost(&self, now: Instant, asked_at: Instant, peer: MemberIndex) -> bool {
         let answered = self.members.get(peer).link.answered;
-        now.since_coarse(answered) >= REPEAT || now.since(wait.asked_at) >= REPEAT.fraction(BUSY, 1)
+        now.since_coarse(answered) >= REPEAT || now.since(asked_at) >= REPEAT.fraction(BUSY, 1)
     }
 
     /// Decides a fetch: takes over what there is.
     pub(crate) fn conclude_fetch(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) {
-        let wait = self.waits.get(number);
-        let (hash, any_asked) = (wait.hash, !wait.asked.is_empty());
-        let answers = wait
-            .answered
-            .iter()
-            .copied()
-            .zip(wait.digests.iter().copied());
-        let answers: Vec<(MemberIndex, u64), MAX_HOLDERS> = list::collect(answers);
-        if any_asked {
+        let Some(wait) = self.waits.fetch(number) else {
+            return;
+        };
+        let (hash, had, ended, purpose) = (wait.hash, wait.had, wait.ended, wait.purpose);
+        let answers: Vec<(MemberIndex, u64), MAX_HOLDERS> = list::collect(wait.answers());
+        if wait.asks() {
             count(&mut self.stats.fetches);
         }
         if maybe_stale {
             self.avoid_silent(now, number);
         }
-        let ended = self.waits.get(number).ended;
         let record = self
             .records
             .find(&hash)
@@ -429,12 +485,6 @@ impl Node<'_> {
             true => maybe_stale,
             false => self.missed(now, number, maybe_stale),
         };
-        let wait = self.waits.get(number);
-        let purpose = match wait.joined {
-            true => Purpose::Serve,
-            false => wait.purpose,
-        };
-        let (nobody_waits, had) = (wait.purpose != Purpose::Serve, wait.had);
         let wanted = |record: &RecordIndex| match purpose {
             Purpose::Serve => true,
             Purpose::End => self.may_take(*record, maybe_stale),
@@ -443,24 +493,23 @@ impl Node<'_> {
         if let Some(record) = record.filter(wanted) {
             self.take_fetched(now, record, &answers, purpose, maybe_stale);
         }
-        let outcome = Outcome {
-            copies: u8::from(found),
-            met: !maybe_stale,
-            found,
-            maybe_stale,
-        };
-        self.waits.conclude(number, outcome);
-        if nobody_waits {
-            self.waits.get_mut(number).goal = Goal::Free;
-        }
         if let Some(record) = record.filter(|_| purpose == Purpose::Adopt && !maybe_stale) {
             let home = self.records.get(record).home();
             let mut copies = answers.iter().filter(|(_, digest)| *digest != ABSENT);
             let has_home = copies.any(|(member, _)| Some(*member) == home);
             self.adopted(now, record, had, has_home);
         }
-        let mut deferred = core::mem::take(&mut self.waits.get_mut(number).deferred);
-        let record = self.records.find(&hash);
+        self.end_of_fetch(number, &hash, FetchOutcome { found, maybe_stale });
+    }
+
+    /// The fetch has this outcome, and others that asked for the session meanwhile are answered.
+    fn end_of_fetch(&mut self, number: WaitIndex, hash: &[u8; 16], outcome: FetchOutcome) {
+        let Some(wait) = self.waits.fetch_mut(number) else {
+            return;
+        };
+        let mut deferred = wait.take_deferred();
+        self.waits.end(number, Done::Fetched(outcome));
+        let record = self.records.find(hash);
         while let Some(question) = deferred.pop() {
             self.answer_question(record, question);
         }
@@ -493,7 +542,9 @@ impl Node<'_> {
 
     /// Nobody who was asked has the session. Returns whether somebody else may.
     fn missed(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) -> bool {
-        let wait = self.waits.get(number);
+        let Some(wait) = self.waits.fetch(number) else {
+            return maybe_stale;
+        };
         if self.records.find(&wait.hash).is_some() {
             return maybe_stale; // it has ended
         }
@@ -514,47 +565,47 @@ impl Node<'_> {
 
     /// Those that didn't answer a fetch get no copies for a while.
     fn avoid_silent(&mut self, now: Instant, number: WaitIndex) {
-        let silent: Vec<MemberIndex, MAX_HOLDERS> = list::collect(self.waits.get(number).silent());
-        for member in silent {
+        let Some(wait) = self.waits.fetch(number) else {
+            return;
+        };
+        for member in wait.silent() {
             self.members.get_mut(member).avoid_until = now + SILENT_FOR;
         }
     }
 
+    /// Looks whether a fetch is decided.
     pub(super) fn review_fetch(&mut self, now: Instant, number: WaitIndex) {
-        let wait = self.waits.get(number);
-        let waits_for = |member: &MemberIndex| {
-            let slot = self.members.get(*member);
-            let suspect = slot.state == MemberState::Suspect;
-            slot.is_reachable() && !(suspect && wait.owner_answered)
+        let Some(wait) = self.waits.fetch(number) else {
+            return;
         };
-        let waiting = wait.silent().any(|member| waits_for(&member));
-        // Whoever answers other questions isn't silent: it has more than it can do at once.
+        let hash = wait.hash;
+        if self.superseded {
+            // It takes nothing over any more.
+            return self.end_of_fetch(number, &hash, FetchOutcome::UNKNOWN);
+        }
         let bound = self.rules.fetch_timeout;
-        let is_busy = |member: &MemberIndex| {
-            now.since_coarse(self.members.get(*member).link.answered) < bound
-        };
-        let busy = wait
-            .silent()
-            .any(|member| waits_for(&member) && is_busy(&member));
-        if !waiting || (self.breaks(Mutation::FirstAnswerWins) && !wait.answered.is_empty()) {
+        let (mut waiting, mut busy, mut uncertain) = (false, false, wait.refused);
+        let decides = self.breaks(Mutation::FirstAnswerWins) && wait.answers().next().is_some();
+        for member in wait.silent() {
+            let slot = self.members.get(member);
             // A suspect that nobody waits for may have what the owner didn't hear of in a split.
-            let refused = wait.refused;
-            let uncertain = refused || wait.silent().any(|m| self.members.get(m).is_reachable());
+            uncertain |= slot.is_reachable();
+            let suspect = slot.state == MemberState::Suspect;
+            if slot.is_reachable() && !(suspect && wait.owner_answered) {
+                waiting = true;
+                // Whoever answers other questions isn't silent: it has more than it can do at once.
+                busy |= now.since_coarse(slot.link.answered) < bound;
+            }
+        }
+        if !waiting || decides {
             self.conclude_fetch(now, number, uncertain);
         } else if now >= wait.deadline && busy && wait.extended < BUSY as u8 {
-            let wait = self.waits.get_mut(number);
-            wait.deadline = now + bound.fraction(3, BUSY);
-            wait.extended = wait.extended.saturating_add(1);
+            if let Some(wait) = self.waits.fetch_mut(number) {
+                wait.deadline = now + bound.fraction(3, BUSY);
+                wait.extended = wait.extended.saturating_add(1);
+            }
         } else if now >= wait.deadline {
             self.conclude_fetch(now, number, true);
         }
-    }
-}
-
-fn note_answer(wait: &mut WaitSlot, peer: MemberIndex, digest: u64) {
-    if wait.asked.contains(&peer) && !wait.answered.contains(&peer) {
-        // Each of the members asked has a place in both lists.
-        let _ = wait.answered.push(peer);
-        let _ = wait.digests.push(digest);
     }
 }

@@ -7,7 +7,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Extent;
-use crate::replica::wait::Question;
+use crate::replica::wait::fetch::Question;
 use crate::storage::records::{ANSWERED, LENT};
 use crate::time::Instant;
 
@@ -17,13 +17,11 @@ impl Node<'_> {
         let hash = self.hash_of(key);
         if let Some(fetch) = self.waits.fetch_of(&hash) {
             let first = self.goes_first(question.peer);
-            if first {
-                return self.waits.get_mut(fetch).defer(question);
+            if let Some(wait) = self.waits.fetch_mut(fetch).filter(|_| first) {
+                return wait.defer(question);
             }
             self.waits.ask_again(fetch, question.peer);
-            for member in self.waits.get(fetch).silent() {
-                self.members.nudge(member);
-            }
+            self.nudge_silent(fetch);
         }
         let record = self.find(key);
         self.answer_question(record, question);

@@ -167,7 +167,7 @@ impl Node<'_> {
         let change = self.records.set_list(record, holders, wanted);
         for holder in &change.joined {
             if !self.breaks(Mutation::NoUncount) {
-                self.waits.uncount(record, *holder);
+                self.waits.uncount(self.records.reference(record), *holder);
             }
         }
         for holder in &change.promoted {
@@ -222,6 +222,7 @@ impl Node<'_> {
         let new = self.place(record, &placement);
         self.records.owe_missing(record, new);
         self.write_header_later(record);
+        self.review_record(now, record);
     }
 
     /// A holder has no room: another one is chosen. What it has had before it keeps until it is
@@ -249,6 +250,7 @@ impl Node<'_> {
         self.note_copy_at(record, member);
         self.records.owe_missing(record, new);
         self.write_header(record);
+        self.review_record(now, record);
     }
 
     /// The holder of this bit gets the header, and nobody waits for it.

@@ -1,66 +1,150 @@
-//! When what an application waits for is decided, and how many copies a commit has by then.
+//! When waits for nodes that confirm are decided: the rules of the table in [`wait`](crate::replica::wait).
 
 use crate::ids::{MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::list;
 use crate::node::Node;
-use crate::replica::wait::{Goal, Outcome};
+use crate::replica::commit::Ack;
+use crate::replica::wait::nodes::{NodesWait, Tally};
+use crate::replica::wait::ticket::{CommitOutcome, Done, Outcome, Progress, State, Ticket, WaitId};
+use crate::replica::wait::{Lane, Wait};
+use crate::storage::records::RecordSlot;
 use crate::time::Instant;
 
 impl Node<'_> {
-    /// Looks whether a wait is decided.
-    pub(crate) fn review(&mut self, now: Instant, number: WaitIndex) {
-        match self.waits.get(number).goal {
-            Goal::Free | Goal::Done(_) | Goal::SameFetch | Goal::Taken => {}
-            Goal::Copies(copies) => self.review_copies(now, number, copies),
-            Goal::Leave => self.review_leave(now, number),
-            Goal::Fetch => self.review_fetch(now, number),
+    /// How far an operation is.
+    #[must_use]
+    pub fn progress<T: Outcome>(&self, ticket: &Ticket<T>) -> Progress<T> {
+        let id = match ticket.state {
+            State::Decided(outcome) => return Progress::Done(outcome),
+            State::Open(id) => id,
+        };
+        match self.waits.named(id) {
+            Some(Wait::Done(done)) => Progress::Done(T::of(*done).unwrap_or(T::UNKNOWN)),
+            Some(_) => Progress::Waiting,
+            None => Progress::Done(T::UNKNOWN),
         }
     }
 
-    fn review_copies(&mut self, now: Instant, number: WaitIndex, asked: Option<u8>) {
-        let wait = self.waits.get(number);
-        let slot = self.records.get(wait.record);
-        let gone = slot.generation != wait.record_generation;
-        if !slot.is_home_here() && slot.is_live() && !gone {
-            return self.review_handed_over(now, number, asked);
+    /// Whether the operation of this [name](Ticket::id) is not decided yet.
+    #[must_use]
+    pub fn is_waiting(&self, id: WaitId) -> bool {
+        self.waits.is_waiting(id)
+    }
+
+    /// Takes a ticket back, decided or not. What it stands for goes on, but for a fetch that nobody else waits for.
+    pub fn finish<T>(&mut self, ticket: Ticket<T>) {
+        if let State::Open(id) = ticket.state {
+            self.waits.finish(id);
         }
-        let kept = if slot.is_live() {
-            slot.wanted()
-        } else {
-            slot.holder_count()
-        };
-        let mut confirmed = 1_u8;
-        let mut missing = 0_u8;
-        let has = |holder: &MemberIndex| match slot.is_live() {
-            true => wait.answered.contains(holder),
-            false => !slot.owed().intersects(slot.bit_of(*holder)),
-        };
-        for holder in slot.holders().iter().take(usize::from(kept)) {
-            if *holder == SELF {
-                continue;
+    }
+
+    /// Waits for copies of the record as it is now.
+    pub(crate) fn wait_for_copies(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        ack: Ack,
+    ) -> Ticket<CommitOutcome> {
+        let nodes = match ack {
+            Ack::None | Ack::Copies(0 | 1) => {
+                return Ticket::decided(CommitOutcome {
+                    copies: 1,
+                    met: true,
+                });
             }
-            if has(holder) {
-                confirmed = confirmed.saturating_add(1);
-            } else if self.members.get(*holder).is_live() {
-                missing = missing.saturating_add(1);
+            Ack::Copies(copies) | Ack::AtLeast(copies) => Some(copies),
+            Ack::All => None,
+        };
+        let deadline = now + self.rules.ack_timeout;
+        Ticket::of(self.wait_for_nodes(now, record, nodes, deadline, Lane::Acks))
+    }
+
+    /// Opens a wait for nodes that have the record as it is now. An error says how that ended at once: it was decided
+    /// already, or too many wait.
+    pub(crate) fn wait_for_nodes(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        nodes: Option<u8>,
+        deadline: Instant,
+        lane: Lane,
+    ) -> Result<WaitId, Done> {
+        self.refresh(record);
+        let slot = self.records.get(record);
+        let of = self.records.reference(record);
+        let holders = slot.holders().iter().copied();
+        let answered = holders.filter(|holder| self.lacks_nothing(slot, *holder));
+        let wait = NodesWait::new(of, slot.changed, nodes, deadline, answered);
+        let tally = self.tally(now, &wait);
+        if !tally.is_awaited {
+            return Err(tally.done());
+        }
+        self.wake_at(deadline);
+        let opened = self.waits.open(Wait::Nodes(wait), lane, 1);
+        opened.ok_or_else(|| tally.done())
+    }
+
+    /// Whether the holder confirmed all there is already: equal bytes change nothing, and nothing is sent.
+    fn lacks_nothing(&self, slot: &RecordSlot, holder: MemberIndex) -> bool {
+        let keeps = (slot.bit_of(holder) & slot.wanted_bits()).intersects(!slot.owed());
+        let is_other = holder != SELF && slot.home() == Some(SELF);
+        is_other && keeps && self.members.get(holder).is_live()
+    }
+
+    /// How far a wait is.
+    fn tally(&self, now: Instant, wait: &NodesWait) -> Tally {
+        let slot = self.records.get(wait.record().record);
+        if self.superseded {
+            // What is here counts no more, and nobody is heard.
+            return Tally::unmet(wait.confirmed());
+        }
+        if slot.is_live() && !slot.is_home_here() {
+            return self.tally_handed_over(slot, wait);
+        }
+        let kept = match slot.is_live() {
+            true => slot.wanted_bits(),
+            false => slot.all_bits(),
+        };
+        let (mut known, mut is_awaited) = (1, false);
+        for holder in slot.holders().iter().filter(|holder| **holder != SELF) {
+            let bit = slot.bit_of(*holder) & kept;
+            let has = match slot.is_live() {
+                true => wait.has(*holder),
+                false => !slot.owed().intersects(bit),
+            };
+            if bit.is_empty() {
+                continue; // a former holder, which drops its copy in time
+            }
+            if has {
+                known = u8::wrapping_add(known, 1);
+            } else {
+                is_awaited |= self.members.get(*holder).is_live();
             }
         }
         if slot.is_live() {
-            confirmed = confirmed.min(self.lasting_copies());
+            known = known.min(self.lasting_copies());
         }
-        let met = match asked {
-            Some(copies) => confirmed >= copies,
-            None => missing == 0,
-        };
-        // Nobody is left who could make it more.
-        let exhausted = missing == 0 && confirmed >= self.possible_copies();
-        if met || gone || exhausted || wait.deadline <= now {
-            let outcome = Outcome {
-                copies: confirmed,
-                met: met && !gone,
-                ..Outcome::default()
-            };
-            self.waits.get_mut(number).goal = Goal::Done(outcome);
+        let met = wait.is_met(known, is_awaited);
+        // Another member may become a holder.
+        is_awaited |= slot.is_live() && !met && known < self.copies_by(now);
+        Tally {
+            known,
+            met,
+            is_awaited: is_awaited && !met,
+        }
+    }
+
+    /// Another node is the home: what was committed here went there, and it tells its backups. Only what that node
+    /// confirms is heard here, and who confirmed before is known.
+    fn tally_handed_over(&self, slot: &RecordSlot, wait: &NodesWait) -> Tally {
+        let home = slot.home().unwrap_or(MemberIndex::UNKNOWN);
+        let has = wait.has(home);
+        let known = wait.confirmed().saturating_add(1);
+        let known = known.min(self.lasting_copies());
+        Tally {
+            known,
+            met: has && wait.is_met(known, false),
+            is_awaited: !has && self.members.get(home).is_live(),
         }
     }
 
@@ -71,52 +155,37 @@ impl Node<'_> {
 
     /// How many nodes could hold a copy now, this one included.
     pub(crate) fn possible_copies(&self) -> u8 {
+        self.copies_by(Instant::from_micros(u64::MAX))
+    }
+
+    /// How many could, of those that didn't decline or keep silent lately: of those as of `now`.
+    fn copies_by(&self, now: Instant) -> u8 {
         let others = self.members.others();
-        let reachable = others.filter(|member| self.members.get(*member).is_reachable());
-        let backups = list::count(reachable).min(usize::from(self.rules.backups));
+        let takes = |member: &MemberIndex| {
+            let slot = self.members.get(*member);
+            slot.is_reachable() && slot.avoid_until <= now
+        };
+        let backups = list::count(others.filter(takes)).min(usize::from(self.rules.backups));
         backups.saturating_add(1) as u8
     }
 
-    /// Another node became the home meanwhile: what was committed here went there, and it tells
-    /// its backups.
-    fn review_handed_over(&mut self, now: Instant, number: WaitIndex, asked: Option<u8>) {
-        let wait = self.waits.get(number);
-        let home = self.records.get(wait.record).home();
-        let copies = 1_u8.saturating_add(wait.answered.len() as u8);
-        let copies = copies.min(self.lasting_copies());
-        let enough = asked.is_none_or(|asked| copies >= asked);
-        let met = enough && home.is_some_and(|home| wait.answered.contains(&home));
-        if met || wait.deadline <= now {
-            let outcome = Outcome {
-                copies,
-                met,
-                ..Outcome::default()
-            };
-            self.waits.get_mut(number).goal = Goal::Done(outcome);
+    /// Looks whether a wait for nodes is decided.
+    fn review(&mut self, now: Instant, place: WaitIndex, why: Why) {
+        let Some(Wait::Nodes(wait)) = self.waits.get(place) else {
+            return;
+        };
+        let tally = match why {
+            Why::Gone => Tally::unmet(wait.confirmed().min(self.lasting_copies())),
+            Why::News | Why::Over => self.tally(now, wait),
+        };
+        if why != Why::News || !tally.is_awaited {
+            self.waits.end(place, tally.done());
         }
     }
 
-    /// Looks at the waits for copies of a record.
+    /// The record changed, or who has it: looks at the waits for it.
     pub(crate) fn review_record(&mut self, now: Instant, record: RecordIndex) {
-        for number in self.waits.all() {
-            let wait = self.waits.get(number);
-            if matches!(wait.goal, Goal::Copies(_)) && wait.record == record {
-                self.review(now, number);
-            }
-        }
-    }
-
-    /// Looks at all waits: time passed, or members changed.
-    pub(crate) fn review_waits(&mut self, now: Instant) {
-        for number in self.waits.all() {
-            self.review(now, number);
-            let wait = self.waits.get(number);
-            // Who joined another's fetch is answered with it.
-            if wait.is_open() && wait.goal != Goal::SameFetch {
-                let deadline = wait.deadline;
-                self.wake_at(deadline);
-            }
-        }
+        self.look_at_waits_of(now, record, None);
     }
 
     /// `peer` confirmed a packet that carried the record at `number` or later.
@@ -127,17 +196,80 @@ impl Node<'_> {
         record: RecordIndex,
         number: u64,
     ) {
-        for slot in self.waits.all() {
-            let wait = self.waits.get_mut(slot);
-            let counts = matches!(wait.goal, Goal::Copies(_))
-                && wait.record == record
-                && wait.number <= number
-                && !wait.answered.contains(&peer);
-            if counts {
-                // There's a place for each holder.
-                let _ = wait.answered.push(peer);
-                self.review(now, slot);
+        self.look_at_waits_of(now, record, Some((peer, number)));
+    }
+
+    fn look_at_waits_of(
+        &mut self,
+        now: Instant,
+        record: RecordIndex,
+        confirmed: Option<(MemberIndex, u64)>,
+    ) {
+        let of = self.records.reference(record);
+        let mut next = self.waits.next_of(of, None);
+        while let Some(place) = next {
+            next = self.waits.next_of(of, next);
+            if let Some((peer, number)) = confirmed
+                && let Some(Wait::Nodes(wait)) = self.waits.get_mut(place)
+            {
+                wait.confirm(peer, number);
+            }
+            self.review(now, place, Why::News);
+        }
+    }
+
+    /// Nothing can confirm the record's commits any more. What waits for them ends with the copies that are known.
+    pub(crate) fn end_waits_of(&mut self, record: RecordIndex, why: Why) {
+        let of = self.records.reference(record);
+        while let Some(place) = self.waits.next_of(of, None) {
+            self.review(Instant::default(), place, why);
+        }
+    }
+
+    /// Looks at all waits: members changed.
+    pub(crate) fn review_waits(&mut self, now: Instant) {
+        for lane in &[Lane::Acks, Lane::Ends, Lane::Fetches, Lane::Leaves] {
+            self.review_lane(now, *lane);
+        }
+        self.settle_mail(now);
+    }
+
+    /// Looks at all waits of the lane.
+    pub(crate) fn review_lane(&mut self, now: Instant, lane: Lane) {
+        let mut next = self.waits.first(lane);
+        while let Some(place) = next {
+            next = self.waits.after(place);
+            match lane {
+                Lane::Fetches => self.review_fetch(now, place),
+                Lane::Leaves => self.review_leave(now, place),
+                _ => self.review(now, place, Why::News),
             }
         }
     }
+
+    /// Looks at the waits that time may decide.
+    pub(crate) fn time_waits(&mut self, now: Instant) {
+        for lane in &[Lane::Acks, Lane::Ends] {
+            while let Some((place, deadline)) = self.waits.first_due(*lane) {
+                if deadline > now {
+                    self.wake_at(deadline);
+                    break;
+                }
+                self.review(now, place, Why::Over);
+            }
+        }
+        self.time_fetches(now);
+        self.review_lane(now, Lane::Leaves);
+    }
+}
+
+/// Why a wait for nodes is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// Something changed.
+    News,
+    /// Its time is over, or its session is about to end.
+    Over,
+    /// This node gives its copy up.
+    Gone,
 }

@@ -11,7 +11,6 @@ use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::replica::wait::Goal;
 use crate::storage::records::{Ledger, RecordSlot, Records, State};
 use crate::storage::stamp::Stamp;
 
@@ -233,10 +232,9 @@ fn check_packets(node: usize, machine: &Node<'_>) -> Result<(), Violation> {
 
 /// A wait for copies names the present generation of its record.
 fn check_waits(node: usize, machine: &Node<'_>) -> Result<(), Violation> {
-    for number in machine.waits.all() {
-        let wait = machine.waits.get(number);
-        let generation = machine.records.get(wait.record).generation;
-        if matches!(wait.goal, Goal::Copies(_)) && generation != wait.record_generation {
+    for wait in machine.waits.for_nodes() {
+        let of = wait.record();
+        if machine.records.reference(of.record) != of {
             return broken("a wait ends with its record", format!("n{node}: {wait:?}"));
         }
     }

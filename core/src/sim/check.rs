@@ -4,6 +4,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
+use super::clients::outcome_of;
 use super::host::Host;
 use super::model::{Committed, Id};
 use super::observe::{Violation, broken};
@@ -12,7 +13,6 @@ use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::link::transfer::Direction;
 use crate::node::Node;
-use crate::replica::wait::Progress;
 use crate::storage::records::RecordSlot;
 
 /// Probe periods that a healed cluster may take until all agree.
@@ -274,8 +274,8 @@ impl World<'_> {
             self.settle(node)?;
             for _ in 0..1_000 {
                 let machine = self.hosts[node].node.as_ref();
-                let progress = machine.map(|machine| machine.progress(ticket));
-                if progress.is_none_or(|progress| progress != Progress::Waiting) {
+                let id = ticket.id();
+                if !machine.is_some_and(|machine| id.is_some_and(|id| machine.is_waiting(id))) {
                     break;
                 }
                 self.pass(5_000)?;
@@ -283,10 +283,10 @@ impl World<'_> {
             let Some(machine) = &mut self.hosts[node].node else {
                 continue;
             };
-            let Progress::Done(outcome) = machine.progress(ticket) else {
+            if ticket.id().is_some_and(|id| machine.is_waiting(id)) {
                 return broken("every wait ends", format!("the last fetch of {id}"));
-            };
-            machine.finish(ticket);
+            }
+            let outcome = outcome_of(machine, ticket);
             if must_live && !outcome.found && !self.is_crowded(id.key()) {
                 return broken(
                     "after healing every acknowledged session is found",

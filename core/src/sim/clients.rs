@@ -13,8 +13,11 @@ use super::plan::PlannedChange;
 use super::values::{commit_values, edited_all, stamp_of};
 use super::world::World;
 use crate::config::Role;
+use crate::node::Node;
 use crate::replica::commit::{Ack, CommitError};
-use crate::replica::wait::{Outcome, Progress, Ticket};
+use crate::replica::wait::ticket::{
+    CommitOutcome, EndOutcome, FetchOutcome, Outcome, Progress, SendOutcome, Ticket, WaitId,
+};
 
 /// Longest that any wait may take: `ack_timeout`, with a clock that runs too slowly.
 const LONGEST_WAIT: u64 = 3_500_000;
@@ -25,7 +28,8 @@ pub(super) struct Request {
     session: usize,
     /// The plan's number of the session.
     number: usize,
-    pub(super) ticket: Ticket,
+    /// What it waits for, if that wasn't decided at once.
+    pub(super) wait: Option<WaitId>,
     pub(super) since: u64,
     stage: Stage,
 }
@@ -33,26 +37,43 @@ pub(super) struct Request {
 /// What it waits for.
 pub(super) enum Stage {
     Fetching {
+        ticket: Ticket<FetchOutcome>,
         there: Box<Baseline>,
         seen: Box<Seen>,
         changes: Vec<PlannedChange>,
         ack: Ack,
     },
     Committing {
+        ticket: Ticket<CommitOutcome>,
         commit: usize,
         ack: Ack,
     },
-    Ending,
-    Renaming,
+    Ending(Ticket<EndOutcome>),
+    Renaming(Ticket<CommitOutcome>),
     /// For a session that nobody made.
-    Missing,
+    Missing(Ticket<FetchOutcome>),
     /// For an expired session, to end it.
     Expiring {
+        ticket: Ticket<FetchOutcome>,
         hash: [u8; 16],
     },
     Sending {
+        ticket: Ticket<SendOutcome>,
         message: usize,
     },
+}
+
+impl Stage {
+    const fn wait(&self) -> Option<WaitId> {
+        match self {
+            Self::Fetching { ticket, .. }
+            | Self::Missing(ticket)
+            | Self::Expiring { ticket, .. } => ticket.id(),
+            Self::Committing { ticket, .. } | Self::Renaming(ticket) => ticket.id(),
+            Self::Ending(ticket) => ticket.id(),
+            Self::Sending { ticket, .. } => ticket.id(),
+        }
+    }
 }
 
 impl Request {
@@ -126,12 +147,13 @@ impl World<'_> {
         let there = Box::new(self.baseline(session));
         let seen = Box::new(self.model.sessions[session].seen);
         let stage = Stage::Fetching {
+            ticket,
             there,
             seen,
             changes,
             ack,
         };
-        self.wait(node, session, number, ticket, stage);
+        self.wait(node, session, number, stage);
         self.settle(node)
     }
 
@@ -156,19 +178,12 @@ impl World<'_> {
     }
 
     /// A request goes on when its node is done with this.
-    pub(super) fn wait(
-        &mut self,
-        node: usize,
-        session: usize,
-        number: usize,
-        ticket: Ticket,
-        stage: Stage,
-    ) {
+    pub(super) fn wait(&mut self, node: usize, session: usize, number: usize, stage: Stage) {
         self.requests.push(Request {
             node,
             session,
             number,
-            ticket,
+            wait: stage.wait(),
             since: self.now,
             stage,
         });
@@ -237,13 +252,12 @@ impl World<'_> {
             }
         }
         let commit = self.wrote(session, node, ack, written)?;
-        self.wait(
-            node,
-            session,
-            number,
+        let stage = Stage::Committing {
             ticket,
-            Stage::Committing { commit, ack },
-        );
+            commit,
+            ack,
+        };
+        self.wait(node, session, number, stage);
         Ok(())
     }
 
@@ -312,8 +326,7 @@ impl World<'_> {
             node,
             session,
             number.unwrap_or_default(),
-            ticket,
-            Stage::Ending,
+            Stage::Ending(ticket),
         );
         self.settle(node)
     }
@@ -359,7 +372,7 @@ impl World<'_> {
         let observed = &self.hosts[node].observed;
         self.model.renamed(session, id, observed, crowded);
         self.serves_now(node, self.model.hash_of(session));
-        self.wait(node, session, number, ticket, Stage::Renaming);
+        self.wait(node, session, number, Stage::Renaming(ticket));
         self.settle(node)
     }
 
@@ -377,7 +390,7 @@ impl World<'_> {
             };
             if let Ok(ticket) = machine.fetch(clock, id.key(), None) {
                 self.report.unknown_ids += 1;
-                self.wait(node, 0, 0, ticket, Stage::Missing);
+                self.wait(node, 0, 0, Stage::Missing(ticket));
             }
         }
         self.settle(node)
@@ -388,28 +401,27 @@ impl World<'_> {
         let mut at = 0;
         while at < self.requests.len() {
             let request = &self.requests[at];
-            let (owner, ticket, since) = (request.node, request.ticket, request.since);
+            let (owner, wait, since) = (request.node, request.wait, request.since);
             let host = &mut self.hosts[owner];
             let Some(machine) = host.node.as_mut().filter(|_| owner == node) else {
                 at += 1;
                 continue;
             };
-            let Progress::Done(outcome) = machine.progress(ticket) else {
+            if wait.is_some_and(|wait| machine.is_waiting(wait)) {
                 let thawed = since.max(host.frozen_until);
                 if self.now > thawed + LONGEST_WAIT {
                     return broken("every wait ends", format!("n{node} waits since {since}"));
                 }
                 at += 1;
                 continue;
-            };
-            machine.finish(ticket);
+            }
             let request = self.requests.remove(at);
-            self.done(request, outcome)?;
+            self.done(request)?;
         }
         Ok(())
     }
 
-    fn done(&mut self, request: Request, outcome: Outcome) -> Result<(), Violation> {
+    fn done(&mut self, request: Request) -> Result<(), Violation> {
         let Request {
             node,
             session,
@@ -418,13 +430,18 @@ impl World<'_> {
             stage,
             ..
         } = request;
+        let Some(machine) = &mut self.hosts[node].node else {
+            return Ok(());
+        };
         match stage {
             Stage::Fetching {
+                ticket,
                 there,
                 seen,
                 changes,
                 ack,
             } => {
+                let outcome = outcome_of(machine, ticket);
                 if self.hosts[node].leaving.is_some() {
                     return Ok(()); // its host serves nobody any more
                 }
@@ -447,18 +464,36 @@ impl World<'_> {
                 self.write(number, session, node, &changes, ack)?;
                 self.settle(node)
             }
-            Stage::Committing { commit, ack } => {
+            Stage::Committing {
+                ticket,
+                commit,
+                ack,
+            } => {
+                let outcome = outcome_of(machine, ticket);
                 self.check_in_time(node, since, outcome)?;
                 self.check_reach(since, outcome)?;
                 self.confirmed(commit, ack, outcome)
             }
-            Stage::Ending | Stage::Renaming => Ok(()),
-            Stage::Missing if outcome.found => broken(
-                "nobody finds what nobody made",
-                format!("n{node}: {outcome:?}"),
-            ),
-            Stage::Missing => Ok(()),
-            Stage::Expiring { hash } => {
+            Stage::Ending(ticket) => {
+                machine.finish(ticket);
+                Ok(())
+            }
+            Stage::Renaming(ticket) => {
+                machine.finish(ticket);
+                Ok(())
+            }
+            Stage::Missing(ticket) => {
+                let outcome = outcome_of(machine, ticket);
+                match outcome.found {
+                    true => broken(
+                        "nobody finds what nobody made",
+                        format!("n{node}: {outcome:?}"),
+                    ),
+                    false => Ok(()),
+                }
+            }
+            Stage::Expiring { ticket, hash } => {
+                let outcome = outcome_of(machine, ticket);
                 let is_current = hash == self.model.hash_of(session);
                 let ended = self.model.sessions[session].ended;
                 if !outcome.found || !is_current || ended || self.hosts[node].leaving.is_some() {
@@ -467,7 +502,20 @@ impl World<'_> {
                 self.report.expired_early += 1;
                 self.end_session(session, node)
             }
-            Stage::Sending { message } => self.sent(message, outcome),
+            Stage::Sending { ticket, message } => {
+                let outcome = outcome_of(machine, ticket);
+                self.sent(message, outcome)
+            }
         }
     }
+}
+
+/// How what was waited for has ended.
+pub(super) fn outcome_of<T: Outcome>(machine: &mut Node<'_>, ticket: Ticket<T>) -> T {
+    let outcome = match machine.progress(&ticket) {
+        Progress::Done(outcome) => outcome,
+        Progress::Waiting => T::UNKNOWN,
+    };
+    machine.finish(ticket);
+    outcome
 }

@@ -7,7 +7,7 @@ use super::model::Committed;
 use super::network::BadPairs;
 use super::observe::{Observed, Seen, Violation, broken};
 use super::world::World;
-use crate::replica::wait::Outcome;
+use crate::replica::wait::ticket::CommitOutcome;
 
 /// Longest that a wait for copies is met in, on its node's clock.
 const ACK_TIMEOUT: u64 = 3_000_000;
@@ -44,7 +44,7 @@ impl World<'_> {
     pub(super) fn check_counted(
         &self,
         committed: &Committed,
-        outcome: Outcome,
+        outcome: CommitOutcome,
     ) -> Result<(), Violation> {
         let known = &self.model.sessions[committed.session];
         if committed.crashes == u32::MAX {
@@ -88,7 +88,7 @@ impl World<'_> {
         &self,
         node: usize,
         since: u64,
-        outcome: Outcome,
+        outcome: CommitOutcome,
     ) -> Result<(), Violation> {
         let host = &self.hosts[node];
         let waited = host.clock(self.now).since(host.clock(since));
@@ -101,7 +101,11 @@ impl World<'_> {
     }
 
     /// A primary that doesn't reach one backup, while all others do, doesn't wait for that one.
-    pub(super) fn check_reach(&mut self, since: u64, outcome: Outcome) -> Result<(), Violation> {
+    pub(super) fn check_reach(
+        &mut self,
+        since: u64,
+        outcome: CommitOutcome,
+    ) -> Result<(), Violation> {
         let (Some(wrong), Some(began)) = (self.network.bad_pairs(), self.bad_pairs_since) else {
             return Ok(());
         };

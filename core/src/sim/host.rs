@@ -16,7 +16,7 @@ use crate::config::{Config, Entropy, Role};
 use crate::memory::Sizes;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::Ticket;
+use crate::replica::wait::ticket::{LeaveOutcome, Ticket};
 use crate::storage::largest_value;
 use crate::time::{Duration, Instant};
 use crate::wire::stamp::WireStamp;
@@ -112,7 +112,7 @@ pub(super) struct Host<'m> {
 
 /// A node that was asked to leave.
 pub(super) struct Leaving {
-    pub(super) ticket: Ticket,
+    pub(super) ticket: Ticket<LeaveOutcome>,
     pub(super) since: u64,
     /// The commits that it held then. It may drop copies before it has left, since others get them.
     pub(super) had: HashSet<usize>,

@@ -68,7 +68,7 @@ impl World<'_> {
             };
             if let Ok(ticket) = machine.fetch(clock, handed.id.key(), None) {
                 self.report.handed += 1;
-                self.wait(node, session, 0, ticket, Stage::Expiring { hash });
+                self.wait(node, session, 0, Stage::Expiring { ticket, hash });
             }
         }
         Ok(())

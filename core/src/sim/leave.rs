@@ -8,7 +8,7 @@ use super::observe::{Violation, broken};
 use super::world::World;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::node::Node;
-use crate::replica::wait::Progress;
+use crate::replica::wait::ticket::Progress;
 
 /// Nodes that may leave at a time: more may take sessions with them.
 const AT_ONCE: usize = 2;
@@ -54,13 +54,12 @@ impl World<'_> {
         if leaving.stops_at.is_some() {
             return Ok(());
         }
-        let Progress::Done(outcome) = machine.progress(leaving.ticket) else {
+        let Progress::Done(outcome) = machine.progress(&leaving.ticket) else {
             if self.now > leaving.since.max(host.frozen_until) + LONGEST {
                 return broken("every wait ends", format!("n{node} leaves"));
             }
             return Ok(());
         };
-        machine.finish(leaving.ticket);
         leaving.stops_at = outcome.met.then_some(self.now + leaving.lingers);
         self.note(|_| format!("n{node} has left: {outcome:?}"));
         if !outcome.met {

@@ -8,7 +8,7 @@ use super::host::Host;
 use super::observe::{Found, Violation, broken};
 use super::world::World;
 use crate::ids::MemberIndex;
-use crate::replica::wait::{Goal, Waits};
+use crate::replica::wait::Wait;
 use crate::wire::stamp::WireStamp;
 
 /// What a tombstone stays after all have confirmed it, unless the run says otherwise.
@@ -99,9 +99,12 @@ impl World<'_> {
         let Some(machine) = &self.hosts[request.node].node else {
             return Ok(());
         };
-        let wait = machine.waits.get(Waits::number_of(request.ticket));
-        let slot = machine.records.get(wait.record);
-        if !matches!(wait.goal, Goal::Copies(_)) || !slot.is_live() || !slot.is_home_here() {
+        let wait = request.wait.and_then(|id| machine.waits.named(id));
+        let Some(Wait::Nodes(wait)) = wait else {
+            return Ok(());
+        };
+        let slot = machine.records.get(wait.record().record);
+        if !slot.is_live() || !slot.is_home_here() {
             return Ok(());
         }
         let header = machine.writers.wire(slot.stamp);
@@ -110,7 +113,7 @@ impl World<'_> {
             return Ok(()); // another one is the home, and has told those that answered
         }
         let committed = &self.model.commits[commit];
-        for member in &wait.answered {
+        for member in slot.holders().iter().filter(|member| wait.has(**member)) {
             let is_kept = slot.bit_of(*member).intersects(slot.wanted_bits());
             let there = self.runs_as(machine, *member).filter(|_| is_kept);
             let lacks = |host: &&Host<'_>| {

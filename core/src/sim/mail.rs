@@ -8,7 +8,7 @@ use super::observe::{Violation, broken};
 use super::world::World;
 use crate::config::Role;
 use crate::link::mailbox::MAX_MESSAGE;
-use crate::replica::wait::Outcome;
+use crate::replica::wait::ticket::SendOutcome;
 use crate::seal::BootId;
 
 /// One message that an application sent.
@@ -59,7 +59,11 @@ impl World<'_> {
             bytes,
             taken_by: Vec::new(),
         });
-        self.wait(from, 0, 0, ticket, Stage::Sending { message: number });
+        let stage = Stage::Sending {
+            ticket,
+            message: number,
+        };
+        self.wait(from, 0, 0, stage);
         self.settle(from)
     }
 
@@ -117,12 +121,11 @@ impl World<'_> {
     }
 
     /// It is decided how far a message came.
-    pub(super) fn sent(&self, message: usize, outcome: Outcome) -> Result<(), Violation> {
+    pub(super) fn sent(&self, message: usize, outcome: SendOutcome) -> Result<(), Violation> {
         let sent = &self.mail[message];
-        let copies = 1 + sent.taken_by.len();
-        if usize::from(outcome.copies) > copies || (outcome.met && sent.to.is_some() && copies < 2)
-        {
-            let detail = format!("message {message}: {outcome:?}, {copies} have it");
+        let taken = sent.taken_by.len();
+        if usize::from(outcome.taken) > taken || (outcome.met && sent.to.is_some() && taken == 0) {
+            let detail = format!("message {message}: {outcome:?}, {taken} have it");
             return broken("a message that is acknowledged was taken", detail);
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::observe::{Observed, Violation, broken};
 use super::plan::ATTRIBUTES;
 use super::world::World;
 use crate::replica::commit::Ack;
-use crate::replica::wait::Outcome;
+use crate::replica::wait::ticket::{CommitOutcome, FetchOutcome};
 use crate::wire::stamp::WireStamp;
 
 /// How long after a warning, or after a write on a node that had lent the session, two nodes may
@@ -154,7 +154,7 @@ impl World<'_> {
         session: usize,
         since: u64,
         there: &Baseline,
-        outcome: Outcome,
+        outcome: FetchOutcome,
     ) -> Result<(), Violation> {
         self.note(|_| format!("n{node} fetched session {session}: {outcome:?}"));
         if outcome.maybe_stale {
@@ -203,7 +203,7 @@ impl World<'_> {
         &mut self,
         commit: usize,
         ack: Ack,
-        outcome: Outcome,
+        outcome: CommitOutcome,
     ) -> Result<(), Violation> {
         let committed = &self.model.commits[commit];
         self.report.confirmed += u64::from(outcome.copies > 1);

@@ -8,7 +8,7 @@ use super::random::Random;
 use crate::key::Key;
 use crate::node::Node;
 use crate::replica::commit::{Ack, Change, Commit, CommitError};
-use crate::replica::wait::Ticket;
+use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::time::Instant;
 use crate::wire::stamp::WireStamp;
 
@@ -37,7 +37,7 @@ pub(super) fn commit_values(
     values: &[(u8, String, Value)],
     max_inactive: u32,
     ack: Ack,
-) -> Result<Ticket, CommitError> {
+) -> Result<Ticket<CommitOutcome>, CommitError> {
     let mut changes = Vec::new();
     for (_, name, value) in values {
         changes.push(Change {

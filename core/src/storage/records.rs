@@ -19,7 +19,7 @@ pub(crate) use self::slot::{
 pub use self::slot::{AttributeSlot, RecordSlot};
 use super::pages::Pages;
 use crate::delta::Full;
-use crate::ids::{AttributeIndex, HolderBits, RecordIndex};
+use crate::ids::{AttributeIndex, HolderBits, RecordIndex, RecordRef};
 use crate::time::Instant;
 
 /// All records with their attributes and pages.
@@ -91,6 +91,12 @@ impl<'m> Records<'m> {
             Some(slot) => slot,
             None => &mut self.nowhere,
         }
+    }
+
+    /// Names the record until its slot gets another session.
+    pub(crate) fn reference(&self, record: RecordIndex) -> RecordRef {
+        let generation = self.get(record).generation;
+        RecordRef { record, generation }
     }
 
     /// Sessions and tombstones in slots.

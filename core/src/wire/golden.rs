@@ -590,7 +590,7 @@ fn commit(node: &mut Node<'_>, name: &[u8], value: &[u8]) {
         max_inactive: 1_800,
         ack: Ack::None,
     };
-    node.commit(NOW, SESSION, &commit).unwrap();
+    let _ = node.commit(NOW, SESSION, &commit).unwrap();
 }
 
 /// A datagram of t1 with this body.

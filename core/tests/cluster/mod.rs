@@ -21,8 +21,8 @@ pub use wire::Wire;
 
 use relevo_core::memory::{Sizes, largest_value};
 use relevo_core::{
-    Ack, Change, Commit, CommitError, Config, Destination, Duration, Entropy, Event, Instant, Key,
-    Node, Outcome, Progress, Role, Storage, Ticket,
+    Ack, Change, Commit, CommitError, CommitOutcome, Config, Destination, Duration, EndOutcome,
+    Entropy, Event, FetchOutcome, Instant, Key, Node, Outcome, Progress, Role, Storage, Ticket,
 };
 
 relevo_core::heap_memory! {
@@ -281,9 +281,9 @@ impl<N: Network> Cluster<N> {
         self.now = end;
     }
 
-    pub fn wait(&mut self, name: &str, ticket: Ticket) -> Outcome {
+    pub fn wait<T: Outcome>(&mut self, name: &str, ticket: Ticket<T>) -> T {
         for _ in 0..100_000 {
-            if let Progress::Done(outcome) = self.node(name).progress(ticket) {
+            if let Progress::Done(outcome) = self.node(name).progress(&ticket) {
                 self.node(name).finish(ticket);
                 return outcome;
             }
@@ -292,19 +292,34 @@ impl<N: Network> Cluster<N> {
         panic!("a wait on {name} never ended");
     }
 
-    pub fn commit(&mut self, name: &str, id: &str, changes: &[(&str, &[u8])], ack: Ack) -> Outcome {
-        let ticket = self.try_commit(name, id, changes, ack).unwrap();
+    pub fn commit(
+        &mut self,
+        name: &str,
+        id: &str,
+        changes: &[(&str, &[u8])],
+        ack: Ack,
+    ) -> CommitOutcome {
+        let ticket = self.begin_commit(name, id, changes, ack);
         self.wait(name, ticket)
     }
 
-    /// The same, and nobody waits.
+    pub fn begin_commit(
+        &mut self,
+        name: &str,
+        id: &str,
+        changes: &[(&str, &[u8])],
+        ack: Ack,
+    ) -> Ticket<CommitOutcome> {
+        self.try_commit(name, id, changes, ack).unwrap()
+    }
+
     pub fn try_commit(
         &mut self,
         name: &str,
         id: &str,
         changes: &[(&str, &[u8])],
         ack: Ack,
-    ) -> Result<Ticket, CommitError> {
+    ) -> Result<Ticket<CommitOutcome>, CommitError> {
         let changes: Vec<_> = changes
             .iter()
             .map(|(name, value)| Change {
@@ -321,13 +336,13 @@ impl<N: Network> Cluster<N> {
         self.node(name).commit(now, key(id), &commit)
     }
 
-    pub fn fetch(&mut self, name: &str, id: &str, hint: Option<&str>) -> Outcome {
+    pub fn fetch(&mut self, name: &str, id: &str, hint: Option<&str>) -> FetchOutcome {
         let now = self.now;
         let ticket = self.node(name).fetch(now, key(id), hint).unwrap();
         self.wait(name, ticket)
     }
 
-    pub fn invalidate(&mut self, name: &str, id: &str) -> Outcome {
+    pub fn invalidate(&mut self, name: &str, id: &str) -> EndOutcome {
         let now = self.now;
         let ticket = self.node(name).invalidate(now, key(id)).unwrap();
         self.wait(name, ticket)

@@ -211,7 +211,7 @@ fn no_flipped_bit_is_taken(net: &mut Net, name: &str, datagram: &Datagram) {
 #[test]
 fn a_datagram_with_any_bit_flipped_is_refused_and_the_true_one_still_taken() {
     let mut net = conversation();
-    net.begin_commit("b", "s", b"true");
+    let _ = net.begin_commit("b", "s", b"true");
     let held = net.take();
     let update = held.iter().find(|d| d.to == address("a")).unwrap();
     no_flipped_bit_is_taken(&mut net, "a", update);
@@ -404,7 +404,7 @@ fn refused_keys_change_nothing() {
 fn a_datagram_of_the_old_key_that_arrives_after_its_removal_is_refused() {
     let mut net = Net::of(&["a", "b"]);
     assert!(net.commit("a", "s", b"before").met);
-    net.begin_commit("a", "s", b"sealed with the old key");
+    let _ = net.begin_commit("a", "s", b"sealed with the old key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
     for name in ["a", "b"] {
@@ -426,7 +426,7 @@ fn who_still_sends_with_a_removed_key_is_refused_at_once() {
     assert!(net.commit("a", "s", b"before").met);
     net.node("a").set_keys(&[KEY, OTHER_KEY]).unwrap();
     net.node("b").set_keys(&[OTHER_KEY]).unwrap();
-    net.begin_commit("a", "s", b"sealed with the old key");
+    let _ = net.begin_commit("a", "s", b"sealed with the old key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
     let [old, ..] = relevo_core::key_id(&KEY);
@@ -448,7 +448,7 @@ fn a_key_with_the_hint_of_a_removed_one_is_another_key() {
     };
     set(&mut net, &[former]);
     assert!(net.commit("a", "s", b"before").met);
-    net.begin_commit("a", "s", b"sealed with the removed key");
+    let _ = net.begin_commit("a", "s", b"sealed with the removed key");
     let held = net.take();
     let late = held.iter().find(|d| d.to == address("b")).unwrap();
     set(&mut net, &[KEY]);

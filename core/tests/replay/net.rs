@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 
 use crate::cluster::{key, sizes, storage};
 use relevo_core::{
-    Ack, Change, Commit, Config, Destination, Duration, Entropy, Event, Instant, MemberState, Node,
-    Outcome, Progress, Stats, Ticket, Usage,
+    Ack, Change, Commit, CommitOutcome, Config, Destination, Duration, Entropy, Event,
+    FetchOutcome, Instant, MemberState, Node, Outcome, Progress, Stats, Ticket, Usage,
 };
 
 pub(crate) const KEY: [u8; 32] = [7; 32];
@@ -209,10 +209,10 @@ impl Net {
         self.now = end;
     }
 
-    pub(crate) fn wait(&mut self, name: &str, ticket: Ticket) -> Outcome {
+    pub(crate) fn wait<T: Outcome>(&mut self, name: &str, ticket: Ticket<T>) -> T {
         self.drain();
         for _ in 0..10_000 {
-            if let Progress::Done(outcome) = self.node(name).progress(ticket) {
+            if let Progress::Done(outcome) = self.node(name).progress(&ticket) {
                 self.node(name).finish(ticket);
                 return outcome;
             }
@@ -221,12 +221,17 @@ impl Net {
         panic!("a wait on {name} never ended");
     }
 
-    pub(crate) fn commit(&mut self, name: &str, id: &str, value: &[u8]) -> Outcome {
+    pub(crate) fn commit(&mut self, name: &str, id: &str, value: &[u8]) -> CommitOutcome {
         let ticket = self.begin_commit(name, id, value);
         self.wait(name, ticket)
     }
 
-    pub(crate) fn begin_commit(&mut self, name: &str, id: &str, value: &[u8]) -> Ticket {
+    pub(crate) fn begin_commit(
+        &mut self,
+        name: &str,
+        id: &str,
+        value: &[u8],
+    ) -> Ticket<CommitOutcome> {
         let changes = [Change {
             name: b"n",
             value: Some(value),
@@ -240,7 +245,7 @@ impl Net {
         self.node(name).commit(now, key(id), &commit).unwrap()
     }
 
-    pub(crate) fn fetch(&mut self, name: &str, id: &str) -> Outcome {
+    pub(crate) fn fetch(&mut self, name: &str, id: &str) -> FetchOutcome {
         let now = self.now;
         let ticket = self.node(name).fetch(now, key(id), None).unwrap();
         self.wait(name, ticket)

@@ -77,7 +77,7 @@ fn commit<'local>(
         let max_inactive = u32::try_from(max_inactive).unwrap_or(0);
         let node = handles::get(handle)?;
         node.commit(pack::key(&key)?, &changes, max_inactive, pack::ack(ack)?)
-            .map(pack::confirmed)
+            .map(|done| pack::confirmed(done.copies, done.met))
             .map_err(Failure::of)
     })
 }
@@ -150,7 +150,7 @@ fn invalidate<'local>(
         let key = env.convert_byte_array(&key)?;
         let node = handles::get(handle)?;
         node.invalidate(pack::key(&key)?)
-            .map(pack::confirmed)
+            .map(|done| pack::confirmed(done.nodes, done.met))
             .map_err(Failure::of)
     })
 }
@@ -167,7 +167,7 @@ fn rename<'local>(
         let id = env.convert_byte_array(&id)?;
         let node = handles::get(handle)?;
         node.rename(pack::key(&key)?, &id)
-            .map(pack::confirmed)
+            .map(|done| pack::confirmed(done.copies, done.met))
             .map_err(Failure::of)
     })
 }

@@ -7,7 +7,7 @@
 //!   changes may exist, then attributes like changes.
 //! - Events: per event `u8` kind, `u16` length, a packed key or a text.
 
-use relevo_node::{Ack, Change, Confirmed, Key, Session};
+use relevo_node::{Ack, Change, Key, Session};
 
 use crate::failure::Failure;
 
@@ -75,9 +75,9 @@ pub(crate) fn ack(code: i32) -> Result<Ack, Failure> {
     }
 }
 
-/// Writes how far a change got: copies, and 256 if that is what was asked for.
-pub(crate) fn confirmed(confirmed: Confirmed) -> i32 {
-    i32::from(confirmed.copies) | i32::from(confirmed.met) << 8
+/// Writes how far a change got: the nodes that have it, and 256 if that is what was asked for.
+pub(crate) fn confirmed(nodes: u8, met: bool) -> i32 {
+    i32::from(nodes) | i32::from(met) << 8
 }
 
 /// Appends one event about a session.
@@ -189,19 +189,7 @@ mod tests {
 
     #[test]
     fn confirmed_codes() {
-        assert_eq!(
-            confirmed(Confirmed {
-                copies: 2,
-                met: true
-            }),
-            258
-        );
-        assert_eq!(
-            confirmed(Confirmed {
-                copies: 1,
-                met: false
-            }),
-            1
-        );
+        assert_eq!(confirmed(2, true), 258);
+        assert_eq!(confirmed(1, false), 1);
     }
 }

@@ -135,7 +135,8 @@ impl Net {
             max_inactive: 0,
             ack: Ack::None,
         };
-        self.nodes[node].commit(self.now, key(id), &commit).unwrap();
+        let ticket = self.nodes[node].commit(self.now, key(id), &commit);
+        self.nodes[node].finish(ticket.unwrap());
     }
 
     /// `count` sessions that t1 serves.

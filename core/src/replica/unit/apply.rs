@@ -127,6 +127,9 @@ impl Node<'_> {
         if origin.answers {
             return Ok(summary);
         }
+        if head.header.is_some() {
+            self.go_on_handing_over(record, peer);
+        }
         self.answer_unit(record, origin, head, fate, completes)?;
         Ok(summary)
     }
@@ -341,8 +344,17 @@ impl Node<'_> {
         }
     }
 
-    /// The record that the unit is about; a new one if it wasn't known, and its home wants this node to keep a
-    /// copy, or this node asked for it.
+    /// The home says that it is. What it lacks of this copy is sent now if it refused it, since it had written a header
+    /// that this node didn't know then.
+    fn go_on_handing_over(&mut self, record: RecordIndex, peer: MemberIndex) {
+        let slot = self.records.get(record);
+        let owes = slot.home() == Some(peer) && slot.owed().intersects(HolderBits::HOME);
+        if owes && !self.in_flight.is_on_its_way(peer, record) {
+            self.changed(record);
+        }
+    }
+
+    /// The record that the unit is about; a new one if it wasn't known.
     fn record_to_apply(
         &mut self,
         now: Instant,
@@ -497,7 +509,7 @@ impl Node<'_> {
             .records
             .follow(record, &holders, wanted, &names, is_same_home);
         for holder in &changes {
-            self.waits.uncount(record, *holder);
+            self.waits.uncount(self.records.reference(record), *holder);
         }
         let slot = self.records.get_mut(record);
         slot.set(

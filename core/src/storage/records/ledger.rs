@@ -480,6 +480,8 @@ impl Records<'_> {
             owed = HolderBits::NONE;
         }
         let header = owed;
+        // What isn't owed to the home is from there, or was compared with what it has.
+        let is_at_home = slot.home() == Some(member);
         let (mut lacks, mut took) = (false, false);
         self.update_attributes(record, |attribute| {
             let (is_own, seq) = (attribute.stamp.is_own(), attribute.stamp.seq());
@@ -493,8 +495,9 @@ impl Records<'_> {
             }
             owed |= debt.owed & bit;
             // What isn't owed to the holder it is not to have: it is a former one.
-            let is_later = is_own && seq > number && debt.owed.intersects(bit);
-            lacks |= debt.whole.intersects(bit) && !is_later;
+            let is_owed = debt.owed.intersects(bit);
+            let is_later = is_own && seq > number && is_owed;
+            lacks |= debt.whole.intersects(bit) && !is_later && (is_owed || !is_at_home);
         });
         let ledger = &mut self.get_mut(record).ledger;
         ledger.header = (ledger.header & !bit) | header;

@@ -204,6 +204,7 @@ impl Model {
         let has_header = is_unchanged || own_header.is_some_and(|own| own <= number);
         let took_header = has_header && self.lacks.remove(&(member, What::Header));
         let compares = self.is_home() && self.keepers().contains(&member) && !self.dead;
+        let is_at_home = self.list.first() == Some(&member);
         let (mut took, mut lacks) = (false, false);
         for (name, own) in self.attributes.clone() {
             let was_carried = is_unchanged || own.is_some_and(|own| own <= number);
@@ -215,7 +216,9 @@ impl Model {
             }
             let is_later = own.is_some_and(|own| own > number);
             let follows = is_later && self.has(member, What::Value(name));
-            lacks |= self.has(member, What::Whole(name)) && !follows;
+            // What isn't owed to the home it has.
+            let may_lack = self.has(member, What::Value(name)) || !is_at_home;
+            lacks |= self.has(member, What::Whole(name)) && !follows && may_lack;
         }
         let values = self.names().into_iter().map(What::Value);
         let mut owed = values.chain([What::Header]);

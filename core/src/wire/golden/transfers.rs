@@ -121,7 +121,8 @@ fn an_answer_that_there_are_no_pages_to_send_from_waits_for_the_transfer_before_
             max_inactive: 1_800,
             ack: Ack::None,
         };
-        t1.commit(NOW, key, &commit).unwrap();
+        let ticket = t1.commit(NOW, key, &commit).unwrap();
+        t1.finish(ticket);
     }
     // From what is kept one of them can be sent at a time.
     let pages = &mut t1.records.pages;
@@ -132,7 +133,7 @@ fn an_answer_that_there_are_no_pages_to_send_from_waits_for_the_transfer_before_
     let fetches = [keys[0], keys[1]].map(|key| t2.fetch(NOW, key, None).unwrap());
     exchange(&mut t1, &mut t2, |_| {});
     for ticket in fetches {
-        let Progress::Done(outcome) = t2.progress(ticket) else {
+        let Progress::Done(outcome) = t2.progress(&ticket) else {
             panic!("one fetch wasn't answered");
         };
         assert!(outcome.found && !outcome.maybe_stale);

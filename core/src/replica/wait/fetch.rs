@@ -1,0 +1,256 @@
+//! A fetch: who is asked for a session, and what they answered.
+
+use heapless::Vec;
+
+use crate::ids::{MAX_HOLDERS, MemberIndex, SELF};
+use crate::key::MAX_ID;
+use crate::list;
+use crate::storage::stamp::Stamp;
+use crate::time::{Duration, Instant};
+
+/// Pause until members that haven't answered are asked again.
+pub(crate) const REPEAT: Duration = Duration::from_millis(60);
+
+/// Questions of others that are answered with the fetch. Those of more are put again.
+const DEFERRED: usize = 4;
+
+/// Stands for the digest of a copy that isn't there. That of a session without attributes is 0.
+pub(crate) const ABSENT: u64 = u64::MAX;
+
+/// Members, each once.
+pub(crate) type Asked = Vec<MemberIndex, MAX_HOLDERS, u8>;
+
+/// Who is asked for a session beside those whom its copy or its id names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Nobody: all said lately that they have none.
+    Named,
+    /// Those that would be its backups.
+    Likely,
+    /// All members, the likeliest first.
+    All,
+}
+
+/// What a session is fetched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To serve it.
+    Serve,
+    /// To end it, since it has expired. Nobody waits for it.
+    End,
+    /// To find the home of a copy, or to guard it. Nobody waits for it.
+    Adopt,
+}
+
+impl Purpose {
+    /// Whether an application waits for the outcome.
+    pub(crate) fn is_waited_for(self) -> bool {
+        self == Self::Serve
+    }
+}
+
+/// A `Fetch` of a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) peer: MemberIndex,
+    pub(crate) request: u32,
+    /// Of the peer's copy.
+    pub(crate) digest: u64,
+    /// The peer looks for the home of its copy, and doesn't take the session over.
+    pub(crate) adopts: bool,
+}
+
+/// An open fetch of one session.
+///
+/// Bits of `answered` and `to_ask` stand for the places in `asked`, at most eight.
+#[derive(Clone, Debug)]
+pub(crate) struct FetchWait {
+    pub(crate) hash: [u8; 16],
+    pub(crate) namespace: u8,
+    pub(crate) id: Vec<u8, MAX_ID, u8>,
+    /// The header of this node's copy when the fetch began.
+    pub(crate) had: Stamp,
+    pub(crate) reach: Reach,
+    pub(crate) purpose: Purpose,
+    /// One of those that answered owns the session.
+    pub(crate) owner_answered: bool,
+    /// There was no room for an answer.
+    pub(crate) refused: bool,
+    /// The session has another id now, of which the copy here may be the last one.
+    pub(crate) ended: bool,
+    /// How often it was given more time, since those asked are busy answering.
+    pub(crate) extended: u8,
+    /// Names its questions, and so their answers.
+    pub(super) request: u32,
+    pub(crate) deadline: Instant,
+    pub(crate) repeat_at: Instant,
+    /// When somebody was last asked.
+    pub(crate) asked_at: Instant,
+    /// Where the walk over all members goes on.
+    pub(crate) next: MemberIndex,
+    /// The members that were asked first: that walk passes them over.
+    first: Asked,
+    asked: Asked,
+    /// Those whose answer is here.
+    answered: u8,
+    /// Those to whom the question is to be sent.
+    to_ask: u8,
+    /// The digests of what they answered.
+    digests: [u64; MAX_HOLDERS],
+    /// Those that ask for the same session at the same time, and are answered when this is decided.
+    deferred: Vec<Question, DEFERRED, u8>,
+}
+
+impl FetchWait {
+    /// Asks the members `asked`, within `bound`.
+    pub(crate) fn new(
+        now: Instant,
+        bound: Duration,
+        asked: Asked,
+        id: Vec<u8, MAX_ID, u8>,
+    ) -> Self {
+        Self {
+            hash: [0; 16],
+            namespace: 0,
+            id,
+            had: Stamp::NONE,
+            reach: Reach::All,
+            purpose: Purpose::Serve,
+            owner_answered: false,
+            refused: false,
+            ended: false,
+            extended: 0,
+            request: 0,
+            deadline: now + bound,
+            repeat_at: now + REPEAT,
+            asked_at: Instant::default(),
+            next: SELF,
+            first: asked.clone(),
+            to_ask: (0..asked.len()).fold(0, |all, place| all | bit(place)),
+            asked,
+            answered: 0,
+            digests: [ABSENT; MAX_HOLDERS],
+            deferred: Vec::new(),
+        }
+    }
+
+    /// Names its questions, and so their answers.
+    pub(crate) const fn request(&self) -> u32 {
+        self.request
+    }
+
+    /// Whether anybody is asked.
+    pub(crate) fn asks(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
+    fn place_of(&self, member: MemberIndex) -> Option<usize> {
+        self.asked.iter().position(|asked| *asked == member)
+    }
+
+    fn has_answered(&self, member: MemberIndex) -> bool {
+        let place = self.place_of(member);
+        place.is_some_and(|place| self.answered & bit(place) != 0)
+    }
+
+    /// Those that answered, and the digest of what each has.
+    pub(crate) fn answers(&self) -> impl Iterator<Item = (MemberIndex, u64)> + '_ {
+        let all = self.asked.iter().copied().zip(self.digests);
+        all.filter(|(member, _)| self.has_answered(*member))
+    }
+
+    /// Those that were asked and have not answered.
+    pub(crate) fn silent(&self) -> Asked {
+        let asked = self.asked.iter().copied();
+        list::collect(asked.filter(|member| !self.has_answered(*member)))
+    }
+
+    /// `peer` has a copy of this digest. Its first answer counts.
+    pub(crate) fn note_answer(&mut self, peer: MemberIndex, digest: u64) {
+        if let Some(place) = self.place_of(peer)
+            && self.answered & bit(place) == 0
+            && let Some(answer) = self.digests.get_mut(place)
+        {
+            *answer = digest;
+            self.answered |= bit(place);
+        }
+    }
+
+    /// Asks another member. Returns whether it wasn't asked before.
+    pub(crate) fn ask_too(&mut self, member: MemberIndex) -> bool {
+        let is_new = self.place_of(member).is_none() && self.asked.push(member).is_ok();
+        if is_new {
+            self.ask(member, true); // eight are asked at most
+        }
+        is_new
+    }
+
+    /// `peer` has nothing; another member is asked in its place.
+    pub(crate) fn ask_instead(&mut self, peer: MemberIndex, member: MemberIndex) {
+        if let Some(place) = self.place_of(peer)
+            && let Some(asked) = self.asked.get_mut(place)
+        {
+            *asked = member;
+            self.answered &= !bit(place);
+            self.to_ask |= bit(place);
+        }
+    }
+
+    /// The question to `peer` is to be sent, or was.
+    pub(crate) fn ask(&mut self, peer: MemberIndex, is_due: bool) {
+        if let Some(place) = self.place_of(peer) {
+            self.to_ask = self.to_ask & !bit(place) | if is_due { bit(place) } else { 0 };
+        }
+    }
+
+    /// The peer takes the session over too, and first. What it said before is void, and all questions are put anew.
+    pub(super) fn ask_all_again(&mut self, peer: MemberIndex) {
+        if let Some(place) = self.place_of(peer) {
+            self.answered &= !bit(place);
+        } else {
+            // Eight are asked at most.
+            let _ = self.asked.push(peer);
+        }
+        self.to_ask = self.all_places() & !self.answered;
+    }
+
+    /// All answers are void, and all questions are put anew.
+    pub(super) fn forget_answers(&mut self) {
+        self.answered = 0;
+        self.to_ask = self.all_places();
+    }
+
+    fn all_places(&self) -> u8 {
+        (0..self.asked.len()).fold(0, |all, place| all | bit(place))
+    }
+
+    /// Whether `member` was asked, or had its turn in the walk.
+    pub(crate) fn has_asked(&self, member: MemberIndex) -> bool {
+        member < self.next || self.first.contains(&member) || self.asked.contains(&member)
+    }
+
+    /// Whether the question to `peer` waits to be sent; `None` if it needs no answer.
+    pub(crate) fn question_to(&self, peer: MemberIndex) -> Option<bool> {
+        let place = self.place_of(peer)?;
+        (self.answered & bit(place) == 0).then_some(self.to_ask & bit(place) != 0)
+    }
+
+    /// `question` is answered when this is decided.
+    pub(crate) fn defer(&mut self, question: Question) {
+        let mut deferred = self.deferred.iter();
+        if deferred.all(|other| other.peer != question.peer) {
+            // Without room here the peer asks again.
+            let _ = self.deferred.push(question);
+        }
+    }
+
+    /// The questions that are to be answered now.
+    pub(crate) fn take_deferred(&mut self) -> Vec<Question, DEFERRED, u8> {
+        core::mem::take(&mut self.deferred)
+    }
+}
+
+/// The bit of this place.
+fn bit(place: usize) -> u8 {
+    1_u8.wrapping_shl(place as u32)
+}
