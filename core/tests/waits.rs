@@ -345,6 +345,12 @@ fn what_a_superseded_node_waits_for_ends_and_counts_nothing_of_its_own() {
     assert_eq!(ended(&mut cluster, "t1", &leave), LeaveOutcome::UNKNOWN);
     // And what it is asked for later ends as it begins.
     let now = cluster.now;
+    cluster.node("t1").handle_timeout(now);
+    assert_eq!(
+        cluster.node("t1").poll_timeout(),
+        None,
+        "nothing is left to be woken for, as the message was once, again and again"
+    );
     let later = cluster.begin_commit("t1", "new", &[("n", b"1")], Ack::All);
     assert_eq!(ended(&mut cluster, "t1", &later), unmet(0));
     let later = cluster.node("t1").fetch(now, key("s"), None).unwrap();

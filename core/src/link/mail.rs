@@ -271,8 +271,12 @@ impl Node<'_> {
                     && other.is_reachable()
                     && other.link.mail_taken < slot.number
             };
-            let expected = slot.number > 0 && self.members.others().any(lacks_it);
-            if slot.number == 0 || (expected && now < slot.deadline) {
+            let expected = self.members.others().any(lacks_it);
+            if slot.number == 0 {
+                continue;
+            }
+            if expected && now < slot.deadline {
+                self.wake_at(slot.deadline);
                 continue;
             }
             let met = slot.took >= slot.wanted;
