@@ -97,9 +97,11 @@ impl Node<'_> {
         if !slot.is_live() {
             self.owe_again(record, bit);
         } else if slot.is_home_here() {
-            // A former holder without a copy answers the release to come.
+            // A former holder without a copy answers the release to come, and needs no header until then.
             if bit.intersects(slot.wanted_bits()) {
                 self.owe_again(record, bit);
+            } else {
+                self.records.owe_nothing(record, bit);
             }
         } else if self.breaks(Mutation::OldRefusalDeletes) {
             self.remove_record(record);
