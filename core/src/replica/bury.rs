@@ -141,7 +141,9 @@ impl Node<'_> {
     }
 
     fn put_tombstone(&mut self, now: Instant, record: RecordIndex) {
-        self.end_waits_of(record, Why::Over);
+        if !self.breaks(Mutation::WaitsStayAtRename) {
+            self.end_waits_of(record, Why::Over);
+        }
         self.records.bury(record, now);
         self.records.get_mut(record).lent_to = SELF;
         if self.records.get(record).stamp.is_none() {

@@ -50,7 +50,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::FormerHomeForgets,
-        0,
+        1,
         "a commit is acknowledged by nodes that hold it",
     ),
     (
@@ -60,18 +60,18 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::DeadStayDead,
-        86,
+        106,
         "a healed cluster sees all its members alive",
     ),
     (
         Mutation::NoRefutation,
-        1,
+        2,
         "a healed cluster sees all its members alive",
     ),
     (
         Mutation::NoRepairOfHolders,
-        8,
-        "as many copies as the nodes allow",
+        41,
+        "a node that leaves takes no session with it",
     ),
     (
         Mutation::DigestIgnored,
@@ -80,7 +80,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::HomeKeepsToItself,
-        0,
+        3,
         "a node that is owed nothing has had everything",
     ),
     (
@@ -90,7 +90,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::DroppedUnseen,
-        1,
+        3,
         "a copy with what nobody else has is kept",
     ),
     (
@@ -130,10 +130,14 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::AnyHolderGuards,
-        20,
+        29,
         "the first live backup acts for a home that is gone",
     ),
-    (Mutation::HoldersOfEndNotMerged, 4, "idle nodes are quiet"),
+    (
+        Mutation::HoldersOfEndNotMerged,
+        45,
+        "an end is remembered until all know of it",
+    ),
     (
         Mutation::IncompleteForgotten,
         15,
@@ -166,8 +170,8 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::NoAnnounce,
-        124,
-        "no outcome counts copies that are gone",
+        147,
+        "who has a copy is named, or the list isn't complete",
     ),
     (
         Mutation::TouchesIgnored,
@@ -176,12 +180,12 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::WaitsStayAtRename,
-        51,
+        41,
         "no outcome counts copies that are gone",
     ),
     (
         Mutation::FormerBootConfirms,
-        9,
+        27,
         "a node that is owed nothing has had everything",
     ),
     (Mutation::NoRepair, 20, "a session has one home"),
@@ -206,7 +210,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     (Mutation::FullTellsNobody, 39, "idle nodes are quiet"),
     (
         Mutation::WaitsOutliveRecords,
-        6,
+        427,
         "a wait ends with its record",
     ),
     (
@@ -238,13 +242,13 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::SupersededServes,
-        142,
-        "who comes and goes is told",
+        208,
+        "a superseded node is silent",
     ),
     (
         Mutation::NameTakenFromTheLiving,
-        1,
-        "who has a copy is named, or the list isn't complete",
+        13,
+        "a node that is heard keeps its name",
     ),
     (
         Mutation::SubkeysOutliveKeys,
