@@ -12,7 +12,7 @@ mod cluster;
 
 use cluster::Cluster;
 use relevo_core::{
-    Duration, MAX_MESSAGE, MemberId, MemberState, Progress, Role, SendError, SendOutcome, Ticket,
+    Ack, Duration, MAX_MESSAGE, MemberId, MemberState, Progress, Role, SendError, SendOutcome, Ticket,
 };
 
 /// Slots that a node has for each direction.
@@ -286,4 +286,33 @@ fn to_nobody_a_message_is_sent_at_once_and_a_buffer_that_is_too_short_takes_none
         None
     );
     assert_eq!(take(&mut cluster, "t2"), of("t1", &["you"]));
+}
+
+#[test]
+fn a_message_that_finds_no_page_leaves_nobody_waiting() {
+    let mut cluster = Cluster::of(&[]);
+    cluster.pages.insert("t1", 100);
+    for name in ["t1", "t2"] {
+        cluster.start(name);
+    }
+    cluster.run(Duration::from_secs(2));
+    let mut number = 0;
+    loop {
+        number += 1;
+        let changes: [(&str, &[u8]); 1] = [("n", &[7; 500])];
+        if cluster
+            .try_commit("t1", &format!("s{number}"), &changes, Ack::None)
+            .is_err()
+        {
+            break;
+        }
+    }
+    let text = "m".repeat(MAX_MESSAGE);
+    assert_eq!(
+        send(&mut cluster, "t1", Some("t2"), &text),
+        Err(SendError::Full)
+    );
+    cluster.run(Duration::from_secs(10));
+    let now = cluster.now;
+    assert!(cluster.node("t1").poll_timeout().unwrap() > now);
 }
