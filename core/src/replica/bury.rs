@@ -13,7 +13,7 @@ use crate::replica::review::Why;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Lane;
 use crate::replica::wait::ticket::{CommitOutcome, EndOutcome, Ticket};
-use crate::storage::records::{DECLINED, Holders, INCOMPLETE, seconds};
+use crate::storage::records::{DECLINED, Holders, INCOMPLETE, STRANGERS, seconds};
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
@@ -108,8 +108,10 @@ impl Node<'_> {
         let all = slot.holders().iter().chain(slot.also()).copied();
         let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
         let mut names: Holders = list::collect(all.clone().filter(is_member));
-        let is_incomplete = slot.is(INCOMPLETE) || !all.clone().all(|name| is_member(&name));
+        let has_strangers = !all.clone().all(|name| is_member(&name));
+        let is_incomplete = slot.is(INCOMPLETE) || has_strangers;
         self.put_tombstone(now, record);
+        self.records.get_mut(record).set(STRANGERS, has_strangers);
         if is_incomplete {
             self.name_members(record, &mut names);
         }
@@ -118,14 +120,19 @@ impl Node<'_> {
     }
 
     /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
-    /// and at a node that has met nobody yet.
+    /// at a node that has met nobody yet; and until one is met that was a stranger.
     fn name_members(&mut self, record: RecordIndex, names: &mut Holders) {
-        let from = self.records.get(record).lent_to.max(SELF.next());
+        let slot = self.records.get(record);
+        let (was_filled, from) = (slot.lent_to > SELF, slot.lent_to.max(SELF.next()));
         let next = self.fill_with_members(from, names);
         let is_alone = next == SELF.next();
         let slot = self.records.get_mut(record);
+        if was_filled && next > from {
+            slot.set(STRANGERS, false);
+        }
+        let waits = is_alone || (next == from && slot.is(STRANGERS));
         slot.lent_to = next;
-        slot.set(INCOMPLETE, next < self.members.end() || is_alone);
+        slot.set(INCOMPLETE, next < self.members.end() || waits);
     }
 
     /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
@@ -295,6 +302,7 @@ impl Node<'_> {
         for (position, hash) in (0..u8::BITS).zip(hashes) {
             let Some(member) = self.members.by_hash(*hash) else {
                 is_complete = false;
+                self.records.get_mut(record).set(STRANGERS, true);
                 continue;
             };
             if names.contains(&member) {
