@@ -127,7 +127,9 @@ impl World<'_> {
             return Ok(());
         }
         let limit = u64::from(known.shortest) * 1_000_000;
-        if known.seen.at + limit > self.now + TOLERANCE {
+        // Who is cut off can't tell of a use: a split may expire a session on the other side.
+        let told = self.unwhole_at + TOLERANCE < known.seen.at || !self.common.expires_soon;
+        if told && known.seen.at + limit > self.now + TOLERANCE {
             let detail = self.describe_session(self.model.id_of(session));
             return broken(
                 "only clients and time end sessions",

@@ -64,15 +64,6 @@ impl World<'_> {
             })
         };
         if self.hosts.iter().any(knows) {
-            let calm = self.calm_since.is_some_and(|calm| calm + heard < self.now);
-            let is_owner = |(other, it): (usize, &Host<'_>)| {
-                let awake = it.started_at.max(it.frozen_until) + heard < self.now;
-                other != node && it.is_in() && it.name == host.name && awake
-            };
-            if calm && self.hosts.iter().enumerate().any(is_owner) {
-                let detail = format!("n{node}\n{}", self.describe_members());
-                return broken("a node that is heard keeps its name", detail);
-            }
             self.report.names_taken_over += 1;
             self.hosts[node].standing = Standing::In;
             self.unwhole_at = self.now;
@@ -89,6 +80,32 @@ impl World<'_> {
         if self.now > host.asks_since + PATIENCE * self.common.frequency {
             let detail = format!("n{node}\n{}", self.describe_members());
             return broken("a name that nobody has is given", detail);
+        }
+        Ok(())
+    }
+
+    /// A node that saw all others until now sees another one in the place of one of them, which was there all the time.
+    pub(super) fn check_names_kept(&self, node: usize) -> Result<(), Violation> {
+        let heard = HEARD * self.common.frequency;
+        let calm = self.calm_since.is_some_and(|calm| calm + heard < self.now);
+        let calm = calm && !self.hosts[node].was_redirected;
+        let Some(machine) = self.hosts[node].node.as_ref().filter(|_| calm) else {
+            return Ok(());
+        };
+        for owner in self.hosts.iter().filter(|host| host.is_in()) {
+            let awake = owner.started_at.max(owner.frozen_until) + heard < self.now;
+            let stays = awake && !owner.was_redirected && owner.leaving.is_none();
+            let slot = machine.members.by_name(&owner.name);
+            let slot = slot.map(|member| machine.members.get(member));
+            let boot = slot.filter(|slot| slot.is_reachable()).map(|it| it.boot);
+            let is_twin = |host: &Host<'_>| {
+                let there = host.node.as_ref().map(|it| it.identity.boot);
+                host.standing == Standing::Asking && boot.is_some() && there == boot
+            };
+            if stays && self.hosts.iter().any(is_twin) {
+                let detail = format!("n{node}, {}\n{}", owner.name, self.describe_members());
+                return broken("a node that is heard keeps its name", detail);
+            }
         }
         Ok(())
     }

@@ -11,7 +11,10 @@ impl World<'_> {
         self.settle_name(node)?;
         let host = &mut self.hosts[node];
         host.was_full |= host.node.as_ref().is_some_and(|it| it.stats.declined > 0);
-        self.sees_all[node] = self.sees_all_others(node);
+        let sees_all = self.sees_all_others(node);
+        if core::mem::replace(&mut self.sees_all[node], sees_all) && !sees_all {
+            self.check_names_kept(node)?;
+        }
         if !self.is_whole() {
             self.whole_since = None;
             self.unwhole_at = self.now;
