@@ -19,12 +19,12 @@ mod noticed;
 /// Seeds of a test run; the long runs are those of the example `sim`.
 const SEEDS: u64 = 500;
 
+/// A broken rule is noticed at its seed, or at one of so many behind it: each change of the protocol changes all runs.
+const NEARBY: u64 = 60;
+
 /// Seeds below [`SEEDS`] that break a promise, and which: core/README.md says what is known of them. A change that
 /// mends one takes its line away.
-const BROKEN: &[(u64, &str)] = &[
-    (387, "who has a copy is named, or the list isn't complete"),
-    (447, "an end is remembered until all know of it"),
-];
+const BROKEN: &[(u64, &str)] = &[];
 
 /// Calls `run` with each of these seeds on all processors.
 fn on_seeds(seeds: u64, run: impl Fn(u64) + Sync) {
@@ -89,28 +89,29 @@ fn every_kind_of_fault_happens_and_all_promises_are_kept_but_by_known_seeds() {
 }
 
 #[test]
-fn every_broken_rule_is_noticed_at_its_seed() {
-    let noticed = noticed::ALL.iter().map(|(mutation, ..)| mutation);
+fn every_broken_rule_is_noticed_near_its_seed() {
+    let noticed = noticed::ALL.iter().map(|(mutation, _)| mutation);
     let named = noticed.chain(noticed::UNNOTICED);
     let mut named: Vec<String> = named.map(|one| format!("{one:?}")).collect();
     let mut all: Vec<String> = Mutation::ALL.iter().map(|one| format!("{one:?}")).collect();
     named.sort();
     all.sort();
     assert_eq!(named, all, "each stands in one of the two lists, once");
-    let wrong = Mutex::new(Vec::new());
+    let missed = Mutex::new(Vec::new());
     on_seeds(noticed::ALL.len() as u64, |index| {
-        let (mutation, seed, rule) = noticed::ALL[index as usize];
-        let run = Run::of(seed);
-        let (broken, kept) = (run.breaking(mutation).result(), run.result());
-        let seen = broken.err().map(|violation| violation.rule);
-        if seen != Some(rule) || kept.is_err() {
-            lock(&wrong).push((mutation, seen, kept.err().map(|violation| violation.rule)));
+        let (mutation, first) = noticed::ALL[index as usize];
+        let notices = |seed: u64| {
+            let run = Run::of(seed);
+            run.breaking(mutation).result().is_err() && run.result().is_ok()
+        };
+        if !(first..first + NEARBY).any(notices) {
+            lock(&missed).push(mutation);
         }
     });
-    let wrong = wrong.into_inner().expect("no thread panicked");
+    let missed = missed.into_inner().expect("no thread panicked");
     assert!(
-        wrong.is_empty(),
-        "broken, seen with it, seen without it: {wrong:#?}; `sim --find-mutations` finds other seeds"
+        missed.is_empty(),
+        "not noticed: {missed:?}; `sim --find-mutations` finds other seeds"
     );
 }
 

@@ -447,7 +447,9 @@ impl Node<'_> {
             // It left before it confirmed, and nobody knows to whom it gave copies.
             self.tell_all_members(record);
         }
-        if !self.records.get(record).is(INCOMPLETE) {
+        let slot = self.records.get(record);
+        let has_newcomers = slot.lent_to > SELF && slot.lent_to < self.members.end();
+        if !slot.is(INCOMPLETE) && !has_newcomers {
             return false;
         }
         let mut names = Holders::new();

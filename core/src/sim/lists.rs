@@ -98,14 +98,14 @@ impl World<'_> {
             let detail = format!("n{node} for {remembered} us: {hash:02x?}");
             return broken("an end is remembered for as long as packets live", detail);
         }
-        // Whose name another boot has by now, and doesn't know it yet, is to own nothing.
+        // A boot whose name a later one took is to own nothing, even if it doesn't know that yet.
         let is_replaced = |host: &Host<'_>| {
-            let boot = host.node.as_ref().map(|it| it.identity.boot);
-            let mut others = self.hosts.iter().filter(|other| other.name == host.name);
-            others.any(|other| {
-                let there = other.node.as_ref().map(|it| it.identity.boot);
-                there != boot && other.is_in()
-            })
+            let here = self.hosts[node].node.as_ref();
+            let boot = here.and_then(|machine| {
+                let slot = machine.members.get(machine.members.by_name(&host.name)?);
+                slot.session.is_some().then_some(slot.boot)
+            });
+            boot.is_some() && boot != host.node.as_ref().map(|it| it.identity.boot)
         };
         let lives = |host: &&Host<'_>| {
             let seen = &host.observed;

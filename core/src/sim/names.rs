@@ -92,7 +92,10 @@ impl World<'_> {
         let Some(machine) = self.hosts[node].node.as_ref().filter(|_| calm) else {
             return Ok(());
         };
-        for owner in self.hosts.iter().filter(|host| host.is_in()) {
+        let owners = self.hosts.iter().zip(&self.sees_all);
+        // Who has no room for all others hears from them only that they want to be met.
+        let owners = owners.filter(|(host, sees_all)| host.is_in() && **sees_all);
+        for (owner, _) in owners {
             let awake = owner.started_at.max(owner.frozen_until) + heard < self.now;
             let stays = awake && !owner.was_redirected && owner.leaving.is_none();
             let slot = machine.members.by_name(&owner.name);

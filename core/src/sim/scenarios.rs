@@ -82,7 +82,7 @@ impl Plan {
             node.records = FEW_SLOTS;
             node.fills_late = !is_small;
         }
-        self.grace = Some(2_000_000);
+        self.grace = Some(8_000_000);
         // Who is away for longer than a tombstone lives may bring a session back.
         let away = |(_, action): &(u64, Action)| {
             matches!(
