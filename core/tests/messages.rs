@@ -12,7 +12,8 @@ mod cluster;
 
 use cluster::Cluster;
 use relevo_core::{
-    Ack, Duration, MAX_MESSAGE, MemberId, MemberState, Progress, Role, SendError, SendOutcome, Ticket,
+    Ack, Duration, MAX_MESSAGE, MemberId, MemberState, Progress, Role, SendError, SendOutcome,
+    Ticket,
 };
 
 /// Slots that a node has for each direction.
