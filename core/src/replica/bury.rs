@@ -98,21 +98,23 @@ impl Node<'_> {
         let is_incomplete = slot.is(INCOMPLETE) || !all.clone().all(|name| is_member(&name));
         self.put_tombstone(now, record);
         if is_incomplete {
-            self.name_members(record, &mut names);
+            self.name_members(now, record, &mut names);
         }
         self.set_holders(record, &names, 0);
         self.owe_end(record, HolderBits::ALL);
     }
 
-    /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
-    /// and at a node that has met nobody yet.
-    fn name_members(&mut self, record: RecordIndex, names: &mut Holders) {
+    /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more. A
+    /// node that has no room for some, or has just begun to meet others, doesn't know all: others go on telling theirs,
+    /// and it begins again.
+    fn name_members(&mut self, now: Instant, record: RecordIndex, names: &mut Holders) {
         let from = self.records.get(record).lent_to.max(SELF.next());
         let next = self.fill_with_members(from, names);
-        let is_alone = next == SELF.next();
+        let are_more = next < self.members.end();
+        let begins_again = !are_more && (self.is_new(now) || self.outgrown_since(now).is_some());
         let slot = self.records.get_mut(record);
-        slot.lent_to = next;
-        slot.set(INCOMPLETE, next < self.members.end() || is_alone);
+        slot.lent_to = if begins_again { SELF } else { next };
+        slot.set(INCOMPLETE, are_more || begins_again);
     }
 
     /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
@@ -388,7 +390,7 @@ impl Node<'_> {
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
         }
-        if self.is_end_unsure(record) {
+        if self.is_end_unsure(now, record) {
             self.records.get_mut(record).touches = seconds(now);
         }
         let slot = self.records.get(record);
@@ -407,7 +409,7 @@ impl Node<'_> {
 
     /// Whether somebody who may have a copy may not know of the end. Once all that are named know, the next members are
     /// named in their place, if all are to be told.
-    fn is_end_unsure(&mut self, record: RecordIndex) -> bool {
+    fn is_end_unsure(&mut self, now: Instant, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let lacks = |holder: &&MemberIndex| slot.owed().intersects(slot.bit_of(**holder));
         let left = |holder: &MemberIndex| self.members.get(*holder).state == MemberState::Left;
@@ -424,7 +426,7 @@ impl Node<'_> {
             return false;
         }
         let mut names = Holders::new();
-        self.name_members(record, &mut names);
+        self.name_members(now, record, &mut names);
         self.set_holders(record, &names, 0);
         self.owe_end(record, HolderBits::ALL);
         true

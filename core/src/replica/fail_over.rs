@@ -97,9 +97,13 @@ impl Node<'_> {
         if !slot.is_live() {
             self.owe_again(record, bit);
         } else if slot.is_home_here() {
-            // A former holder without a copy answers the release to come.
             if bit.intersects(slot.wanted_bits()) {
-                self.owe_again(record, bit);
+                return self.owe_again(record, bit);
+            }
+            // A former holder without a copy answers a release.
+            self.records.note_released(record, bit);
+            if self.may_release(record, peer) {
+                self.owe_later(record, bit);
             }
         } else if self.breaks(Mutation::OldRefusalDeletes) {
             self.remove_record(record);

@@ -258,17 +258,40 @@ impl Node<'_> {
         }
     }
 
-    /// A copy was found: whoever it says has one too is asked as well.
-    fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex) {
-        let holders = self.records.get(record).holders();
+    /// `peer` has a copy: whoever that says has one too is asked as well. With eight asked already its home alone is, in
+    /// the place of `peer`, which has answered.
+    fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex, peer: MemberIndex) {
+        let slot = self.records.get(record);
+        let (home, holders) = (slot.home(), slot.holders());
         let holders: Vec<MemberIndex, MAX_HOLDERS> = list::collect(holders.iter().copied());
         for holder in holders {
             let asked = holder == SELF || self.waits.get(number).has_asked(holder);
-            if !asked
-                && self.members.get(holder).is_reachable()
-                && self.waits.get_mut(number).ask_too(holder)
-            {
-                self.members.nudge(holder);
+            if asked || !self.members.get(holder).is_reachable() {
+                continue;
+            }
+            let wait = self.waits.get_mut(number);
+            if !wait.ask_too(holder) {
+                if Some(holder) != home {
+                    continue;
+                }
+                wait.ask_instead(peer, holder);
+            }
+            self.members.nudge(holder);
+        }
+    }
+
+    /// Another node took over a session that is fetched here: what that answered before is old, and it may write from now on.
+    pub(crate) fn ask_new_home(&mut self, record: RecordIndex) {
+        let slot = self.records.get(record);
+        let Some(home) = slot.home().filter(|home| *home != SELF) else {
+            return;
+        };
+        if let Some(fetch) = self.waits.fetch_of(&slot.hash)
+            && self.members.get(home).is_reachable()
+        {
+            self.waits.ask_again(fetch, home);
+            for member in self.waits.get(fetch).silent() {
+                self.members.nudge(member);
             }
         }
     }
@@ -346,7 +369,7 @@ impl Node<'_> {
                 self.conclude_fetch(now, number, false);
             }
             Some(record) => {
-                self.ask_holders(number, record);
+                self.ask_holders(number, record, peer);
                 self.review(now, number);
             }
             None => self.review(now, number),
@@ -538,8 +561,8 @@ impl Node<'_> {
             .any(|member| waits_for(&member) && is_busy(&member));
         if !waiting || (self.breaks(Mutation::FirstAnswerWins) && !wait.answered.is_empty()) {
             // A suspect that nobody waits for may have what the owner didn't hear of in a split.
-            let refused = wait.refused;
-            let uncertain = refused || wait.silent().any(|m| self.members.get(m).is_reachable());
+            let unasked = wait.refused || self.outgrown_since(now).is_some();
+            let uncertain = unasked || wait.silent().any(|m| self.members.get(m).is_reachable());
             self.conclude_fetch(now, number, uncertain);
         } else if now >= wait.deadline && busy && wait.extended < BUSY as u8 {
             let wait = self.waits.get_mut(number);

@@ -467,9 +467,11 @@ impl<'m> Waits<'m> {
         let wait = self.get_mut(number);
         wait.request = request;
         wait.forget_answer(peer);
-        if !wait.asked.contains(&peer) {
-            // Eight are asked at most.
-            let _ = wait.asked.push(peer);
+        if !wait.asked.contains(&peer) && wait.asked.push(peer).is_err() {
+            // Eight are asked at most: it takes the place of one that has answered.
+            if let Some(done) = wait.answered.first().copied() {
+                wait.ask_instead(done, peer);
+            }
         }
         wait.ask = wait.unanswered();
     }

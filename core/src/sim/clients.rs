@@ -354,6 +354,7 @@ impl World<'_> {
         };
         self.report.renames += 1;
         host.heard.ends(self.model.hash_of(session));
+        // Also one that fills later: the new id's copy may arrive long after the rename, and larger.
         let mut hosts = self.hosts.iter();
         let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;

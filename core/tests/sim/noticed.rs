@@ -40,7 +40,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     (Mutation::LastArrivalWins, 0, "what is held never goes back"),
     (
         Mutation::EarlyRelease,
-        0,
+        108,
         "no copy of a commit is dropped before another is there",
     ),
     (
@@ -50,7 +50,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::FormerHomeForgets,
-        0,
+        9,
         "a commit is acknowledged by nodes that hold it",
     ),
     (
@@ -65,7 +65,7 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::NoRefutation,
-        1,
+        2,
         "a healed cluster sees all its members alive",
     ),
     (
@@ -80,22 +80,22 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::HomeKeepsToItself,
-        0,
+        8,
         "a node that is owed nothing has had everything",
     ),
     (
         Mutation::EndOvertakes,
-        80,
-        "an end is remembered until all know of it",
+        106,
+        "no copy of a commit is dropped before another is there",
     ),
     (
         Mutation::DroppedUnseen,
-        1,
+        10,
         "a copy with what nobody else has is kept",
     ),
     (
         Mutation::TouchStaysHome,
-        0,
+        40,
         "a session that was used lately lives",
     ),
     (
@@ -130,14 +130,8 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::AnyHolderGuards,
-        20,
+        0,
         "the first live backup acts for a home that is gone",
-    ),
-    (Mutation::HoldersOfEndNotMerged, 4, "idle nodes are quiet"),
-    (
-        Mutation::IncompleteForgotten,
-        15,
-        "who has a copy is named, or the list isn't complete",
     ),
     (
         Mutation::DeadNotNamed,
@@ -165,23 +159,18 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
         "two nodes soon have told each other all",
     ),
     (
-        Mutation::NoAnnounce,
-        124,
-        "no outcome counts copies that are gone",
-    ),
-    (
         Mutation::TouchesIgnored,
-        0,
-        "a session that was used lately lives",
+        13,
+        "all holders know when a session was used",
     ),
     (
         Mutation::WaitsStayAtRename,
-        51,
+        81,
         "no outcome counts copies that are gone",
     ),
     (
         Mutation::FormerBootConfirms,
-        9,
+        29,
         "a node that is owed nothing has had everything",
     ),
     (Mutation::NoRepair, 20, "a session has one home"),
@@ -206,17 +195,17 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     (Mutation::FullTellsNobody, 39, "idle nodes are quiet"),
     (
         Mutation::WaitsOutliveRecords,
-        6,
+        126,
         "a wait ends with its record",
     ),
     (
         Mutation::OldRefusalDeletes,
-        3,
+        9,
         "a commit survives the loss of fewer nodes than confirmed it",
     ),
     (
         Mutation::KeptCountsAsReleased,
-        17,
+        120,
         "who has a copy is named, or the list isn't complete",
     ),
     (
@@ -243,8 +232,8 @@ pub(crate) const ALL: &[(Mutation, u64, &str)] = &[
     ),
     (
         Mutation::NameTakenFromTheLiving,
-        1,
-        "who has a copy is named, or the list isn't complete",
+        13,
+        "a node that is heard keeps its name",
     ),
     (
         Mutation::SubkeysOutliveKeys,
@@ -260,6 +249,10 @@ pub(crate) const UNNOTICED: &[Mutation] = &[
     Mutation::NoUncount,
     Mutation::GuardServes,
     Mutation::ReleaseForgotten,
+    Mutation::ReleasedUnheard,
+    Mutation::NoAnnounce,
+    Mutation::IncompleteForgotten,
+    Mutation::HoldersOfEndNotMerged,
     Mutation::LostIsNotRepeated,
     Mutation::GuardWaitsNoLonger,
     Mutation::GuardOutranks,
