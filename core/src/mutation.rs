@@ -98,6 +98,8 @@ mutations! {
     GuardServes,
     /// An older packet brings back what a node was told to drop.
     ReleaseForgotten,
+    /// A home releases holders although a member that it names may not have heard of it.
+    ReleasedUnheard,
     /// Nobody learns from others who may have a copy of an ended session.
     HoldersOfEndNotMerged,
     /// A home that can't name all who have a copy takes its list for complete.

@@ -318,6 +318,22 @@ fn a_former_holder_keeps_its_copy_until_its_home_releases_it_and_answers() {
 }
 
 #[test]
+fn no_copy_is_released_while_a_member_that_is_named_may_follow_another_home() {
+    let mut scene = Scene::of(&["t1", "t2"], 0);
+    for name in ["t1", "t2"] {
+        scene.tells(name, &everything(stamp(1, 1), &["t1", "t2"], 3));
+    }
+    scene.acks = false;
+    // "e" lives, and says nothing: it may go on as the home, and give copies.
+    assert!(scene.cluster.fetch("t1", "s", None).maybe_stale);
+    scene.run(WALK);
+    assert_eq!(scene.cluster.holders("s"), ["t1", "t2"]);
+    scene.acks = true;
+    scene.run(WALK);
+    assert_eq!(scene.cluster.holders("s"), ["t1"]);
+}
+
+#[test]
 fn a_release_that_another_node_than_the_home_passes_on_drops_nothing() {
     let mut scene = with_a_former_holder(1);
     let mut other = Puppet::new(b"f", 0xFF, 6_667);

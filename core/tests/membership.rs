@@ -10,7 +10,7 @@
 
 mod cluster;
 
-use cluster::Cluster;
+use cluster::{Cluster, key};
 use relevo_core::{Ack, Duration, Event, MemberState};
 
 const NAMES: [&str; 5] = ["t1", "t2", "t3", "t4", "t5"];
@@ -177,6 +177,40 @@ fn a_node_whose_table_cannot_hold_the_cluster_leaves_it_and_says_so() {
 }
 
 #[test]
+fn a_node_that_does_not_know_all_warns_and_owns_nothing_when_it_has_left() {
+    let mut cluster = Cluster::of(&NAMES);
+    cluster.tables.insert("b6", 4);
+    cluster.start("b6");
+    cluster.run(Duration::from_secs(1));
+    assert!(cluster.fetch("b6", "s", None).maybe_stale);
+    cluster.commit("b6", "s", &[("n", b"1")], Ack::None);
+    let now = cluster.now;
+    assert!(cluster.node("b6").owns(now, key("s")));
+    cluster.run(Duration::from_secs(40));
+    assert!(cluster.hosts["b6"].events.contains(&Event::Outgrown));
+    let now = cluster.now;
+    assert!(!cluster.node("b6").owns(now, key("s")));
+}
+
+#[test]
+fn a_member_that_moves_is_found_where_it_is_and_again_when_it_is_back() {
+    let mut cluster = Cluster::of(&["a1", "a2", "a3"]);
+    let home = cluster.hosts["a2"].address;
+    let elsewhere = "127.0.0.2:7000".parse().unwrap();
+    for address in [elsewhere, home] {
+        cluster.moved("a2", address);
+        cluster.run(Duration::from_secs(2));
+        for name in ["a1", "a3"] {
+            let mut members = cluster.hosts[name].node.members();
+            let member = members.find(|member| member.name == "a2").unwrap();
+            assert_eq!(member.address, address, "{name}\n{}", cluster.describe());
+        }
+        let outcome = cluster.commit("a2", "s", &[("n", b"1")], Ack::Copies(2));
+        assert!(outcome.met, "{outcome:?}");
+    }
+}
+
+#[test]
 fn who_left_makes_room_for_a_newcomer() {
     let names = ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8"];
     let mut cluster = Cluster::of(&names);
@@ -260,7 +294,7 @@ fn is_superseded_and_silent(cluster: &mut Cluster, successor: &'static str) {
         assert!(!events(successor).contains(&wrong), "{wrong:?}");
     }
     let now = cluster.now;
-    assert!(!cluster.node("t1").owns(now, cluster::key("s")));
+    assert!(!cluster.node("t1").owns(now, key("s")));
     let sent = cluster.node("t1").stats().sent;
     let incarnation = |cluster: &Cluster| {
         let mut members = cluster.hosts["t2"].node.members();

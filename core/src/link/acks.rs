@@ -75,8 +75,7 @@ impl Node<'_> {
         if confirmed.is_owed {
             self.use_deltas(record, bit, number);
         }
-        // Of one that the list doesn't name nobody knows what it may lack.
-        if !confirmed.lacks && !bit.is_empty() {
+        if !confirmed.lacks {
             self.confirm_waits(now, member, record, number);
         }
         // With each keeper that has all, others may be released at last. Two former holders that can't drop

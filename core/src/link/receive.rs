@@ -75,12 +75,22 @@ impl Node<'_> {
                     self.stray(now, from);
                     return Err(Refusal::Unknown);
                 };
-                self.receive_from(now, member, &header, datagram)
+                self.receive_from(now, member, &header, datagram)?;
+                self.compare_address(now, member, from);
+                Ok(())
             }
             Sender::Introduction(boot) if boot == self.identity.boot => Err(Refusal::Own),
             Sender::Introduction(boot) => {
                 self.receive_introduction(now, from, boot, &header, datagram)
             }
+        }
+    }
+
+    /// A packet of the member came from elsewhere than it is sent packets: it may have moved there. That is asked of
+    /// whoever is there, and an echo from there settles it.
+    fn compare_address(&mut self, now: Instant, member: MemberIndex, from: SocketAddr) {
+        if self.members.get(member).address != from.into() {
+            self.seek(now, member, Some(from.into()));
         }
     }
 

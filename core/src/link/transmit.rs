@@ -474,9 +474,6 @@ impl Node<'_> {
             return body.len() < CROWDED
                 && self.begin_transfer(now, peer, record, extent, 0) != Begun::Later;
         }
-        if extent == Extent::Release {
-            self.records.note_released(record, bit);
-        }
         self.carries(InFlightSlot {
             counter,
             number,

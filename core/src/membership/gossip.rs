@@ -227,8 +227,8 @@ impl Node<'_> {
         }
     }
 
-    /// A later boot of a member, at least as far as others know: introduce ourselves.
-    fn seek(&mut self, now: Instant, member: MemberIndex, address: Option<Address>) {
+    /// A later boot of a member, at least as far as others know, or its new address: introduce ourselves.
+    pub(crate) fn seek(&mut self, now: Instant, member: MemberIndex, address: Option<Address>) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) < self.rules.frequency {
             return;

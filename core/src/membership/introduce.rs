@@ -145,12 +145,17 @@ impl Node<'_> {
             }
         }
         if echoed {
+            if let Some(member) = self.member_of(boot) {
+                self.members.slot_mut(member).address = from.into();
+            }
             self.supersede_former(introduction.least_incarnation);
         }
         // What may be a recording is no reason to give up the name, nor to take it back by an echo.
         // Who knows another boot by this name answers an echo that the name is taken: as an echo, too.
-        let asks =
-            introduction.asks || of_successor || knows_another(introduction) || !self.knows(boot);
+        let asks = introduction.asks
+            || of_successor
+            || knows_another(introduction)
+            || !self.is_at(boot, from);
         let stranger = self.stranger(from, boot, introduction.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
         // With a challenge the number says that another boot has the name; see `knows_another`.
@@ -197,8 +202,19 @@ impl Node<'_> {
     }
 
     fn knows(&self, boot: BootId) -> bool {
+        self.member_of(boot).is_some()
+    }
+
+    /// Whether the boot is a member that is sent packets there.
+    fn is_at(&self, boot: BootId, from: SocketAddr) -> bool {
+        let member = self.member_of(boot);
+        member.is_some_and(|member| self.members.get(member).address == from.into())
+    }
+
+    /// The member that runs as this boot.
+    fn member_of(&self, boot: BootId) -> Option<MemberIndex> {
         let member = self.members.by_tag(boot.tag());
-        member.is_some_and(|member| self.members.get(member).boot == boot)
+        member.filter(|member| self.members.get(*member).boot == boot)
     }
 
     /// Whether this is a beacon that others may answer: all members hear it.

@@ -32,7 +32,8 @@ const PACE: Duration = Duration::from_millis(50);
 const LOOK_AT: usize = 4;
 
 impl Node<'_> {
-    fn is_new(&self, now: Instant) -> bool {
+    /// Whether this node has met others only lately, if any.
+    pub(crate) fn is_new(&self, now: Instant) -> bool {
         self.prober.joined.is_none_or(|at| now.since(at) < NEW)
     }
 
@@ -125,8 +126,16 @@ impl Node<'_> {
             self.members
                 .change(member, |slot| slot.state = MemberState::Dead);
         } else {
-            self.members.forget(member);
+            self.forget_member(member);
         }
+    }
+
+    /// The member's slot is free for another one. What is under way from and to the member goes with it: it would
+    /// count as that one's.
+    fn forget_member(&mut self, member: MemberIndex) {
+        self.stop_transfers(member);
+        self.waits.forget(member);
+        self.members.forget(member);
     }
 
     /// A slot for a live member of this name. Without one, that is told and counted.
@@ -150,17 +159,23 @@ impl Node<'_> {
     /// others only would judge and place wrongly.
     fn outgrown(&mut self, now: Instant) {
         // What was too much once, some time ago, is gone since.
-        let recent = |(_, last): &(Instant, Instant)| now.since(*last) < self.rules.drop_time;
-        let known = self.prober.outgrown.filter(recent);
-        let since = known.map_or(now, |(since, _)| since);
+        let since = self.outgrown_since(now).unwrap_or(now);
         self.prober.outgrown = Some((since, now));
         let lasting = now.since(since) >= self.patience(now);
         if lasting && self.members.live() >= self.members.capacity() {
             self.events.push(Pending::Outgrown);
             if !self.breaks(Mutation::OutgrownStays) {
                 self.say_good_bye();
+                // Others take over what it served, and it won't hear of that.
+                self.doubt_ownership();
             }
         }
+    }
+
+    /// Since when others have members that there's no room for, if they do: whom this node asks aren't all.
+    pub(crate) fn outgrown_since(&self, now: Instant) -> Option<Instant> {
+        let (since, last) = self.prober.outgrown?;
+        (now.since(last) < self.rules.drop_time).then_some(since)
     }
 
     /// How long the table must be too small: a newcomer goes first, and of many not all at once.
@@ -191,7 +206,7 @@ impl Node<'_> {
             });
             let Some(member) = oldest else { return false };
             if !self.is_named(member) {
-                self.members.forget(member);
+                self.forget_member(member);
                 return true;
             }
             let _ = named.push(member);

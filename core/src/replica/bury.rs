@@ -113,26 +113,28 @@ impl Node<'_> {
         self.put_tombstone(now, record);
         self.records.get_mut(record).set(STRANGERS, has_strangers);
         if is_incomplete {
-            self.name_members(record, &mut names);
+            self.name_members(now, record, &mut names);
         }
         self.set_holders(record, &names, 0);
         self.owe_end(record, HolderBits::ALL);
     }
 
     /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
-    /// at a node that has met nobody yet; and until one is met that was a stranger.
-    fn name_members(&mut self, record: RecordIndex, names: &mut Holders) {
+    /// at a node that has met nobody yet; and until one is met that was a stranger. A node that has no room for some, or
+    /// has just begun to meet others, doesn't know all: others go on telling theirs, and it begins again.
+    fn name_members(&mut self, now: Instant, record: RecordIndex, names: &mut Holders) {
         let slot = self.records.get(record);
         let (was_filled, from) = (slot.lent_to > SELF, slot.lent_to.max(SELF.next()));
         let next = self.fill_with_members(from, names);
-        let is_alone = next == SELF.next();
+        let are_more = next < self.members.end();
+        let begins_again = !are_more && (self.is_new(now) || self.outgrown_since(now).is_some());
         let slot = self.records.get_mut(record);
         if was_filled && next > from {
             slot.set(STRANGERS, false);
         }
-        let waits = is_alone || (next == from && slot.is(STRANGERS));
-        slot.lent_to = next;
-        slot.set(INCOMPLETE, next < self.members.end() || waits);
+        let waits = next == SELF.next() || (next == from && slot.is(STRANGERS));
+        slot.lent_to = if begins_again { SELF } else { next };
+        slot.set(INCOMPLETE, are_more || begins_again || waits);
     }
 
     /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
@@ -415,7 +417,7 @@ impl Node<'_> {
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
         }
-        if self.is_end_unsure(record) {
+        if self.is_end_unsure(now, record) {
             self.records.get_mut(record).touches = seconds(now);
         }
         let slot = self.records.get(record);
@@ -434,7 +436,7 @@ impl Node<'_> {
 
     /// Whether somebody who may have a copy may not know of the end. Once all that are named know, the next members are
     /// named in their place, if all are to be told.
-    fn is_end_unsure(&mut self, record: RecordIndex) -> bool {
+    fn is_end_unsure(&mut self, now: Instant, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let lacks = |holder: &&MemberIndex| slot.owed().intersects(slot.bit_of(**holder));
         let left = |holder: &MemberIndex| self.members.get(*holder).state == MemberState::Left;
@@ -453,7 +455,7 @@ impl Node<'_> {
             return false;
         }
         let mut names = Holders::new();
-        self.name_members(record, &mut names);
+        self.name_members(now, record, &mut names);
         self.set_holders(record, &names, 0);
         self.owe_end(record, HolderBits::ALL);
         true

@@ -97,9 +97,13 @@ impl Node<'_> {
         if !slot.is_live() {
             self.owe_again(record, bit);
         } else if slot.is_home_here() {
-            // A former holder without a copy answers the release to come, and needs no header until then.
             if bit.intersects(slot.wanted_bits()) {
-                self.owe_again(record, bit);
+                return self.owe_again(record, bit);
+            }
+            // A former holder without a copy answers the release to come, and needs no header until then.
+            self.records.note_released(record, bit);
+            if self.may_release(record, peer) {
+                self.owe_later(record, bit);
             } else {
                 self.records.owe_nothing(record, bit);
             }

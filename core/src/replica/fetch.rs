@@ -263,15 +263,43 @@ impl Node<'_> {
         }
     }
 
-    /// A copy was found: whoever it says has one too is asked as well.
-    fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex) {
-        let holders = self.records.get(record).holders();
+    /// `peer` has a copy: whoever that says has one too is asked as well. With eight asked already its home alone is, in
+    /// the place of `peer`, which has answered.
+    fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex, peer: MemberIndex) {
+        let slot = self.records.get(record);
+        let (home, holders) = (slot.home(), slot.holders());
         let holders: Asked = list::collect(holders.iter().copied());
         for holder in holders {
             let wait = self.waits.fetch(number);
             let is_new = wait.is_some_and(|wait| !wait.has_asked(holder));
-            if is_new && holder != SELF && self.members.get(holder).is_reachable() {
-                self.ask_member(number, holder);
+            if !is_new || holder == SELF || !self.members.get(holder).is_reachable() {
+                continue;
+            }
+            if let Some(wait) = self.waits.fetch_mut(number)
+                && !wait.ask_too(holder)
+            {
+                if Some(holder) != home {
+                    continue;
+                }
+                wait.ask_instead(peer, holder);
+            }
+            self.members.nudge(holder);
+        }
+    }
+
+    /// Another node took over a session that is fetched here: what that answered before is old, and it may write from now on.
+    pub(crate) fn ask_new_home(&mut self, record: RecordIndex) {
+        let slot = self.records.get(record);
+        let Some(home) = slot.home().filter(|home| *home != SELF) else {
+            return;
+        };
+        if let Some(fetch) = self.waits.fetch_of(&slot.hash)
+            && self.members.get(home).is_reachable()
+        {
+            self.waits.ask_again(fetch, home);
+            let silent = self.waits.fetch(fetch).map(FetchWait::silent);
+            for member in silent.unwrap_or_default() {
+                self.members.nudge(member);
             }
         }
     }
@@ -377,7 +405,7 @@ impl Node<'_> {
                 self.conclude_fetch(now, number, false);
             }
             Some(record) => {
-                self.ask_holders(number, record);
+                self.ask_holders(number, record, peer);
                 self.review_fetch(now, number);
             }
             None => self.review_fetch(now, number),
@@ -584,7 +612,8 @@ impl Node<'_> {
             return self.end_of_fetch(number, &hash, FetchOutcome::UNKNOWN);
         }
         let bound = self.rules.fetch_timeout;
-        let (mut waiting, mut busy, mut uncertain) = (false, false, wait.refused);
+        let unasked = wait.refused || self.outgrown_since(now).is_some();
+        let (mut waiting, mut busy, mut uncertain) = (false, false, unasked);
         let decides = self.breaks(Mutation::FirstAnswerWins) && wait.answers().next().is_some();
         for member in wait.silent() {
             let slot = self.members.get(member);

@@ -122,8 +122,9 @@ impl Node<'_> {
     /// home keeps the name until the home has it, which hears of it in time.
     pub(crate) fn note_copy_at(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
-        if !slot.is_live() || !slot.bit_of(member).is_empty() {
-            return;
+        let bit = slot.bit_of(member);
+        if !slot.is_live() || !bit.is_empty() {
+            return self.records.note_copy(record, bit);
         }
         if !slot.is_home_here() {
             let is_news = self.records.add_also(record, member);

@@ -1,13 +1,17 @@
 //! Releases: how a former holder comes to drop its copy, and its name to leave the list.
 //!
 //! ```text
-//! home ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it
+//! home ── header ──────────────────────▶ all holders
+//! home ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it, and all
+//!                                                        that live have the header
 //! home ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
 //! ```
 //!
 //! The end of a session apart, nothing else makes a node drop a copy, and nothing else strikes a name, but a boot that
 //! replaced the one that was named, or a good-bye. A release is the word of the home that wrote the header which it
-//! carries. It is repeated until it is answered; a node that has no copy answers it too.
+//! carries. It is repeated until it is answered; a node that has no copy answers it too. As long as one that lives may
+//! still follow another home, or be it, all keep their copies, and tell it of the present one when they hear from it. Else
+//! it could give them copies again of which this home doesn't know.
 
 use crate::ids::{HolderBits, MemberIndex, RecordIndex};
 use crate::mutation::Mutation;
@@ -35,18 +39,29 @@ impl Node<'_> {
             && (!lacks || self.breaks(Mutation::EarlyRelease))
     }
 
-    /// Whether this member is a holder whose copy isn't needed any more. One that is about to take
-    /// the session over keeps it.
+    /// Whether this member is a holder that is told that its copy isn't needed any more. One that is about to take the
+    /// session over keeps it.
     pub(crate) fn may_release(&self, record: RecordIndex, member: MemberIndex) -> bool {
         let slot = self.records.get(record);
-        let is_former = slot.bit_of(member).intersects(!slot.wanted_bits());
-        is_former && !slot.lent_to_peer(member) && self.has_replacements(slot)
+        let is_told = slot.bit_of(member).intersects(slot.released());
+        is_told && !slot.lent_to_peer(member) && self.has_replacements(slot)
+    }
+
+    /// Whether a named member that lives may not have heard yet that this node is the home. Those that were told to drop
+    /// their copies have.
+    fn is_unheard(&self, slot: &RecordSlot) -> bool {
+        let unheard = slot.header_owed() & !slot.released();
+        let lives = |member: &&MemberIndex| self.members.get(**member).is_live();
+        let mut live = slot.holders().iter().filter(lives);
+        live.any(|member| slot.bit_of(*member).intersects(unheard))
+            && !self.breaks(Mutation::ReleasedUnheard)
     }
 
     /// Former holders are told to drop their copies, where that is due.
     pub(crate) fn release_former(&mut self, record: RecordIndex, again: Again) {
         let slot = self.records.get(record);
-        if slot.holder_count() <= slot.wanted() || !self.has_replacements(slot) {
+        let all_kept = slot.holder_count() <= slot.wanted();
+        if all_kept || !self.has_replacements(slot) || self.is_unheard(slot) {
             return;
         }
         let told = match again {
@@ -61,19 +76,20 @@ impl Node<'_> {
             }
         }
         if !bits.is_empty() {
+            self.records.note_released(record, bits);
             self.records.owe_header(record, bits);
             self.owe_later(record, bits);
         }
     }
 
-    /// The member has no copy, as the home's header of this stamp asked of it.
+    /// The member has no copy, as the home's header of this stamp asked of it, unless it asked for one since.
     pub(crate) fn on_dropped(&mut self, member: MemberIndex, short: [u8; 8], epoch: u32, seq: u64) {
         let Some(record) = self.records.find_short(short) else {
             return;
         };
         let slot = self.records.get(record);
         let is_present = slot.stamp.epoch == epoch && slot.stamp.seq() == seq;
-        let is_former = slot.bit_of(member).intersects(!slot.wanted_bits());
+        let is_former = slot.bit_of(member).intersects(slot.released());
         if slot.is_live() && slot.is_home_here() && is_present && is_former {
             self.forget_holder(record, member);
         }

@@ -367,6 +367,7 @@ impl World<'_> {
         };
         self.report.renames += 1;
         host.heard.ends(self.model.hash_of(session));
+        // Also one that fills later: the new id's copy may arrive long after the rename, and larger.
         let mut hosts = self.hosts.iter();
         let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;
@@ -422,48 +423,13 @@ impl World<'_> {
     }
 
     fn done(&mut self, request: Request) -> Result<(), Violation> {
-        let Request {
-            node,
-            session,
-            number,
-            since,
-            stage,
-            ..
-        } = request;
+        let (node, since) = (request.node, request.since);
         let Some(machine) = &mut self.hosts[node].node else {
             return Ok(());
         };
-        match stage {
-            Stage::Fetching {
-                ticket,
-                there,
-                seen,
-                changes,
-                ack,
-            } => {
-                let outcome = outcome_of(machine, ticket);
-                if self.hosts[node].leaving.is_some() {
-                    return Ok(()); // its host serves nobody any more
-                }
-                self.fetched(node, session, since, &there, outcome)?;
-                let hash = self.model.hash_of(session);
-                let found = outcome.found && self.hosts[node].observed.has(&hash);
-                if found {
-                    self.serves_now(node, hash);
-                    self.serve(session, node, *seen)?;
-                }
-                // It may have ended since.
-                if !found {
-                    if !self.model.sessions[session].ended && self.model.current[number] == session
-                    {
-                        self.report.lost_sessions += 1;
-                        self.model.begin_anew(number);
-                    }
-                    return Ok(());
-                }
-                self.write(number, session, node, &changes, ack)?;
-                self.settle(node)
-            }
+        match request.stage {
+            Stage::Fetching { .. } => self.fetch_is_done(request),
+            Stage::Expiring { .. } => self.expiry_is_done(request),
             Stage::Committing {
                 ticket,
                 commit,
@@ -492,21 +458,69 @@ impl World<'_> {
                     false => Ok(()),
                 }
             }
-            Stage::Expiring { ticket, hash } => {
-                let outcome = outcome_of(machine, ticket);
-                let is_current = hash == self.model.hash_of(session);
-                let ended = self.model.sessions[session].ended;
-                if !outcome.found || !is_current || ended || self.hosts[node].leaving.is_some() {
-                    return Ok(());
-                }
-                self.report.expired_early += 1;
-                self.end_session(session, node)
-            }
             Stage::Sending { ticket, message } => {
                 let outcome = outcome_of(machine, ticket);
                 self.sent(message, outcome)
             }
         }
+    }
+
+    /// A request has its session, or knows that there is none.
+    fn fetch_is_done(&mut self, request: Request) -> Result<(), Violation> {
+        let (node, session, number) = (request.node, request.session, request.number);
+        let Some(machine) = &mut self.hosts[node].node else {
+            return Ok(());
+        };
+        let Stage::Fetching {
+            ticket,
+            there,
+            seen,
+            changes,
+            ack,
+        } = request.stage
+        else {
+            return Ok(());
+        };
+        let outcome = outcome_of(machine, ticket);
+        if self.hosts[node].leaving.is_some() {
+            return Ok(()); // its host serves nobody any more
+        }
+        self.fetched(node, session, request.since, &there, outcome)?;
+        let hash = self.model.hash_of(session);
+        let found = outcome.found && self.hosts[node].observed.has(&hash);
+        if found {
+            self.serves_now(node, hash);
+            self.serve(session, node, *seen)?;
+        }
+        // It may have ended since.
+        if !found {
+            if !self.model.sessions[session].ended && self.model.current[number] == session {
+                self.report.lost_sessions += 1;
+                self.model.begin_anew(number);
+            }
+            return Ok(());
+        }
+        self.write(number, session, node, &changes, ack)?;
+        self.settle(node)
+    }
+
+    /// An application was given an expired session, or not.
+    fn expiry_is_done(&mut self, request: Request) -> Result<(), Violation> {
+        let (node, session) = (request.node, request.session);
+        let Some(machine) = &mut self.hosts[node].node else {
+            return Ok(());
+        };
+        let Stage::Expiring { ticket, hash } = request.stage else {
+            return Ok(());
+        };
+        let outcome = outcome_of(machine, ticket);
+        let is_current = hash == self.model.hash_of(session);
+        let ended = self.model.sessions[session].ended;
+        if !outcome.found || !is_current || ended || self.hosts[node].leaving.is_some() {
+            return Ok(());
+        }
+        self.report.expired_early += 1;
+        self.end_session(session, node)
     }
 }
 

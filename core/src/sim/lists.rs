@@ -26,9 +26,11 @@ impl World<'_> {
         if let Some((rule, hash)) = found.wrong.first() {
             return broken(rule, self.told_detail(node, hash));
         }
-        for (member, hash) in &found.struck {
+        for (member, former, hash) in &found.struck {
             let rule = "who has a copy is named, or the list isn't complete";
-            if !self.is_told_of(node, *member, hash) {
+            let named_there =
+                former.is_some_and(|home| self.is_named_by(node, home, *member, hash));
+            if !named_there && !self.is_told_of(node, *member, hash) {
                 self.check_lacks(rule, node, *member, hash)?;
             }
         }
@@ -65,6 +67,26 @@ impl World<'_> {
                 })
             })
         })
+    }
+
+    /// Whether the former home names the member: it may have struck the name, as this node heard, and have given the
+    /// member another copy since, of which it will tell.
+    fn is_named_by(
+        &self,
+        node: usize,
+        home: MemberIndex,
+        member: MemberIndex,
+        hash: &[u8; 16],
+    ) -> bool {
+        let machine = self.hosts[node].node.as_ref();
+        let named = machine.and_then(|machine| {
+            let name = &machine.members.get(member).name;
+            let there = self.runs_as(machine, home)?.node.as_ref()?;
+            let slot = there.records.get(there.records.find(hash)?);
+            let mut names = slot.holders().iter().chain(slot.also());
+            names.find(|other| there.members.get(**other).name == *name)
+        });
+        named.is_some()
     }
 
     /// The member has no copy of the session, or is about to leave.

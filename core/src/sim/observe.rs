@@ -69,8 +69,8 @@ pub(super) struct Found {
     pub(super) wrong: Vec<(&'static str, [u8; 16])>,
     /// Live backups in the list before this node, which acts for the home.
     pub(super) passed_over: Vec<(MemberIndex, [u8; 16])>,
-    /// Members that a home's list named, and names no more.
-    pub(super) struck: Vec<(MemberIndex, [u8; 16])>,
+    /// Members that a home's list named, and names no more; and the home before this node, if it was another one.
+    pub(super) struck: Vec<(MemberIndex, Option<MemberIndex>, [u8; 16])>,
     /// Live copies that are gone.
     pub(super) dropped: Vec<Seen>,
     /// Sessions that ended here, and weren't taken for their end before.
@@ -183,7 +183,9 @@ impl Found {
                 .holders
                 .iter()
                 .filter(|holder| !now.holders.contains(holder));
-            self.struck.extend(gone.map(|holder| (*holder, now.hash)));
+            let former = former.copied();
+            self.struck
+                .extend(gone.map(|holder| (*holder, former, now.hash)));
         }
     }
 }

@@ -6,8 +6,9 @@ use super::world::World;
 use crate::wire::member::MemberState;
 
 impl World<'_> {
-    /// Notes what the node sees, and looks at what it holds and has told.
-    pub(super) fn look(&mut self, node: usize) -> Result<(), Violation> {
+    /// Notes what the node sees, and looks at what it holds and has told. Returns whether all see each
+    /// other again from now on.
+    pub(super) fn look(&mut self, node: usize) -> Result<bool, Violation> {
         self.settle_name(node)?;
         let host = &mut self.hosts[node];
         host.was_full |= host.node.as_ref().is_some_and(|it| it.stats.declined > 0);
@@ -15,12 +16,12 @@ impl World<'_> {
         if core::mem::replace(&mut self.sees_all[node], sees_all) && !sees_all {
             self.check_names_kept(node)?;
         }
-        if !self.is_whole() {
+        let was_whole = self.whole_since.is_some();
+        if self.is_whole() {
+            self.whole_since = self.whole_since.or(Some(self.now));
+        } else {
             self.whole_since = None;
             self.unwhole_at = self.now;
-        } else if self.whole_since.is_none() {
-            self.whole_since = Some(self.now);
-            self.check_reunion()?;
         }
         let is_calm = self.network.is_whole() && self.network.weather.lost == 0;
         self.calm_since = match is_calm {
@@ -33,7 +34,8 @@ impl World<'_> {
         };
         self.check_superseded(node)?;
         self.look_at_records(node)?;
-        self.check_told(node)
+        self.check_told(node)?;
+        Ok(!was_whole && self.whole_since.is_some())
     }
 
     /// Whether all is well but for two nodes that don't reach each other.

@@ -293,9 +293,13 @@ impl<'m> World<'m> {
             return broken("a superseded node is silent", format!("n{node}"));
         }
         self.take_mail(node)?;
-        self.look(node)?;
+        let is_reunion = self.look(node)?;
         self.check_doubt(node)?;
         self.go_on(node)?;
+        // A request that ended in this step may have been told that what it found may be stale.
+        if is_reunion {
+            self.check_reunion()?;
+        }
         self.go_on_leaving(node)?;
         self.take_handed(node)?;
         self.end_idle(node)?;

@@ -141,6 +141,12 @@ impl Cluster {
         cluster
     }
 
+    /// The node's address changes while it runs, and nobody tells it.
+    pub fn moved(&mut self, name: &'static str, address: SocketAddr) {
+        self.network.moved(name, address);
+        self.hosts.get_mut(name).unwrap().address = address;
+    }
+
     /// Nothing passes between the two any more, in either direction.
     pub fn cut(&mut self, a: &'static str, b: &'static str) {
         self.network.cut.extend([(a, b), (b, a)]);

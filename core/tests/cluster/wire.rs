@@ -38,6 +38,11 @@ impl Default for Wire {
 }
 
 impl Wire {
+    /// What the node sends comes from there.
+    pub fn moved(&mut self, name: &'static str, address: SocketAddr) {
+        self.addresses.insert(name, address);
+    }
+
     fn chance(&mut self) -> u64 {
         self.random = self
             .random

@@ -102,6 +102,9 @@ impl Node<'_> {
             Phase::Summing => {
                 count(&mut self.stats.repairs);
                 self.repair.enter(now, Phase::Asking);
+                let peer = self.members.get_mut(self.repair.peer);
+                // Members that don't probe each other have no packet for the question to ride on.
+                peer.outbox.ping |= now.since(peer.heard) > PATIENCE;
             }
             Phase::Dividing => {
                 let pairs = self.repair.walk.sums.iter().zip(&self.repair.theirs);

@@ -121,6 +121,9 @@ impl Node<'_> {
         count(&mut self.stats.applied);
         if fate == HeaderFate::NewHome && !is_new {
             self.hand_over(now, record, peer, head.digest);
+            if !origin.answers {
+                self.ask_new_home(record);
+            }
         }
         self.note_copy_at(record, peer);
         self.hear_names(record, peer, head);
@@ -243,8 +246,11 @@ impl Node<'_> {
         }
         let also: Holders = list::collect(self.members_of(&header.also));
         for member in also {
-            if member != SELF {
+            if member != SELF && self.records.get(record).bit_of(member).is_empty() {
                 self.note_copy_at(record, member);
+                // It may know nothing of this home.
+                let bit = self.records.get(record).bit_of(member);
+                self.owe_header(record, bit);
             }
         }
         let slot = self.records.get(record);

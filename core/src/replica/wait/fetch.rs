@@ -207,9 +207,12 @@ impl FetchWait {
     pub(super) fn ask_all_again(&mut self, peer: MemberIndex) {
         if let Some(place) = self.place_of(peer) {
             self.answered &= !bit(place);
-        } else {
-            // Eight are asked at most.
-            let _ = self.asked.push(peer);
+        } else if self.asked.push(peer).is_err() {
+            // Eight are asked at most: it takes the place of one that has answered.
+            let done = self.answers().next();
+            if let Some((done, _)) = done {
+                self.ask_instead(done, peer);
+            }
         }
         self.to_ask = self.all_places() & !self.answered;
     }

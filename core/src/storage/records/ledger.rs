@@ -415,17 +415,17 @@ impl Records<'_> {
         self.sum_up(record);
     }
 
-    /// This node became the home. `lacking` are owed all attributes, `clean` have what is here; what the others have, a
-    /// comparison with the header shows.
+    /// This node became the home. `lacking` are owed all attributes, `clean` have what is here. The others are owed what
+    /// they were owed before; what else they have, a comparison with the header shows.
     pub(crate) fn owe_at_takeover(
         &mut self,
         record: RecordIndex,
         lacking: HolderBits,
         clean: HolderBits,
     ) {
-        let bits = lacking & !clean & self.get(record).ledger.keeper_bits();
+        let keepers = self.get(record).ledger.keeper_bits() & !clean;
         self.update_attributes(record, |attribute| {
-            attribute.debt.owed = bits;
+            attribute.debt.owed = (attribute.debt.owed | lacking) & keepers;
             attribute.debt.whole = !clean;
         });
         self.sum_up(record);
@@ -452,6 +452,11 @@ impl Records<'_> {
     pub(crate) fn note_released(&mut self, record: RecordIndex, bit: HolderBits) {
         let ledger = &mut self.get_mut(record).ledger;
         ledger.released |= bit & !ledger.wanted_bits();
+    }
+
+    /// The holder shows that it has a copy, or is about to have one: it wasn't told to drop that.
+    pub(crate) fn note_copy(&mut self, record: RecordIndex, bit: HolderBits) {
+        self.get_mut(record).ledger.released &= !bit;
     }
 
     /// A delta is enough for this holder.
@@ -482,7 +487,8 @@ impl Records<'_> {
         let header = owed;
         // What isn't owed to the home is from there, or was compared with what it has.
         let is_at_home = slot.home() == Some(member);
-        let (mut lacks, mut took) = (false, false);
+        // What was sent to a member that isn't named any more may have been the header alone.
+        let (mut lacks, mut took) = (bit.is_empty(), false);
         self.update_attributes(record, |attribute| {
             let (is_own, seq) = (attribute.stamp.is_own(), attribute.stamp.seq());
             let debt = &mut attribute.debt;

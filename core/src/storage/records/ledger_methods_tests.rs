@@ -319,5 +319,6 @@ fn what_a_stranger_confirms_changes_nothing() {
     scene.records.owe_everything(scene.record, a);
     let confirmed = scene.records.confirm(scene.record, B, 11);
     assert!(!confirmed.is_owed && !confirmed.took && !confirmed.took_header);
+    assert!(confirmed.lacks, "it counts as no copy");
     assert_eq!(scene.slot().owed(), a);
 }

@@ -181,11 +181,13 @@ impl Model {
     }
 
     fn owe_at_takeover(&mut self, lacking: &[MemberIndex], clean: &[MemberIndex]) {
+        let old = self.clone();
         self.lacks.retain(|(_, what)| *what == What::Header);
         for (member, name) in pairs(&self.list, &self.names()) {
             if !clean.contains(&member) {
                 self.lacks.insert((member, What::Whole(name)));
-                if lacking.contains(&member) && self.is_receiver(member) {
+                let owed = lacking.contains(&member) || old.has(member, What::Value(name));
+                if owed && self.is_receiver(member) {
                     self.lacks.insert((member, What::Value(name)));
                 }
             }
