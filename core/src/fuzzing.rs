@@ -10,12 +10,6 @@ pub fn apply(base: &[u8], mut ops: &[u8], max_len: usize, out: &mut [u8]) -> Opt
 }
 
 /// Writes the delta of two values to `out`, and returns its length if there is one.
-pub fn encode(
-    old: &[u8],
-    new: &[u8],
-    limit: usize,
-    table: &mut [u32],
-    out: &mut [u8],
-) -> Option<usize> {
-    delta::encode(old, new, limit, table, &mut SliceSink::new(out)).ok()?
+pub fn encode(old: &[u8], new: &[u8], table: &mut [u32], out: &mut [u8]) -> Option<usize> {
+    delta::encode(old, new, table, out)
 }

@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use relevo_core::KEYS_MAX;
+use rustix::fs::{FlockOperation, flock};
 use zeroize::Zeroizing;
 
 use crate::cluster_key::{ClusterKey, NotAKey};
@@ -96,15 +97,47 @@ pub fn create_key_file(path: &Path, key: &ClusterKey) -> Result<(), KeyFileError
     write(&mut file, std::slice::from_ref(key)).map_err(failed)
 }
 
+/// Held while a key file is edited, so that edits at once come one after the other.
+#[derive(Debug)]
+pub struct KeyFileLock {
+    /// The file itself, wherever a link leads.
+    path: PathBuf,
+    /// Its folder, locked as long as this is open: the file is another one after each edit.
+    _folder: File,
+}
+
+/// Waits until nobody else edits the file.
+///
+/// # Errors
+/// The file isn't there, or its folder can't be locked.
+pub fn lock_key_file(path: &Path) -> Result<KeyFileLock, KeyFileError> {
+    let lock = || {
+        let path = fs::canonicalize(path)?;
+        let folder = File::open(path.parent().unwrap_or_else(|| Path::new("/")))?;
+        flock(&folder, FlockOperation::LockExclusive)?;
+        Ok(KeyFileLock {
+            path,
+            _folder: folder,
+        })
+    };
+    lock().map_err(|cause| KeyFileError::Read {
+        path: path.to_owned(),
+        cause,
+    })
+}
+
 /// Replaces the keys of a file at once: whoever reads it sees the former ones or the new ones. Owner,
-/// group and permissions stay.
+/// group and permissions stay, and so does a link that leads to it.
 ///
 /// # Errors
 /// The file isn't there, or the folder or the file's owner don't allow it.
-pub fn replace_key_file(path: &Path, keys: &[ClusterKey]) -> Result<(), KeyFileError> {
+pub fn replace_key_file(lock: &KeyFileLock, keys: &[ClusterKey]) -> Result<(), KeyFileError> {
+    let path = &lock.path;
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
+    // What an edit left that was killed; nobody else writes one meanwhile.
+    let _ = fs::remove_file(&new);
     let replace = || {
         let former = fs::metadata(path)?;
         let mut file = create(&new)?;

@@ -44,7 +44,9 @@ pub use error::{
 };
 pub use event::Event;
 pub use io::refusals::Refused;
-pub use key_file::{KeyFileError, create_key_file, read_key_file, replace_key_file};
+pub use key_file::{
+    KeyFileError, KeyFileLock, create_key_file, lock_key_file, read_key_file, replace_key_file,
+};
 pub use node::Node;
 pub use options::{Multicast, Options};
 pub use relevo_core::{self, Key, Refusal, Role, SessionId};

@@ -45,10 +45,11 @@
 //!
 //! Measured on serialized Java graphs and JSON (`reference/peers.md` section 6), most changes touch
 //! two or three separate places. So the first strategy trims the common prefix and suffix and
-//! compares what is between byte by byte: no memory, 10 to 25 bytes for an edit that keeps the
-//! length. Where that costs more than a quarter of the value, copies are found through a small hash
-//! table over the base, as in xdelta and VCDIFF (RFC 3284). From three quarters on a delta isn't
-//! worth its base check, and the whole value is sent.
+//! compares what is between with the bytes at the same distance from either: no memory, 10 to 25
+//! bytes for an edit that keeps the length. Where that leaves too much unexplained, copies are found
+//! through a small hash table over the base, as in xdelta and VCDIFF (RFC 3284), unless a sample
+//! says that there are none: a value that is new altogether costs a small part of one that is alike.
+//! From three quarters on a delta isn't worth its base check, and the whole value is sent.
 
 mod apply;
 mod checksum;

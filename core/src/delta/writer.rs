@@ -1,15 +1,10 @@
 //! Writing operations: from matches to bytes.
 
-use super::ops::{Distance, Full, Head, Kind, Sink, Varint};
+use super::ops::{Distance, Head, Kind, Varint};
 
-/// Why writing operations ended early.
+/// The operations don't fit into the room they have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stop {
-    /// The delta would get longer than allowed.
-    Limit,
-    /// The sink has no room.
-    Full,
-}
+pub(super) struct TooLong;
 
 /// Bytes that both values have: `length` from `old` in the one and from `new` in the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,19 +17,18 @@ pub(super) struct Match {
 /// Turns matches, given in the new value's order, into operations.
 pub(super) struct Writer<'a> {
     new: &'a [u8],
-    sink: &'a mut dyn Sink,
+    ops: &'a mut [u8],
+    written: usize,
     /// The decoder's position in the base after what is written.
     position: usize,
     /// The last match: not written yet, for the next one may continue it.
     pending: Match,
     /// How much of the new value the written operations and the pending match make.
     pub(super) covered: usize,
-    written: usize,
-    limit: usize,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(new: &'a [u8], limit: usize, sink: &'a mut dyn Sink) -> Self {
+    pub(super) fn new(new: &'a [u8], ops: &'a mut [u8]) -> Self {
         let pending = Match {
             old: 0,
             new: 0,
@@ -42,12 +36,11 @@ impl<'a> Writer<'a> {
         };
         Self {
             new,
-            sink,
+            ops,
+            written: 0,
             position: 0,
             pending,
             covered: 0,
-            written: 0,
-            limit,
         }
     }
 
@@ -60,19 +53,18 @@ impl<'a> Writer<'a> {
             .saturating_add(literal)
     }
 
-    /// Ends work that can't succeed: a literal from the last match to `place` is too long already.
-    pub(super) fn check_literal_up_to(&self, place: usize) -> Result<(), Stop> {
-        let literal = place.saturating_sub(self.covered);
-        let least = self.written.saturating_add(literal);
-        if least > self.limit {
-            Err(Stop::Limit)
-        } else {
-            Ok(())
-        }
+    /// How many bytes of operations can still be written.
+    pub(super) fn room(&self) -> usize {
+        self.ops.len().saturating_sub(self.written)
+    }
+
+    /// Whether a copy of the old value from `old` on needs no distance.
+    pub(super) fn goes_on_at(&self, old: usize) -> bool {
+        old == self.pending.old.saturating_add(self.pending.length)
     }
 
     /// Copies a match; what is between it and the one before becomes a literal.
-    pub(super) fn copy(&mut self, found: Match) -> Result<(), Stop> {
+    pub(super) fn copy(&mut self, found: Match) -> Result<(), TooLong> {
         if found.length == 0 {
             return Ok(());
         }
@@ -88,13 +80,13 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes what is left and returns the delta's length.
-    pub(super) fn finish(mut self) -> Result<usize, Stop> {
+    pub(super) fn finish(mut self) -> Result<usize, TooLong> {
         self.write_pending()?;
         self.write_literal(self.new.len(), false)?;
         Ok(self.written)
     }
 
-    fn write_pending(&mut self) -> Result<(), Stop> {
+    fn write_pending(&mut self) -> Result<(), TooLong> {
         let Match { old, length, .. } = self.pending;
         if length == 0 {
             return Ok(());
@@ -122,7 +114,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Writes the new value's bytes from the last match up to `end`.
-    fn write_literal(&mut self, end: usize, replaces: bool) -> Result<(), Stop> {
+    fn write_literal(&mut self, end: usize, replaces: bool) -> Result<(), TooLong> {
         let bytes = self.new.get(self.covered..end).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(());
@@ -141,16 +133,15 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    fn put_varint(&mut self, value: u32) -> Result<(), Stop> {
+    fn put_varint(&mut self, value: u32) -> Result<(), TooLong> {
         self.put(Varint::new(value).as_bytes())
     }
 
-    fn put(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        let written = self.written.saturating_add(bytes.len());
-        if written > self.limit {
-            return Err(Stop::Limit);
-        }
-        self.written = written;
-        self.sink.put(bytes).map_err(|Full| Stop::Full)
+    fn put(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+        let room = self.ops.get_mut(self.written..).unwrap_or_default();
+        let room = room.get_mut(..bytes.len()).ok_or(TooLong)?;
+        room.copy_from_slice(bytes);
+        self.written = self.written.saturating_add(bytes.len());
+        Ok(())
     }
 }

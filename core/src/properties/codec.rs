@@ -37,10 +37,8 @@ fn values() -> impl Strategy<Value = (Vec<u8>, Vec<u8>)> {
 
 /// The delta of two values, if there is one.
 fn delta(old: &[u8], new: &[u8], limit: usize, table: usize) -> Option<Vec<u8>> {
-    let mut ops = vec![0; new.len()];
-    let mut sink = SliceSink::new(&mut ops);
-    let len = encode(old, new, limit, &mut vec![0; table], &mut sink).unwrap()?;
-    assert_eq!(sink.written(), len);
+    let mut ops = vec![0; new.len().min(limit)];
+    let len = encode(old, new, &mut vec![0; table], &mut ops)?;
     ops.truncate(len);
     Some(ops)
 }

@@ -70,6 +70,8 @@ pub(crate) fn equals(pages: &Pages<'_>, attribute: &AttributeSlot, value: Option
 
 /// Encodes the way from the attribute's value to `new`, while the old bytes are still there.
 /// [`NIL`] where a delta isn't worth it, or there's no page for it.
+///
+/// `scratch`: twice the largest value, for the old bytes and for the delta's operations.
 pub(crate) fn store_delta(
     pages: &mut Pages<'_>,
     old: &AttributeSlot,
@@ -78,7 +80,7 @@ pub(crate) fn store_delta(
     scratch: &mut [u8],
     table: &mut [u32],
 ) -> u32 {
-    let Some(base_value) = scratch.get_mut(..old.len as usize) else {
+    let Some((base_value, ops)) = scratch.split_at_mut_checked(old.len as usize) else {
         return NIL;
     };
     if old.removed
@@ -88,37 +90,21 @@ pub(crate) fn store_delta(
     {
         return NIL;
     }
-    let mut sink = ChainSink {
-        pages,
-        chain: ChainWriter::default(),
+    let made = delta::encode(base_value, new, table, ops);
+    let Some(ops) = made.and_then(|len| ops.get(..len)) else {
+        return NIL;
     };
-    let limit = new.len() / 4 * 3;
-    let encoded = match sink.put(&[0; DELTA_HEAD]) {
-        Ok(()) => delta::encode(base_value, new, limit, table, &mut sink),
-        Err(Full) => Err(Full),
+    let head = DeltaHead {
+        len: ops.len() as u32,
+        base,
+        checksum: Checksum::new().update(new).finish(),
+        since: if old.stamp.is_own() {
+            old.stamp.seq()
+        } else {
+            u64::MAX
+        },
     };
-    let chain = sink.chain;
-    match encoded {
-        Ok(Some(len)) => {
-            let checksum = Checksum::new().update(new).finish();
-            let head = DeltaHead {
-                len: len as u32,
-                base,
-                checksum,
-                since: if old.stamp.is_own() {
-                    old.stamp.seq()
-                } else {
-                    u64::MAX
-                },
-            };
-            pages.patch(chain.head, &head.bytes());
-            chain.head
-        }
-        Ok(None) | Err(Full) => {
-            pages.free(chain.head);
-            NIL
-        }
-    }
+    pages.store(&[&head.bytes(), ops]).unwrap_or(NIL)
 }
 
 /// What a delta that arrived is to be applied with.

@@ -188,15 +188,6 @@ impl<'m> Pages<'m> {
         Ok(chain.head)
     }
 
-    /// Overwrites the first bytes of a chain, within its first page.
-    pub(crate) fn patch(&mut self, head: u32, bytes: &[u8]) {
-        if let Some(page) = self.pages.get_mut(head as usize) {
-            for (to, from) in page.bytes.iter_mut().zip(bytes) {
-                *to = *from;
-            }
-        }
-    }
-
     /// A chain for `len` bytes, to be [written](Self::write) in any order.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<ChainWriter, Full> {
         let mut chain = ChainWriter::default();

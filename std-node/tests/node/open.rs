@@ -272,7 +272,9 @@ fn key_files_are_read_back_and_refused_with_the_cure() {
 
     fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
     let both = [ClusterKey::draw().unwrap(), key];
-    relevo_node::replace_key_file(&path, &both).unwrap();
+    let lock = relevo_node::lock_key_file(&path).unwrap();
+    relevo_node::replace_key_file(&lock, &both).unwrap();
+    drop(lock);
     assert_eq!(relevo_node::read_key_file(&path).unwrap(), both);
     assert_eq!(mode(&path), 0o640, "permissions stay");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
@@ -336,4 +338,29 @@ fn what_keeps_a_key_file_from_being_read_has_a_cure_of_its_own() {
     };
     let text = denied.to_string();
     assert!(text.contains("chown") && !text.contains("keygen"), "{text}");
+}
+
+/// Each edit reads what the one before it wrote, and a link to the file stays a link.
+#[test]
+fn edits_of_a_key_file_at_once_come_one_after_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relevo.key");
+    let link = folder.path().join("link");
+    relevo_node::create_key_file(&path, &ClusterKey::draw().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    // An edit that was killed left this.
+    fs::write(folder.path().join("relevo.key.new"), "").unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let lock = relevo_node::lock_key_file(&link).unwrap();
+                let mut keys = relevo_node::read_key_file(&link).unwrap();
+                keys.push(ClusterKey::draw().unwrap());
+                relevo_node::replace_key_file(&lock, &keys).unwrap();
+            });
+        }
+    });
+    assert_eq!(relevo_node::read_key_file(&path).unwrap().len(), 4);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }

@@ -91,21 +91,6 @@ fn behind_the_last_page_there_is_nothing_to_read_or_to_write() {
 }
 
 #[test]
-fn a_patch_changes_the_first_bytes_and_no_others() {
-    let mut memory = memory();
-    let mut pages = pages(&mut memory);
-    let mut bytes = pattern::<{ PAGE_BYTES + 10 }>(5);
-    let head = pages.store(&[&bytes]).unwrap();
-    pages.patch(head, &[0; 12]);
-    bytes[..12].fill(0);
-    assert!(pages.starts_with(&mut Cursor::start(head), &bytes));
-    pages.patch(head, &[1; PAGE_BYTES + 10]);
-    bytes[..PAGE_BYTES].fill(1);
-    assert!(pages.starts_with(&mut Cursor::start(head), &bytes));
-    pages.patch(NIL, &[1]);
-}
-
-#[test]
 fn a_reserved_chain_is_written_in_any_order() {
     let mut memory = memory();
     let mut pages = pages(&mut memory);

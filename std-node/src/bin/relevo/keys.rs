@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use relevo_node::relevo_core::{KEYS_MAX, KeyringError};
-use relevo_node::{ClusterKey, KeyFileError, read_key_file, replace_key_file};
+use relevo_node::{ClusterKey, KeyFileError, lock_key_file, read_key_file, replace_key_file};
 
 use crate::args::KeysVerb;
 use crate::failure::{Failure, Refusal};
@@ -42,6 +42,7 @@ fn edit(
     file: &Path,
     change: impl FnOnce(&mut Vec<ClusterKey>) -> Result<(), Why>,
 ) -> Result<(), Failure> {
+    let lock = lock_key_file(file).map_err(Failure::Key)?;
     let mut keys = read_key_file(file).map_err(Failure::Key)?;
     change(&mut keys).map_err(|why| match why {
         Why::File(cause) => Failure::Key(cause),
@@ -50,7 +51,7 @@ fn edit(
             cause,
         },
     })?;
-    replace_key_file(file, &keys).map_err(Failure::Key)?;
+    replace_key_file(&lock, &keys).map_err(Failure::Key)?;
     say(&report::keys(keys.iter().map(ClusterKey::id)));
     Ok(())
 }
