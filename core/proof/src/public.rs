@@ -115,13 +115,13 @@ fn commands(node: &mut Node<'_>) {
     };
     Node::contact(any(node), now(), address());
     let asked = Node::commit(any(node), now(), key(), &commit);
-    follow::<_, CommitError>(asked, node);
+    follow::<CommitError, _>(asked, node);
     let asked = Node::fetch(any(node), now(), key(), any(Some("h")));
-    follow::<_, FetchError>(asked, node);
+    follow::<FetchError, _>(asked, node);
     let asked = Node::invalidate(any(node), now(), key());
-    follow::<_, BuryError>(asked, node);
+    follow::<BuryError, _>(asked, node);
     let asked = Node::rename(any(node), now(), key(), any(&[1]), ack);
-    follow::<_, BuryError>(asked, node);
+    follow::<BuryError, _>(asked, node);
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
     wait(any(Node::leave(any(node), now())), node);
@@ -131,14 +131,14 @@ fn commands(node: &mut Node<'_>) {
 fn messages(node: &mut Node<'_>) {
     any(Node::max_message(node));
     let sent = Node::send(any(node), now(), any(None), any(&[0]));
-    follow::<_, SendError>(sent, node);
+    follow::<SendError, _>(sent, node);
     if let Some((from, _)) = any(Node::poll_message(any(node), any(&mut [0; 2]))) {
         let sent = Node::send(any(node), now(), any(Some(from)), any(&[0]));
-        follow::<_, SendError>(sent, node);
+        follow::<SendError, _>(sent, node);
     }
 }
 
-fn follow<T: Outcome + Debug, E: Display>(asked: Result<Ticket<T>, E>, node: &mut Node<'_>) {
+fn follow<E: Display, T: Outcome + Debug>(asked: Result<Ticket<T>, E>, node: &mut Node<'_>) {
     match any(asked) {
         Ok(ticket) => wait(any(ticket), node),
         Err(error) => show(&error),
