@@ -369,6 +369,7 @@ impl<'m> Node<'m> {
     }
 
     /// The next number of a local change.
+    #[inline(never)]
     pub(crate) fn next_number(&mut self) -> u64 {
         self.number = self.number.saturating_add(1);
         self.number

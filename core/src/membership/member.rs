@@ -149,6 +149,15 @@ impl Default for MemberSlot {
 }
 
 impl MemberSlot {
+    /// Forgets all but where the table's chains go on.
+    #[inline(never)]
+    fn clear(&mut self) {
+        *self = Self {
+            links: self.links,
+            ..Self::default()
+        };
+    }
+
     /// Whether the member counts as live: a suspect does until it is dead.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self.state, MemberState::Alive | MemberState::Suspect)
@@ -214,7 +223,8 @@ pub struct Member<'a> {
 /// The members by number; number 0 is this node.
 pub(crate) struct Members<'m> {
     slots: &'m mut [MemberSlot],
-    count: usize,
+    /// Behind the last member.
+    end: MemberIndex,
     nobody: MemberSlot,
     tally: Tally,
     ready: Ends,
@@ -272,7 +282,7 @@ impl<'m> Members<'m> {
     pub(crate) fn new(slots: &'m mut [MemberSlot]) -> Self {
         Self {
             slots,
-            count: 0,
+            end: SELF,
             nobody: MemberSlot::default(),
             tally: Tally::default(),
             ready: Ends::new(),
@@ -281,8 +291,8 @@ impl<'m> Members<'m> {
     }
 
     /// Behind the last member. A slot before it without a name is free again.
-    pub(crate) fn end(&self) -> MemberIndex {
-        MemberIndex::new(u16::try_from(self.count).unwrap_or(u16::MAX))
+    pub(crate) const fn end(&self) -> MemberIndex {
+        self.end
     }
 
     /// All members, this node first.
@@ -358,7 +368,7 @@ impl<'m> Members<'m> {
 
     /// Changes a member's state, boot or session.
     pub(crate) fn change(&mut self, member: MemberIndex, change: impl FnOnce(&mut MemberSlot)) {
-        if member.index() >= self.count {
+        if member >= self.end {
             return;
         }
         if member == SELF {
@@ -445,26 +455,24 @@ impl<'m> Members<'m> {
         let name = list::text(name)?;
         let number = match self.free_number() {
             Some(number) => number,
-            None if self.count < self.capacity() => {
-                self.count = self.count.saturating_add(1);
-                MemberIndex::new(u16::try_from(self.count.saturating_sub(1)).ok()?)
+            None if self.end.index() < self.capacity() => {
+                let fresh = self.end;
+                self.end = fresh.next();
+                fresh
             }
             None => return None,
         };
         let hash = name_hash(name.as_bytes()) as u32;
         let slot = self.slot_mut(number);
-        *slot = MemberSlot {
-            name,
-            hash,
-            links: slot.links,
-            ..MemberSlot::default()
-        };
+        slot.clear();
+        slot.name = name;
+        slot.hash = hash;
         self.link(By::Name, hash, number);
         Some(number)
     }
 
     fn free_number(&self) -> Option<MemberIndex> {
-        if self.count < self.capacity() {
+        if self.end.index() < self.capacity() {
             return None; // no need to look
         }
         self.others()
@@ -482,11 +490,7 @@ impl<'m> Members<'m> {
         });
         let hash = self.get(member).hash;
         self.unlink(By::Name, hash, member);
-        let slot = self.slot_mut(member);
-        *slot = MemberSlot {
-            links: slot.links,
-            ..MemberSlot::default()
-        };
+        self.slot_mut(member).clear();
     }
 
     /// The host's view; `None` of a member that is known by hearsay.

@@ -101,7 +101,7 @@ impl Node<'_> {
     fn unseen(&self, distance: fn(u32, u32) -> u32) -> Option<MemberIndex> {
         let own = self.members.me().hash;
         let mut neighbours = [SELF; NEIGHBOURS];
-        let found = self.members.least(&mut neighbours, |member, slot| {
+        let found = self.members.least(&mut neighbours, &|member, slot| {
             let watched = member != SELF && slot.is_reachable() && !self.accuses(member);
             watched.then(|| u64::from(distance(slot.hash, own)))
         });

@@ -17,7 +17,7 @@ impl Members<'_> {
     ) -> usize {
         let [a, b, c, d, e, f, g, h, ..] = *key;
         let key = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
-        self.least(out, |member, slot| {
+        self.least(out, &|member, slot| {
             let draw = scramble(key ^ u64::from(slot.hash));
             accepts(member, slot).then(|| distance(draw, slot.capacity))
         })
@@ -29,7 +29,7 @@ impl Members<'_> {
     pub(crate) fn least(
         &self,
         out: &mut [MemberIndex],
-        score: impl Fn(MemberIndex, &MemberSlot) -> Option<u64>,
+        score: &dyn Fn(MemberIndex, &MemberSlot) -> Option<u64>,
     ) -> usize {
         let mut found = 0_usize;
         let mut scores = [u64::MAX; MAX_HOLDERS];

@@ -112,6 +112,7 @@ impl<'m> Writers<'m> {
     }
 
     /// The stamp as it travels; `None` of [`Stamp::NONE`].
+    #[inline(never)]
     pub(crate) fn wire(&self, stamp: Stamp) -> Option<WireStamp> {
         let slot = self.slots.get(usize::from(stamp.writer))?;
         Some(WireStamp {

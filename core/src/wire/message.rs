@@ -233,6 +233,7 @@ pub(crate) enum Address {
 }
 
 impl From<SocketAddr> for Address {
+    #[inline(never)]
     fn from(address: SocketAddr) -> Self {
         match address {
             SocketAddr::V4(v4) => Self::V4(v4.ip().octets(), v4.port()),

@@ -110,6 +110,7 @@ impl Ledger {
     }
 
     /// The bit of `member`, none if it isn't a holder.
+    #[inline(never)]
     pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
         let position = self.holders().iter().position(|holder| *holder == member);
         position.map_or(HolderBits::NONE, HolderBits::of)

@@ -239,6 +239,7 @@ impl RecordSlot {
         self.flags & flag != 0
     }
 
+    #[inline(never)]
     pub(crate) const fn set(&mut self, flag: u16, on: bool) {
         if on {
             self.flags |= flag;
