@@ -47,7 +47,7 @@ impl Birth {
             fetch_timeout: clock::to_core(options.fetch_timeout),
             ack_timeout: clock::to_core(options.ack_timeout),
             beacon: options.multicast.is_some(),
-            max_value: memory::max_value(options, usual.max_value),
+            max_value: memory::max_value(options),
             ..usual
         };
         config.check().map_err(OpenError::Config)?;

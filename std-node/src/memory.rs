@@ -32,9 +32,9 @@ const TABLE: usize = 4_096;
 /// What a page costs: an attribute has at least one, so its slots never run out before the pages.
 const PAGE: usize = size_of::<Page>() + size_of::<AttributeSlot>();
 
-/// The largest value of an attribute, in bytes: `usual`, or less in little memory.
-pub(crate) fn max_value(options: &Options, usual: usize) -> usize {
-    usual.min(largest_value(options.memory / PAGE))
+/// The largest value of an attribute, in bytes: as the option says, or less in little memory.
+pub(crate) fn max_value(options: &Options) -> usize {
+    options.max_value.min(largest_value(options.memory / PAGE))
 }
 
 /// Bytes that so many pages take.

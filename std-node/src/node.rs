@@ -1,5 +1,7 @@
 //! The calls that an application makes.
 
+pub(crate) mod version;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -24,6 +26,7 @@ use crate::io::sockets::Sockets;
 use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
 use crate::key_file::read_key_file;
+use crate::memory;
 use crate::options::Options;
 use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
 use crate::shared::{Shared, lock};
@@ -55,6 +58,7 @@ struct Identity {
     sealed: bool,
     key_file: Option<PathBuf>,
     backups: u8,
+    max_value: usize,
     opened: Instant,
     /// How long a caller waits for a session.
     fetch_bound: Duration,
@@ -439,6 +443,7 @@ impl Identity {
                 Keys::Given(_) => None,
             },
             backups: options.backups,
+            max_value: memory::max_value(options),
             opened: clock::now(),
             fetch_bound: (options.fetch_timeout.saturating_mul(4)).saturating_add(MARGIN),
             ack_bound: options.ack_timeout.saturating_add(MARGIN),

@@ -41,6 +41,9 @@ pub struct Options {
     /// sessions themselves and the node's tables come on top. The largest session, with its names, is
     /// a tenth of it, and 4 MiB at most; the largest value 1 MiB, or less in less than 11 MB.
     pub memory: usize,
+    /// Largest value of an attribute, in bytes. Default 1 MiB; at most 4 MiB with its name, and what a
+    /// tenth of `memory` takes.
+    pub max_value: usize,
     /// Sessions this node may hold, ended ones that it must remember included. Default 65,536.
     pub sessions: usize,
     /// The cluster's keys. None, the default: unsealed, on loopback only.
@@ -71,6 +74,7 @@ impl Default for Options {
             backups: 1,
             capacity: 16,
             memory: 64 << 20,
+            max_value: 1 << 20,
             sessions: 65_536,
             keys: Keys::Given(Vec::new()),
             insecure: false,

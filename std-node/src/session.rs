@@ -6,6 +6,7 @@ pub use relevo_core::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome};
 use relevo_core::{Instant, Record};
 
 use crate::io::clock;
+use crate::node::version::version_of;
 
 /// A session's contents as they are on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Session {
     pub max_inactive: u32,
     /// How long ago the session was last used, as far as this node knows.
     pub idle: Duration,
+    /// Names these contents: see [`Node::version`](crate::Node::version).
+    pub version: u64,
     /// A holder or the former home didn't answer in time: newer changes may exist.
     pub maybe_stale: bool,
 }
@@ -39,6 +42,7 @@ impl Session {
             attributes,
             max_inactive: record.max_inactive(),
             idle: clock::from_core(record.idle(now)),
+            version: version_of(record),
             maybe_stale: false,
         }
     }

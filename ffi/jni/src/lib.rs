@@ -11,6 +11,7 @@
 //!
 //! Nothing here starts a thread, and no panic reaches the virtual machine.
 
+mod conditional;
 mod failure;
 mod handles;
 mod methods;

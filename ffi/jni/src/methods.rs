@@ -7,11 +7,12 @@ use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, NativeMethod, native_method};
 use relevo_node::{Event, Member, Node};
 
+use crate::conditional::{commit_from, invalidate_from, max_value, session_version};
 use crate::failure::{Failure, Throw, called};
 use crate::{handles, options, pack};
 
 /// Fits `NativeNode`, name by name; the macro checks each function against its signature.
-pub(crate) const TABLE: [NativeMethod<'static>; 16] = [
+pub(crate) const TABLE: [NativeMethod<'static>; 19] = [
     native_method! { static fn version() -> JString, error_policy = Throw },
     native_method! { static fn open(options: JString) -> jlong, error_policy = Throw },
     native_method! {
@@ -20,12 +21,23 @@ pub(crate) const TABLE: [NativeMethod<'static>; 16] = [
         ) -> jint,
         error_policy = Throw
     },
-    native_method! { static fn owns(handle: jlong, key: jbyte[]) -> jboolean, error_policy = Throw },
+    native_method! {
+        static fn commit_from(
+            handle: jlong, key: jbyte[], base: jlong, changes: jbyte[], max_inactive: jint, ack: jint
+        ) -> jlong,
+        error_policy = Throw
+    },
+    native_method! { static fn session_version(handle: jlong, key: jbyte[]) -> jlong, error_policy = Throw },
+    native_method! { static fn max_value(handle: jlong) -> jint, error_policy = Throw },
     native_method! { static fn get(handle: jlong, key: jbyte[]) -> jbyte[], error_policy = Throw },
     native_method! {
         static fn fetch(handle: jlong, key: jbyte[], hint: JString) -> jbyte[], error_policy = Throw
     },
     native_method! { static fn invalidate(handle: jlong, key: jbyte[]) -> jint, error_policy = Throw },
+    native_method! {
+        static fn invalidate_from(handle: jlong, key: jbyte[], base: jlong) -> jlong,
+        error_policy = Throw
+    },
     native_method! {
         static fn rename(handle: jlong, key: jbyte[], id: jbyte[]) -> jint, error_policy = Throw
     },
@@ -79,18 +91,6 @@ fn commit<'local>(
         node.commit(pack::key(&key)?, &changes, max_inactive, pack::ack(ack)?)
             .map(|done| pack::confirmed(done.copies, done.met))
             .map_err(Failure::of)
-    })
-}
-
-fn owns<'local>(
-    env: &mut Env<'local>,
-    _: Class<'local>,
-    handle: jlong,
-    key: Bytes<'local>,
-) -> Result<jboolean, Failure> {
-    called(|| {
-        let key = env.convert_byte_array(&key)?;
-        Ok(handles::get(handle)?.owns(pack::key(&key)?))
     })
 }
 

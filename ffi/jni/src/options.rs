@@ -46,6 +46,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), Failure> {
         "backups" => options.backups = read(name, value)?,
         "capacity" => options.capacity = read(name, value)?,
         "memory" => options.memory = read(name, value)?,
+        "maxValue" => options.max_value = read(name, value)?,
         "sessions" => options.sessions = read(name, value)?,
         "insecure" => options.insecure = read(name, value)?,
         "fetchTimeout" => options.fetch_timeout = millis(name, value)?,

@@ -3,8 +3,8 @@
 //! - Key: `u8` length of the namespace, namespace, id to the end.
 //! - Changes: per attribute `u8` length of the name, name, `i32` length of the value or -1 for
 //!   "removed", value; to the end.
-//! - Session: `i32` seconds of inactivity allowed, `i64` milliseconds idle, `u8` 1 if newer
-//!   changes may exist, then attributes like changes.
+//! - Session: `i32` seconds of inactivity allowed, `i64` milliseconds idle, `i64` version, `u8` 1 if
+//!   newer changes may exist, then attributes like changes.
 //! - Events: per event `u8` kind, `u16` length, a packed key or a text.
 
 use relevo_node::{Ack, Change, Key, Session};
@@ -43,7 +43,7 @@ pub(crate) fn session(session: &Session) -> Result<Vec<u8>, Failure> {
         .attributes
         .iter()
         .map(|(name, value)| 5 + name.len() + value.len());
-    let mut bytes = Vec::with_capacity(13 + values.sum::<usize>());
+    let mut bytes = Vec::with_capacity(21 + values.sum::<usize>());
     bytes.extend(
         i32::try_from(session.max_inactive)
             .unwrap_or(i32::MAX)
@@ -51,6 +51,7 @@ pub(crate) fn session(session: &Session) -> Result<Vec<u8>, Failure> {
     );
     let idle = i64::try_from(session.idle.as_millis()).unwrap_or(i64::MAX);
     bytes.extend(idle.to_be_bytes());
+    bytes.extend(session.version.to_be_bytes());
     bytes.push(u8::from(session.maybe_stale));
     for (name, value) in &session.attributes {
         put_short(&mut bytes, name)?;
@@ -169,11 +170,12 @@ mod tests {
             attributes: vec![(b"a".to_vec(), b"xy".to_vec())],
             max_inactive: 1_800,
             idle: Duration::from_millis(258),
+            version: 5,
             maybe_stale: true,
         });
         assert_eq!(
             bytes.unwrap(),
-            b"\0\0\x07\x08\0\0\0\0\0\0\x01\x02\x01\x01a\0\0\0\x02xy"
+            b"\0\0\x07\x08\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05\x01\x01a\0\0\0\x02xy"
         );
     }
 

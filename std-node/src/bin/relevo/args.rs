@@ -141,6 +141,9 @@ pub(crate) struct RunArgs {
     /// Memory for sessions' contents, in bytes, K, M or G
     #[arg(long, value_name = "BYTES", default_value = "64M", value_parser = parse_bytes)]
     memory: usize,
+    /// Largest value of an attribute, in bytes, K or M; at most 4M
+    #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_bytes)]
+    max_value: usize,
     /// Sessions this node may hold
     #[arg(long, value_name = "COUNT", default_value_t = 65_536)]
     sessions: usize,
@@ -188,6 +191,7 @@ impl RunArgs {
             backups: self.backups,
             capacity: self.capacity,
             memory: self.memory,
+            max_value: self.max_value,
             sessions: self.sessions,
             keys: self.keys()?,
             insecure: self.insecure,

@@ -10,18 +10,22 @@ public final class Contents {
     private final Map<String, byte[]> attributes;
     private final int maxInactive;
     private final long idleMillis;
+    private final long version;
     private final boolean maybeStale;
 
     /**
      * @param attributes names and values
      * @param maxInactive seconds after which an idle session ends; 0: never
      * @param idleMillis how long ago the session was last used, as far as the node knows
+     * @param version names these contents, see {@link Node#version}
      * @param maybeStale whether newer changes may exist
      */
-    public Contents(Map<String, byte[]> attributes, int maxInactive, long idleMillis, boolean maybeStale) {
+    public Contents(Map<String, byte[]> attributes, int maxInactive, long idleMillis, long version,
+            boolean maybeStale) {
         this.attributes = Collections.unmodifiableMap(new LinkedHashMap<>(attributes));
         this.maxInactive = maxInactive;
         this.idleMillis = idleMillis;
+        this.version = version;
         this.maybeStale = maybeStale;
     }
 
@@ -38,6 +42,11 @@ public final class Contents {
     /** @return how long ago the session was last used, as far as the node knows */
     public long idleMillis() {
         return idleMillis;
+    }
+
+    /** @return names these contents, see {@link Node#version} */
+    public long version() {
+        return version;
     }
 
     /** @return whether a holder or the former home didn't answer in time, so that newer changes may exist */

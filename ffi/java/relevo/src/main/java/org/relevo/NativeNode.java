@@ -33,8 +33,19 @@ public final class NativeNode implements Node {
     }
 
     @Override
-    public boolean owns(SessionKey key) throws RelevoException {
-        return owns(handle, key.packed());
+    public Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack)
+            throws RelevoException {
+        return Committed.of(commitFrom(handle, key.packed(), base, changes.packed(), maxInactive, ack.code()));
+    }
+
+    @Override
+    public long version(SessionKey key) throws RelevoException {
+        return sessionVersion(handle, key.packed());
+    }
+
+    @Override
+    public int maxValue() throws RelevoException {
+        return maxValue(handle);
     }
 
     @Override
@@ -50,6 +61,12 @@ public final class NativeNode implements Node {
     @Override
     public Confirmed invalidate(SessionKey key) throws RelevoException {
         return Confirmed.of(invalidate(handle, key.packed()));
+    }
+
+    @Override
+    public Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException {
+        long code = invalidateFrom(handle, key.packed(), base);
+        return code < 0 ? null : Confirmed.of((int) code);
     }
 
     @Override
@@ -114,13 +131,20 @@ public final class NativeNode implements Node {
     private static native int commit(long handle, byte[] key, byte[] changes, int maxInactive, int ack)
             throws RelevoException;
 
-    private static native boolean owns(long handle, byte[] key) throws RelevoException;
+    private static native long commitFrom(long handle, byte[] key, long base, byte[] changes, int maxInactive, int ack)
+            throws RelevoException;
+
+    private static native long sessionVersion(long handle, byte[] key) throws RelevoException;
+
+    private static native int maxValue(long handle) throws RelevoException;
 
     private static native byte[] get(long handle, byte[] key) throws RelevoException;
 
     private static native byte[] fetch(long handle, byte[] key, String hint) throws RelevoException;
 
     private static native int invalidate(long handle, byte[] key) throws RelevoException;
+
+    private static native long invalidateFrom(long handle, byte[] key, long base) throws RelevoException;
 
     private static native int rename(long handle, byte[] key, byte[] id) throws RelevoException;
 

@@ -23,11 +23,28 @@ public interface Node extends AutoCloseable {
     Confirmed commit(SessionKey key, Changes changes, int maxInactive, Ack ack) throws RelevoException;
 
     /**
+     * Like {@link #commit}, but changes nothing unless the session is as the caller has seen it.
+     *
+     * @param key the session
+     * @param base the version that the caller has seen; 0: none, the session is new
+     * @param changes what changed
+     * @param maxInactive seconds after which an idle session ends; below 1: never
+     * @param ack what to wait for
+     * @return what became of it
+     * @throws RelevoException if nothing was written, for another reason than an {@link Committed.Outcome}
+     */
+    Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack) throws RelevoException;
+
+    /**
      * @param key a session
-     * @return whether this node is its owner and may serve it without asking
+     * @return the version of its contents, of which this node is the primary and which it may serve without asking;
+     *     0: it may not
      * @throws RelevoException if the node is closed
      */
-    boolean owns(SessionKey key) throws RelevoException;
+    long version(SessionKey key) throws RelevoException;
+
+    /** @return the largest value of an attribute in bytes */
+    int maxValue() throws RelevoException;
 
     /**
      * @param key a session
@@ -54,6 +71,16 @@ public interface Node extends AutoCloseable {
      * @throws RelevoException if nothing was written
      */
     Confirmed invalidate(SessionKey key) throws RelevoException;
+
+    /**
+     * Ends the session everywhere, but only if it is as the caller has seen it.
+     *
+     * @param key a session
+     * @param base the version that the caller has seen
+     * @return how many nodes know of it; null if nothing was changed
+     * @throws RelevoException if nothing was written
+     */
+    Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException;
 
     /**
      * Gives the session a new id as one unit; the old id is dead.

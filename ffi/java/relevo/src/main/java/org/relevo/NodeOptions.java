@@ -88,6 +88,11 @@ public final class NodeOptions {
         return set("memory", bytes);
     }
 
+    /** @return this, with the largest value of an attribute in bytes */
+    public NodeOptions maxValue(long bytes) {
+        return set("maxValue", bytes);
+    }
+
     /** @return this, with the sessions that the node may hold */
     public NodeOptions sessions(int most) {
         return set("sessions", most);

@@ -17,13 +17,14 @@ final class Packing {
         ByteBuffer bytes = ByteBuffer.wrap(packed);
         int maxInactive = bytes.getInt();
         long idleMillis = bytes.getLong();
+        long version = bytes.getLong();
         boolean maybeStale = bytes.get() != 0;
         Map<String, byte[]> attributes = new LinkedHashMap<>();
         while (bytes.hasRemaining()) {
             String name = text(take(bytes, bytes.get() & 0xff));
             attributes.put(name, take(bytes, bytes.getInt()));
         }
-        return new Contents(attributes, maxInactive, idleMillis, maybeStale);
+        return new Contents(attributes, maxInactive, idleMillis, version, maybeStale);
     }
 
     static List<Event> events(byte[] packed) {

@@ -3,6 +3,7 @@ package org.relevo;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -38,14 +39,14 @@ class NativeNodeTest {
     @Test
     void aSessionsLife() throws Exception {
         try (NativeNode node = NativeNode.open(options("one"))) {
-            assertFalse(node.owns(KEY));
+            assertEquals(0, node.version(KEY));
             assertNull(node.get(KEY));
             assertNull(node.fetch(KEY, "tomcat9"));
 
             Confirmed confirmed = node.commit(KEY, new Changes().put("a:n", bytes("1")), 1800, Ack.ALL);
             assertTrue(confirmed.met());
             assertEquals(1, confirmed.copies());
-            assertTrue(node.owns(KEY));
+            assertNotEquals(0, node.version(KEY));
             node.touch(KEY);
             node.commit(KEY, new Changes().put("a:m", new byte[100_000]).remove("a:n"), -1, Ack.NONE);
             Contents contents = node.fetch(KEY, null);
@@ -55,13 +56,34 @@ class NativeNodeTest {
 
             SessionKey renamed = new SessionKey("localhost#/shop", "new");
             node.rename(KEY, "new");
-            assertFalse(node.owns(KEY));
-            assertTrue(node.owns(renamed));
+            assertEquals(0, node.version(KEY));
+            assertNotEquals(0, node.version(renamed));
             node.invalidate(renamed);
             assertNull(node.fetch(renamed, null));
             String message = assertThrows(RelevoException.class,
                     () -> node.commit(renamed, new Changes(), 1, Ack.NONE)).getMessage();
             assertTrue(message.contains("invalidated"), message);
+        }
+    }
+
+    @Test
+    void aChangeDependsOnWhatWasSeen() throws Exception {
+        try (NativeNode node = NativeNode.open(options("one").maxValue(1_000))) {
+            assertEquals(1_000, node.maxValue());
+            Changes first = new Changes().put("a:n", bytes("1"));
+            assertEquals(Committed.Outcome.CHANGED, node.commitFrom(KEY, 7, first, 60, Ack.NONE).outcome());
+            Committed made = node.commitFrom(KEY, 0, first, 60, Ack.ALL);
+            assertEquals(node.version(KEY), made.version());
+            assertEquals(made.version(), node.fetch(KEY, null).version());
+            assertEquals(Committed.Outcome.CHANGED,
+                    node.commitFrom(KEY, 0, new Changes().put("a:n", bytes("2")), 60, Ack.NONE).outcome());
+            assertArrayEquals(bytes("1"), node.get(KEY).attributes().get("a:n"));
+            Committed next = node.commitFrom(KEY, made.version(), new Changes().put("a:n", bytes("3")), 60, Ack.NONE);
+            assertEquals(Committed.Outcome.DONE, next.outcome());
+            assertNotEquals(made.version(), next.version());
+            assertNull(node.invalidateFrom(KEY, made.version()));
+            assertTrue(node.invalidateFrom(KEY, next.version()).met());
+            assertEquals(Committed.Outcome.ENDED, node.commitFrom(KEY, 0, first, 60, Ack.NONE).outcome());
         }
     }
 
@@ -73,8 +95,8 @@ class NativeNodeTest {
                 awaitMembers(one);
                 one.commit(KEY, new Changes().put("a:n", bytes("1")), 60, Ack.ALL);
                 assertArrayEquals(bytes("1"), two.fetch(KEY, "one").attributes().get("a:n"));
-                assertTrue(two.owns(KEY));
-                assertFalse(one.owns(KEY));
+                assertNotEquals(0, two.version(KEY));
+                assertEquals(0, one.version(KEY));
                 assertTrue(one.events().stream().anyMatch(event -> event.kind() == Event.Kind.MEMBERS
                         && event.text().startsWith("two at 127.0.0.1:")), "told in words");
                 assertTrue(two.leave(5_000));
@@ -95,7 +117,7 @@ class NativeNodeTest {
         assertFalse(node.status().isEmpty());
         node.close();
         node.close();
-        assertEquals("the node is closed", assertThrows(RelevoException.class, () -> node.owns(KEY)).getMessage());
+        assertEquals("the node is closed", assertThrows(RelevoException.class, () -> node.version(KEY)).getMessage());
         assertThrows(RelevoException.class, () -> node.touch(KEY));
         assertThrows(RelevoException.class, node::events);
     }

@@ -41,9 +41,10 @@ class PackingTest {
 
     @Test
     void contents() {
-        Contents contents = Packing.contents(bytes("\0\0\7\10\0\0\0\0\0\0\1\2\1\1a\0\0\0\2xy"));
+        Contents contents = Packing.contents(bytes("\0\0\7\10\0\0\0\0\0\0\1\2\0\0\0\0\0\0\0\5\1\1a\0\0\0\2xy"));
         assertEquals(1800, contents.maxInactive());
         assertEquals(258, contents.idleMillis());
+        assertEquals(5, contents.version());
         assertTrue(contents.maybeStale());
         assertArrayEquals(bytes("xy"), contents.attributes().get("a"));
     }
@@ -67,5 +68,10 @@ class PackingTest {
         assertTrue(Confirmed.of(258).met());
         assertEquals(2, Confirmed.of(258).copies());
         assertFalse(Confirmed.of(1).met());
+        assertEquals(5, Committed.of(5 << 16 | 258).version());
+        assertEquals(2, Committed.of(5 << 16 | 258).confirmed().copies());
+        assertEquals(Committed.Outcome.CHANGED, Committed.of(-1).outcome());
+        assertEquals(Committed.Outcome.ENDED, Committed.of(-2).outcome());
+        assertEquals(Committed.Outcome.TOO_LARGE, Committed.of(-3).outcome());
     }
 }

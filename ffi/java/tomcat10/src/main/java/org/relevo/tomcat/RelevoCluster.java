@@ -174,7 +174,6 @@ public class RelevoCluster extends ClusterElement {
     protected void startInternal() throws LifecycleException {
         node = openOrExplain();
         if (node != null) {
-            replicator = new Replicator(node, ack());
             for (Valve valve : getValves()) {
                 getContainer().getPipeline().addValve(valve);
             }
@@ -201,6 +200,7 @@ public class RelevoCluster extends ClusterElement {
         try {
             NodeOptions options = options();
             Node opened = open(options);
+            replicator = new Replicator(opened, ack());
             log.info("Relevo: cluster " + getClusterName() + ", this node is " + opened.address());
             return opened;
         } catch (RelevoException | IllegalArgumentException e) {
@@ -351,10 +351,14 @@ public class RelevoCluster extends ClusterElement {
         return managers.get(managerName);
     }
 
-    /** A manager starts: events of its namespace go to it. Null if sessions are not replicated. */
-    Replicator join(String namespace, RelevoManager manager) {
-        managers.put(namespace, manager);
+    /** What managers ask; null if sessions are not replicated. */
+    Replicator replicator() {
         return replicator;
+    }
+
+    /** A manager starts: events of its namespace go to it. */
+    void join(String namespace, RelevoManager manager) {
+        managers.put(namespace, manager);
     }
 
     void part(String namespace, RelevoManager manager) {
@@ -371,6 +375,7 @@ public class RelevoCluster extends ClusterElement {
         }
         try {
             asked.events().forEach(this::takeOrSay);
+            managers.values().forEach(RelevoManager::afterEvents);
         } catch (RelevoException | RuntimeException e) {
             log.warn("Relevo: events", e);
         }

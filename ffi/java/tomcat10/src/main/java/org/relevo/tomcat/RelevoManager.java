@@ -2,14 +2,10 @@ package org.relevo.tomcat;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.ConcurrentModificationException;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.util.Arrays;
+import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 
 import org.apache.catalina.Cluster;
 import org.apache.catalina.LifecycleException;
@@ -19,12 +15,7 @@ import org.apache.catalina.session.ManagerBase;
 import org.apache.catalina.session.StandardSession;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
-import org.relevo.Changes;
-import org.relevo.Contents;
-import org.relevo.RelevoException;
 import org.relevo.SessionKey;
-import org.relevo.tomcat.AttributeCodec.RefusedException;
-import org.relevo.tomcat.AttributeCodec.UnreadableException;
 
 /**
  * The sessions of one application (stands for Tomcat's {@code DeltaManager} and {@code BackupManager}).
@@ -37,27 +28,15 @@ public class RelevoManager extends ManagerBase {
 
     private static final Log log = LogFactory.getLog(RelevoManager.class);
 
-    /**
-     * How long a request waits for another one's commit of the same session: longer than a commit may take, and it is
-     * for the next to take over what is left.
-     */
-    private static final long LOCK_MILLIS = 4_000;
-
     /** What is pending of a session without a request, idle for so long, came from elsewhere (a WebSocket, say). */
     private static final long QUIET_MILLIS = 10_000;
 
-    /** Different lines about attributes that can't be replicated or read. */
-    private static final int SAID_MOST = 100;
-
-    private final ConcurrentHashMap<String, FutureTask<RelevoSession>> arriving = new ConcurrentHashMap<>();
-    private final Set<String> said = ConcurrentHashMap.newKeySet();
     private final AtomicLong arrived = new AtomicLong();
-    private final AtomicLong dropped = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
 
     private RelevoCluster cluster;
     private volatile Replicator replicator;
-    private AttributeCodec codec;
+    private volatile Lives lives;
+    private Values values;
     private String namespace;
     private boolean expireSessionsOnShutdown;
 
@@ -91,12 +70,17 @@ public class RelevoManager extends ManagerBase {
 
     /** @return attributes that could not be turned into objects here since the start */
     public long getDroppedAttributes() {
-        return dropped.get();
+        return values == null ? 0 : values.dropped();
     }
 
     /** @return attributes whose classes or sizes the filter refused since the start; see the Cluster's objectFilter */
     public long getRefusedAttributes() {
-        return refused.get();
+        return values == null ? 0 : values.refused();
+    }
+
+    /** @return values that can't travel since the start, each counted when it was written; the log names them */
+    public long getLeftOutAttributes() {
+        return values == null ? 0 : values.leftOut();
     }
 
     /** @return changes that fewer nodes confirmed in time than were asked for, of all applications */
@@ -115,46 +99,60 @@ public class RelevoManager extends ManagerBase {
         namespace = fit(getName());
         Cluster found = cluster == null ? getContext().getCluster() : cluster;
         cluster = found instanceof RelevoCluster ? (RelevoCluster) found : null;
-        // Before the cluster knows of it: its events may ask for sessions at once.
-        ObjectFilter filter = cluster == null ? new ObjectFilter(null) : cluster.filter();
-        codec = cluster == null || cluster.learnsLocally() ? new AttributeCodec(getContext(), filter)
-                : new AttributeCodec(getContext(), filter, new LearnedClasses(namespace, () -> replicator));
         joinCluster();
         super.startInternal();
         setState(LifecycleState.STARTING);
     }
 
     private void joinCluster() {
-        replicator = cluster == null ? null : cluster.join(namespace, this);
+        replicator = cluster == null ? null : cluster.replicator();
+        ObjectFilter filter = cluster == null ? new ObjectFilter(null) : cluster.filter();
+        values = new Values(new AttributeCodec(getContext(), filter),
+                replicator == null ? Integer.MAX_VALUE : replicator.maxValue());
         if (replicator == null) {
             log.warn("Relevo: the sessions of " + getName() + " are served by this Tomcat alone");
+            return;
         }
+        lives = new Lives(this, replicator);
+        // Last: its events may ask for sessions at once.
+        cluster.join(namespace, this);
     }
 
     /** Leaves the sessions to the other nodes, which have copies, unless they are to end. */
     @Override
     protected void stopInternal() throws LifecycleException {
         setState(LifecycleState.STOPPING);
-        for (Session session : findSessions()) {
-            if (expireSessionsOnShutdown && owns((RelevoSession) session)) {
+        for (RelevoSession session : objects()) {
+            if (expireSessionsOnShutdown && isHere(session)) {
                 session.expire();
             } else {
-                handOver((RelevoSession) session);
+                handOver(session);
             }
         }
         sessions.clear();
         if (cluster != null) {
             cluster.part(namespace, this);
         }
+        if (lives != null) {
+            lives.forgetAll();
+        }
         // Requests that outlast their application still commit: the node is there until the cluster stops.
         super.stopInternal();
     }
 
     private void handOver(RelevoSession session) {
-        if (owns(session)) {
+        if (isHere(session)) {
             session.passivate();
         }
         commit(session, false);
+    }
+
+    /** All objects of sessions that somebody may use, also of those that another node serves. */
+    private List<RelevoSession> objects() {
+        if (lives != null) {
+            return lives.all();
+        }
+        return Arrays.stream(findSessions()).map(RelevoSession.class::cast).collect(Collectors.toList());
     }
 
     /** Nothing: sessions are in the cluster, not in a file. */
@@ -188,88 +186,50 @@ public class RelevoManager extends ManagerBase {
         if (id == null) {
             return null;
         }
-        RelevoSession local = (RelevoSession) sessions.get(id);
-        if (isCurrent(local) || replicator == null) {
-            return local;
+        if (lives == null) {
+            return sessions.get(id);
         }
-        return SessionKey.isId(Route.key(id)) ? fetchOnce(id) : null;
-    }
-
-    /** Requests of one session often come together: the first one asks, the others get what it got. */
-    private RelevoSession fetchOnce(String id) throws IOException {
-        FutureTask<RelevoSession> mine = new FutureTask<>(() -> fetch(id));
-        FutureTask<RelevoSession> first = arriving.putIfAbsent(Route.key(id), mine);
-        if (first == null) {
-            first = mine;
-            try {
-                mine.run();
-            } finally {
-                arriving.remove(Route.key(id), mine);
-            }
-        }
-        try {
-            return first.get();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while session " + SessionKey.abbreviate(id) + " was fetched", e);
-        } catch (ExecutionException e) {
-            throw new IOException("session " + SessionKey.abbreviate(id) + ": " + e.getCause(), e);
-        }
-    }
-
-    private RelevoSession fetch(String id) {
-        RelevoSession local = (RelevoSession) sessions.get(id);
-        if (isCurrent(local)) {
-            return local;
-        }
-        if (local != null) {
-            // Requests under way here keep their object, and see what changed.
-            return refresh(local) ? local : null;
-        }
-        try {
-            Contents contents = replicator.fetch(keyOf(id), Route.of(id));
-            return contents == null ? null : arrived(id, contents);
-        } catch (RelevoException e) {
-            return null;
-        }
-    }
-
-    private RelevoSession arrived(String id, Contents contents) {
-        RelevoSession session = new RelevoSession(this);
-        session.arrive(id, contents);
-        arrived.incrementAndGet();
-        return session;
-    }
-
-    /** Brings an object up to date whose session was served elsewhere meanwhile; false if it ended there. */
-    private boolean refresh(RelevoSession session) {
-        try {
-            Contents contents = replicator.fetch(session.key(), Route.of(session.getIdInternal()));
-            if (contents == null) {
-                forget(session);
-                return false;
-            }
-            session.accept(contents);
-        } catch (RelevoException e) {
-            // Better what is here than nothing; the node said why in the log.
-        }
-        return true;
-    }
-
-    private boolean isCurrent(RelevoSession session) {
-        return session != null && !session.isOutdated() && owns(session);
+        return SessionKey.isId(Route.key(id)) ? lives.find(Route.with(id, getJvmRoute())) : null;
     }
 
     /** Whether this node serves the session; one that was never committed is known to nobody else. */
-    boolean owns(RelevoSession session) {
-        Replicator asked = replicator;
-        return asked == null || !session.isStored() || asked.owns(session.key());
+    boolean isHere(RelevoSession session) {
+        return lives == null || lives.isHere(session);
     }
 
     /** Whether a session of this id is served here already. */
     boolean isPrimary(String id) {
         RelevoSession session = (RelevoSession) sessions.get(id);
-        return session != null && owns(session);
+        return session != null && isHere(session);
+    }
+
+    /** The object is found by its id from now on. */
+    void publish(RelevoSession session) {
+        if (sessions.get(session.getIdInternal()) != session) {
+            add(session);
+        }
+    }
+
+    /** The object isn't needed to find the session. */
+    void withdraw(RelevoSession session) {
+        if (session.getIdInternal() != null) {
+            sessions.remove(session.getIdInternal(), session);
+        }
+    }
+
+    /** A session got an id, or another one. */
+    void known(String oldId, String id, RelevoSession session) {
+        if (lives != null) {
+            lives.known(oldId == null ? null : Route.key(oldId), Route.key(id), session);
+        }
+    }
+
+    void arrived() {
+        arrived.incrementAndGet();
+    }
+
+    Values values() {
+        return values;
     }
 
     SessionKey keyOf(String id) {
@@ -282,105 +242,26 @@ public class RelevoManager extends ManagerBase {
     void requestCompleted(RelevoSession session) {
         if (session.hasChanges()) {
             commit(session, true);
-        } else if (replicator != null && session.isAlive() && session.isStored()) {
-            replicator.touch(session.key());
+        } else if (lives != null) {
+            lives.touch(session);
         }
     }
 
     /** Sends what is left when a request is recycled: of an asynchronous one, or one that the valve's filter names. */
     void requestEnded(RelevoSession session) {
-        if (session.hasChanges()) {
-            commit(session, false);
-        }
+        commit(session, false);
     }
 
-    /**
-     * Commits what changed. Commits of one session go one after the other, each with all that is pending, so that who
-     * waited finds its own changes committed.
-     */
     private void commit(RelevoSession session, boolean wait) {
-        if (replicator == null || !session.hasChanges() || !session.lock(wait ? LOCK_MILLIS : 0)) {
-            return;
-        }
-        try {
-            if (isCurrent(session) || refresh(session)) {
-                commitLocked(session, wait);
-            }
-        } finally {
-            session.unlock();
+        if (lives != null) {
+            lives.commit(session, wait);
         }
     }
 
-    private void commitLocked(RelevoSession session, boolean wait) {
-        Set<String> names = session.isAlive() ? session.takeChanges() : null;
-        if (names == null) {
-            return;
-        }
-        Changes changes = new Changes();
-        for (String name : names) {
-            session.write(name, changes);
-        }
-        if (replicator.commit(session.key(), changes, session.getMaxInactiveInterval(), wait)) {
-            session.setStored(true);
-            outdateOthers(session);
-        } else {
-            session.restoreChanges(names);
-        }
-    }
-
-    /** A request may hold an object from before its session moved away and came back as another one. */
-    private void outdateOthers(RelevoSession session) {
-        RelevoSession found = (RelevoSession) sessions.get(session.getIdInternal());
-        if (found != null && found != session) {
-            found.setOutdated();
-        }
-    }
-
-    /** The bytes of a value; null, with a warning, if it has none. */
-    byte[] write(RelevoSession session, String full, Object value) {
-        if (!Changes.isName(full)) {
-            return lost(session, full, "its name is longer than " + (Changes.MAX_NAME - 2) + " bytes");
-        }
-        try {
-            return codec.write(value, type -> willBeRefused(session, full, type));
-        } catch (ConcurrentModificationException e) {
-            throw e;
-        } catch (IOException | RuntimeException | StackOverflowError e) {
-            return lost(session, full, "class " + value.getClass().getName() + ": " + e);
-        }
-    }
-
-    private byte[] lost(RelevoSession session, String full, String why) {
-        sayOnce(session, SessionState.describe(full) + " is not replicated: " + why);
-        return null;
-    }
-
-    private void willBeRefused(RelevoSession session, String full, Class<?> type) {
-        sayOnce(session, SessionState.describe(full) + " will be refused by other nodes: class " + type.getName()
-                + codec.cure(type));
-    }
-
-    /** Says once what would be said after every request. */
-    private void sayOnce(RelevoSession session, String line) {
-        if (said.size() < SAID_MOST && said.add(line)) {
-            log.warn("Relevo: session " + session.key() + ": " + line);
-        } else {
-            log.debug("session " + session.key() + ": " + line);
-        }
-    }
-
-    /** The value of these bytes; null, with a warning, if there is none to be had here. */
-    Object read(RelevoSession session, String full, byte[] bytes) {
-        try {
-            return codec.read(bytes);
-        } catch (RefusedException e) {
-            refused.incrementAndGet();
-            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage());
-            return null;
-        } catch (UnreadableException e) {
-            dropped.incrementAndGet();
-            sayOnce(session, SessionState.describe(full) + " is dropped here: " + e.getMessage());
-            return null;
+    /** Something changed in an object; nobody may hold it if another node serves its session. */
+    void changed(RelevoSession session) {
+        if (lives != null && session.life().isAway()) {
+            lives.changedAway(session);
         }
     }
 
@@ -390,31 +271,12 @@ public class RelevoManager extends ManagerBase {
     protected void changeSessionId(Session session, String newId, boolean notifySessionListeners,
             boolean notifyContainerListeners) {
         String oldId = session.getIdInternal();
-        RelevoSession renamed = (RelevoSession) session;
-        boolean locked = renamed.lock(LOCK_MILLIS);
-        try {
-            renameStored(renamed, newId);
+        if (lives == null) {
             session.setId(newId, false);
-        } finally {
-            if (locked) {
-                renamed.unlock();
-            }
+        } else {
+            lives.rename((RelevoSession) session, newId);
         }
         session.tellChangedSessionId(newId, oldId, notifySessionListeners, notifyContainerListeners);
-    }
-
-    /** The cluster knows a session without its route: another route alone is no news to it. */
-    private void renameStored(RelevoSession session, String newId) {
-        SessionKey oldKey = session.key();
-        if (replicator == null || !session.isStored() || oldKey.equals(keyOf(newId))) {
-            return;
-        }
-        if (!replicator.rename(oldKey, Route.key(newId))) {
-            // The old id must not live on, whatever happens: the next commit brings the session under its new one.
-            replicator.invalidate(oldKey);
-            session.setStored(false);
-            session.changeAll();
-        }
     }
 
     // ------------------------------------------------------------- The end of sessions
@@ -423,12 +285,11 @@ public class RelevoManager extends ManagerBase {
     @Override
     public void processExpires() {
         long start = System.currentTimeMillis();
-        for (Session session : findSessions()) {
-            RelevoSession own = (RelevoSession) session;
-            if (owns(own)) {
-                own.isValid();
-            } else if (!own.hasChanges()) {
-                sessions.remove(own.getIdInternal(), own);
+        for (RelevoSession session : objects()) {
+            if (isHere(session)) {
+                session.isValid();
+            } else {
+                lives.review(session);
             }
         }
         processingTime += System.currentTimeMillis() - start;
@@ -437,64 +298,54 @@ public class RelevoManager extends ManagerBase {
     @Override
     public void backgroundProcess() {
         super.backgroundProcess();
-        for (Session session : findSessions()) {
-            if (session.getIdleTimeInternal() > QUIET_MILLIS && !((RelevoSession) session).isInUse()) {
-                commit((RelevoSession) session, false);
+        for (RelevoSession session : objects()) {
+            if (session.getIdleTimeInternal() > QUIET_MILLIS && !session.isInUse()) {
+                commit(session, false);
             }
         }
     }
 
+    /** Whether the listeners of a session that was idle for too long are to run here, now. */
+    boolean claimExpired(RelevoSession session) {
+        return lives == null || lives.claimExpired(session);
+    }
+
     /** The session ended here, and its listeners have run. */
     void ended(RelevoSession session) {
-        boolean locked = session.lock(LOCK_MILLIS);
-        try {
-            if (replicator != null && session.isStored()) {
-                replicator.invalidate(session.key());
-            }
-        } finally {
-            if (locked) {
-                session.unlock();
-            }
+        if (lives != null) {
+            lives.ended(session);
         }
     }
 
     /** The session ended on another node, where its listeners ran. */
     void endedElsewhere(SessionKey key) {
-        forget((RelevoSession) sessions.get(key.id()));
+        lives.endedElsewhere(key);
     }
 
     /** Another node serves the session now. */
     void movedAway(SessionKey key) {
         RelevoSession session = (RelevoSession) sessions.get(key.id());
-        if (session == null) {
-            return;
-        }
-        // It may be back already: then what the other node did is missing here.
-        session.setOutdated();
-        if (!owns(session) && !session.hasChanges()) {
-            sessions.remove(session.getIdInternal(), session);
+        if (session != null) {
+            lives.review(session);
         }
     }
 
-    /** The session was idle too long, and its home is gone: its listeners are to run here. */
+    /** The session was idle too long, and its primary is gone: its listeners are to run here. */
     void expiredHere(SessionKey key) throws IOException {
         Session session = findSession(key.id());
         if (session != null) {
-            session.expire();
+            session.isValid();
         }
     }
 
     /** Events were lost: looks at every session. */
     void checkAll() {
-        for (Session session : findSessions()) {
-            movedAway(((RelevoSession) session).key());
-        }
+        objects().forEach(lives::review);
     }
 
-    private void forget(RelevoSession session) {
-        if (session != null && sessions.remove(session.getIdInternal(), session)) {
-            session.discard();
-        }
+    /** After events: what one of them asked for may have had to wait. */
+    void afterEvents() {
+        lives.tellUntold();
     }
 
     /** A name that the cluster can keep: a longer one becomes its hash, the same on every node. */
@@ -503,14 +354,6 @@ public class RelevoManager extends ManagerBase {
         if (bytes.length <= SessionKey.MAX_NAMESPACE) {
             return name;
         }
-        try {
-            StringBuilder digits = new StringBuilder();
-            for (byte b : MessageDigest.getInstance("SHA-256").digest(bytes)) {
-                digits.append(String.format("%02x", b));
-            }
-            return digits.toString();
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java has SHA-256", e);
-        }
+        return Hash.of(name);
     }
 }

@@ -8,20 +8,21 @@ import java.util.ConcurrentModificationException;
 import java.util.Enumeration;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.ReentrantLock;
 
 import jakarta.servlet.http.HttpSessionActivationListener;
+import jakarta.servlet.http.HttpSessionBindingEvent;
+import jakarta.servlet.http.HttpSessionBindingListener;
 import jakarta.servlet.http.HttpSessionEvent;
 
 import org.apache.catalina.SessionListener;
 import org.apache.catalina.ha.session.ReplicatedSessionListener;
 import org.apache.catalina.session.StandardSession;
-import org.relevo.Changes;
 import org.relevo.Contents;
 import org.relevo.SessionKey;
 
@@ -39,8 +40,22 @@ public class RelevoSession extends StandardSession {
     private final transient RelevoManager relevo;
     private final transient Pending pending = new Pending();
 
-    /** Held while a commit or a rename is under way, so that they reach the cluster in the order they were made. */
-    private final transient ReentrantLock commitLock = new ReentrantLock(true);
+    private final transient Lives.Life life = new Lives.Life();
+
+    /**
+     * The fingerprints of the bytes for which the values here stand, by name in the cluster: of what this object committed
+     * last, or took from there. Bytes that are the same leave the value alone.
+     */
+    private final transient Map<String, Long> prints = new ConcurrentHashMap<>();
+
+    /** Names of values that nobody else has, or can read, since they were set here. */
+    private final transient Set<String> lacking = ConcurrentHashMap.newKeySet();
+
+    /** Names of values with which the session is too large. */
+    private final transient Set<String> tooMuch = ConcurrentHashMap.newKeySet();
+
+    /** Set under the lock, to be told without it. */
+    private final transient AtomicBoolean endsElsewhere = new AtomicBoolean();
 
     private final transient AtomicBoolean ended = new AtomicBoolean();
 
@@ -49,28 +64,47 @@ public class RelevoSession extends StandardSession {
 
     private transient volatile SessionKey key;
 
-    /** Whether the cluster knows the session; before its first commit only this object does. */
-    private transient volatile boolean stored;
+    /** Whether this object has contents; one that was made to be filled has none yet. */
+    private transient volatile boolean arrived;
 
-    /** Whether another node was its home since this object was last brought up to date. */
-    private transient volatile boolean outdated;
+    /** As {@code thisAccessedTime} and {@code lastAccessedTime}, by a clock that nobody sets. */
+    private transient volatile long thisAccessedNanos = System.nanoTime();
+    private transient volatile long lastAccessedNanos = thisAccessedNanos;
 
     /** @param manager to which the session belongs */
     public RelevoSession(RelevoManager manager) {
         super(manager);
         relevo = manager;
+        arrived = true;
+    }
+
+    /** An empty object, to be filled with the session of this id. */
+    RelevoSession(RelevoManager manager, String id) {
+        super(manager);
+        relevo = manager;
+        this.id = id;
+        key = manager.keyOf(id);
     }
 
     // ------------------------------------------------------------- What changed
 
     @Override
     public void setAttribute(String name, Object value, boolean notify) {
-        boolean wasShared = name != null && isShared(name, attributes.get(name));
-        resolveForListeners(name, notify);
-        super.setAttribute(name, value, notify);
-        // Afterwards: whoever takes the name finds the new value.
-        if (value != null && (wasShared || isShared(name, value))) {
-            pending.add(SessionState.ATTRIBUTE + name);
+        if (name == null || value == null) {
+            super.setAttribute(name, value, notify);
+            return;
+        }
+        String full = SessionState.ATTRIBUTE + name;
+        boolean changes = false;
+        pending.begin(full);
+        try {
+            boolean wasShared = isKnown(name);
+            resolveForListeners(name, notify);
+            super.setAttribute(name, value, notify);
+            changes = wasShared || isShared(name, value);
+            tooMuch.remove(full);
+        } finally {
+            end(full, changes);
         }
     }
 
@@ -79,18 +113,46 @@ public class RelevoSession extends StandardSession {
         if (name == null) {
             return;
         }
-        boolean wasShared = isShared(name, attributes.get(name));
-        resolveForListeners(name, notify);
-        super.removeAttributeInternal(name, notify);
-        if (wasShared) {
-            pending.add(SessionState.ATTRIBUTE + name);
+        String full = SessionState.ATTRIBUTE + name;
+        boolean changes = false;
+        pending.begin(full);
+        try {
+            changes = isKnown(name);
+            resolveForListeners(name, notify);
+            super.removeAttributeInternal(name, notify);
+        } finally {
+            end(full, changes);
+        }
+    }
+
+    /** Whether other nodes may have a value of this attribute. */
+    private boolean isKnown(String name) {
+        return prints.containsKey(SessionState.ATTRIBUTE + name) || isShared(name, attributes.get(name));
+    }
+
+    private void end(String full, boolean changed) {
+        pending.end(full, changed);
+        if (changed) {
+            relevo.changed(this);
+        }
+    }
+
+    /** Makes a change of a part that is no attribute, and notes it. */
+    private void change(String full, Runnable change) {
+        pending.begin(full);
+        boolean changed = false;
+        try {
+            change.run();
+            changed = true;
+        } finally {
+            end(full, changed);
         }
     }
 
     @Override
     public void setCreationTime(long time) {
-        super.setCreationTime(time);
-        pending.add(SessionState.CREATED);
+        change(SessionState.CREATED, () -> super.setCreationTime(time));
+        usedBefore(System.currentTimeMillis() - time);
     }
 
     @Override
@@ -98,24 +160,21 @@ public class RelevoSession extends StandardSession {
         if (interval != maxInactiveInterval) {
             super.setMaxInactiveInterval(interval);
             pending.addHeader();
+            relevo.changed(this);
         }
     }
 
     @Override
     public void setPrincipal(Principal principal) {
-        boolean changed = principal != this.principal;
-        super.setPrincipal(principal);
-        if (changed) {
-            pending.add(SessionState.PRINCIPAL);
+        if (principal != this.principal) {
+            change(SessionState.PRINCIPAL, () -> super.setPrincipal(principal));
         }
     }
 
     @Override
     public void setAuthType(String authType) {
-        boolean changed = !Objects.equals(authType, this.authType);
-        super.setAuthType(authType);
-        if (changed) {
-            pending.add(SessionState.AUTH_TYPE);
+        if (!Objects.equals(authType, this.authType)) {
+            change(SessionState.AUTH_TYPE, () -> super.setAuthType(authType));
         }
     }
 
@@ -125,37 +184,38 @@ public class RelevoSession extends StandardSession {
             removeNote(name);
             return;
         }
-        boolean changed = !value.equals(notes.get(name));
-        super.setNote(name, value);
-        if (changed && SessionState.travels(name, value)) {
-            pending.add(SessionState.NOTE + name);
+        if (SessionState.travels(name, value) && !value.equals(notes.get(name))) {
+            change(SessionState.NOTE + name, () -> super.setNote(name, value));
+        } else {
+            super.setNote(name, value);
         }
     }
 
     @Override
     public void removeNote(String name) {
         Object old = notes.get(name);
-        super.removeNote(name);
         if (old != null && SessionState.travels(name, old)) {
-            pending.add(SessionState.NOTE + name);
+            change(SessionState.NOTE + name, () -> super.removeNote(name));
+        } else {
+            super.removeNote(name);
         }
     }
 
     @Override
     public void addSessionListener(SessionListener listener) {
-        super.addSessionListener(listener);
-        noteListener(listener);
+        changeListeners(listener, () -> super.addSessionListener(listener));
     }
 
     @Override
     public void removeSessionListener(SessionListener listener) {
-        super.removeSessionListener(listener);
-        noteListener(listener);
+        changeListeners(listener, () -> super.removeSessionListener(listener));
     }
 
-    private void noteListener(SessionListener listener) {
+    private void changeListeners(SessionListener listener, Runnable change) {
         if (listener instanceof ReplicatedSessionListener) {
-            pending.add(SessionState.LISTENERS);
+            change(SessionState.LISTENERS, change);
+        } else {
+            change.run();
         }
     }
 
@@ -189,13 +249,9 @@ public class RelevoSession extends StandardSession {
 
     /** The value of which these are the bytes; the same object for everybody. */
     private Object resolve(String name, StoredAttribute stored) {
-        Object value = stored.hasFailed() ? null : relevo.read(this, SessionState.ATTRIBUTE + name, stored.bytes());
-        if (value == null) {
-            // The bytes stay, and travel on: another node may read them.
-            stored.setFailed();
-            return null;
-        }
-        if (exclude(name, value)) {
+        Object value = relevo.values().read(this, SessionState.ATTRIBUTE + name, stored.bytes());
+        if (value == null || exclude(name, value)) {
+            // Only here: another node may have the class, and still has the bytes.
             attributes.remove(name, stored);
             return null;
         }
@@ -210,8 +266,8 @@ public class RelevoSession extends StandardSession {
     /** Listeners are told the old value, not its bytes. */
     private void resolveForListeners(String name, boolean notify) {
         Object old = notify && name != null ? attributes.get(name) : null;
-        if (old instanceof StoredAttribute && resolve(name, (StoredAttribute) old) == null) {
-            attributes.remove(name, old);
+        if (old instanceof StoredAttribute) {
+            resolve(name, (StoredAttribute) old);
         }
     }
 
@@ -221,61 +277,115 @@ public class RelevoSession extends StandardSession {
         }
         try {
             ((HttpSessionActivationListener) value).sessionDidActivate(new HttpSessionEvent(getSession()));
-        } catch (RuntimeException e) {
+        } catch (Throwable e) {
+            Values.throwIfFatal(e);
             relevo.getContext().getLogger().error("sessionDidActivate of " + value.getClass().getName(), e);
         }
     }
 
     // ------------------------------------------------------------- Coming and going
 
-    /** Fills this new object with a session that another node served, and makes it known to the manager. */
-    void arrive(String id, Contents contents) {
-        key = relevo.keyOf(id);
-        creationTime = System.currentTimeMillis() - contents.idleMillis();
-        setValid(true);
-        accept(contents);
-        setId(id, false);
-        fireSessionEvent(SESSION_ACTIVATED_EVENT, null);
-    }
-
     /** Takes over what other nodes changed; what was changed here and not yet committed stays. */
     void accept(Contents contents) {
-        stored = true;
-        outdated = false;
-        maxInactiveInterval = contents.maxInactive() == 0 ? -1 : contents.maxInactive();
-        lastAccessedTime = System.currentTimeMillis() - contents.idleMillis();
-        thisAccessedTime = lastAccessedTime;
-        Set<String> names = names();
-        names.addAll(contents.attributes().keySet());
-        for (String full : names) {
-            byte[] bytes = contents.attributes().get(full);
-            if (SessionState.isAttribute(full)) {
-                replace(SessionState.name(full), full, bytes == null ? null : new StoredAttribute(bytes));
-            } else if (!pending.contains(full)) {
-                setState(full, bytes == null ? null : relevo.read(this, full, bytes));
+        if (!pending.hasHeader()) {
+            maxInactiveInterval = contents.maxInactive() == 0 ? -1 : contents.maxInactive();
+        }
+        if (!arrived) {
+            creationTime = System.currentTimeMillis() - contents.idleMillis();
+        }
+        usedElsewhere(contents.idleMillis());
+        Map<String, byte[]> attributes = contents.attributes();
+        for (String full : new ArrayList<>(prints.keySet())) {
+            accept(full, attributes.get(SessionState.wire(full)));
+        }
+        attributes.forEach((full, bytes) -> {
+            if (!prints.containsKey(full)) {
+                accept(full, bytes);
             }
+        });
+        if (!arrived) {
+            arrived = true;
+            setValid(true);
+            relevo.arrived();
+            fireSessionEvent(SESSION_ACTIVATED_EVENT, null);
         }
     }
 
-    /** Replaces a value unless a request sets the attribute just now; that one is newer. */
-    private void replace(String name, String full, StoredAttribute arrived) {
-        Object before = attributes.get(name);
-        if (pending.contains(full) || before != null && !isShared(name, before)) {
+    private void accept(String full, byte[] bytes) {
+        Long print = bytes == null ? null : Long.valueOf(Fingerprint.of(bytes));
+        if (Objects.equals(print, prints.get(full))) {
             return;
         }
-        if (before == null) {
-            attributes.putIfAbsent(name, arrived);
-        } else if (arrived == null) {
-            attributes.remove(name, before);
+        if (SessionState.isAttribute(full)) {
+            pending.unlessBusy(full, () -> {
+                replace(SessionState.name(full), bytes);
+                accepted(full, print);
+            });
+            return;
+        }
+        Object value = bytes == null ? null : relevo.values().read(this, full, bytes);
+        pending.unlessBusy(full, () -> {
+            setState(full, value);
+            accepted(full, print);
+        });
+    }
+
+    private void accepted(String full, Long print) {
+        lacking.remove(full);
+        tooMuch.remove(full);
+        if (print == null) {
+            prints.remove(full);
         } else {
-            attributes.replace(name, before, arrived);
+            prints.put(full, print);
         }
     }
 
-    /** Ends this object without listeners: the session ended, with listeners, on another node. */
-    void discard() {
+    /** A value that the manager's filters exclude stays on this node. */
+    private void replace(String name, byte[] bytes) {
+        Object before = attributes.get(name);
+        if (before != null && !isShared(name, before)) {
+            return;
+        }
+        if (bytes == null || LeftOut.isMarker(bytes)) {
+            attributes.remove(name);
+        } else {
+            attributes.put(name, new StoredAttribute(bytes));
+        }
+    }
+
+    /** Under the lock: the session ended, with its listeners, on another node. */
+    void endElsewhere() {
         ended.set(true);
         setValid(false);
+        endsElsewhere.set(true);
+    }
+
+    /**
+     * What this node has of a session that ended elsewhere is told that it is bound no more: a WebSocket of a user who
+     * logged out is closed so. Values that are still bytes have been bound to nothing here.
+     */
+    void tellEndElsewhere() {
+        if (!endsElsewhere.compareAndSet(true, false)) {
+            return;
+        }
+        ClassLoader before = relevo.getContext().bind(false, null);
+        try {
+            attributes.forEach(this::unbind);
+        } finally {
+            relevo.getContext().unbind(false, before);
+        }
+    }
+
+    private void unbind(String name, Object value) {
+        if (!(value instanceof HttpSessionBindingListener)) {
+            return;
+        }
+        try {
+            ((HttpSessionBindingListener) value).valueUnbound(new HttpSessionBindingEvent(getSession(), name, value));
+        } catch (Throwable e) {
+            Values.throwIfFatal(e);
+            relevo.getContext().getLogger().error("valueUnbound of " + value.getClass().getName(), e);
+        }
     }
 
     @Override
@@ -286,22 +396,52 @@ public class RelevoSession extends StandardSession {
         }
     }
 
-    /** Only the node that serves a session may judge that it was idle too long. */
+    /** Only the node that serves a session may judge that it was idle too long, and by what the cluster has of it. */
     @Override
     public boolean isValid() {
-        if (isValid && !expiring && isIdleTooLong() && !relevo.owns(this)) {
+        if (!isValid || expiring || activityCheck && accessCount.get() > 0 || !isIdleTooLong()) {
+            return isValid;
+        }
+        if (relevo.claimExpired(this)) {
+            expire(true);
             return false;
         }
-        return super.isValid();
+        // Somebody uses it just now, or another node serves it.
+        return isValid && relevo.isHere(this);
     }
 
-    private boolean isIdleTooLong() {
+    boolean isIdleTooLong() {
         return maxInactiveInterval > 0 && getIdleTimeInternal() / 1000 >= maxInactiveInterval;
+    }
+
+    // ------------------------------------------------------------- Idle time
+
+    /** As in Tomcat, but by a clock that nobody sets: a computer may learn the time after it has started. */
+    @Override
+    public long getIdleTimeInternal() {
+        long since = lastAccessAtStart ? lastAccessedNanos : thisAccessedNanos;
+        return (System.nanoTime() - since) / 1_000_000;
+    }
+
+    private void usedBefore(long millis) {
+        thisAccessedNanos = System.nanoTime() - millis * 1_000_000;
+        lastAccessedNanos = thisAccessedNanos;
+    }
+
+    /** Another node knows of a use so long ago; this one may know of a later one. */
+    private void usedElsewhere(long millis) {
+        if (!arrived || millis < getIdleTimeInternal()) {
+            usedBefore(millis);
+            lastAccessedTime = System.currentTimeMillis() - millis;
+            thisAccessedTime = lastAccessedTime;
+        }
     }
 
     @Override
     public void setId(String id, boolean notify) {
+        String oldId = this.id;
         key = relevo.keyOf(id);
+        relevo.known(oldId, id, this);
         super.setId(id, notify);
     }
 
@@ -310,6 +450,7 @@ public class RelevoSession extends StandardSession {
     @Override
     public void access() {
         super.access();
+        thisAccessedNanos = System.nanoTime();
         requests.incrementAndGet();
         RequestSessions.note(this);
     }
@@ -317,6 +458,9 @@ public class RelevoSession extends StandardSession {
     @Override
     public void endAccess() {
         super.endAccess();
+        long now = System.nanoTime();
+        lastAccessedNanos = lastAccessAtStart ? thisAccessedNanos : now;
+        thisAccessedNanos = now;
         requests.decrementAndGet();
         relevo.requestEnded(this);
     }
@@ -327,20 +471,12 @@ public class RelevoSession extends StandardSession {
         return key;
     }
 
-    boolean isStored() {
-        return stored;
+    Lives.Life life() {
+        return life;
     }
 
-    void setStored(boolean stored) {
-        this.stored = stored;
-    }
-
-    boolean isOutdated() {
-        return outdated;
-    }
-
-    void setOutdated() {
-        outdated = true;
+    boolean hasArrived() {
+        return arrived;
     }
 
     boolean hasChanges() {
@@ -357,20 +493,6 @@ public class RelevoSession extends StandardSession {
         return isValid;
     }
 
-    /** Waits for a commit under way, for so long; whoever gets true unlocks. */
-    boolean lock(long millis) {
-        try {
-            return commitLock.tryLock(millis, TimeUnit.MILLISECONDS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            return false;
-        }
-    }
-
-    void unlock() {
-        commitLock.unlock();
-    }
-
     /** Everything that changed since the last call, or null. */
     Set<String> takeChanges() {
         return pending.take();
@@ -385,29 +507,62 @@ public class RelevoSession extends StandardSession {
         names().forEach(pending::add);
     }
 
-    /** Adds the present bytes of a name to {@code changes}. */
-    void write(String full, Changes changes) {
-        try {
-            byte[] bytes = bytes(full);
-            if (bytes == null) {
-                changes.remove(full);
-            } else {
-                changes.put(full, bytes);
+    /** The present bytes of these names. */
+    Written write(Set<String> names) {
+        Written written = new Written();
+        for (String full : names) {
+            try {
+                written.add(full, bytes(full));
+            } catch (ConcurrentModificationException e) {
+                // Another request changes the value just now, and its own commit is to come.
+                pending.add(full);
             }
-        } catch (ConcurrentModificationException e) {
-            // Another request changes the value just now, and its own commit is to come.
-            pending.add(full);
         }
+        return written;
     }
 
-    /** Serializes without a lock: others may use the session meanwhile, and even the value. */
+    /** The cluster has what was written. */
+    void sent(Written written) {
+        written.prints().forEach((full, print) -> {
+            if (print == null) {
+                prints.remove(full);
+            } else {
+                prints.put(full, print);
+            }
+        });
+    }
+
+    /** Of what was written, the largest value can't travel; false if there is none. */
+    boolean leaveOutLargest(Written written) {
+        return written.largest() != null && tooMuch.add(written.largest());
+    }
+
+    /** The value of this name is such that nobody else has it, or can read it. */
+    void lacksOthers(String full) {
+        lacking.add(full);
+    }
+
+    /** Whether the session would lack something here if this object were forgotten. */
+    boolean hasWhatOthersLack() {
+        return !lacking.isEmpty() || attributes.entrySet().stream().anyMatch(each -> isOnlyHere(each.getKey(), each.getValue()));
+    }
+
+    private boolean isOnlyHere(String name, Object value) {
+        return value instanceof HttpSessionBindingListener || !isShared(name, value);
+    }
+
+    /** Serializes without a lock on the value: others may use the session meanwhile, and even the value. */
     private byte[] bytes(String full) {
+        lacking.remove(full);
         Object value = SessionState.isAttribute(full) ? attributes.get(SessionState.name(full)) : state(full);
         if (value instanceof StoredAttribute) {
             return ((StoredAttribute) value).bytes();
         }
-        boolean shared = value != null && (!SessionState.isAttribute(full) || isShared(SessionState.name(full), value));
-        return shared ? relevo.write(this, full, value) : null;
+        if (value == null || SessionState.isAttribute(full) && !isShared(SessionState.name(full), value)) {
+            return null;
+        }
+        return tooMuch.contains(full) ? relevo.values().leaveOutForSize(this, full)
+                : relevo.values().write(this, full, value);
     }
 
     /** The names in the cluster of all that this object has. */
@@ -434,7 +589,7 @@ public class RelevoSession extends StandardSession {
             case SessionState.CREATED:
                 return creationTime;
             case SessionState.PRINCIPAL:
-                return principal instanceof Serializable ? principal : null;
+                return principal;
             case SessionState.AUTH_TYPE:
                 return authType;
             case SessionState.LISTENERS:

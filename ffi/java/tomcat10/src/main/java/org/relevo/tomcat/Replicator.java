@@ -6,6 +6,7 @@ import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import org.relevo.Ack;
 import org.relevo.Changes;
+import org.relevo.Committed;
 import org.relevo.Confirmed;
 import org.relevo.Contents;
 import org.relevo.Node;
@@ -25,25 +26,32 @@ final class Replicator {
 
     private final Node node;
     private final Ack ack;
+    private final int maxValue;
     private final AtomicLong lastWarning = new AtomicLong(Long.MIN_VALUE / 2);
     private final AtomicLong unconfirmed = new AtomicLong();
 
-    Replicator(Node node, Ack ack) {
+    Replicator(Node node, Ack ack) throws RelevoException {
         this.node = node;
         this.ack = ack;
+        maxValue = node.maxValue();
     }
 
-    /** Whether this node may serve the session without asking; if the node can't tell, whoever asks has the only copy. */
-    boolean owns(SessionKey key) {
+    /** The largest value of an attribute in bytes. */
+    int maxValue() {
+        return maxValue;
+    }
+
+    /** The version that this node may serve without asking, 0 if it may not; {@code unknown} if the node can't tell. */
+    long version(SessionKey key, long unknown) {
         try {
-            return node.owns(key);
+            return node.version(key);
         } catch (RelevoException e) {
             warn("owner of session " + key, e);
-            return true;
+            return unknown;
         }
     }
 
-    /** The newest contents, of which this node is now the home; null if there is no such session. */
+    /** The newest contents, of which this node is now the primary; null if there is no such session. */
     Contents fetch(SessionKey key, String hint) throws RelevoException {
         try {
             return node.fetch(key, hint);
@@ -53,14 +61,37 @@ final class Replicator {
         }
     }
 
-    /** Writes changes and waits for copies if {@code wait}; false if nothing was written. */
-    boolean commit(SessionKey key, Changes changes, int maxInactive, boolean wait) {
+    /** Whether this node has a copy of the session, so that it hears of its end. */
+    boolean holds(SessionKey key) {
         try {
-            note(key, node.commit(key, changes, maxInactive, wait ? ack : Ack.NONE));
-            return true;
+            return node.get(key) != null;
+        } catch (RelevoException e) {
+            return false;
+        }
+    }
+
+    /** Writes changes of what was seen as {@code base}, and waits for copies if {@code wait}. */
+    Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, boolean wait)
+            throws RelevoException {
+        try {
+            Committed done = node.commitFrom(key, base, changes, maxInactive, wait ? ack : Ack.NONE);
+            if (done.outcome() == Committed.Outcome.DONE) {
+                note(key, done.confirmed());
+            }
+            return done;
         } catch (RelevoException e) {
             warn("session " + key + " is not replicated", e);
-            return false;
+            throw e;
+        }
+    }
+
+    /** Writes changes whatever others did meanwhile. */
+    void commit(SessionKey key, Changes changes, int maxInactive, boolean wait) throws RelevoException {
+        try {
+            note(key, node.commit(key, changes, maxInactive, wait ? ack : Ack.NONE));
+        } catch (RelevoException e) {
+            warn("session " + key + " is not replicated", e);
+            throw e;
         }
     }
 
@@ -69,6 +100,20 @@ final class Replicator {
             note(key, node.invalidate(key));
         } catch (RelevoException e) {
             warn("session " + key + " may live on elsewhere", e);
+        }
+    }
+
+    /** Ends the session if it is still what was seen as {@code base}. */
+    boolean invalidateFrom(SessionKey key, long base) {
+        try {
+            Confirmed confirmed = node.invalidateFrom(key, base);
+            if (confirmed != null) {
+                note(key, confirmed);
+            }
+            return confirmed != null;
+        } catch (RelevoException e) {
+            warn("session " + key + " may live on elsewhere", e);
+            return true;
         }
     }
 

@@ -12,6 +12,11 @@ final class Route {
         return dot < 0 ? id : id.substring(0, dot);
     }
 
+    /** The id with this route, unless it has one. */
+    static String with(String id, String route) {
+        return route == null || id.indexOf('.') >= 0 ? id : id + "." + route;
+    }
+
     /** The route, or null if the id has none. */
     static String of(String id) {
         int dot = id.indexOf('.');

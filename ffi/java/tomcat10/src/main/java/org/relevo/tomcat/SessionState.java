@@ -4,6 +4,7 @@ import java.io.Serializable;
 import java.util.Locale;
 
 import org.apache.catalina.authenticator.Constants;
+import org.relevo.Changes;
 
 /** The names under which the parts of a session are known in the cluster. */
 final class SessionState {
@@ -18,6 +19,11 @@ final class SessionState {
 
     /** Prefix of a note. */
     static final String NOTE = "m:note:";
+
+    /** Prefix of the hash of a name that is too long for the cluster. */
+    private static final String LONG = "l:";
+
+    private static final int DESCRIBED_MOST = 100;
 
     private SessionState() {
     }
@@ -44,10 +50,16 @@ final class SessionState {
                 && !note.toLowerCase(Locale.ROOT).contains("password");
     }
 
+    /** The name in the cluster: a name that is too long is known by its hash. */
+    static String wire(String full) {
+        return Changes.isName(full) ? full : LONG + Hash.of(full);
+    }
+
     /** How messages call it. */
     static String describe(String full) {
         if (isAttribute(full)) {
-            return "attribute " + name(full);
+            String name = name(full);
+            return "attribute " + (name.length() <= DESCRIBED_MOST ? name : name.substring(0, DESCRIBED_MOST) + "…");
         }
         return isNote(full) ? "note " + name(full) : full.substring(full.startsWith("m:") ? 2 : 0);
     }

@@ -13,6 +13,7 @@ import java.util.TreeMap;
 
 import org.relevo.Ack;
 import org.relevo.Changes;
+import org.relevo.Committed;
 import org.relevo.Confirmed;
 import org.relevo.Contents;
 import org.relevo.Event;
@@ -27,6 +28,7 @@ final class FakeNetwork {
     static final class Record {
         final Map<String, byte[]> attributes = new TreeMap<>();
         FakeNode owner;
+        long version = 1;
         int maxInactive;
         long usedAt = System.currentTimeMillis();
     }
@@ -35,6 +37,15 @@ final class FakeNetwork {
     final Set<SessionKey> dead = new HashSet<>();
     /** Calls in their order, for tests to look at. */
     final List<String> calls = new ArrayList<>();
+
+    /** The largest value in bytes. */
+    int maxValue = 1 << 20;
+
+    /** The most attributes' bytes that a session may have. */
+    int maxSession = 4 << 20;
+
+    /** Runs in the midst of the next commit or fetch: what another node does just then. */
+    volatile Runnable meanwhile;
 
     /** A session that can't be fetched, for a reason that nobody thought of. */
     volatile SessionKey broken;
@@ -84,6 +95,7 @@ final class FakeNetwork {
                         record.attributes.put(attribute, value);
                     }
                 });
+                record.version++;
                 record.maxInactive = Math.max(maxInactive, 0);
                 record.usedAt = System.currentTimeMillis();
                 calls.add(name + " commit " + key.id() + " " + lastChanges);
@@ -95,15 +107,61 @@ final class FakeNetwork {
             if (record.owner != null && record.owner != this) {
                 record.owner.events.add(Event.of(Event.Kind.MOVED, key));
             }
+            if (record.owner != this) {
+                record.version++;
+            }
             record.owner = this;
         }
 
         @Override
-        public boolean owns(SessionKey key) throws RelevoException {
+        public Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack)
+                throws RelevoException {
+            meanwhile();
             synchronized (FakeNetwork.this) {
                 check();
                 Record record = records.get(key);
-                return record != null && record.owner == this;
+                if (dead.contains(key) && base == 0) {
+                    return Committed.refused(Committed.Outcome.ENDED);
+                }
+                if ((record == null ? 0 : version(key)) != base) {
+                    return Committed.refused(Committed.Outcome.CHANGED);
+                }
+                Map<String, byte[]> after = new HashMap<>(record == null ? Map.of() : record.attributes);
+                after.putAll(ChangesReader.read(changes));
+                if (after.values().stream().mapToInt(value -> value == null ? 0 : value.length).sum() > maxSession) {
+                    return Committed.refused(Committed.Outcome.TOO_LARGE);
+                }
+                Confirmed confirmed = commit(key, changes, maxInactive, ack);
+                return Committed.done(version(key), confirmed);
+            }
+        }
+
+        private void meanwhile() {
+            Runnable once = meanwhile;
+            meanwhile = null;
+            if (once != null) {
+                once.run();
+            }
+        }
+
+        @Override
+        public int maxValue() {
+            return maxValue;
+        }
+
+        @Override
+        public Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException {
+            synchronized (FakeNetwork.this) {
+                return version(key) == base && base != 0 ? invalidate(key) : null;
+            }
+        }
+
+        @Override
+        public long version(SessionKey key) throws RelevoException {
+            synchronized (FakeNetwork.this) {
+                check();
+                Record record = records.get(key);
+                return record != null && record.owner == this ? record.version : 0;
             }
         }
 
@@ -112,7 +170,7 @@ final class FakeNetwork {
             synchronized (FakeNetwork.this) {
                 Record record = records.get(key);
                 return record == null ? null : new Contents(new LinkedHashMap<>(record.attributes), record.maxInactive,
-                        System.currentTimeMillis() - record.usedAt, false);
+                        System.currentTimeMillis() - record.usedAt, record.version, false);
             }
         }
 
@@ -151,7 +209,9 @@ final class FakeNetwork {
             synchronized (FakeNetwork.this) {
                 check();
                 calls.add(name + " rename " + key.id() + " " + id);
-                records.put(new SessionKey(key.namespace(), id), records.remove(key));
+                Record record = records.remove(key);
+                move(key, record);
+                records.put(new SessionKey(key.namespace(), id), record);
                 dead.add(key);
                 return new Confirmed(2, true);
             }

@@ -1,0 +1,104 @@
+//! Changes on the condition that the session is as the caller last saw it.
+
+use relevo_core::{BuryError, Commit, Key, Record};
+
+use super::Node;
+use crate::error::{CallError, CommitError, InvalidateError};
+use crate::io::clock;
+use crate::session::{Ack, Change, Confirmed};
+
+/// Names the contents of a session: other contents or another primary, another version. Never 0.
+///
+/// Half of the digest of all stamps, so that it fits beside an outcome.
+pub(crate) fn version_of(record: &Record<'_>) -> u64 {
+    (record.digest() & ((1 << 48) - 1)).max(1)
+}
+
+impl Node {
+    /// The version of a session that this node may serve without asking; `None` if it may not.
+    #[must_use]
+    pub fn version(&self, key: Key<'_>) -> Option<u64> {
+        let mut state = self.handle.shared.lock();
+        state.core(|core| served_version(core, key))
+    }
+
+    /// Like [`commit`](Self::commit), but changes nothing unless this node serves the session and has
+    /// it in the version `base`; 0 creates a session that this node doesn't know. Returns the version
+    /// that the commit made, or `None` if nothing was changed.
+    ///
+    /// # Errors
+    /// The node is closed, or the core refused the commit; nothing changed.
+    pub fn commit_from(
+        &self,
+        key: Key<'_>,
+        base: u64,
+        changes: &[Change<'_>],
+        max_inactive: u32,
+        ack: Ack,
+    ) -> Result<Option<(Confirmed, u64)>, CommitError> {
+        let commit = Commit {
+            changes,
+            max_inactive,
+            ack,
+        };
+        let bound = self.handle.identity.ack_bound;
+        let mut version = 1;
+        let start = |core: &mut relevo_core::Node<'_>, now| {
+            let seen = match core.read(key) {
+                Some(_) => served_version(core, key),
+                None => Some(0),
+            };
+            if seen != Some(base) {
+                return Err(None);
+            }
+            let ticket = core.commit(now, key, &commit).map_err(Some)?;
+            version = core.read(key).map_or(1, |record| version_of(&record));
+            Ok(ticket)
+        };
+        let done = self.ask(bound, start, |_, outcome| outcome.into());
+        match done {
+            Ok(confirmed) => Ok(Some((confirmed, version))),
+            Err(CallError::Refused(None)) => Ok(None),
+            Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
+            Err(CallError::Closed) => Err(CallError::Closed),
+        }
+    }
+
+    /// Like [`invalidate`](Self::invalidate), but changes nothing unless this node serves the session
+    /// and has it in the version `base`; `None` then.
+    ///
+    /// # Errors
+    /// As of `invalidate`.
+    pub fn invalidate_from(
+        &self,
+        key: Key<'_>,
+        base: u64,
+    ) -> Result<Option<Confirmed>, InvalidateError> {
+        let bound = self.handle.identity.fetch_bound;
+        let start = |core: &mut relevo_core::Node<'_>, now| {
+            if served_version(core, key) != Some(base) {
+                return Err(None);
+            }
+            core.invalidate(now, key).map_err(Some::<BuryError>)
+        };
+        match self.ask(bound, start, |_, outcome| outcome.into()) {
+            Ok(confirmed) => Ok(Some(confirmed)),
+            Err(CallError::Refused(None)) => Ok(None),
+            Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
+            Err(CallError::Closed) => Err(CallError::Closed),
+        }
+    }
+
+    /// The largest value of an attribute that this node takes, in bytes.
+    #[must_use]
+    pub fn max_value(&self) -> usize {
+        self.handle.identity.max_value
+    }
+}
+
+fn served_version(core: &relevo_core::Node<'_>, key: Key<'_>) -> Option<u64> {
+    if !core.owns(clock::now(), key) {
+        return None;
+    }
+    core.read(key).map(|record| version_of(&record))
+}
