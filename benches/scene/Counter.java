@@ -13,7 +13,8 @@ import java.util.concurrent.ThreadLocalRandom;
  * <p>The parameter {@code w} chooses the work: {@code counter} (also the default) changes one Integer,
  * {@code cart} an Integer and one of ten strings of 1 KB, {@code blob} an Integer and one value of a map of 128
  * strings that is set again as a whole; {@code souvenir} an Integer and an object of a class that not every Tomcat has;
- * {@code read} changes nothing and creates no session.
+ * {@code read} changes nothing and creates no session; {@code own} counts in the attribute that {@code n} names, and
+ * {@code login} gives the session another id: these two answer with the count or the id alone, or with {@code none}.
  */
 public class Counter extends HttpServlet {
     private static final long serialVersionUID = 1;
@@ -22,6 +23,11 @@ public class Counter extends HttpServlet {
     @Override
     protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
         String work = request.getParameter("w");
+        if ("own".equals(work) || "login".equals(work)) {
+            response.setContentType("text/plain");
+            response.getWriter().println(overlapping(request, work));
+            return;
+        }
         boolean read = "read".equals(work);
         HttpSession session = request.getSession(!read);
         response.setContentType("text/plain");
@@ -42,6 +48,20 @@ public class Counter extends HttpServlet {
             souvenir(session);
         }
         response.getWriter().println(NODE + " " + session.getId() + " " + count);
+    }
+
+    private static String overlapping(HttpServletRequest request, String work) {
+        String name = request.getParameter("n");
+        HttpSession session = request.getSession("start".equals(name));
+        if (session == null) {
+            return "none";
+        }
+        if ("login".equals(work)) {
+            return request.changeSessionId();
+        }
+        int count = session.getAttribute(name) instanceof Integer ? (Integer) session.getAttribute(name) : 0;
+        session.setAttribute(name, count + 1);
+        return String.valueOf(count + 1);
     }
 
     private static void cart(HttpSession session, int count) {

@@ -47,10 +47,15 @@ public final class NativeLoader {
             return;
         }
         String path = System.getProperty(PATH);
-        if (path != null) {
-            loadConfigured(Path.of(path));
-        } else {
-            loadAnywhere();
+        try {
+            if (path != null) {
+                loadConfigured(Path.of(path));
+            } else {
+                loadAnywhere();
+            }
+        } catch (IllegalCallerException e) {
+            throw new RelevoException("native library: this Java lets no code of Tomcat's load one; start it with "
+                    + "--enable-native-access=ALL-UNNAMED, for example in CATALINA_OPTS", e);
         }
         checkVersion();
         loaded = true;

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Set;
 
 import org.apache.catalina.Container;
+import org.apache.catalina.Context;
 import org.apache.catalina.Engine;
 import org.apache.catalina.Manager;
 import org.apache.catalina.Valve;
@@ -22,6 +23,7 @@ import org.apache.catalina.tribes.Channel;
 import org.apache.catalina.tribes.Member;
 import org.apache.catalina.tribes.group.GroupChannel;
 import org.apache.catalina.util.LifecycleMBeanBase;
+import org.apache.juli.logging.LogFactory;
 
 /**
  * The Cluster element of server.xml: takes all that Tomcat's digester hands to a {@code SimpleTcpCluster}, so that its
@@ -60,6 +62,10 @@ public abstract class ClusterElement extends LifecycleMBeanBase implements Catal
     @Override
     public void setContainer(Container container) {
         this.container = container;
+        if (container instanceof Context) {
+            LogFactory.getLog(RelevoCluster.class).warn("Relevo: the Cluster in context \"" + container.getName()
+                    + "\" replicates nothing, since Tomcat never starts it there; put it into the Host or the Engine");
+        }
     }
 
     /** @return the name of the cluster; nodes of other names are refused */
@@ -221,9 +227,7 @@ public abstract class ClusterElement extends LifecycleMBeanBase implements Catal
 
     @Override
     public void registerManager(Manager manager) {
-        if (!(manager instanceof RelevoManager)) {
-            addNotServed("Manager " + manager.getClass().getName() + " of context " + manager.getContext().getName());
-        }
+        // What isn't one of Relevo's is found by RelevoCluster, whenever it comes.
     }
 
     @Override

@@ -281,14 +281,14 @@ final class Lives {
                 session.getMaxInactiveInterval(), wait);
         switch (done.outcome()) {
             case DONE:
-                session.sent(written);
+                session.shipped().sent(written);
                 life.seen(done.version());
                 return true;
             case ENDED:
                 end(session);
                 return false;
             case TOO_LARGE:
-                if (!session.leaveOutLargest(written)) {
+                if (!session.shipped().leaveOutLargest(written)) {
                     throw new RelevoException("session " + session.key() + " has too many attributes to be replicated");
                 }
                 return false;
@@ -301,7 +301,7 @@ final class Lives {
     /** Others take the session again and again: both have what was changed here, and the node merges it. */
     private boolean sendAnyway(RelevoSession session, Written written, boolean wait) throws RelevoException {
         replicator.commit(session.key(), written.changes(), session.getMaxInactiveInterval(), wait);
-        session.sent(written);
+        session.shipped().sent(written);
         session.life().seen(0);
         return true;
     }

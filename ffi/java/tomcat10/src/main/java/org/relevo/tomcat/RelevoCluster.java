@@ -2,15 +2,19 @@ package org.relevo.tomcat;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 import org.apache.catalina.Container;
+import org.apache.catalina.Context;
 import org.apache.catalina.Engine;
+import org.apache.catalina.Host;
 import org.apache.catalina.LifecycleException;
 import org.apache.catalina.LifecycleState;
 import org.apache.catalina.Manager;
@@ -44,6 +48,12 @@ public class RelevoCluster extends ClusterElement {
     /** How often events are taken; what they tell is also found out, later, without them. */
     private static final long EVENTS_MILLIS = 500;
 
+    /** The largest value that can be sent. */
+    private static final long MAX_VALUE = 4 << 20;
+
+    /** A warning that comes again and again is told once in this time. */
+    private static final long SAID_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(10);
+
     /** How long a stopping Tomcat waits for others to take over. */
     private static final long LEAVE_MILLIS = 5_000;
 
@@ -53,11 +63,18 @@ public class RelevoCluster extends ClusterElement {
     private String seeds;
     private String backups;
     private String memory;
+    private String maxValue;
     private String sessions;
     private boolean insecure;
     private String objectFilter;
     private String applicationJars;
     private String learn = "cluster";
+
+    /** Contexts whose sessions stay on this node, which the log has named. */
+    private final Set<String> namedContexts = ConcurrentHashMap.newKeySet();
+
+    /** When each warning was told last; only the thread that takes events uses it. */
+    private final Map<String, Long> warnings = new HashMap<>();
 
     private volatile ObjectFilter filter = new ObjectFilter(null);
     private volatile Node node;
@@ -95,6 +112,11 @@ public class RelevoCluster extends ClusterElement {
     /** @param bytes for sessions, this Tomcat's and the copies of others'; default 64 MiB */
     public void setMemory(String bytes) {
         memory = bytes;
+    }
+
+    /** @param bytes that the value of an attribute may have; default 1 MiB, at most 4 MiB and an eighth of memory */
+    public void setMaxValue(String bytes) {
+        maxValue = bytes;
     }
 
     /** @param most sessions to hold, this Tomcat's and the copies of others'; default 65536 */
@@ -205,7 +227,7 @@ public class RelevoCluster extends ClusterElement {
             return opened;
         } catch (RelevoException | IllegalArgumentException e) {
             log.error("Relevo: sessions are served by this Tomcat alone: " + e.getMessage());
-        } catch (LinkageError e) {
+        } catch (RuntimeException | LinkageError e) {
             log.error("Relevo: sessions are served by this Tomcat alone: " + e);
         }
         return null;
@@ -230,6 +252,9 @@ public class RelevoCluster extends ClusterElement {
         }
         if (memory != null) {
             options.memory(number("memory", memory, Long.MAX_VALUE));
+        }
+        if (maxValue != null) {
+            options.maxValue(number("maxValue", maxValue, MAX_VALUE));
         }
         if (sessions != null) {
             options.sessions((int) number("sessions", sessions, Integer.MAX_VALUE));
@@ -404,11 +429,20 @@ public class RelevoCluster extends ClusterElement {
                 managers.values().forEach(RelevoManager::checkAll);
                 break;
             case WARNING:
-                log.warn("Relevo: " + event.text());
+                warn(event.text());
                 break;
             default:
                 log.info("Relevo: " + event.text());
                 break;
+        }
+    }
+
+    private void warn(String text) {
+        long now = System.nanoTime();
+        Long before = warnings.get(text);
+        if (before == null || now - before >= SAID_AGAIN_NANOS) {
+            warnings.put(text, now);
+            log.warn("Relevo: " + text);
         }
     }
 
@@ -432,7 +466,25 @@ public class RelevoCluster extends ClusterElement {
     @Override
     public void backgroundProcess() {
         fireLifecycleEvent(PERIODIC_EVENT, null);
+        nameContexts();
         reloadKeys();
+    }
+
+    /** Contexts come at any time; those whose sessions stay on this node are named when they are found. */
+    private void nameContexts() {
+        if (node == null) {
+            return;
+        }
+        Container[] hosts = getContainer() instanceof Host ? new Container[] { getContainer() } : getContainer().findChildren();
+        for (Container host : hosts) {
+            for (Container context : host.findChildren()) {
+                String why = context.getState().isAvailable() ? UnreplicatedContext.why((Context) context) : null;
+                if (why != null && namedContexts.add(host.getName() + context.getName() + why)) {
+                    log.warn("Relevo: the sessions of context \"" + context.getName() + "\" of " + host.getName()
+                            + " are not replicated: " + why);
+                }
+            }
+        }
     }
 
     /** A changed key file takes effect without a restart: that is how a cluster changes its key. */

@@ -11,14 +11,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
-import jakarta.servlet.http.HttpSessionActivationListener;
-import jakarta.servlet.http.HttpSessionBindingEvent;
 import jakarta.servlet.http.HttpSessionBindingListener;
-import jakarta.servlet.http.HttpSessionEvent;
 
 import org.apache.catalina.SessionListener;
 import org.apache.catalina.ha.session.ReplicatedSessionListener;
@@ -42,17 +38,7 @@ public class RelevoSession extends StandardSession {
 
     private final transient Lives.Life life = new Lives.Life();
 
-    /**
-     * The fingerprints of the bytes for which the values here stand, by name in the cluster: of what this object committed
-     * last, or took from there. Bytes that are the same leave the value alone.
-     */
-    private final transient Map<String, Long> prints = new ConcurrentHashMap<>();
-
-    /** Names of values that nobody else has, or can read, since they were set here. */
-    private final transient Set<String> lacking = ConcurrentHashMap.newKeySet();
-
-    /** Names of values with which the session is too large. */
-    private final transient Set<String> tooMuch = ConcurrentHashMap.newKeySet();
+    private final transient Shipped shipped = new Shipped();
 
     /** Set under the lock, to be told without it. */
     private final transient AtomicBoolean endsElsewhere = new AtomicBoolean();
@@ -102,7 +88,7 @@ public class RelevoSession extends StandardSession {
             resolveForListeners(name, notify);
             super.setAttribute(name, value, notify);
             changes = wasShared || isShared(name, value);
-            tooMuch.remove(full);
+            shipped.setAgain(full);
         } finally {
             end(full, changes);
         }
@@ -127,7 +113,7 @@ public class RelevoSession extends StandardSession {
 
     /** Whether other nodes may have a value of this attribute. */
     private boolean isKnown(String name) {
-        return prints.containsKey(SessionState.ATTRIBUTE + name) || isShared(name, attributes.get(name));
+        return shipped.has(SessionState.ATTRIBUTE + name) || isShared(name, attributes.get(name));
     }
 
     private void end(String full, boolean changed) {
@@ -256,7 +242,7 @@ public class RelevoSession extends StandardSession {
             return null;
         }
         if (attributes.replace(name, stored, value)) {
-            activated(value);
+            ValueListeners.activated(relevo.getContext(), getSession(), value);
             return value;
         }
         Object other = attributes.get(name);
@@ -268,18 +254,6 @@ public class RelevoSession extends StandardSession {
         Object old = notify && name != null ? attributes.get(name) : null;
         if (old instanceof StoredAttribute) {
             resolve(name, (StoredAttribute) old);
-        }
-    }
-
-    private void activated(Object value) {
-        if (!(value instanceof HttpSessionActivationListener)) {
-            return;
-        }
-        try {
-            ((HttpSessionActivationListener) value).sessionDidActivate(new HttpSessionEvent(getSession()));
-        } catch (Throwable e) {
-            Values.throwIfFatal(e);
-            relevo.getContext().getLogger().error("sessionDidActivate of " + value.getClass().getName(), e);
         }
     }
 
@@ -295,11 +269,11 @@ public class RelevoSession extends StandardSession {
         }
         usedElsewhere(contents.idleMillis());
         Map<String, byte[]> attributes = contents.attributes();
-        for (String full : new ArrayList<>(prints.keySet())) {
+        for (String full : shipped.names()) {
             accept(full, attributes.get(SessionState.wire(full)));
         }
         attributes.forEach((full, bytes) -> {
-            if (!prints.containsKey(full)) {
+            if (!shipped.has(full)) {
                 accept(full, bytes);
             }
         });
@@ -313,31 +287,21 @@ public class RelevoSession extends StandardSession {
 
     private void accept(String full, byte[] bytes) {
         Long print = bytes == null ? null : Long.valueOf(Fingerprint.of(bytes));
-        if (Objects.equals(print, prints.get(full))) {
+        if (shipped.isSame(full, print)) {
             return;
         }
         if (SessionState.isAttribute(full)) {
             pending.unlessBusy(full, () -> {
                 replace(SessionState.name(full), bytes);
-                accepted(full, print);
+                shipped.took(full, print);
             });
             return;
         }
         Object value = bytes == null ? null : relevo.values().read(this, full, bytes);
         pending.unlessBusy(full, () -> {
             setState(full, value);
-            accepted(full, print);
+            shipped.took(full, print);
         });
-    }
-
-    private void accepted(String full, Long print) {
-        lacking.remove(full);
-        tooMuch.remove(full);
-        if (print == null) {
-            prints.remove(full);
-        } else {
-            prints.put(full, print);
-        }
     }
 
     /** A value that the manager's filters exclude stays on this node. */
@@ -368,24 +332,7 @@ public class RelevoSession extends StandardSession {
         if (!endsElsewhere.compareAndSet(true, false)) {
             return;
         }
-        ClassLoader before = relevo.getContext().bind(false, null);
-        try {
-            attributes.forEach(this::unbind);
-        } finally {
-            relevo.getContext().unbind(false, before);
-        }
-    }
-
-    private void unbind(String name, Object value) {
-        if (!(value instanceof HttpSessionBindingListener)) {
-            return;
-        }
-        try {
-            ((HttpSessionBindingListener) value).valueUnbound(new HttpSessionBindingEvent(getSession(), name, value));
-        } catch (Throwable e) {
-            Values.throwIfFatal(e);
-            relevo.getContext().getLogger().error("valueUnbound of " + value.getClass().getName(), e);
-        }
+        ValueListeners.unbound(relevo.getContext(), getSession(), attributes);
     }
 
     @Override
@@ -521,30 +468,13 @@ public class RelevoSession extends StandardSession {
         return written;
     }
 
-    /** The cluster has what was written. */
-    void sent(Written written) {
-        written.prints().forEach((full, print) -> {
-            if (print == null) {
-                prints.remove(full);
-            } else {
-                prints.put(full, print);
-            }
-        });
-    }
-
-    /** Of what was written, the largest value can't travel; false if there is none. */
-    boolean leaveOutLargest(Written written) {
-        return written.largest() != null && tooMuch.add(written.largest());
-    }
-
-    /** The value of this name is such that nobody else has it, or can read it. */
-    void lacksOthers(String full) {
-        lacking.add(full);
+    Shipped shipped() {
+        return shipped;
     }
 
     /** Whether the session would lack something here if this object were forgotten. */
     boolean hasWhatOthersLack() {
-        return !lacking.isEmpty() || attributes.entrySet().stream().anyMatch(each -> isOnlyHere(each.getKey(), each.getValue()));
+        return shipped.isLackedByOthers() || attributes.entrySet().stream().anyMatch(each -> isOnlyHere(each.getKey(), each.getValue()));
     }
 
     private boolean isOnlyHere(String name, Object value) {
@@ -553,7 +483,7 @@ public class RelevoSession extends StandardSession {
 
     /** Serializes without a lock on the value: others may use the session meanwhile, and even the value. */
     private byte[] bytes(String full) {
-        lacking.remove(full);
+        shipped.writing(full);
         Object value = SessionState.isAttribute(full) ? attributes.get(SessionState.name(full)) : state(full);
         if (value instanceof StoredAttribute) {
             return ((StoredAttribute) value).bytes();
@@ -561,7 +491,7 @@ public class RelevoSession extends StandardSession {
         if (value == null || SessionState.isAttribute(full) && !isShared(SessionState.name(full), value)) {
             return null;
         }
-        return tooMuch.contains(full) ? relevo.values().leaveOutForSize(this, full)
+        return shipped.isTooMuch(full) ? relevo.values().leaveOutForSize(this, full)
                 : relevo.values().write(this, full, value);
     }
 

@@ -74,13 +74,13 @@ final class Values {
 
     private byte[] leaveOut(RelevoSession session, String full, String why) {
         leftOut.incrementAndGet();
-        session.lacksOthers(full);
+        session.shipped().lacksOthers(full);
         sayOnce(session, SessionState.describe(full) + " is not replicated: " + why);
         return LeftOut.marker();
     }
 
     private void willBeRefused(RelevoSession session, String full, Class<?> type) {
-        session.lacksOthers(full);
+        session.shipped().lacksOthers(full);
         sayOnce(session, SessionState.describe(full) + " will be refused by other nodes: class " + type.getName()
                 + OBJECT_FILTER);
     }

@@ -63,8 +63,12 @@ final class FakeNetwork {
         return records.get(key);
     }
 
-    Node open(String name) {
-        return new FakeNode(name);
+    private final List<FakeNode> nodes = new ArrayList<>();
+
+    synchronized Node open(String name) {
+        FakeNode node = new FakeNode(name);
+        nodes.add(node);
+        return node;
     }
 
     final class FakeNode implements Node {
@@ -197,8 +201,9 @@ final class FakeNetwork {
                 calls.add(name + " invalidate " + key.id());
                 Record record = records.remove(key);
                 dead.add(key);
-                if (record != null && record.owner != this) {
-                    record.owner.events.add(Event.of(Event.Kind.INVALIDATED, key));
+                if (record != null) {
+                    nodes.stream().filter(node -> node != this)
+                            .forEach(node -> node.events.add(Event.of(Event.Kind.INVALIDATED, key)));
                 }
                 return new Confirmed(2, true);
             }
@@ -213,6 +218,7 @@ final class FakeNetwork {
                 move(key, record);
                 records.put(new SessionKey(key.namespace(), id), record);
                 dead.add(key);
+                meanwhile();
                 return new Confirmed(2, true);
             }
         }

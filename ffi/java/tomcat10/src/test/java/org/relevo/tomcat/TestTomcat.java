@@ -54,6 +54,10 @@ final class TestTomcat implements AutoCloseable {
         tomcat.getServer().setCatalina(catalina);
     }
 
+    Tomcat tomcat() {
+        return tomcat;
+    }
+
     RelevoManager manager() {
         return (RelevoManager) context.getManager();
     }

@@ -1,0 +1,142 @@
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Requests of one session that overlap: clients count their own attributes at one Tomcat, others count theirs at the second
+ * or read there, and now and then one of them logs in beside the others.
+ *
+ * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints what was lost and refused, and ends with 1 if anything was. A count is
+ * lost when it doesn't follow on the one before; each client has its own, so nobody else can have changed it.
+ */
+public class Overlap {
+    private static final int SESSIONS = 4;
+    private static final int LOGIN_EVERY = 200;
+
+    private static final AtomicLong REQUESTS = new AtomicLong();
+    private static final AtomicLong LOGINS = new AtomicLong();
+    private static final AtomicLong LOST = new AtomicLong();
+    private static final AtomicLong ERRORS = new AtomicLong();
+    private static final AtomicLong LONGEST = new AtomicLong();
+
+    /** The clients of one session share its cookie; a login of one of them changes it for all, as in a browser. */
+    private static final class Session {
+        private volatile String cookie;
+        /** Logins that were begun, and those of which the cookie is here; only one client logs in. */
+        private volatile long begun;
+        private volatile long generation;
+
+        void renamed(String set) {
+            cookie = set;
+            generation = begun;
+        }
+    }
+
+    public static void main(String[] args) throws Exception {
+        long most = Long.parseLong(args[0]);
+        List<Thread> threads = new ArrayList<>();
+        for (int i = 0; i < SESSIONS; i++) {
+            Session session = new Session();
+            new Client(args[1], session, "start").count();
+            threads.add(new Thread(() -> until(most, new Client(args[1], session, "a"), true)));
+            threads.add(new Thread(() -> until(most, new Client(args[1], session, "b"), false)));
+            threads.add(new Thread(() -> until(most, new Client(args[2], session, "read"), false)));
+            if (i % 2 == 1) {
+                threads.add(new Thread(() -> until(most, new Client(args[2], session, "c"), false)));
+            }
+        }
+        threads.forEach(Thread::start);
+        for (Thread thread : threads) {
+            thread.join();
+        }
+        System.out.println(REQUESTS + " requests, " + LOGINS + " logins, " + LOST + " counts lost, " + ERRORS + " errors, longest "
+                + LONGEST + " ms");
+        System.exit(LOST.get() + ERRORS.get() == 0 ? 0 : 1);
+    }
+
+    private static void until(long most, Client client, boolean logsIn) {
+        for (int turn = 1; REQUESTS.get() < most; turn++) {
+            if (logsIn && turn % LOGIN_EVERY == 0) {
+                client.login();
+            } else {
+                client.count();
+            }
+        }
+    }
+
+    private static final class Client {
+        private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+        private final String url;
+        private final Session session;
+        private final String name;
+        private long last;
+
+        Client(String url, Session session, String name) {
+            this.url = url;
+            this.session = session;
+            this.name = name;
+        }
+
+        void count() {
+            long generation = session.generation;
+            String answer = ask("?w=own&n=" + name);
+            if (answer == null) {
+                return;
+            }
+            if (answer.equals("none")) {
+                // Beside a login the old id is dead.
+                if (session.begun == generation) {
+                    lost("the session");
+                }
+                return;
+            }
+            long count = Long.parseLong(answer);
+            if (count != last + 1) {
+                lost(name + " was at " + last + ", got " + count);
+            }
+            last = count;
+        }
+
+        void login() {
+            session.begun++;
+            if (ask("?w=login") != null) {
+                LOGINS.incrementAndGet();
+            }
+        }
+
+        private void lost(String what) {
+            LOST.incrementAndGet();
+            System.err.println("lost: " + what);
+        }
+
+        private String ask(String query) {
+            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + query)).timeout(Duration.ofSeconds(60));
+            String cookie = session.cookie;
+            if (cookie != null) {
+                request.header("Cookie", cookie);
+            }
+            long start = System.nanoTime();
+            try {
+                HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+                LONGEST.accumulateAndGet((System.nanoTime() - start) / 1_000_000, Math::max);
+                REQUESTS.incrementAndGet();
+                if (response.statusCode() != 200) {
+                    throw new IllegalStateException("status " + response.statusCode() + ": " + response.body());
+                }
+                if (cookie == null || query.equals("?w=login")) {
+                    session.renamed(response.headers().firstValue("set-cookie").orElseThrow().split(";")[0]);
+                }
+                return response.body().trim();
+            } catch (Exception e) {
+                ERRORS.incrementAndGet();
+                System.err.println("error: " + name + ": " + e);
+                return null;
+            }
+        }
+    }
+}
