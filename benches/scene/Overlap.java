@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Requests of one session that overlap: clients count their own attributes at one Tomcat, others count theirs at the second
- * or read there, and now and then one of them logs in beside the others.
+ * Requests of one session that overlap: clients count their own attributes at one Tomcat while others read at the second, and
+ * now and then one of them logs in; in other sessions, without logins, clients count at both. (A login kills the old id: what
+ * a request at the other Tomcat changes just then is gone with it.)
  *
  * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints what was lost and refused, and ends with 1 if anything was. A count is
  * lost when it doesn't follow on the one before; each client has its own, so nobody else can have changed it.
@@ -42,13 +43,11 @@ public class Overlap {
         List<Thread> threads = new ArrayList<>();
         for (int i = 0; i < SESSIONS; i++) {
             Session session = new Session();
+            boolean withLogins = i % 2 == 0;
             new Client(args[1], session, "start").count();
-            threads.add(new Thread(() -> until(most, new Client(args[1], session, "a"), true)));
+            threads.add(new Thread(() -> until(most, new Client(args[1], session, "a"), withLogins)));
             threads.add(new Thread(() -> until(most, new Client(args[1], session, "b"), false)));
-            threads.add(new Thread(() -> until(most, new Client(args[2], session, "read"), false)));
-            if (i % 2 == 1) {
-                threads.add(new Thread(() -> until(most, new Client(args[2], session, "c"), false)));
-            }
+            threads.add(new Thread(() -> until(most, new Client(args[2], session, withLogins ? null : "c"), false)));
         }
         threads.forEach(Thread::start);
         for (Thread thread : threads) {
@@ -84,8 +83,8 @@ public class Overlap {
 
         void count() {
             long generation = session.generation;
-            String answer = ask("?w=own&n=" + name);
-            if (answer == null) {
+            String answer = ask(name == null ? "?w=read" : "?w=own&n=" + name);
+            if (answer == null || name == null) {
                 return;
             }
             if (answer.equals("none")) {

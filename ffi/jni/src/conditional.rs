@@ -31,7 +31,10 @@ pub(crate) fn session_version<'local>(
 }
 
 /// The version that the commit made above 16 bits of [`pack::confirmed`], or why there is none.
-#[expect(clippy::too_many_arguments, reason = "the signature of the Java method")]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the signature of the Java method"
+)]
 pub(crate) fn commit_from<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,

@@ -300,7 +300,9 @@ final class Lives {
 
     /** Others take the session again and again: both have what was changed here, and the node merges it. */
     private boolean sendAnyway(RelevoSession session, Written written, boolean wait) throws RelevoException {
-        replicator.commit(session.key(), written.changes(), session.getMaxInactiveInterval(), wait);
+        if (!replicator.commit(session.key(), written.changes(), session.getMaxInactiveInterval(), wait)) {
+            throw new RelevoException("session " + session.key() + " is not replicated");
+        }
         session.shipped().sent(written);
         session.life().seen(0);
         return true;

@@ -107,8 +107,9 @@ public class RelevoManager extends ManagerBase {
     private void joinCluster() {
         replicator = cluster == null ? null : cluster.replicator();
         ObjectFilter filter = cluster == null ? new ObjectFilter(null) : cluster.filter();
-        values = new Values(new AttributeCodec(getContext(), filter),
-                replicator == null ? Integer.MAX_VALUE : replicator.maxValue());
+        AttributeCodec codec = cluster == null || cluster.learnsLocally() ? new AttributeCodec(getContext(), filter)
+                : new AttributeCodec(getContext(), filter, new LearnedClasses(namespace, () -> replicator));
+        values = new Values(codec, replicator == null ? Integer.MAX_VALUE : replicator.maxValue());
         if (replicator == null) {
             log.warn("Relevo: the sessions of " + getName() + " are served by this Tomcat alone");
             return;

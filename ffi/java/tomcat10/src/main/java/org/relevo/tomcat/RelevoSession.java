@@ -235,9 +235,13 @@ public class RelevoSession extends StandardSession {
 
     /** The value of which these are the bytes; the same object for everybody. */
     private Object resolve(String name, StoredAttribute stored) {
-        Object value = relevo.values().read(this, SessionState.ATTRIBUTE + name, stored.bytes());
-        if (value == null || exclude(name, value)) {
-            // Only here: another node may have the class, and still has the bytes.
+        Object value = stored.hasFailed() ? null : relevo.values().read(this, SessionState.ATTRIBUTE + name, stored.bytes());
+        if (value == null) {
+            // The bytes stay, and travel on: another node may read them.
+            stored.setFailed();
+            return null;
+        }
+        if (exclude(name, value)) {
             attributes.remove(name, stored);
             return null;
         }
@@ -252,8 +256,8 @@ public class RelevoSession extends StandardSession {
     /** Listeners are told the old value, not its bytes. */
     private void resolveForListeners(String name, boolean notify) {
         Object old = notify && name != null ? attributes.get(name) : null;
-        if (old instanceof StoredAttribute) {
-            resolve(name, (StoredAttribute) old);
+        if (old instanceof StoredAttribute && resolve(name, (StoredAttribute) old) == null) {
+            attributes.remove(name, old);
         }
     }
 

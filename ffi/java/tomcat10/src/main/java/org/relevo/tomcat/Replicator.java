@@ -85,14 +85,20 @@ final class Replicator {
         }
     }
 
-    /** Writes changes whatever others did meanwhile. */
-    void commit(SessionKey key, Changes changes, int maxInactive, boolean wait) throws RelevoException {
+    /** Writes changes whatever others did meanwhile; false if nothing was written. */
+    boolean commit(SessionKey key, Changes changes, int maxInactive, boolean wait) {
         try {
             note(key, node.commit(key, changes, maxInactive, wait ? ack : Ack.NONE));
+            return true;
         } catch (RelevoException e) {
             warn("session " + key + " is not replicated", e);
-            throw e;
+            return false;
         }
+    }
+
+    /** Whether this node may serve what has this key without asking; if it can't tell, nobody else can. */
+    boolean owns(SessionKey key) {
+        return version(key, 1) != 0;
     }
 
     void invalidate(SessionKey key) {

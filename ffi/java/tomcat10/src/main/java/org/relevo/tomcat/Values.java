@@ -22,8 +22,6 @@ final class Values {
     /** Different lines about attributes that can't be replicated or read. */
     private static final int SAID_MOST = 100;
 
-    private static final String OBJECT_FILTER = "; what the application needs, objectFilter on the Cluster may allow";
-
     private final AttributeCodec codec;
     private final int maxValue;
     private final Set<String> said = ConcurrentHashMap.newKeySet();
@@ -82,7 +80,7 @@ final class Values {
     private void willBeRefused(RelevoSession session, String full, Class<?> type) {
         session.shipped().lacksOthers(full);
         sayOnce(session, SessionState.describe(full) + " will be refused by other nodes: class " + type.getName()
-                + OBJECT_FILTER);
+                + codec.cure(type));
     }
 
     /** The value of these bytes; null, with a warning, if there is none to be had here. */
@@ -94,7 +92,7 @@ final class Values {
             return codec.read(bytes);
         } catch (RefusedException e) {
             refused.incrementAndGet();
-            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage() + OBJECT_FILTER);
+            sayOnce(session, SessionState.describe(full) + " is refused here: " + e.getMessage());
         } catch (UnreadableException e) {
             dropped.incrementAndGet();
             sayOnce(session, SessionState.describe(full) + " is dropped here: " + e.getMessage());
