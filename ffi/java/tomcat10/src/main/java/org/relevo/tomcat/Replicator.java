@@ -26,19 +26,21 @@ final class Replicator {
 
     private final Node node;
     private final Ack ack;
-    private final int maxValue;
     private final AtomicLong lastWarning = new AtomicLong(Long.MIN_VALUE / 2);
     private final AtomicLong unconfirmed = new AtomicLong();
 
-    Replicator(Node node, Ack ack) throws RelevoException {
+    Replicator(Node node, Ack ack) {
         this.node = node;
         this.ack = ack;
-        maxValue = node.maxValue();
     }
 
     /** The largest value of an attribute in bytes. */
     int maxValue() {
-        return maxValue;
+        try {
+            return node.maxValue();
+        } catch (RelevoException e) {
+            return Integer.MAX_VALUE; // a closed node takes nothing, whatever its size
+        }
     }
 
     /** The version that this node may serve without asking, 0 if it may not; {@code unknown} if the node can't tell. */

@@ -25,6 +25,7 @@ import jakarta.servlet.http.HttpSessionEvent;
 import jakarta.servlet.http.HttpSessionListener;
 
 import org.apache.catalina.core.StandardContext;
+import org.apache.catalina.session.StandardManager;
 import org.apache.catalina.session.StandardSession;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -299,13 +300,13 @@ class LivesTest {
         try (LogCapture log = new LogCapture()) {
             StandardContext local = (StandardContext) one.tomcat().addContext("/local", null);
             StandardContext own = (StandardContext) one.tomcat().addContext("/own", null);
-            own.setDistributable(true);
-            own.setManager(new org.apache.catalina.session.StandardManager());
             own.stop();
+            own.setDistributable(true);
+            own.setManager(new StandardManager());
             own.start();
             one.cluster.backgroundProcess();
             one.cluster.backgroundProcess();
-            new org.apache.catalina.core.StandardContext().setCluster(new RelevoCluster());
+            new StandardContext().setCluster(new RelevoCluster());
             assertEquals(3, log.lines().size(), log.lines().toString());
             assertTrue(log.lines().get(0).contains(local.getName()) || log.lines().get(1).contains(local.getName()));
             String lines = log.lines().toString();
