@@ -30,7 +30,8 @@ pub(crate) fn session_version<'local>(
     })
 }
 
-/// The version that the commit made above 16 bits of [`pack::confirmed`], or why there is none.
+/// The version that the commit made, 48 bits, above 16 bits of [`pack::confirmed`]; or why there is none,
+/// which these never equal.
 #[expect(
     clippy::too_many_arguments,
     reason = "the signature of the Java method"

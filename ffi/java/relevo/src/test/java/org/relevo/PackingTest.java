@@ -70,6 +70,7 @@ class PackingTest {
         assertFalse(Confirmed.of(1).met());
         assertEquals(5, Committed.of(5 << 16 | 258).version());
         assertEquals(2, Committed.of(5 << 16 | 258).confirmed().copies());
+        assertEquals(0xffff_ffff_ffffL, Committed.of(0xffff_ffff_ffffL << 16 | 258).version());
         assertEquals(Committed.Outcome.CHANGED, Committed.of(-1).outcome());
         assertEquals(Committed.Outcome.ENDED, Committed.of(-2).outcome());
         assertEquals(Committed.Outcome.TOO_LARGE, Committed.of(-3).outcome());
