@@ -204,42 +204,50 @@ fn next_events<'local>(
     })
 }
 
-/// Appends one event; the kinds are those of `org.relevo.Event.Kind`, in its order.
+/// Appends one event.
 fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
     match event {
-        Event::Conflict(session) => pack::session_event(bytes, 0, session.key()),
-        Event::Invalidated(session) => pack::session_event(bytes, 1, session.key()),
-        Event::Moved(session) => pack::session_event(bytes, 2, session.key()),
-        Event::Expired(session) => pack::session_event(bytes, 3, session.key()),
-        Event::MaybeStale(session) => pack::session_event(bytes, 4, session.key()),
-        Event::Resync => pack::text_event(bytes, RESYNC, ""),
+        Event::Conflict(session) => pack::session_event(bytes, kind::CONFLICT, session.key()),
+        Event::Invalidated(session) => pack::session_event(bytes, kind::INVALIDATED, session.key()),
+        Event::Moved(session) => pack::session_event(bytes, kind::MOVED, session.key()),
+        Event::Expired(session) => pack::session_event(bytes, kind::EXPIRED, session.key()),
+        Event::MaybeStale(session) => pack::session_event(bytes, kind::MAYBE_STALE, session.key()),
+        Event::Resync => pack::text_event(bytes, kind::RESYNC, ""),
         Event::MemberDown(member) => put_member(bytes, member, "is down"),
         Event::MemberJoined(member) => put_member(bytes, member, "joined"),
         Event::MemberLeft(member) => put_member(bytes, member, "left"),
         Event::MemberSuspected(member) => put_member(bytes, member, "does not answer"),
-        Event::NameTaken => pack::text_event(bytes, WARNING, NAME_TAKEN),
-        Event::TableFull => pack::text_event(bytes, WARNING, TABLE_FULL),
-        Event::Outgrown => pack::text_event(bytes, WARNING, OUTGROWN),
+        Event::NameTaken => pack::text_event(bytes, kind::WARNING, NAME_TAKEN),
+        Event::TableFull => pack::text_event(bytes, kind::WARNING, TABLE_FULL),
+        Event::Outgrown => pack::text_event(bytes, kind::WARNING, OUTGROWN),
         Event::Superseded => {
-            pack::text_event(bytes, WARNING, SUPERSEDED)?;
-            pack::text_event(bytes, RESYNC, "")
+            pack::text_event(bytes, kind::WARNING, SUPERSEDED)?;
+            pack::text_event(bytes, kind::RESYNC, "")
         }
-        Event::Refused(refused) => pack::text_event(bytes, WARNING, &refused.to_string()),
+        Event::Refused(refused) => pack::text_event(bytes, kind::WARNING, &refused.to_string()),
         Event::AddressTaken(member) => {
             let text = format!(
                 "another node answers at {}, where {} was",
                 member.address, member.name
             );
-            pack::text_event(bytes, WARNING, &text)
+            pack::text_event(bytes, kind::WARNING, &text)
         }
         // A kind that a newer node has and this library can't tell: look at everything again.
-        _ => pack::text_event(bytes, RESYNC, ""),
+        _ => pack::text_event(bytes, kind::RESYNC, ""),
     }
 }
 
-const RESYNC: u8 = 5;
-const MEMBERS: u8 = 6;
-const WARNING: u8 = 7;
+/// The kinds of events, as `org.relevo.Event.Kind` orders them; a test compares the two.
+mod kind {
+    pub(super) const CONFLICT: u8 = 0;
+    pub(super) const INVALIDATED: u8 = 1;
+    pub(super) const MOVED: u8 = 2;
+    pub(super) const EXPIRED: u8 = 3;
+    pub(super) const MAYBE_STALE: u8 = 4;
+    pub(super) const RESYNC: u8 = 5;
+    pub(super) const MEMBERS: u8 = 6;
+    pub(super) const WARNING: u8 = 7;
+}
 const NAME_TAKEN: &str = "the name of this node belongs to another one that answers: give each \
                           node its own (of a Tomcat: the Engine's jvmRoute)";
 const TABLE_FULL: &str = "a newcomer was refused: the table of members is full";
@@ -249,7 +257,7 @@ const OUTGROWN: &str = "the cluster has more members than the table of this node
 
 fn put_member(bytes: &mut Vec<u8>, member: &Member, what: &str) -> Result<(), Failure> {
     let text = format!("{} at {} {what}", member.name, member.address);
-    pack::text_event(bytes, MEMBERS, &text)
+    pack::text_event(bytes, kind::MEMBERS, &text)
 }
 
 /// A line for each member: name, address, state, role.
@@ -281,7 +289,6 @@ fn members<'local>(
     })
 }
 
-/// A line for each count: name, number.
 /// Reads the key file again; the ids of its keys, a line each.
 fn reload_keys<'local>(
     env: &mut Env<'local>,
@@ -295,6 +302,7 @@ fn reload_keys<'local>(
     })
 }
 
+/// A line for each count: name, number.
 fn status<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
@@ -350,4 +358,35 @@ fn close<'local>(_: &mut Env<'local>, _: Class<'local>, handle: jlong) -> Result
         drop(handles::remove(handle));
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn kinds_of_events_are_numbered_as_java_orders_them() {
+        let source = include_str!("../../java/relevo/src/main/java/org/relevo/Event.java");
+        let (_, rest) = source.split_once("enum Kind {").unwrap_or_default();
+        let (body, _) = rest.split_once('}').unwrap_or_default();
+        let is_name = |c: char| c.is_ascii_uppercase() || c == '_';
+        let names: Vec<&str> = body
+            .lines()
+            .map(|line| line.trim().trim_end_matches(','))
+            .filter(|line| !line.is_empty() && line.chars().all(is_name))
+            .collect();
+        let numbered = [
+            ("CONFLICT", kind::CONFLICT),
+            ("INVALIDATED", kind::INVALIDATED),
+            ("MOVED", kind::MOVED),
+            ("EXPIRED", kind::EXPIRED),
+            ("MAYBE_STALE", kind::MAYBE_STALE),
+            ("RESYNC", kind::RESYNC),
+            ("MEMBERS", kind::MEMBERS),
+            ("WARNING", kind::WARNING),
+        ];
+        let ours: Vec<&str> = numbered.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ours);
+        assert!(numbered.iter().map(|(_, number)| *number).eq(0..8));
+    }
 }

@@ -3,7 +3,7 @@ package org.relevo;
 /** Something that happened in the cluster and that a node tells its application. */
 public final class Event {
 
-    /** What happened. The order is the code on the native side. */
+    /** What happened. The native side numbers kinds in this order (a test of {@code relevo-jni} compares both). */
     public enum Kind {
         /** A concurrent commit of the same attribute elsewhere outranked this node's, which is gone. */
         CONFLICT,
