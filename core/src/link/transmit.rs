@@ -15,7 +15,7 @@ use crate::stats::count;
 use crate::storage::pages::ChainWriter;
 use crate::storage::records::{DECLINED, seconds};
 use crate::time::Instant;
-use crate::wire::message::{Body, Message};
+use crate::wire::message::{Body, ChunkHead, Message};
 use crate::wire::packet::{HEADER, Header, Sender, TAG};
 
 /// Records of the list of changes looked at for one packet.
@@ -26,9 +26,6 @@ const LOOK_AT_RESTORED: usize = 4_096;
 
 /// A unit that doesn't fit behind so many bytes of other messages is too large for a packet.
 const CROWDED: usize = 128;
-
-/// Bytes of a `Chunk` beside its piece, at most.
-const CHUNK_HEAD: usize = 26;
 
 impl Node<'_> {
     /// The next packet to a member, if there's anything to say to one.
@@ -278,7 +275,7 @@ impl Node<'_> {
         let room = self
             .rules
             .datagram
-            .saturating_sub(HEADER + TAG + CHUNK_HEAD);
+            .saturating_sub(HEADER + TAG + ChunkHead::MAX_BYTES);
         u16::try_from(room).unwrap_or(u16::MAX)
     }
 
@@ -513,11 +510,11 @@ impl Node<'_> {
         let Some((index, len)) = slot.next_piece() else {
             return;
         };
-        if body.room() < (len as usize).saturating_add(CHUNK_HEAD) {
+        if body.room() < (len as usize).saturating_add(ChunkHead::MAX_BYTES) {
             return; // the next packet is its own
         }
         let chunk = ChunkHead {
-            kind: CHUNK_KIND,
+            kind: ChunkHead::KIND,
             transfer: slot.id,
             request: slot.request,
             total: slot.total,
@@ -549,18 +546,4 @@ enum Begun {
     /// The unit is larger than all that is kept to send from, which can't be, or isn't whole: the record
     /// stays owed, for the walk over all records.
     Never,
-}
-
-/// Number of `Message::Chunk` on the wire.
-const CHUNK_KIND: u8 = 9;
-
-/// A `Message::Chunk` without its bytes, which stand in the packet already.
-#[derive(serde::Serialize)]
-struct ChunkHead {
-    kind: u8,
-    transfer: u32,
-    request: u32,
-    total: u32,
-    offset: u32,
-    len: u32,
 }

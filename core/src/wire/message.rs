@@ -110,6 +110,27 @@ pub(crate) enum Message<'a> {
     },
 }
 
+/// A [`Message::Chunk`] without its bytes, which stand in the packet already.
+#[derive(Serialize)]
+pub(crate) struct ChunkHead {
+    /// [`ChunkHead::KIND`].
+    pub(crate) kind: u8,
+    pub(crate) transfer: u32,
+    pub(crate) request: u32,
+    pub(crate) total: u32,
+    pub(crate) offset: u32,
+    /// Of the bytes.
+    pub(crate) len: u32,
+}
+
+impl ChunkHead {
+    /// The number of [`Message::Chunk`] on the wire.
+    pub(crate) const KIND: u8 = 9;
+
+    /// Bytes that it takes at most.
+    pub(crate) const MAX_BYTES: usize = 26;
+}
+
 /// Groups of members, by their hashes, that tables are compared by.
 pub(crate) const GROUPS: usize = 32;
 

@@ -5,7 +5,7 @@ use crate::Progress;
 use crate::key::Key;
 use crate::storage::pages::PAGE_BYTES;
 
-/// `ChunkHead` in `link/transmit.rs` repeats the layout of `Message::Chunk` by hand.
+/// `ChunkHead` repeats the layout of `Message::Chunk` by hand.
 #[test]
 fn the_pieces_that_a_node_sends_are_chunks() {
     let (mut t1, mut t2) = introduced();
