@@ -4,7 +4,7 @@ use jni::Env;
 use jni::objects::{JByteArray, JClass};
 use jni::sys::{jint, jlong};
 use relevo_node::relevo_core::CommitError;
-use relevo_node::{CallError, Confirmed};
+use relevo_node::{CallError, CommitOutcome};
 
 use crate::failure::{Failure, called};
 use crate::{handles, pack};
@@ -56,7 +56,7 @@ pub(crate) fn commit_from<'local>(
         let node = handles::get(handle)?;
         let ack = pack::ack(ack)?;
         match node.commit_from(pack::key(&key)?, base, &changes, max_inactive, ack) {
-            Ok(Some((confirmed, version))) => with_version(confirmed, version),
+            Ok(Some((outcome, version))) => with_version(&outcome, version),
             Ok(None) => Ok(CHANGED),
             Err(CallError::Refused(CommitError::Ended)) => Ok(ENDED),
             Err(CallError::Refused(CommitError::TooLarge { .. })) => Ok(TOO_LARGE),
@@ -65,9 +65,9 @@ pub(crate) fn commit_from<'local>(
     })
 }
 
-fn with_version(confirmed: Confirmed, version: u64) -> Result<jlong, Failure> {
+fn with_version(outcome: &CommitOutcome, version: u64) -> Result<jlong, Failure> {
     let version = jlong::try_from(version).map_err(Failure::of)?;
-    Ok(version << 16 | jlong::from(pack::confirmed(confirmed)))
+    Ok(version << 16 | jlong::from(pack::confirmed(outcome.copies, outcome.met)))
 }
 
 /// [`pack::confirmed`], or [`CHANGED`].
@@ -85,7 +85,7 @@ pub(crate) fn invalidate_from<'local>(
         let done = node
             .invalidate_from(pack::key(&key)?, base)
             .map_err(Failure::of)?;
-        Ok(done.map_or(CHANGED, |confirmed| pack::confirmed(confirmed).into()))
+        Ok(done.map_or(CHANGED, |done| pack::confirmed(done.nodes, done.met).into()))
     })
 }
 

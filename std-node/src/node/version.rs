@@ -5,7 +5,7 @@ use relevo_core::{BuryError, Commit, Key, Record};
 use super::Node;
 use crate::error::{CallError, CommitError, InvalidateError};
 use crate::io::clock;
-use crate::session::{Ack, Change, Confirmed};
+use crate::session::{Ack, Change, CommitOutcome, EndOutcome};
 
 /// Names the contents of a session: other contents or another primary, another version. Never 0.
 ///
@@ -35,7 +35,7 @@ impl Node {
         changes: &[Change<'_>],
         max_inactive: u32,
         ack: Ack,
-    ) -> Result<Option<(Confirmed, u64)>, CommitError> {
+    ) -> Result<Option<(CommitOutcome, u64)>, CommitError> {
         let commit = Commit {
             changes,
             max_inactive,
@@ -55,9 +55,9 @@ impl Node {
             version = core.read(key).map_or(1, |record| version_of(&record));
             Ok(ticket)
         };
-        let done = self.ask(bound, start, |_, outcome| outcome.into());
+        let done = self.ask(bound, start, |_, outcome| outcome);
         match done {
-            Ok(confirmed) => Ok(Some((confirmed, version))),
+            Ok(outcome) => Ok(Some((outcome, version))),
             Err(CallError::Refused(None)) => Ok(None),
             Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
             Err(CallError::Closed) => Err(CallError::Closed),
@@ -73,7 +73,7 @@ impl Node {
         &self,
         key: Key<'_>,
         base: u64,
-    ) -> Result<Option<Confirmed>, InvalidateError> {
+    ) -> Result<Option<EndOutcome>, InvalidateError> {
         let bound = self.handle.identity.fetch_bound;
         let start = |core: &mut relevo_core::Node<'_>, now| {
             if served_version(core, key) != Some(base) {
@@ -81,8 +81,8 @@ impl Node {
             }
             core.invalidate(now, key).map_err(Some::<BuryError>)
         };
-        match self.ask(bound, start, |_, outcome| outcome.into()) {
-            Ok(confirmed) => Ok(Some(confirmed)),
+        match self.ask(bound, start, |_, outcome| outcome) {
+            Ok(outcome) => Ok(Some(outcome)),
             Err(CallError::Refused(None)) => Ok(None),
             Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
             Err(CallError::Closed) => Err(CallError::Closed),
