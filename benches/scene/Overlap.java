@@ -55,8 +55,8 @@ public class Overlap {
         for (Thread thread : threads) {
             thread.join();
         }
-        System.out.println(REQUESTS + " requests, " + LOGINS + " logins, " + LOST + " counts lost, " + REPEATED + " passed over, " + ERRORS + " errors, longest "
-                + LONGEST + " ms");
+        System.out.println(REQUESTS + " requests, " + LOGINS + " logins, " + LOST + " counts lost, " + REPEATED + " passed over, "
+                + ERRORS + " errors, longest " + LONGEST + " ms");
         System.exit(LOST.get() + ERRORS.get() == 0 ? 0 : 1);
     }
 
