@@ -1,4 +1,4 @@
-//! Who is named, who is struck from lists, and how long an end is remembered.
+//! Checks of the lists of holders: which nodes are named, which are struck, and how long an end is remembered.
 
 use std::format;
 use std::vec::Vec;
@@ -17,7 +17,7 @@ const GRACE: u64 = 60_000_000;
 /// Seconds are counted whole, by clocks that drift.
 const ROUNDING: u64 = 2_000_000;
 
-/// Of a node that stands still for so many halves of a probe period the others may go on without it.
+/// When a node stands still for so many halves of a probe period, the others may go on without it.
 const HALVES: u64 = 5;
 
 impl World<'_> {
@@ -52,39 +52,27 @@ impl World<'_> {
         let Some(record) = machine.records.find(hash) else {
             return false;
         };
-        let name = machine.members.get(member).hash;
         let slot = machine.records.get(record);
         let mut others = slot.holders().iter().chain(slot.also());
-        others.any(|other| {
-            let there = self.runs_as(machine, *other).filter(|_| *other != SELF);
-            let there = there.and_then(|there| there.node.as_ref());
-            there.is_some_and(|there| {
-                let record = there.records.find(hash);
-                record.is_some_and(|record| {
-                    let slot = there.records.get(record);
-                    let mut names = slot.holders().iter().chain(slot.also());
-                    names.any(|holder| there.members.get(*holder).hash == name)
-                })
-            })
-        })
+        others.any(|other| *other != SELF && self.is_named_by(node, *other, member, hash))
     }
 
-    /// Whether the former home names the member: it may have struck the name, as this node heard, and have given the
-    /// member another copy since, of which it will tell.
+    /// Whether the node that `other` stands for in the table of `node` names the member as a holder. A former home may
+    /// have struck the name, as this node heard, and have given the member another copy since, of which it will tell.
     fn is_named_by(
         &self,
         node: usize,
-        home: MemberIndex,
+        other: MemberIndex,
         member: MemberIndex,
         hash: &[u8; 16],
     ) -> bool {
         let machine = self.hosts[node].node.as_ref();
         let named = machine.and_then(|machine| {
             let name = &machine.members.get(member).name;
-            let there = self.runs_as(machine, home)?.node.as_ref()?;
+            let there = self.runs_as(machine, other)?.node.as_ref()?;
             let slot = there.records.get(there.records.find(hash)?);
             let mut names = slot.holders().iter().chain(slot.also());
-            names.find(|other| there.members.get(**other).name == *name)
+            names.find(|holder| there.members.get(**holder).name == *name)
         });
         named.is_some()
     }
