@@ -55,13 +55,8 @@ impl Node {
             version = core.read(key).map_or(1, |record| version_of(&record));
             Ok(ticket)
         };
-        let done = self.ask(bound, start, |_, outcome| outcome);
-        match done {
-            Ok(outcome) => Ok(Some((outcome, version))),
-            Err(CallError::Refused(None)) => Ok(None),
-            Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
-            Err(CallError::Closed) => Err(CallError::Closed),
-        }
+        let done = unless_changed(self.ask(bound, start, |_, outcome| outcome))?;
+        Ok(done.map(|outcome| (outcome, version)))
     }
 
     /// Like [`invalidate`](Self::invalidate), but changes nothing unless this node serves the session
@@ -81,18 +76,23 @@ impl Node {
             }
             core.invalidate(now, key).map_err(Some::<BuryError>)
         };
-        match self.ask(bound, start, |_, outcome| outcome) {
-            Ok(outcome) => Ok(Some(outcome)),
-            Err(CallError::Refused(None)) => Ok(None),
-            Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
-            Err(CallError::Closed) => Err(CallError::Closed),
-        }
+        unless_changed(self.ask(bound, start, |_, outcome| outcome))
     }
 
     /// The largest value of an attribute that this node takes, in bytes.
     #[must_use]
     pub fn max_value(&self) -> usize {
         self.handle.identity.max_value
+    }
+}
+
+/// The outcome of what was asked on a condition; `None` if the condition didn't hold, which is a refusal without a cause.
+fn unless_changed<T, E>(done: Result<T, CallError<Option<E>>>) -> Result<Option<T>, CallError<E>> {
+    match done {
+        Ok(outcome) => Ok(Some(outcome)),
+        Err(CallError::Refused(None)) => Ok(None),
+        Err(CallError::Refused(Some(cause))) => Err(CallError::Refused(cause)),
+        Err(CallError::Closed) => Err(CallError::Closed),
     }
 }
 
