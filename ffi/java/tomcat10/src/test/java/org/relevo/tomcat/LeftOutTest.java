@@ -12,37 +12,14 @@ import java.util.List;
 
 import javax.naming.Reference;
 
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 /** What can't travel costs itself alone, and stays where it is. */
-class LeftOutTest {
+class LeftOutTest extends PairOfTomcats {
 
-    private final FakeNetwork network = new FakeNetwork();
-    private TestTomcat one;
-    private TestTomcat two;
-
-    @BeforeEach
-    void start() throws Exception {
+    LeftOutTest() {
         network.maxValue = 10_000;
         network.maxSession = 15_000;
-        one = new TestTomcat(new TestCluster(network, "one"), "tomcat1", (request, response) -> "").start();
-        two = new TestTomcat(new TestCluster(network, "two"), "tomcat2", (request, response) -> "").start();
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        one.close();
-        two.close();
-    }
-
-    private static RelevoSession at(TestTomcat tomcat, RelevoSession session) throws Exception {
-        return (RelevoSession) tomcat.manager().findSession(session.getIdInternal());
-    }
-
-    private static void commit(TestTomcat tomcat, RelevoSession session) {
-        tomcat.manager().requestCompleted(session);
     }
 
     /** Fails in a way that no catch of exceptions sees. */

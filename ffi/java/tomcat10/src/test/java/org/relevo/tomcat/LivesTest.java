@@ -27,50 +27,16 @@ import jakarta.servlet.http.HttpSessionListener;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.session.StandardManager;
 import org.apache.catalina.session.StandardSession;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.relevo.Event;
 
 /** What happens to a session while something else happens to it. */
-class LivesTest {
-
-    private final FakeNetwork network = new FakeNetwork();
-    private TestTomcat one;
-    private TestTomcat two;
-
-    @BeforeEach
-    void start() throws Exception {
-        one = new TestTomcat(new TestCluster(network, "one"), "tomcat1", (request, response) -> "").start();
-        two = new TestTomcat(new TestCluster(network, "two"), "tomcat2", (request, response) -> "").start();
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        one.close();
-        two.close();
-    }
+class LivesTest extends PairOfTomcats {
 
     private RelevoSession newSession() {
         RelevoSession session = (RelevoSession) one.manager().createSession(null);
         commit(one, session);
         return session;
-    }
-
-    private static void commit(TestTomcat tomcat, RelevoSession session) {
-        tomcat.manager().requestCompleted(session);
-    }
-
-    private static RelevoSession at(TestTomcat tomcat, RelevoSession session) {
-        return at(tomcat, session.getIdInternal());
-    }
-
-    private static RelevoSession at(TestTomcat tomcat, String id) {
-        try {
-            return (RelevoSession) tomcat.manager().findSession(id);
-        } catch (java.io.IOException e) {
-            throw new AssertionError(e);
-        }
     }
 
     private void setAt(TestTomcat tomcat, RelevoSession session, String name, Object value) {

@@ -34,30 +34,12 @@ import jakarta.servlet.http.HttpSessionListener;
 import org.apache.catalina.authenticator.Constants;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.realm.GenericPrincipal;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.relevo.Event;
 import org.relevo.SessionKey;
 
 /** Two managers that share a fake cluster, without requests. */
-class RelevoManagerTest {
-
-    private final FakeNetwork network = new FakeNetwork();
-    private TestTomcat one;
-    private TestTomcat two;
-
-    @BeforeEach
-    void start() throws Exception {
-        one = new TestTomcat(new TestCluster(network, "one"), "tomcat1", (request, response) -> "").start();
-        two = new TestTomcat(new TestCluster(network, "two"), "tomcat2", (request, response) -> "").start();
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        one.close();
-        two.close();
-    }
+class RelevoManagerTest extends PairOfTomcats {
 
     /** Counts its readings. */
     private static final class Counted implements Serializable, HttpSessionActivationListener {

@@ -19,31 +19,14 @@ import jakarta.servlet.http.HttpSession;
 
 import org.apache.catalina.Valve;
 import org.apache.catalina.authenticator.AuthenticatorBase;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.relevo.SessionKey;
 
 /** Requests to two Tomcats that share a fake cluster. */
-class TwoTomcatsTest {
+class TwoTomcatsTest extends PairOfTomcats {
 
-    private final FakeNetwork network = new FakeNetwork();
-    private TestTomcat one;
-    private TestTomcat two;
-
-    @BeforeEach
-    void start() throws Exception {
-        one = new TestTomcat(new TestCluster(network, "one"), "tomcat1", this::answer).start();
-        two = new TestTomcat(new TestCluster(network, "two"), "tomcat2", this::answer).start();
-    }
-
-    @AfterEach
-    void stop() throws Exception {
-        one.close();
-        two.close();
-    }
-
-    private String answer(HttpServletRequest request, HttpServletResponse response) throws Exception {
+    @Override
+    String answer(HttpServletRequest request, HttpServletResponse response) throws Exception {
         switch (request.getPathInfo()) {
             case "/none":
                 return "none";
