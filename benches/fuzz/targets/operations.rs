@@ -35,7 +35,7 @@ struct World<'m> {
     boots: u8,
     /// From, to, what.
     network: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    /// Of each node what was started there.
+    /// The index of a node, and what was started there and is not done yet.
     open: Vec<(usize, Follow)>,
     written: HashSet<Vec<u8>>,
 }

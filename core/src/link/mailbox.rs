@@ -48,7 +48,7 @@ pub struct MessageSlot {
     pub(super) len: u16,
     pub(super) head: u32,
     pub(super) deadline: Instant,
-    /// Of one that was sent: what its sender waits for.
+    /// What the sender of this message waits for; `None` in a message that was received.
     pub(super) wait: Option<WaitId>,
 }
 

@@ -622,7 +622,7 @@ impl Node<'_> {
             let suspect = slot.state == MemberState::Suspect;
             if slot.is_reachable() && !(suspect && wait.owner_answered) {
                 waiting = true;
-                // Whoever answers other questions isn't silent: it has more than it can do at once.
+                // A member that answers other questions isn't silent: it has more than it can do at once.
                 busy |= now.since_coarse(slot.link.answered) < bound;
             }
         }

@@ -50,7 +50,7 @@ impl World<'_> {
         if committed.crashes == u32::MAX {
             return Ok(()); // a rename elsewhere has cost it
         }
-        // Of a session that has ended, those are counted that know; the end of an id that it had is none.
+        // Once a session has ended, the nodes that know of its end are counted. A former id that ended isn't its end.
         let ended = |observed: &Observed| {
             let hash = known.hashes.last();
             hash.is_some_and(|hash| observed.ended.contains_key(hash))

@@ -127,7 +127,7 @@ impl World<'_> {
             return Ok(());
         }
         let limit = u64::from(known.shortest) * 1_000_000;
-        // Who is cut off can't tell of a use: a split may expire a session on the other side.
+        // A node that is cut off can't tell of a use: a split may expire a session on the other side.
         let told = self.unwhole_at + TOLERANCE < known.seen.at || !self.common.expires_soon;
         if told && known.seen.at + limit > self.now + TOLERANCE {
             let detail = self.describe_session(self.model.id_of(session));

@@ -53,7 +53,7 @@ impl World<'_> {
         };
         let boot = machine.identity.boot;
         let heard = HEARD * self.common.frequency;
-        // Who is new doesn't know whose a name is.
+        // A new node doesn't know yet which node owns a name.
         let knows = |other: &Host<'_>| {
             let there = other.node.as_ref();
             let there = there.filter(|_| other.started_at + heard < self.now);
@@ -93,7 +93,7 @@ impl World<'_> {
             return Ok(());
         };
         let owners = self.hosts.iter().zip(&self.sees_all);
-        // Who has no room for all others hears from them only that they want to be met.
+        // A node without room for all others hears from the rest only that they want to be met.
         let owners = owners.filter(|(host, sees_all)| host.is_in() && **sees_all);
         for (owner, _) in owners {
             let awake = owner.started_at.max(owner.frozen_until) + heard < self.now;

@@ -276,7 +276,7 @@ impl Observed {
             self.note(now, index.index(), seen);
         }
         found.touched = touched;
-        // Who has asked all members may act for a home, whoever else has a copy.
+        // A node that has asked all members may act for a home, whichever other nodes have a copy.
         if core::mem::replace(&mut self.fetches, node.stats.fetches) != node.stats.fetches {
             found.passed_over.clear();
         }

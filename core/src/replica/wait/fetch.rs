@@ -20,7 +20,7 @@ pub(crate) const ABSENT: u64 = u64::MAX;
 /// Members, each once.
 pub(crate) type Asked = Vec<MemberIndex, MAX_HOLDERS, u8>;
 
-/// Who is asked for a session beside those whom its copy or its id names.
+/// Which members are asked for a session, beside those that its copy or its id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
     /// Nobody: all said lately that they have none.
@@ -54,7 +54,7 @@ impl Purpose {
 pub(crate) struct Question {
     pub(crate) peer: MemberIndex,
     pub(crate) request: u32,
-    /// Of the peer's copy.
+    /// The digest of the peer's copy.
     pub(crate) digest: u64,
     /// The peer looks for the home of its copy, and doesn't take the session over.
     pub(crate) adopts: bool,

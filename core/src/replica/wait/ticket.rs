@@ -33,7 +33,7 @@ impl<T> Ticket<T> {
         }
     }
 
-    /// Of a wait that was opened, or ended at once.
+    /// The ticket of a wait that was opened, or that ended at once.
     pub(crate) fn of(opened: Result<WaitId, Done>) -> Self
     where
         T: Outcome,

@@ -43,7 +43,7 @@ pub(crate) const GUARD: u16 = 256;
 pub(crate) const HEARSAY: u16 = 512;
 /// The header is newer than the last doubt, and the session is still [in doubt](super::Records::is_served).
 pub(crate) const DOUBT: u16 = 1_024;
-/// Of a tombstone: it names somebody that this node hasn't met yet.
+/// This tombstone names a node that this one hasn't met yet.
 pub(crate) const STRANGERS: u16 = 2_048;
 
 /// The bits of the flags that say what kind of thing the slot holds.

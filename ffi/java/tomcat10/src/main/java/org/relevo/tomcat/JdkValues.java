@@ -52,7 +52,7 @@ final class JdkValues {
             "java.awt.Color", "java.awt.Dimension", "java.awt.Point", "java.awt.Rectangle", "java.awt.geom.Point2D*",
             "java.awt.geom.Rectangle2D*", "java.awt.geom.Line2D*", "java.awt.geom.Ellipse2D*",
             "java.awt.geom.AffineTransform", "java.awt.geom.Dimension2D",
-            // Who somebody is, and keys.
+            // Identities and keys.
             "java.security.KeyPair", "java.security.KeyRep", "java.security.cert.Certificate$CertificateRep",
             "java.security.cert.CertPath$CertPathRep", "javax.crypto.spec.SecretKeySpec",
             "javax.security.auth.Subject", "javax.security.auth.Subject$SecureSet",

@@ -103,7 +103,7 @@ final class ObjectFilter {
             return allowedIf(status == Status.ALLOWED);
         }
         if (type == null || type.isPrimitive() || Proxy.isProxyClass(type)) {
-            // Of a proxy, the interfaces and the handler are asked for by themselves.
+            // The interfaces and the handler of a proxy are asked for by themselves.
             return Verdict.ALLOWED;
         }
         return judge(type, application);
