@@ -1,6 +1,8 @@
 package org.relevo.tomcat;
 
+import java.lang.reflect.Field;
 import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -23,7 +25,6 @@ import org.apache.catalina.tribes.group.interceptors.TcpPingInterceptor;
 import org.apache.catalina.tribes.membership.McastService;
 import org.apache.catalina.tribes.membership.StaticMembershipService;
 import org.apache.catalina.tribes.transport.ReceiverBase;
-import org.relevo.NodeOptions;
 import org.relevo.RelevoException;
 
 /**
@@ -53,57 +54,68 @@ final class ChannelSettings {
         this.discovers = (startOptions & (Channel.MBR_RX_SEQ | Channel.MBR_TX_SEQ)) != 0;
     }
 
-    /** Adds what the channel says to {@code options}; answers what it says in vain. */
-    List<String> apply(NodeOptions options) throws RelevoException {
-        MembershipService membership = channel.getMembershipService();
-        InetAddress bind = applyMembership(membership, options);
-        applyReceiver(channel.getChannelReceiver(), bind, options);
+    /** What the channel says. */
+    NetworkSettings network() {
+        NetworkSettings network = new NetworkSettings();
+        readMembership(channel.getMembershipService(), network);
+        readReceiver(channel.getChannelReceiver(), network);
         for (Iterator<ChannelInterceptor> each = channel.getInterceptors(); each.hasNext();) {
-            applyInterceptor(each.next(), options);
+            readInterceptor(each.next(), network);
         }
+        return network;
+    }
+
+    /** What it says in vain. */
+    List<String> notServed() {
         return notServed;
     }
 
-    private InetAddress applyMembership(MembershipService membership, NodeOptions options) throws RelevoException {
+    private void readMembership(MembershipService membership, NetworkSettings network) {
         if (membership instanceof McastService && discovers) {
-            return applyMulticast((McastService) membership, options);
+            readMulticast((McastService) membership, network);
+            return;
         }
-        options.noMulticast();
+        network.noMulticast();
         if (membership instanceof StaticMembershipService) {
-            addSeeds(((StaticMembershipService) membership).getStaticMembers(), options);
+            addSeeds(((StaticMembershipService) membership).getStaticMembers(), network);
         } else if (!(membership instanceof McastService)) {
             notServed.add("Membership " + membership.getClass().getName() + ": name other nodes with seeds=\"host:port\" "
                     + "on the Cluster");
         }
-        return null;
     }
 
-    private static InetAddress applyMulticast(McastService membership, NodeOptions options) throws RelevoException {
-        options.multicast(ReceiverAddress.named("Membership address", membership.getAddress()), membership.getPort());
-        options.frequency(membership.getFrequency()).dropTime(membership.getDropTime());
+    private static void readMulticast(McastService membership, NetworkSettings network) {
+        network.multicast = membership.getAddress() + ":" + membership.getPort();
+        network.frequency = String.valueOf(membership.getFrequency());
+        network.dropTime = String.valueOf(membership.getDropTime());
         // The getter says 0 for "not set", which would mean that nothing leaves this machine.
         if (membership.getProperties().getProperty("mcastTTL") != null) {
-            options.ttl(membership.getTtl());
+            network.ttl = String.valueOf(membership.getTtl());
         }
-        if (membership.getBind() == null) {
-            return null;
-        }
-        InetAddress bind = ReceiverAddress.named("Membership bind", membership.getBind());
-        options.bind(bind);
-        return bind;
+        network.bind = membership.getBind();
     }
 
-    private static void applyReceiver(ChannelReceiver receiver, InetAddress bind, NodeOptions options)
-            throws RelevoException {
-        int autoBind = receiver instanceof ReceiverBase ? ((ReceiverBase) receiver).getAutoBind() : 1;
-        // Tomcat counts ports to try, the node those above the first.
-        options.address(ReceiverAddress.of(receiver, bind), receiver.getPort(), Math.max(autoBind - 1, 0));
+    private static void readReceiver(ChannelReceiver receiver, NetworkSettings network) {
+        network.address = address(receiver);
+        network.port = String.valueOf(receiver.getPort());
+        network.autoBind = receiver instanceof ReceiverBase ? String.valueOf(((ReceiverBase) receiver).getAutoBind()) : "1";
     }
 
-    private void applyInterceptor(ChannelInterceptor interceptor, NodeOptions options) throws RelevoException {
+    /** What is in server.xml: the receiver's own getter resolves {@code auto} and forgets that it was. */
+    private static String address(ChannelReceiver receiver) {
+        try {
+            Field host = ReceiverBase.class.getDeclaredField("host");
+            host.setAccessible(true);
+            return String.valueOf(host.get(receiver));
+        } catch (ReflectiveOperationException | RuntimeException e) {
+            return receiver.getHost();
+        }
+    }
+
+    private void readInterceptor(ChannelInterceptor interceptor, NetworkSettings network) {
         if (interceptor instanceof StaticMembershipInterceptor) {
             // Its own list; what the next interceptors know is theirs.
-            addSeeds(Arrays.asList(interceptor.getMembers()), options);
+            addSeeds(Arrays.asList(interceptor.getMembers()), network);
         }
         if (interceptor instanceof EncryptInterceptor) {
             notServed.add("Interceptor EncryptInterceptor: the cluster key seals everything instead");
@@ -112,9 +124,14 @@ final class ChannelSettings {
         }
     }
 
-    private static void addSeeds(List<? extends Member> members, NodeOptions options) throws RelevoException {
+    private void addSeeds(List<? extends Member> members, NetworkSettings network) {
         for (Member member : members) {
-            Seeds.add(member, options);
+            try {
+                // Tomcat has resolved it.
+                network.seeds.add(HostPort.text(InetAddress.getByAddress(member.getHost()), member.getPort()));
+            } catch (UnknownHostException e) {
+                notServed.add("Member " + member.getName() + ": it has no address");
+            }
         }
     }
 }

@@ -26,7 +26,7 @@ final class ClusterKey {
 
     /**
      * @param catalinaBase of this Tomcat: {@code conf/relevo.key} is where the key is unless the environment says otherwise
-     * @param named the file that the environment names, or null
+     * @param named the file that the environment or the Cluster names, or null
      * @param keys what {@link #VARIABLE} has, or null
      */
     ClusterKey(Path catalinaBase, String named, String keys) {
@@ -37,7 +37,7 @@ final class ClusterKey {
 
     /**
      * @param options that are to have the keys; none if there is no file
-     * @throws RelevoException if the environment contradicts itself, or names a file that isn't there
+     * @throws RelevoException if there are keys in the environment too, or the file that is named isn't there
      */
     void apply(NodeOptions options) throws RelevoException {
         if (inEnvironment && (named || Files.exists(file))) {
@@ -49,7 +49,8 @@ final class ClusterKey {
             read = modified();
             options.keyFile(file);
         } else if (named) {
-            throw new RelevoException("key file " + file + ": there is none; correct " + FILE_VARIABLE + " or " + cure());
+            throw new RelevoException("key file " + file + ": there is none; correct " + FILE_VARIABLE
+                    + " or the Cluster's keyFile, or " + cure());
         }
     }
 

@@ -1,7 +1,6 @@
 package org.relevo.tomcat;
 
 import java.io.IOException;
-import java.lang.reflect.Field;
 import java.net.Inet4Address;
 import java.net.InetAddress;
 import java.net.NetworkInterface;
@@ -9,8 +8,6 @@ import java.net.SocketException;
 import java.net.UnknownHostException;
 import java.util.Optional;
 
-import org.apache.catalina.tribes.ChannelReceiver;
-import org.apache.catalina.tribes.transport.ReceiverBase;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import org.relevo.RelevoException;
@@ -23,28 +20,27 @@ final class ReceiverAddress {
 
     private static final Log log = LogFactory.getLog(ReceiverAddress.class);
 
-    private static final String AUTO = "auto";
+    static final String AUTO = "auto";
 
     private ReceiverAddress() {
     }
 
     /**
-     * @param receiver of the channel
-     * @param bind the interface that the administrator named for membership, or null
+     * @param configured an address, a host's name, or {@code auto}
+     * @param bind the interface that the administrator named for multicast, or null
      * @return the address to bind and announce
      * @throws RelevoException if the configured one is unknown
      */
-    static InetAddress of(ChannelReceiver receiver, InetAddress bind) throws RelevoException {
-        String configured = configured(receiver);
+    static InetAddress of(String configured, InetAddress bind) throws RelevoException {
         if (!configured.equals(AUTO)) {
-            return named("Receiver address", configured);
+            return named("address", configured);
         }
         InetAddress own = ownAddress();
         if (!own.isLoopbackAddress()) {
             return own;
         }
         return bind != null ? bind : outside().orElseGet(() -> {
-            log.warn("Relevo: Receiver address=\"auto\": this host has only its loopback address, so that no other can "
+            log.warn("Relevo: address=\"auto\": this host has only its loopback address, so that no other can "
                     + "join; name an address");
             return own;
         });
@@ -56,17 +52,6 @@ final class ReceiverAddress {
             return InetAddress.getByName(host);
         } catch (UnknownHostException e) {
             throw new RelevoException(setting + "=\"" + host + "\": unknown host; name an address of this machine", e);
-        }
-    }
-
-    /** What is in server.xml: the receiver's own getter resolves {@code auto} and forgets that it was. */
-    private static String configured(ChannelReceiver receiver) {
-        try {
-            Field host = ReceiverBase.class.getDeclaredField("host");
-            host.setAccessible(true);
-            return String.valueOf(host.get(receiver));
-        } catch (ReflectiveOperationException | RuntimeException e) {
-            return receiver.getHost();
         }
     }
 
@@ -84,7 +69,7 @@ final class ReceiverAddress {
             Optional<InetAddress> found = NetworkInterface.networkInterfaces().filter(ReceiverAddress::isUp)
                     .flatMap(NetworkInterface::inetAddresses)
                     .filter(address -> address instanceof Inet4Address && !address.isLoopbackAddress()).findFirst();
-            found.ifPresent(address -> log.warn("Relevo: Receiver address=\"auto\": this host's name resolves to a "
+            found.ifPresent(address -> log.warn("Relevo: address=\"auto\": this host's name resolves to a "
                     + "loopback address, using " + address.getHostAddress() + "; name an address to choose"));
             return found;
         } catch (SocketException e) {

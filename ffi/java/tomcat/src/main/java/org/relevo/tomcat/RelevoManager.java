@@ -21,7 +21,7 @@ import org.relevo.SessionKey;
  * The sessions of one application (stands for Tomcat's {@code DeltaManager} and {@code BackupManager}).
  *
  * <p>Holds the sessions that this node serves as objects. A session that another node served is fetched when a request
- * brings its id, and an object is forgotten when its session has moved on. Without a node (see {@link RelevoCluster})
+ * brings its id, and an object is forgotten when its session has moved on. Without a node (see {@link SessionCluster})
  * it is a manager of local sessions.
  */
 public class RelevoManager extends ManagerBase {
@@ -33,14 +33,14 @@ public class RelevoManager extends ManagerBase {
 
     private final AtomicLong arrived = new AtomicLong();
 
-    private RelevoCluster cluster;
+    private SessionCluster cluster;
     private volatile Replicator replicator;
     private volatile Lives lives;
     private Values values;
     private String namespace;
     private boolean expireSessionsOnShutdown;
 
-    /** Made by {@link RelevoCluster#createManager}. */
+    /** Made by {@link SessionCluster#createManager}. */
     public RelevoManager() {
         sessions = new SessionMap();
     }
@@ -88,7 +88,7 @@ public class RelevoManager extends ManagerBase {
         return replicator == null ? 0 : replicator.unconfirmed();
     }
 
-    void setCluster(RelevoCluster cluster) {
+    void setCluster(SessionCluster cluster) {
         this.cluster = cluster;
     }
 
@@ -98,7 +98,7 @@ public class RelevoManager extends ManagerBase {
     protected void startInternal() throws LifecycleException {
         namespace = fit(getName());
         Cluster found = cluster == null ? getContext().getCluster() : cluster;
-        cluster = found instanceof RelevoCluster ? (RelevoCluster) found : null;
+        cluster = found instanceof SessionCluster ? (SessionCluster) found : null;
         joinCluster();
         super.startInternal();
         setState(LifecycleState.STARTING);

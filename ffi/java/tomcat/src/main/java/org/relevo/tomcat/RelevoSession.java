@@ -17,7 +17,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import jakarta.servlet.http.HttpSessionBindingListener;
 
 import org.apache.catalina.SessionListener;
-import org.apache.catalina.ha.session.ReplicatedSessionListener;
 import org.apache.catalina.session.StandardSession;
 import org.relevo.Contents;
 import org.relevo.SessionKey;
@@ -198,7 +197,7 @@ public class RelevoSession extends StandardSession {
     }
 
     private void changeListeners(SessionListener listener, Runnable change) {
-        if (listener instanceof ReplicatedSessionListener) {
+        if (ReplicatedListeners.isReplicated(listener)) {
             change(SessionState.LISTENERS, change);
         } else {
             change.run();
@@ -567,15 +566,15 @@ public class RelevoSession extends StandardSession {
     private ArrayList<SessionListener> replicatedListeners() {
         ArrayList<SessionListener> replicated = new ArrayList<>();
         synchronized (listeners) {
-            listeners.stream().filter(ReplicatedSessionListener.class::isInstance).forEach(replicated::add);
+            listeners.stream().filter(ReplicatedListeners::isReplicated).forEach(replicated::add);
         }
         return replicated.isEmpty() ? null : replicated;
     }
 
     private void setReplicatedListeners(List<?> replicated) {
         synchronized (listeners) {
-            listeners.removeIf(ReplicatedSessionListener.class::isInstance);
-            replicated.stream().filter(ReplicatedSessionListener.class::isInstance)
+            listeners.removeIf(ReplicatedListeners::isReplicated);
+            replicated.stream().filter(ReplicatedListeners::isReplicated)
                     .forEach(listener -> listeners.add((SessionListener) listener));
         }
     }

@@ -3,7 +3,6 @@ package org.relevo.tomcat;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
 
-import org.apache.catalina.tribes.Member;
 import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import org.relevo.NodeOptions;
@@ -18,50 +17,21 @@ final class Seeds {
     }
 
     static void add(String list, NodeOptions options) throws RelevoException {
-        if (list == null || list.isBlank()) {
+        if (list.isBlank()) {
             return;
         }
         for (String seed : list.split("[,\\s]+")) {
-            int colon = seed.lastIndexOf(':');
-            if (colon < 1) {
-                throw malformed(seed);
-            }
-            add(seed, seed.substring(0, colon), port(seed, seed.substring(colon + 1)), options);
+            add(seed, HostPort.of("seeds", seed), options);
         }
     }
 
     /** A name that nobody knows now is no reason to go without the others. */
-    private static void add(String seed, String host, int port, NodeOptions options) {
+    private static void add(String seed, HostPort where, NodeOptions options) {
         try {
-            options.seed(InetAddress.getByName(host), port);
+            options.seed(InetAddress.getByName(where.host), where.port);
         } catch (UnknownHostException e) {
             log.warn("Relevo: seed " + seed + ": unknown host, not asked; correct seeds on the Cluster, or start again "
                     + "when the name is known");
         }
-    }
-
-    /** Adds a member of Tomcat's static membership, whose address Tomcat has resolved. */
-    static void add(Member member, NodeOptions options) throws RelevoException {
-        try {
-            options.seed(InetAddress.getByAddress(member.getHost()), member.getPort());
-        } catch (UnknownHostException e) {
-            throw new RelevoException("static member " + member.getName() + ": has no address", e);
-        }
-    }
-
-    private static int port(String seed, String digits) throws RelevoException {
-        try {
-            int port = Integer.parseInt(digits);
-            if (port > 0 && port < 65_536) {
-                return port;
-            }
-        } catch (NumberFormatException e) {
-            // Told below.
-        }
-        throw malformed(seed);
-    }
-
-    private static RelevoException malformed(String seed) {
-        return new RelevoException("seed " + seed + ": not of the form host:port; correct seeds on the Cluster");
     }
 }

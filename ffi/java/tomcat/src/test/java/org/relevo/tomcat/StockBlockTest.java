@@ -143,6 +143,26 @@ class StockBlockTest {
     }
 
     @Test
+    void attributesOfTheElementSayMoreThanTheElementsInIt() throws Exception {
+        TestCluster cluster = start(stock().replace("channelSendOptions='6'", "address='127.0.0.2' port='4100' autoBind='3'"
+                + " multicast='228.0.0.9:45569' bind='127.0.0.3' ttl='2' frequency='300' dropTime='2000'"
+                + " seeds='127.0.0.1:4002'"), false);
+        assertEquals(List.of("cluster=relevo", "name=tomcat1", "insecure=false", "multicast=228.0.0.9:45569",
+                "frequency=300", "dropTime=2000", "ttl=2", "bind=127.0.0.3", "address=127.0.0.2:4100", "autoBind=2",
+                "seed=127.0.0.1:4002"), cluster.options.lines());
+    }
+
+    @Test
+    void aKeyFileThatIsNamedMustBeThere() throws Exception {
+        try (LogCapture log = new LogCapture()) {
+            start("<Cluster className='org.apache.catalina.ha.tcp.SimpleTcpCluster' keyFile='conf/other.key'/>", false);
+            String line = log.lines().get(0);
+            assertTrue(line.startsWith("Relevo: sessions are served by this Tomcat alone: key file "
+                    + base.resolve("conf/other.key") + ": there is none; correct"), line);
+        }
+    }
+
+    @Test
     void sendOptionsByNameAndAHostsCluster() throws Exception {
         TestCluster cluster = start("<Cluster className='org.apache.catalina.ha.tcp.SimpleTcpCluster' insecure='true'"
                 + " channelSendOptions='sync,use_ack' channelStartOptions='3' clusterName='mine'/>", true);
@@ -194,7 +214,7 @@ class StockBlockTest {
         try (LogCapture log = new LogCapture()) {
             start(stock().replace("'127.0.0.1'", "'" + outside.getHostAddress() + "'"), false);
             assertEquals("Relevo: sessions are served by this Tomcat alone: there is no cluster key, and others can "
-                    + "reach the Receiver's address; write one with `relevo keygen " + base.resolve("conf/relevo.key")
+                    + "reach this node's address; write one with `relevo keygen " + base.resolve("conf/relevo.key")
                     + "` and copy it to every node, or allow insecure=\"true\" on the Cluster", log.lines().get(0));
         }
     }
