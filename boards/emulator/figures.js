@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-// What an emulated board does in emulated time: `node figures.js`, after `./test pico` in the root has built what it needs.
+// Measures an emulated board in emulated time: run `node figures.js` after `./test pico` in the root has built what it needs.
 import { Board, CYCLE } from './board/board.js';
 import { World } from './lockstep/world.js';
 import { ACCESS_POINT, golden, imageWith, macOf, status } from './test/image.js';
 
 const SECOND = 1e9, MILLISECOND = 1e6;
 
-/** Sessions that are written to in turn, and commits that are under way at once. */
+/** The number of sessions that are written to in turn, and of commits that are under way at once. */
 const SESSIONS = 32, UNDER_WAY = 16;
 
-/** Sessions that are restored, of so many bytes. */
+/** The number of sessions that are restored, and their size in bytes. */
 const RESTORED = 128, LENGTH = 1024;
 
-/** A pin's state, as rp2040js counts them. */
+/** The state of a high pin in rp2040js. */
 const HIGH = 1;
 
 function start() {
@@ -54,7 +54,7 @@ async function commits(rate) {
     + `wait ${(waits[waits.length >> 1] / MILLISECOND).toFixed(1)} ms at the median; stack ${status(board.line).stack}`);
 }
 
-/** @param {number} atOnce fetches under way: a node asks a member for sixteen, and has the others wait */
+/** @param {number} atOnce the number of fetches under way; a node asks a member for sixteen sessions at a time, and the others wait */
 async function restore(atOnce) {
   const { world } = start();
   await world.runUntil(4 * SECOND);
@@ -79,7 +79,7 @@ async function restore(atOnce) {
     + `${(took / SECOND).toFixed(2)} s after it met the board`);
 }
 
-/** What one datagram costs the processor: `boards/golden` has GPIO 1 high meanwhile. */
+/** Measures the processor time for one datagram. `boards/golden` sets GPIO 1 high meanwhile. */
 function sealing() {
   const board = new Board({ image: golden(), mac: macOf(0), accessPoint: ACCESS_POINT });
   const edges = /** @type {number[]} */ ([]);

@@ -16,7 +16,7 @@ Prints what the board says on USB. Ends by SIGINT or SIGTERM.`;
 
 const MAC = Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, 1);
 
-/** The image to run, and where it is reached. @param {string} path @param {string[]} pairs */
+/** Returns the image to run, and its address. @param {string} path @param {string[]} pairs */
 function prepare(path, pairs) {
   const options = Object.fromEntries(pairs.map((pair) => pair.split(/=(.*)/s, 2)));
   const { lend = '127.0.0.20', 'key-file': keyFile, ...given } = options;
@@ -34,7 +34,7 @@ function main(/** @type {string[]} */ [path, ...pairs]) {
   loopback.open(endpoint);
   const board = new Board({
     image, mac: MAC, accessPoint,
-    // Another one each time: it makes the boot id, which nobody may have had before.
+    // The seed differs each time: the boot id comes from it, and no boot id may repeat.
     seed: Math.floor(Math.random() * 2 ** 32),
     onFrame: (frame) => gateway.receive(frame),
     onLine: (line) => console.log(line),

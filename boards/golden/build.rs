@@ -1,9 +1,9 @@
-//! The linker's scripts, in the order in which they are read.
+//! Names the linker's scripts, in the order in which they are read.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// A Pico's memory is the same with a radio and without.
+/// A Pico without a radio has the same memory as a Pico W.
 const MEMORY: &str = "../pico-w/memory.x";
 
 fn main() -> std::io::Result<()> {

@@ -1,4 +1,4 @@
-//! The linker's scripts, in the order in which they are read.
+//! Names the linker's scripts, in the order in which they are read.
 
 use std::path::Path;
 use std::{env, fs};
@@ -8,7 +8,7 @@ fn main() -> std::io::Result<()> {
     fs::copy("memory.x", Path::new(&folder).join("memory.x"))?;
     println!("cargo::rustc-link-search={folder}");
     println!("cargo::rerun-if-changed=memory.x");
-    // Functions with the same instructions are there once.
+    // Functions with the same instructions are linked once.
     println!("cargo::rustc-link-arg-bins=--icf=all");
     for script in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
         println!("cargo::rustc-link-arg-bins={script}");

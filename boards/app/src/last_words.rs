@@ -1,4 +1,4 @@
-//! Why the board started: what was wrong before, in memory that a reset leaves as it is.
+//! Why the board started: a record of the former boot's failure, in memory that survives a reset.
 
 use core::cell::RefCell;
 use core::fmt::{self, Write};
@@ -13,10 +13,10 @@ use embassy_rp::watchdog::{ResetReason, Watchdog};
 use crate::stack;
 use crate::text::Text;
 
-/// As long as a record may be.
+/// The maximum length of a record, in bytes.
 const LENGTH: usize = 160;
 
-/// [`THERE`] if there are words of the former boot.
+/// [`THERE`] if the former boot left a record.
 #[unsafe(link_section = ".uninit.last_words")]
 static mut MARK: MaybeUninit<u32> = MaybeUninit::uninit();
 
@@ -25,10 +25,10 @@ static mut WORDS: MaybeUninit<Text<LENGTH>> = MaybeUninit::uninit();
 
 const THERE: u32 = 0x1a57_0dd5;
 
-/// What the former boot said, or what is known without its words.
+/// The record of the former boot, or the cause of the reset if there is no record.
 static RECALLED: Mutex<RefCell<Text<LENGTH>>> = Mutex::new(RefCell::new(Text::new()));
 
-/// Takes what the former boot left.
+/// Reads and removes the record of the former boot.
 pub(crate) fn recall(watchdog: &Watchdog) {
     let mut words = Text::new();
     let (mark, left) = (
@@ -37,7 +37,7 @@ pub(crate) fn recall(watchdog: &Watchdog) {
     );
     // SAFETY: any bytes are a number, and nobody else reads or writes it while the program runs.
     if unsafe { mark.read_volatile() } == THERE {
-        // SAFETY: who set the mark wrote the words before, and any bytes are a text.
+        // SAFETY: the record was written before the mark was set, and any bytes are a text.
         let left = unsafe { &*left };
         let _ = words.write_str(left.as_str());
         // SAFETY: as above.
@@ -53,17 +53,17 @@ pub(crate) fn recall(watchdog: &Watchdog) {
     critical_section::with(|token| RECALLED.replace(token, words));
 }
 
-/// What [`recall`] found.
+/// Passes the text that [`recall`] found to `tell`.
 pub(crate) fn with<T>(tell: impl FnOnce(&str) -> T) -> T {
     critical_section::with(|token| tell(RECALLED.borrow_ref(token).as_str()))
 }
 
-/// Starts the board anew for a reason that is no fault.
+/// Restarts the board for a reason that isn't a fault.
 pub(crate) fn restart(reason: &str) -> ! {
     say(format_args!("{reason}"))
 }
 
-/// Leaves a record and starts anew.
+/// Leaves a record and restarts the board.
 fn say(words: fmt::Arguments<'_>) -> ! {
     cortex_m::interrupt::disable();
     let (mark, left) = (
@@ -79,15 +79,15 @@ fn say(words: fmt::Arguments<'_>) -> ! {
     SCB::sys_reset()
 }
 
-/// The message isn't looked at, so neither it nor any other is in the flash: that is 27 KB. Where the
-/// panic came from is on the stack, and `./where` says what it means.
+/// The panic's message isn't used, so no messages are in the flash: they would take 27 KB. The stack
+/// shows where the panic came from, and `relevo-board-image where` names the lines.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     let callers = Callers(stack::pointer());
     say(format_args!("panic{callers}"))
 }
 
-// SAFETY: it touches nothing but the record.
+// SAFETY: it only touches the record.
 #[exception]
 unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     say(format_args!(
@@ -98,7 +98,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     ))
 }
 
-/// Words on the stack, from this address on, that may be return addresses: the latest ones first.
+/// Words on the stack, from this address on, that may be return addresses; the latest come first.
 struct Callers(u32);
 
 impl fmt::Display for Callers {
@@ -110,10 +110,11 @@ impl fmt::Display for Callers {
     }
 }
 
-/// As many as a record has room for.
+/// The number of addresses that a record has room for.
 const CALLERS: usize = 14;
 
-/// Whether it points behind an instruction of the flash, in Thumb's way.
+/// Whether `word` may be a return address: it points behind an instruction in the flash and is odd, as
+/// addresses of Thumb code are.
 fn is_return_address(word: u32) -> bool {
     let code = stack::code();
     word & 1 == 1 && code.contains(&word)

@@ -1,7 +1,7 @@
 //! The firmware of Relevo's boards, apart from their pins.
 //!
-//! Four tasks: `node` owns the core, `wifi` keeps the network and shows the node's state on the LED,
-//! `net` moves frames, and `serial` says on USB how the node is.
+//! There are four tasks: `node` owns the core, `wifi` keeps the network and shows the node's state on
+//! the LED, `net` moves frames, and `serial` writes the state of the node to USB.
 #![no_std]
 
 mod last_words;
@@ -26,7 +26,7 @@ use embassy_time::Duration;
 // The atomic operations that a Cortex-M0+ doesn't have.
 use portable_atomic as _;
 
-/// A board's parts.
+/// The hardware of a board.
 pub struct Board {
     /// Switches the radio on.
     pub power: Output<'static>,
@@ -34,13 +34,13 @@ pub struct Board {
     pub wifi: PioSpi<'static, PIO0, 0>,
     /// The USB socket.
     pub usb: usb::Driver<'static, USB>,
-    /// Starts the board anew when it hangs.
+    /// Restarts the board when it hangs.
     pub watchdog: Watchdog,
-    /// What the board has of randomness besides its ring oscillator, which alone must do.
+    /// Other randomness that the board has. Its ring oscillator must be enough without it.
     pub noise: [u8; 32],
 }
 
-/// How long the board may be busy with one thing: the upload of the radio's firmware takes longest.
+/// How long the board may be busy with one thing. The upload of the radio's firmware takes longest.
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Runs the node for ever.

@@ -14,16 +14,16 @@ use crate::status::{self, Fault};
 use crate::text::Text;
 use crate::{PATIENCE, last_words};
 
-/// All that the core is lent.
+/// All memory that is lent to the core.
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
 
-/// The core. Too large to pass over the stack of who runs it.
+/// The core. It is too large for the stack of the task that runs it.
 static NODE: StaticCell<Node<'static>> = StaticCell::new();
 
-/// What its sockets are lent.
+/// The memory of its sockets.
 static BUFFERS: ConstStaticCell<Buffers> = ConstStaticCell::new(Buffers::new());
 
-/// Runs the node once there is a network. Returns what can't be helped.
+/// Runs the node once there is a network. Returns only with a fault that a restart doesn't cure.
 pub(crate) async fn run(
     stack: Stack<'static>,
     settings: &Settings<'_>,
@@ -45,7 +45,7 @@ pub(crate) async fn run(
             .config_v4()
             .is_some_and(|config| config.address.address() != address)
         {
-            // The others know the node by its address, so with another one it is another node.
+            // The others know the node by its address, so with another address it must be a new node.
             last_words::restart("another address");
         }
     };
@@ -54,7 +54,7 @@ pub(crate) async fn run(
         .await
 }
 
-/// Not inlined, so that its stack is given back.
+/// It isn't inlined, so that its part of the stack is free after the call.
 #[inline(never)]
 fn start(
     stack: Stack<'_>,
@@ -71,7 +71,7 @@ fn start(
     );
     let key = settings.key.as_ref();
     let node = Node::new(now(), &config, entropy, key, MEMORY.take().lend());
-    // Made where it stays: `init` would have one more of its five kilobytes on the stack.
+    // The node is written to its final place: `init` would put a copy of its five kilobytes on the stack.
     node.map(|node| &mut *NODE.uninit().write(node))
 }
 
@@ -86,7 +86,7 @@ async fn wait_for_address(stack: Stack<'_>, watchdog: &mut Watchdog) -> Ipv4Addr
     }
 }
 
-/// The name of the settings, or one made of the hardware address.
+/// The name from the settings, or one made from the hardware address.
 fn name(settings: &Settings<'_>, stack: Stack<'_>) -> Text<64> {
     let mut name = Text::new();
     if settings.name.is_empty() {

@@ -1,8 +1,8 @@
-//! What the radio must know of the board around it: the values that its maker measured.
+//! What the radio must know about the board: the values that the board's manufacturer measured.
 
 use cyw43::{A4, Aligned};
 
-/// Lines of `name=value`, each with a zero byte behind it, and one more.
+/// Lines of `name=value`. Each ends with a zero byte, and one more zero byte ends the list.
 pub(crate) static NVRAM: Aligned<A4, [u8; LINES.len()]> = Aligned(zero_ended(LINES));
 
 #[expect(

@@ -1,4 +1,4 @@
-//! The serial line on USB: once a second, one line that says how the node is.
+//! The serial line on USB: once a second it prints one line with the state of the node.
 
 use core::fmt::Write;
 
@@ -14,7 +14,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 use crate::text::Text;
 use crate::{last_words, stack, status};
 
-/// Bytes of a packet.
+/// The size of a packet, in bytes.
 const PACKET: u16 = 64;
 
 static STATE: StaticCell<State<'static>> = StaticCell::new();
@@ -23,7 +23,7 @@ static CONTROL: ConstStaticCell<[u8; 64]> = ConstStaticCell::new([0; 64]);
 
 /// Starts the USB device.
 pub(crate) fn start(spawner: Spawner, driver: Driver<'static, USB>) {
-    // The numbers that pid.codes keeps for tests: this is no product.
+    // pid.codes reserves these numbers for tests. Relevo isn't a product with numbers of its own.
     let mut config = Config::new(0x1209, 0x0001);
     config.manufacturer = Some("Relevo");
     config.product = Some("Relevo node");
@@ -67,14 +67,14 @@ async fn say(
         sender.write_packet(packet).await?;
         last = packet.len();
     }
-    // A full packet alone doesn't end what is to be handed over.
+    // A full packet doesn't end a transfer: the host waits for a shorter one.
     if last == usize::from(PACKET) {
         sender.write_packet(&[]).await?;
     }
     Ok(())
 }
 
-/// How the board is. No setting is in it but the name, which everybody on the network sees.
+/// The state of the board. The only setting in it is the name, which everybody on the network sees.
 fn line() -> Text<384> {
     let mut line = Text::new();
     let report = status::now();

@@ -3,11 +3,11 @@
 use relevo_board_node::{BLOCK, Settings, SettingsError};
 
 unsafe extern "C" {
-    /// Its place, as the linker set it. What is there was put in after linking.
+    /// The page, whose address the linker sets. The settings are put there after linking.
     static __settings: [u8; BLOCK.end - BLOCK.start];
 }
 
-/// What the owner of this board told it.
+/// The settings that the owner of this board has chosen.
 pub(crate) fn read() -> Result<Settings<'static>, SettingsError> {
     // SAFETY: the linker keeps a page of the flash for it, which nobody writes while this runs.
     let block = unsafe { &__settings };

@@ -1,4 +1,4 @@
-//! What the board knows of itself, for the LED and the serial line.
+//! The state of the board, for the LED and the serial line.
 
 use core::cell::Cell;
 use core::fmt;
@@ -24,7 +24,7 @@ pub(crate) enum Fault {
     Core(&'static str),
 }
 
-/// How the board is.
+/// The state of the board.
 #[derive(Clone, Copy)]
 pub(crate) struct Report {
     pub(crate) status: Status,
@@ -48,7 +48,7 @@ pub(crate) fn now() -> Report {
     REPORT.lock(Cell::get)
 }
 
-/// The node runs.
+/// Reports that the node runs.
 pub(crate) fn running(status: &Status, address: Ipv4Addr) {
     REPORT.lock(|report| {
         report.set(Report {
@@ -59,7 +59,7 @@ pub(crate) fn running(status: &Status, address: Ipv4Addr) {
     });
 }
 
-/// Shows a fault until somebody does something about it.
+/// Shows a fault until somebody acts on it.
 pub(crate) async fn fault(fault: Fault, watchdog: &mut Watchdog) -> ! {
     defmt::error!("{}", defmt::Display2Format(&fault));
     REPORT.lock(|report| {

@@ -1,4 +1,4 @@
-//! Text of a bounded length; what is too long is cut off.
+//! Text of a bounded length; a longer text is cut off.
 
 use core::fmt;
 
@@ -20,7 +20,7 @@ impl<const N: usize> Text<N> {
         self.bytes.get(..self.len).unwrap_or_default()
     }
 
-    /// What is whole of it.
+    /// The text without a character that was cut in the middle.
     pub(crate) fn as_str(&self) -> &str {
         self.as_bytes()
             .utf8_chunks()

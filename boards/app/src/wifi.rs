@@ -18,23 +18,23 @@ use crate::{random, status};
 
 static FIRMWARE: Aligned<cyw43::A4, [u8; CYW43_43439A0.len()]> = Aligned(*CYW43_43439A0);
 
-/// Too large to be made on the stack.
+/// The state of the radio's driver, which is too large for the stack.
 static mut STATE: cyw43::State = cyw43::State::new();
 
 static STACK: ConstStaticCell<StackResources<SOCKETS>> =
     ConstStaticCell::new(StackResources::new());
 
-/// The LED's pin, of the radio.
+/// The pin of the radio that the LED is connected to.
 const LED: u8 = 0;
 
-/// A moment of the LED's pattern.
+/// The length of one step of the LED's pattern.
 const MOMENT: Duration = Duration::from_millis(200);
 
 /// The first wait after a failed attempt; doubled each time, up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// How long the radio may take to join. Some access points never answer.
+/// How long the radio may take to join a network. Some access points never answer.
 const LONGEST_JOIN: Duration = Duration::from_secs(20);
 
 /// Starts the radio and the network stack. Without settings it only shows the fault.
@@ -94,7 +94,7 @@ async fn wifi(
         }
     };
     if let Some(group) = settings.group {
-        // The radio drops what comes for groups that it wasn't told of.
+        // The radio drops frames for multicast groups that it wasn't told of.
         let [_, b, c, d] = group.ip().octets();
         let hardware = [0x01, 0x00, 0x5e, b & 0x7f, c, d];
         if control.add_multicast_address(hardware).await.is_err() {
@@ -108,7 +108,7 @@ async fn wifi(
             Ok(Ok(())) => {
                 defmt::info!("joined");
                 wait = FIRST_WAIT;
-                // The link may come up a little later.
+                // The link may come up a little later than the join.
                 led.show_for(&mut control, FIRST_WAIT, || false).await;
                 led.show_for(&mut control, Duration::MAX, || !stack.is_link_up())
                     .await;
@@ -123,7 +123,7 @@ async fn wifi(
     }
 }
 
-/// Not by `Debug`, which takes a kilobyte of flash.
+/// Why joining failed. `Debug` would take a kilobyte of flash.
 const fn reason(failure: &Result<Result<(), JoinError>, TimeoutError>) -> &'static str {
     match failure {
         Ok(Err(JoinError::NetworkNotFound)) => "no such network",
@@ -141,7 +141,7 @@ fn options<'a>(settings: &'a Settings<'_>) -> JoinOptions<'a> {
     }
 }
 
-/// Where in its pattern the LED is.
+/// The step of its pattern that the LED shows.
 #[derive(Default)]
 struct Led {
     moment: u32,
@@ -163,7 +163,7 @@ impl Led {
         }
     }
 
-    /// One moment of the pattern.
+    /// Shows one step of the pattern.
     async fn show(&mut self, control: &mut Control<'_>) {
         let pattern = status::now().status.state.pattern();
         let lit = pattern >> self.moment & 1 == 1;
@@ -176,7 +176,7 @@ impl Led {
     }
 }
 
-/// Each task is spawned once, so there is always room for it.
+/// Spawns a task. Each task is spawned only once, so there is always room for it.
 fn spawn<S>(
     spawner: Spawner,
     token: Result<embassy_executor::SpawnToken<S>, embassy_executor::SpawnError>,

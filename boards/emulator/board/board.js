@@ -6,20 +6,20 @@ import { Random } from './random.js';
 import { inherit, startRp2040 } from './rp2040.js';
 import { Rtt } from './rtt.js';
 
-/** Nanoseconds of a cycle at 125 MHz. */
+/** The length of a cycle at 125 MHz, nanoseconds. */
 export const CYCLE = 8;
 
-/** Instructions between two looks at the wall clock. */
+/** The number of instructions between two checks of the wall clock. */
 const SLICE = 2000;
 
 export class Board {
   instructions = 0;
   resets = /** @type {string[]} */ ([]);
-  /** What the firmware logged, as defmt encodes it. */
+  /** The number of bytes that the firmware has logged. */
   logged = 0;
   /** The last line on USB. */
   line = '';
-  // Made anew at each start.
+  // These are made at each start.
   mcu = /** @type {import('rp2040js').RP2040} */ (/** @type {unknown} */ (null));
   clock = /** @type {import('./rp2040.js').Clock} */ (/** @type {unknown} */ (null));
   chip = /** @type {Cyw43439} */ (/** @type {unknown} */ (null));
@@ -36,7 +36,7 @@ export class Board {
    * @param {bigint} [options.clock] microseconds that its timer has at power on
    * @param {typeof connectWords} [options.connect] how the bus is emulated
    * @param {(frame: Uint8Array) => void} [options.onFrame]
-   * @param {(line: string) => void} [options.onLine] of USB
+   * @param {(line: string) => void} [options.onLine] called with each line on USB
    * @param {(lit: boolean) => void} [options.onLed]
    * @param {(cause: string) => void} [options.onReset]
    */
@@ -53,26 +53,26 @@ export class Board {
 
   get radio() { return this.chip.radio; }
 
-  /** When something happens next of its own accord. */
+  /** When the next event of the board is due. */
   get next() {
     if (!this.mcu.core.waiting) return this.nanos;
     return this.clock.nextAlarm ? this.#boot + this.clock.nextAlarm.nanos : Infinity;
   }
 
-  /** A frame from the air, at a moment that has not passed. @param {Uint8Array} frame @param {number} at */
+  /** Receives a frame from the air at a moment that has not passed yet. @param {Uint8Array} frame @param {number} at */
   receive(frame, at = this.nanos) {
     const { clock } = this;
     clock.createAlarm(() => { if (clock === this.clock) this.radio.hear(frame); }).schedule(Math.max(0, at - this.nanos));
   }
 
-  /** Pulls the plug and puts it in again: memory is lost, the settings are kept. */
+  /** Switches the power off and on: memory is lost, the settings are kept. */
   powerCycle() { this.#restart('power', false); }
 
-  /** As the reset button. */
+  /** Does what the reset button does. */
   reset() { this.#restart('button', true); }
 
   /**
-   * Runs until `end`, or until the wall clock says `limit`; whether the end was reached.
+   * Runs until `end`, or until the wall clock reaches `limit`. Returns whether the end was reached.
    * @param {number} end nanoseconds since power on
    * @param {number} [limit] of performance.now()
    */
@@ -85,7 +85,7 @@ export class Board {
     return this.nanos >= end;
   }
 
-  /** Takes what was logged out of the ring. */
+  /** Removes the logged bytes from the ring, and counts them. */
   drainLog() {
     const bytes = this.rtt.drain(this.mcu);
     this.logged += bytes.length;

@@ -1,9 +1,9 @@
-// What is flashed: an ELF file as cargo makes it, a UF2 file, or the bytes themselves; with settings put in where they belong.
+// Reads an image: an ELF file as cargo makes it, a UF2 file, or the bytes of the flash. Reads the settings in it, or replaces them.
 import { readFileSync } from 'node:fs';
 
 const FLASH = 0x10000000, FLASH_SIZE = 2 * 1024 * 1024;
 
-/** The page of the settings; `boards/node/src/settings.rs` says what stands in it. */
+/** The page of the settings; `boards/node/src/settings.rs` describes its contents. */
 const HEADING = 'relevo settings', SETTINGS = { at: 0x1000, size: 0x1000 };
 
 /** @param {string} path @returns {Uint8Array} the flash from its first byte on */

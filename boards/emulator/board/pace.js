@@ -1,7 +1,7 @@
-// Keeps the emulated time of boards on the wall clock. If this machine is too slow, emulated time falls behind rather than hurry
-// after it.
+// Keeps the emulated time of boards equal to the wall clock. If this machine is too slow, emulated time falls behind and doesn't
+// catch up.
 
-/** How far emulated time may be behind before it gives up catching up, and how long one turn may take, milliseconds. */
+/** How far emulated time may be behind and still catch up, and how long one turn may take, milliseconds. */
 const BEHIND = 50, TURN = 4;
 
 /** @param {import('./board.js').Board[]} boards @returns {{ slipped: number, stop: () => void }} slipped: milliseconds given up */

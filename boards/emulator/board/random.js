@@ -1,4 +1,4 @@
-// Marsaglia's xorshift of 32 bits: the same seed gives the same numbers.
+// Marsaglia's xorshift with 32 bits. The same seed gives the same numbers.
 
 export class Random {
   #state;
@@ -9,7 +9,7 @@ export class Random {
     for (let n = 0; n < 8; n++) this.next();
   }
 
-  /** 32 bits. */
+  /** The next 32 bits. */
   next() {
     this.#state ^= this.#state << 13;
     this.#state ^= this.#state >>> 17;
@@ -17,7 +17,7 @@ export class Random {
     return this.#state >>> 0;
   }
 
-  /** From 0 to `end` - 1. @param {number} end */
+  /** A number from 0 to `end` - 1. @param {number} end */
   below(end) { return this.next() % end; }
 
   bit() { return (this.next() >>> 16) & 1; }

@@ -1,12 +1,12 @@
-// Reads what the firmware logs: the ring that SEGGER's Real Time Transfer keeps in memory, found by its name. The bytes are
-// defmt's and stay encoded.
+// Reads the firmware's log from the ring that SEGGER's Real Time Transfer keeps in memory, and which is found by its name. The bytes
+// are encoded by defmt and aren't decoded here.
 
 const NAME = Buffer.from('SEGGER RTT');
 
 export class Rtt {
   #block = -1;
 
-  /** New bytes in the first ring. @param {import('rp2040js').RP2040} mcu @returns {Uint8Array} */
+  /** Returns and removes the new bytes in the first ring. @param {import('rp2040js').RP2040} mcu @returns {Uint8Array} */
   drain(mcu) {
     const memory = Buffer.from(mcu.sram.buffer);
     if (this.#block < 0 || memory.compare(NAME, 0, NAME.length, this.#block, this.#block + NAME.length) !== 0) this.#block = memory.indexOf(NAME);

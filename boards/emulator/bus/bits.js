@@ -1,9 +1,9 @@
-// The bus bit by bit: the driver's own program runs in the state machine, stepped by the simulated clock, and the chip listens to
-// the pins. Ten times slower than bus/words.js, whose cross-check it is.
+// The bus bit by bit. The driver's own program runs in the state machine, which the simulated clock steps, and the chip listens to
+// the pins. It is ten times slower than bus/words.js, and serves to check it.
 
 const POWER = 23, DATA = 24, SELECT = 25, CLOCK = 29;
 
-/** Steps of the state machine made in one go, and the time of one, nanoseconds. */
+/** The number of steps of the state machine that are made at once, and the time of one, nanoseconds. */
 const STEPS = 8, STEP = 16;
 
 const CONTROL = 0, WAITS_FOR_OUT = 5;
@@ -23,7 +23,7 @@ export function connectBits(mcu, chip, clock) {
   mcu.gpio[POWER].addListener((level) => chip.power(level === 1));
 }
 
-/** rp2040js runs state machines by the wall clock; here the simulated one does. Returns what starts them again. @param {RPPIO} pio @param {Clock} clock */
+/** Runs state machines by the simulated clock; rp2040js uses the wall clock. Returns a function that starts them again. @param {RPPIO} pio @param {Clock} clock */
 function runByClock(pio, clock) {
   let armed = false;
   const runs = (/** @type {StateMachine} */ machine) => machine.enabled && !machine.waiting;
@@ -47,7 +47,7 @@ function runByClock(pio, clock) {
   return kick;
 }
 
-/** In rp2040js a stall outlives the machine that is disabled, and swallows what is written next. @param {RPPIO} pio */
+/** Ends stalls when a machine is disabled. In rp2040js a stall continues after that, and the next write is lost. @param {RPPIO} pio */
 function endStalls(pio) {
   for (const machine of pio.machines.filter((machine) => !machine.enabled && machine.waiting)) {
     machine.waiting = false;
@@ -68,7 +68,7 @@ class BitSlave {
     this.chip = chip;
     this.kick = kick;
     this.data = mcu.gpio[DATA];
-    // While nobody is selected the data pin is the interrupt line.
+    // While the chip isn't selected, the data pin is its interrupt line.
     chip.onInterrupt = (level) => { if (!this.#selected) this.#drive(level); };
     mcu.gpio[SELECT].addListener((level) => this.#select(level === 0));
     mcu.gpio[CLOCK].addListener((level) => {

@@ -1,7 +1,7 @@
-// The bus in whole words: takes the place of the state machine that runs the driver's program, and gives the same answers as
-// bus/bits.js in a tenth of the time.
+// The bus in whole words. It replaces the state machine that runs the driver's program, and gives the same answers as bus/bits.js in
+// a tenth of the time.
 
-/** One bit of the bus at 33 MHz, nanoseconds. */
+/** The time of one bit on the bus at 33 MHz, nanoseconds. */
 const BIT = 30;
 
 const POWER = 23;
@@ -20,7 +20,7 @@ export function connectWords(mcu, chip, clock) {
 }
 
 class WordBus {
-  /** off, sending, busy, answering */
+  /** One of off, sending, busy, answering. */
   #state = 'off';
   #sent = /** @type {number[]} */ ([]);
   #sends = 0;
@@ -31,7 +31,7 @@ class WordBus {
   /** @param {RPPIO} pio @param {Cyw43439} chip @param {Clock} clock */
   constructor(pio, chip, clock) {
     this.pio = pio;
-    // It tells the DMA of its queue by a private method, hence `any`.
+    // The machine tells the DMA about its queue with a private method, hence `any`.
     this.machine = /** @type {any} */ (pio.machines[0]);
     this.chip = chip;
     this.alarm = clock.createAlarm(() => this.#finish());
@@ -51,7 +51,7 @@ class WordBus {
     machine.readFIFO = () => this.#read();
   }
 
-  /** The driver has put the bits to send, less one, into x, and those to read into y. */
+  /** Starts the machine. The driver has put the number of bits to send, less one, into x, and the number of bits to read into y. */
   #enable(/** @type {boolean} */ on) {
     const { machine } = this;
     this.#state = on ? 'sending' : 'off';
@@ -87,7 +87,7 @@ class WordBus {
     const { rxFIFO } = this.machine;
     if (rxFIFO.empty) return 0;
     const word = rxFIFO.pull();
-    // Filled before the DMA is told, or it would take one word too many.
+    // The queue is filled before the DMA is told; otherwise the DMA would take one word too many.
     this.#fill();
     this.machine.updateDMARx();
     return word;
@@ -98,7 +98,7 @@ class WordBus {
     while (this.#next < this.#answer.length && !rxFIFO.full) rxFIFO.push(this.#answer[this.#next++]);
   }
 
-  /** The program ends by waiting for the chip's interrupt line, and passes it on once. */
+  /** Passes on the chip's interrupt line once, as the program does at its end. */
   #raise() {
     if (this.#state !== 'answering' || !this.chip.interrupt) return;
     this.#state = 'told';

@@ -1,4 +1,4 @@
-// The CYW43439 as a host sees it through gSPI: bus registers, the backplane behind a window, and packets.
+// The CYW43439 as a host sees it through gSPI: registers of the bus, the backplane behind a window, and packets.
 import { Radio } from './radio.js';
 
 // Functions of the bus.
@@ -11,10 +11,10 @@ const TEST_PATTERN = 0xfeedbead;
 const WORDS_OF_32_BITS = 1, PACKET_WAITS = 0x20;
 const STATUS_READY = 0x20, STATUS_PACKET = 0x100;
 
-// The length in a command and, shifted, in the status; 0 of a packet means one more than the mask.
+// The length in a command and, shifted, in the status. For a packet, 0 means one more than the mask.
 const LENGTH_MASK = 0x7ff, STATUS_LENGTH = 9;
 
-// The backplane: registers of the bus's own end, the window on the rest, the clock.
+// The backplane: the registers of the bus's own end, the window to the rest, and the clock.
 const LOCAL = 0x10000, WINDOW = 0x0a, CLOCK = 0x0e;
 const WINDOW_MASK = 0x7fff;
 const SLOW_CLOCK_RUNS = 0x40, FAST_CLOCK_RUNS = 0x80;
@@ -35,9 +35,9 @@ export class Cyw43439 {
   bus = new DataView(new ArrayBuffer(REGISTERS));
   /** The registers of the bus's own end of the backplane. */
   local = new Uint8Array(REGISTERS);
-  /** Bytes behind the window that are no memory, by address. @type {Map<number, number>} */
+  /** Bytes behind the window that aren't memory, by address. @type {Map<number, number>} */
   registers = new Map();
-  /** Until it is told otherwise the host sends words with their halves exchanged. */
+  /** The host sends words with their halves exchanged, until it changes that. */
   swapped = true;
 
   /** @param {Omit<ConstructorParameters<typeof Radio>[0], 'onPacket'>} parts */
@@ -68,13 +68,13 @@ export class Cyw43439 {
     this.radio.counts = counts;
   }
 
-  /** Words that the chip answers to a command word with, the status included. @param {number} word */
+  /** The number of words of the chip's answer to a command word, including the status. @param {number} word */
   answerLength(word) {
     const { write, fn, length } = this.#decode(word);
     return write ? 1 : Math.ceil(length / 4) + (fn === BACKPLANE ? 1 : 0) + 1;
   }
 
-  /** Words that follow a command word. @param {number} word */
+  /** The number of words that follow a command word. @param {number} word */
   commandLength(word) {
     const { write, length } = this.#decode(word);
     return write ? Math.ceil(length / 4) : 0;
@@ -87,7 +87,7 @@ export class Cyw43439 {
     return { write: command >>> 31 === 1, fn, address: (command >>> 11) & 0x1ffff, length: length || (fn === WLAN ? LENGTH_MASK + 1 : 0) };
   }
 
-  /** One transaction: the words the host sent, the number it reads; the last of them is the status. */
+  /** Runs one transaction with the words that the host sent. Returns the words that it reads; the last one is the status. */
   transact(/** @type {Uint32Array} */ sent, /** @type {number} */ reads) {
     const answer = new Uint32Array(reads);
     if (!this.powered) return answer;
@@ -100,7 +100,7 @@ export class Cyw43439 {
       if (swapped) words.forEach((word, n) => (words[n] = swapHalves(word)));
       this.#write(fn, address, new Uint8Array(words.buffer).subarray(0, length));
     } else {
-      // The backplane answers a word late.
+      // The backplane answers one word late.
       const late = fn === BACKPLANE ? 4 : 0;
       const room = Math.min(length, reads * 4 - 4 - late);
       this.#read(fn, address, new Uint8Array(answer.buffer, late, room));

@@ -1,23 +1,23 @@
-// What the radio's firmware does: commands of the driver, events, frames to and from the air.
+// The behaviour of the radio's firmware: commands of the driver, events, and frames to and from the air.
 import { CONTROL, DATA, EVENT, PacketLink } from './sdpcm.js';
 
 // Commands of the driver.
 const SET_SSID = 26, DISASSOCIATE = 52, GET_RSSI = 127, SET_WSEC = 134, GET_VARIABLE = 262, SET_VARIABLE = 263, SET_PASSPHRASE = 268;
 
-// Events, and what their status says.
+// Events, and the values of their status.
 const EVENT_SET_SSID = 0, EVENT_JOIN = 1, EVENT_AUTH = 3, EVENT_LINK = 16, EVENT_PSK = 46, EVENT_SCAN = 69;
 const SUCCESS = 0, NO_NETWORKS = 3, PSK_KEYED = 6, PARTIAL = 8;
 const PSK_FAILED = { status: 8, reason: 15 };
 const LINK_UP = 1;
 
-// What precedes each frame and event between driver and radio: its version, and how many words of more follow it.
+// The header of each frame and event between driver and radio: its version, and how many more words of header follow.
 const BDC_HEADER = 4, BDC_VERSION = 0x20;
 
-/** Where the parts of a command stand, and of its answer. */
+/** The offsets of the parts of a command and of its answer. */
 const COMMAND = { kind: 0, length: 4, flags: 8, id: 10, status: 12, data: 16 };
 const COMMAND_SETS = 2;
 
-/** Where the parts of an event stand: an Ethernet header, Broadcom's, and the event. */
+/** The offsets of the parts of an event: an Ethernet header, Broadcom's header, and the event. */
 const TOLD = {
   to: 0, from: 6, etherType: 12,
   subtype: 14, length: 16, oui: 19, userSubtype: 22,
@@ -25,17 +25,17 @@ const TOLD = {
 };
 const BROADCOM_TYPE = 0x886c, BROADCOM_VENDOR_SPECIFIC = 0x8001, BROADCOM_OUI = [0x00, 0x10, 0x18], BROADCOM_EVENT = 1, EVENT_VERSION = 2;
 
-/** Where the parts of what a scan found stand: a header, and one network. */
+/** The offsets of the parts of a scan's result: a header, and one network. */
 const SCAN = { length: 0, count: 10, network: 12, networkLength: 16, mac: 20, ssidLength: 30, ssid: 31, strength: 90 };
 const NETWORK_BYTES = 124;
 
-/** The access point, and how strong it is, dBm. */
+/** The addresses of the access point, and its signal strength in dBm. */
 const ACCESS_POINT_MAC = [2, 0, 0, 0, 0, 6], ACCESS_POINT_MAC_TOLD = [2, 0, 0, 0, 0, 0xaa], STRENGTH = -40;
 
-/** Frames that wait in the radio; more are lost. */
+/** How many frames can wait in the radio; further frames are lost. */
 const WAITING = 64;
 
-/** Time in the air, nanoseconds: a pause, and 20 Mbit/s. @param {number} bytes */
+/** The time that a frame takes in the air, nanoseconds: a pause, and 20 Mbit/s. @param {number} bytes */
 const airTime = (bytes) => 150e3 + bytes * 8 * 50;
 
 const text = (/** @type {Uint8Array} */ bytes) => Buffer.from(bytes).toString('latin1');
@@ -49,7 +49,7 @@ export class Radio {
   counts = { commands: 0, sent: 0, received: 0, dropped: 0, filtered: 0 };
   joined = false;
   led = false;
-  /** What it answers to commands; the driver panics of any but 0. */
+  /** The status of its answers to commands. Any status but 0 makes the driver panic. */
   status = 0;
   link = new PacketLink();
   #variables = /** @type {Map<string, Uint8Array>} */ (new Map());
@@ -65,9 +65,9 @@ export class Radio {
    * @param {import('../board/rp2040.js').Clock} parts.clock of the simulation
    * @param {Uint8Array} parts.mac
    * @param {AccessPoint} parts.accessPoint
-   * @param {(frame: Uint8Array) => void} parts.onFrame a frame goes on air
+   * @param {(frame: Uint8Array) => void} parts.onFrame called when a frame is sent
    * @param {(lit: boolean) => void} parts.onLed
-   * @param {() => void} parts.onPacket a packet waits for the host
+   * @param {() => void} parts.onPacket called when a packet waits for the host
    */
   constructor({ clock, mac, accessPoint, onFrame, onLed, onPacket }) {
     this.clock = clock;
@@ -79,7 +79,7 @@ export class Radio {
     this.alarm = clock.createAlarm(() => this.#arrive());
   }
 
-  /** A packet of the driver. @param {Uint8Array} bytes */
+  /** Takes a packet from the driver. @param {Uint8Array} bytes */
   accept(bytes) {
     const packet = this.link.accept(bytes);
     if (!packet) return;
@@ -87,13 +87,13 @@ export class Radio {
     if (channel === CONTROL) this.#command(payload);
     if (channel === DATA && this.joined) {
       this.counts.sent++;
-      // A header, then as many words as its last byte says.
+      // The payload begins with a header, and with as many further words as the header's last byte says.
       this.onFrame(payload.slice(BDC_HEADER + payload[BDC_HEADER - 1] * 4));
     }
     this.link.replenish();
   }
 
-  /** A frame comes from the air. @param {Uint8Array} frame */
+  /** Receives a frame from the air. @param {Uint8Array} frame */
   hear(frame) {
     if (!this.joined || this.#air.length >= WAITING) { this.counts.dropped++; return; }
     if (!this.#isForMe(frame)) { this.counts.filtered++; return; }
@@ -101,7 +101,7 @@ export class Radio {
     if (this.#air.length === 1) this.#nextArrival();
   }
 
-  /** The network is out of reach. */
+  /** Loses the network. */
   loseLink() {
     if (!this.joined) return;
     this.joined = false;
@@ -109,7 +109,7 @@ export class Radio {
     this.onPacket();
   }
 
-  /** The radio's filter: of groups only those that the driver named. @param {Uint8Array} frame */
+  /** The radio's filter: it only passes frames of groups that the driver named. @param {Uint8Array} frame */
   #isForMe(frame) {
     const to = frame.subarray(0, 6);
     if (!(to[0] & 1) || to.every((byte) => byte === 0xff)) return true;
@@ -135,7 +135,7 @@ export class Radio {
     this.onPacket();
   }
 
-  /** @param {Uint8Array} bytes a header, and what the command is about */
+  /** @param {Uint8Array} bytes a header, and the data of the command */
   #command(bytes) {
     this.counts.commands++;
     const view = new DataView(bytes.buffer);
@@ -155,7 +155,7 @@ export class Radio {
     out.setInt32(COMMAND.status, this.status, true);
     answer.set(value, COMMAND.data);
     this.link.push(CONTROL, answer);
-    // Events of what was ordered come behind the answer.
+    // The events that a command causes come after the answer.
     if (sets) this.#set(command, data);
   }
 
@@ -226,7 +226,7 @@ export class Radio {
   }
 
   /**
-   * An Ethernet frame of Broadcom's own type, big-endian, with the event in it.
+   * Sends an event to the host, in an Ethernet frame of Broadcom's own type, big-endian.
    * @param {number} type
    * @param {{ status: number, flags?: number, reason?: number, data?: Uint8Array }} event
    */

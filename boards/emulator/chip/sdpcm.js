@@ -1,4 +1,4 @@
-// The packets between host and radio: a header with a sequence number and credit, then a command's answer, an event or a frame.
+// The packets between host and radio. Each has a header with a sequence number and credit, then a command, an answer, an event or a frame.
 
 export const CONTROL = 0, EVENT = 1, DATA = 2;
 
@@ -7,9 +7,9 @@ const HEADER = 12;
 /** How many packets the host may send ahead. */
 const WINDOW = 20;
 
-/** Both directions of function 2 of the bus. */
+/** The packets of function 2 of the bus, in both directions. */
 export class PacketLink {
-  /** Packets for the host, the next first. @type {Uint8Array[]} */
+  /** The packets for the host; the next one comes first. @type {Uint8Array[]} */
   queue = [];
   #sequence = 0;
   #heard = 255;
@@ -29,7 +29,7 @@ export class PacketLink {
     this.queue.push(packet);
   }
 
-  /** Takes a packet of the host apart; null if it is none. @param {Uint8Array} bytes */
+  /** Parses a packet of the host. Returns null if it isn't a packet. @param {Uint8Array} bytes */
   accept(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const length = view.getUint16(0, true);
@@ -38,7 +38,7 @@ export class PacketLink {
     return { channel: bytes[5] & 0xf, payload: bytes.slice(bytes[7], length) };
   }
 
-  /** A host that ran out of half its credit gets more, by a packet of nothing else if need be. */
+  /** Gives a host that has used half of its credit more, in an empty packet if no other one is waiting. */
   replenish() {
     if (((this.#granted - this.#heard - 1) & 0xff) < WINDOW / 2) this.push(CONTROL, new Uint8Array(0));
   }

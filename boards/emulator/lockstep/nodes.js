@@ -1,10 +1,10 @@
-// Nodes of the core on Linux, in a process without a clock: `core/examples/lockstep.rs` says which lines it takes and gives.
+// Nodes of the core on Linux, in a process without a clock. `core/examples/lockstep.rs` describes the lines that it reads and prints.
 import { spawn } from 'node:child_process';
 
 const PROGRAM = process.env.LOCKSTEP ?? new URL('../../../target/release/examples/lockstep', import.meta.url).pathname;
 
 export class Nodes {
-  /** When they want to run next, microseconds. */
+  /** When the nodes want to run next, microseconds. */
   next = Infinity;
   #pending = '';
   #text = '';
@@ -20,10 +20,10 @@ export class Nodes {
     this.process.on('exit', (code) => this.#failed?.(new Error(`the nodes ended with ${code}`)));
   }
 
-  /** Done when time goes on. @param {...(string | number)} words */
+  /** Queues a command, which is executed when time goes on. @param {...(string | number)} words */
   command(...words) { this.#pending += `${words.join(' ')}\n`; }
 
-  /** Lets time go on, and gives what the nodes say. @param {number} micros @returns {Promise<string[][]>} */
+  /** Lets time go on. Returns the lines that the nodes print. @param {number} micros @returns {Promise<string[][]>} */
   async run(micros) {
     const turn = `now ${micros}\n${this.#pending}run\n`;
     this.#pending = '';

@@ -1,7 +1,7 @@
-// Boards and nodes in one emulated network, by one clock that only runUntil() moves. The same seed means the same run, bit by bit.
+// Boards and nodes in one emulated network, with one clock that only runUntil() moves. The same seed gives the same run, bit by bit.
 //
-// All may run ahead of each other by less than the time a frame is on its way: nothing that one of them does in a window can reach
-// another one before the window ends.
+// Each of them may run ahead of the others for less time than a frame takes to arrive. So nothing that one of them does in such a
+// window can reach another one before the window ends.
 import { createHash } from 'node:crypto';
 import { Board } from '../board/board.js';
 import { Random } from '../board/random.js';
@@ -10,7 +10,7 @@ import { IPV4, parseEthernet, parseIpv4 } from '../network/packet.js';
 import { Segment } from '../network/segment.js';
 import { Nodes } from './nodes.js';
 
-/** How long a frame is on its way, nanoseconds. */
+/** How long a frame takes to arrive, nanoseconds. */
 const LATENCY = 200e3;
 
 /**
@@ -23,27 +23,27 @@ const GROUP = { address: '228.0.0.4', port: 45564 };
 const PORT = 4000;
 
 export class World {
-  /** Nanoseconds. */
+  /** The time, nanoseconds. */
   now = 0;
-  /** Of a thousand frames and datagrams, how many are lost on the way to each receiver. */
+  /** How many of a thousand frames and datagrams are lost on the way to each receiver. */
   loss = 0;
   lost = 0;
-  /** What nodes said. @type {Said[]} */
+  /** The lines that nodes printed. @type {Said[]} */
   said = [];
   /** Called with each of them. @type {(said: Said) => void} */
   onSaid = () => {};
   boards = /** @type {Board[]} */ ([]);
   #hash = createHash('sha256');
   #moment = 0;
-  /** Nanoseconds at which the nodes ran last. */
+  /** When the nodes ran last, nanoseconds. */
   #turn = 0;
   #boots = 0;
-  /** Datagrams for nodes, the next first. */
+  /** The datagrams for nodes; the next one comes first. */
   #arrivals = /** @type {{ at: number, name: string, from: string, data: Uint8Array }[]} */ ([]);
   #addresses = /** @type {Map<string, string>} */ (new Map());
-  /** When each board was put in, nanoseconds. */
+  /** When each board was added, nanoseconds. */
   #since = /** @type {Map<Board, number>} */ (new Map());
-  /** By address. Those of one island hear each other; all are on the same one until they are moved. */
+  /** The island of each address. Members of one island hear each other, and all are on the same island until they are moved. */
   #islands = /** @type {Map<string, number>} */ (new Map());
 
   /** @param {{ seed: number }} options */
@@ -81,7 +81,7 @@ export class World {
     const address = `192.168.69.${n}`;
     this.#addresses.set(address, name);
     this.move(address, island);
-    // No boot of any run begins as another one did.
+    // Every boot of every run has a seed of its own.
     this.said.push([this.now, 'start', name]);
     this.command('start', name, `${address}:${PORT}`, this.seed * 1000 + this.#boots++, backups);
   }
@@ -92,23 +92,23 @@ export class World {
     this.command('stop', name);
   }
 
-  /** Whoever has this address hears only that island's from now on, and is heard only there. @param {string} address @param {number} island */
+  /** From now on the member with this address hears only members of that island, and only they hear it. @param {string} address @param {number} island */
   move(address, island) { this.#islands.set(address, island); }
 
-  /** What DHCP lent to it; undefined before. @param {Board} board */
+  /** The address that DHCP gave to a board, or undefined before that. @param {Board} board */
   addressOf(board) { return this.gateway.leases.get(Buffer.from(board.options.mac).toString('hex')); }
 
-  /** A command of the nodes, done now. @param {...(string | number)} words */
+  /** Executes a command of the nodes now. @param {...(string | number)} words */
   command(...words) {
     this.nodes.command(...words);
     this.nodes.next = Math.max(this.now, this.#turn) / 1e3;
   }
 
-  /** What nodes said with these words; undefined stands for any. @param {...(string | undefined)} words */
+  /** The lines of nodes with these words; undefined stands for any word. @param {...(string | undefined)} words */
   heard(...words) { return this.said.filter(([, ...said]) => words.every((word, n) => word === undefined || said[n] === word)); }
 
   /**
-   * What a node holds of sessions, without asking anybody: the value's number ('none', 'damaged') and length.
+   * The sessions that a node holds, without asking other nodes: each value's number ('none', 'damaged') and length.
    * @param {string} name @param {string[]} sessions
    */
   async read(name, sessions) {
@@ -119,7 +119,7 @@ export class World {
     return reads.map(([, , , session, value, length]) => ({ session, value, length: Number(length) }));
   }
 
-  /** What a node has counted. @param {string} name @returns {Promise<Record<string, number>>} */
+  /** The counters of a node. @param {string} name @returns {Promise<Record<string, number>>} */
   async stats(name) {
     this.command('stats', name);
     await this.runUntil(this.now + 1e3);
@@ -139,13 +139,13 @@ export class World {
     }
   }
 
-  /** Until it is so, for at most so long. @param {() => boolean} what @param {number} most nanoseconds */
+  /** Runs while `what` is true, at most for `most`. @param {() => boolean} what @param {number} most nanoseconds */
   async runWhile(what, most, step = 1e6) {
     const end = this.now + most;
     while (what() && this.now < end) await this.runUntil(this.now + step);
   }
 
-  /** All that was sent and said until now, and when. */
+  /** A hash of everything that was sent and printed until now, and when. */
   digest() { return this.#hash.copy().digest('hex'); }
 
   close() { this.nodes.close(); }
@@ -189,7 +189,7 @@ export class World {
     else this.gateway.send(from, { address: host, port: Number(port) }, data);
   }
 
-  /** A board's datagram that no board gets. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
+  /** A board's datagram that isn't for a board. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
   #leave(from, to, data) {
     const targets = to.address === GROUP.address ? [...this.#addresses.keys()] : [to.address];
     for (const address of targets) this.#arrive(address, from, data);
@@ -205,7 +205,7 @@ export class World {
     this.#arrivals.splice(place, 0, { at, name, from: `${from.address}:${from.port}`, data });
   }
 
-  /** What has no address, and what the gateway says for itself, is on no island. @param {string | undefined} from @param {string | undefined} to */
+  /** Whether two addresses are on different islands. A frame without an address, and the gateway's own, are on no island. @param {string | undefined} from @param {string | undefined} to */
   #isApart(from, to) {
     if (!from || !to || from === this.gateway.address) return false;
     return (this.#islands.get(from) ?? 0) !== (this.#islands.get(to) ?? 0);

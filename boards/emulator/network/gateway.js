@@ -1,23 +1,23 @@
-// The way out of the emulated network: a DHCP server, and whoever has an address that no board has. Datagrams for those are handed
-// to `onDatagram`, and what comes from them is put on the network by `send`.
+// The way out of the emulated network: a DHCP server, and the stand-in for all addresses that no board has. Datagrams to these
+// addresses are passed to `onDatagram`, and `send` puts datagrams from them on the network.
 import { ARP, BROADCAST, ICMP, IPV4, UDP, arp, checksum, ethernet, groupMac, ipBytes, ipv4, isGroup, parseArp, parseEthernet, parseIpv4, parseUdp, udp } from './packet.js';
 
 const MAC = '020000000001';
 const DHCP_SERVER = 67, DHCP_CLIENT = 68, DISCOVER = 1, OFFER = 2, ACK = 5, COOKIE = 0x63825363;
 
-/** Seconds. */
+/** The length of a lease, seconds. */
 const LEASE = 3600;
 
 /** @typedef {import('./packet.js').Endpoint} Endpoint */
 
 export class Gateway {
   counts = { arp: 0, dhcp: 0, echo: 0, out: 0, in: 0, nobody: 0 };
-  /** Addresses of boards by hardware address. @type {Map<string, string>} */
+  /** The addresses of boards, by hardware address. @type {Map<string, string>} */
   leases = new Map();
 
   /**
    * @param {object} options
-   * @param {string} options.address its own, in the network of the boards
+   * @param {string} options.address its own address, in the network of the boards
    * @param {string} options.mask
    * @param {(n: number) => string} options.lend the address of the nth board
    * @param {(frame: Buffer) => void} options.onFrame puts a frame on the network
@@ -31,7 +31,7 @@ export class Gateway {
     this.onDatagram = onDatagram;
   }
 
-  /** A datagram for a board or a group. @param {Endpoint} from @param {Endpoint} to @param {Uint8Array} data */
+  /** Sends a datagram to a board or a group. @param {Endpoint} from @param {Endpoint} to @param {Uint8Array} data */
   send(from, to, data) {
     const mac = isGroup(to.address) ? groupMac(to.address) : this.#macOf(to.address);
     if (!mac) { this.counts.nobody++; return; }
@@ -39,7 +39,7 @@ export class Gateway {
     this.onFrame(ethernet(mac, MAC, IPV4, udp(from, to, data)));
   }
 
-  /** A frame of a board. @param {Uint8Array} frame */
+  /** Receives a frame from a board. @param {Uint8Array} frame */
   receive(frame) {
     const { from, type, payload } = parseEthernet(frame);
     if (type === ARP) this.#answerArp(payload);
@@ -50,7 +50,7 @@ export class Gateway {
     for (const [mac, lent] of this.leases) if (lent === address) return mac;
   }
 
-  /** All addresses that no board has are behind the gateway. @param {Buffer} payload */
+  /** Answers a board that asks for an address that no board has: all those are behind the gateway. @param {Buffer} payload */
   #answerArp(payload) {
     const { asks, from, target } = parseArp(payload);
     if (!asks || from.ip === '0.0.0.0' || from.ip === target || this.#macOf(target)) return;
@@ -79,7 +79,7 @@ export class Gateway {
     this.onFrame(ethernet(mac, MAC, IPV4, ipv4(ICMP, to, from, answer)));
   }
 
-  /** RFC 2131, as far as a client that takes what it is offered. @param {string} mac @param {Buffer} request */
+  /** Answers DHCP (RFC 2131), as far as needed for a client that accepts the offered address. @param {string} mac @param {Buffer} request */
   #answerDhcp(mac, request) {
     this.counts.dhcp++;
     const address = this.leases.get(mac) ?? this.lend(this.leases.size);

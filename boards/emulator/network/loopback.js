@@ -1,5 +1,6 @@
-// Joins the emulated network with this machine's own: boards have addresses of 127.0.0.0/8, all of which belong to the machine, so a
-// socket bound to a board's address speaks for it. What a node announces is what others send to; nothing is translated.
+// Connects the emulated network with this machine's own. Boards have addresses of 127.0.0.0/8, all of which belong to the machine, so
+// a socket that is bound to a board's address can send and receive for it. Others send to the address that a node announces; no
+// address is translated.
 import dgram from 'node:dgram';
 import { isGroup } from './packet.js';
 
@@ -13,18 +14,18 @@ export class Loopback {
   #groups = /** @type {Map<string, dgram.Socket>} */ (new Map());
 
   /**
-   * @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} onDatagram something for a board or a group
-   * @param {(board: Endpoint, error: NodeJS.ErrnoException) => void} onRefused a board's address can't be had on this machine
+   * @param {(from: Endpoint, to: Endpoint, data: Buffer) => void} onDatagram called with each datagram for a board or a group
+   * @param {(board: Endpoint, error: NodeJS.ErrnoException) => void} onRefused called when a board's address can't be used on this machine
    */
   constructor(onDatagram, onRefused) {
     this.onDatagram = onDatagram;
     this.onRefused = onRefused;
   }
 
-  /** Takes a board's address before it sends, so that nobody else does. @param {Endpoint} board */
+  /** Binds a board's address before the board sends, so that no other program takes it. @param {Endpoint} board */
   open(board) { this.#socketOf(board); }
 
-  /** A board sends. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
+  /** Sends a datagram of a board. @param {Endpoint} from @param {Endpoint} to @param {Buffer} data */
   send(from, to, data) {
     if (isGroup(to.address)) this.#listen(to);
     this.counts.sent++;
@@ -48,14 +49,14 @@ export class Loopback {
     return socket;
   }
 
-  /** Hears a group from the first moment on at which a board sends to it. @param {Endpoint} group */
+  /** Listens to a group, from the moment on at which a board first sends to it. @param {Endpoint} group */
   #listen(group) {
     const name = `${group.address}:${group.port}`;
     if (this.#groups.has(name)) return;
     const socket = dgram.createSocket({ type: 'udp4', reuseAddr: true });
     this.#groups.set(name, socket);
     socket.on('message', (data, { address, port }) => {
-      // What the boards sent comes back; they have it already.
+      // The boards' own datagrams come back, but the boards have them already.
       if (!this.#sockets.has(`${address}:${port}`)) this.onDatagram({ address, port }, group, data);
     });
     socket.on('listening', () => socket.addMembership(group.address, LOOPBACK));

@@ -1,4 +1,4 @@
-// Ethernet, ARP, IPv4, UDP and ICMP, as much as a gateway needs. Addresses are text in dots, hardware addresses text in hex.
+// Ethernet, ARP, IPv4, UDP and ICMP, as far as a gateway needs them. Addresses are text with dots, hardware addresses are text in hex.
 
 export const BROADCAST = 'ffffffffffff';
 export const ARP = 0x0806, IPV4 = 0x0800, UDP = 17, ICMP = 1;
@@ -14,7 +14,7 @@ export const groupMac = (group) => { const [, b, c, d] = ipBytes(group); return 
 /** @param {string} address */
 export const isGroup = (address) => ipBytes(address)[0] >>> 4 === 0xe;
 
-/** RFC 1071. @param {Buffer} bytes */
+/** The checksum of RFC 1071. @param {Buffer} bytes */
 export function checksum(bytes) {
   let sum = 0;
   for (let n = 0; n < bytes.length; n += 2) sum += (bytes[n] << 8) | (bytes[n + 1] ?? 0);

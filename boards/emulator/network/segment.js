@@ -1,11 +1,11 @@
-// The Ethernet between boards and gateway: a frame goes to whom its hardware address names, one for a group to all.
+// The Ethernet between boards and gateway. A frame is delivered to the port with its hardware address, a frame for a group to all.
 import { parseEthernet } from './packet.js';
 
 export class Segment {
   /** @type {{ mac: string, deliver: (frame: Uint8Array) => void }[]} */
   ports = [];
 
-  /** @param {string} mac '' for whoever takes what nobody else does @param {(frame: Uint8Array) => void} deliver */
+  /** @param {string} mac '' for the port that gets all frames without another receiver @param {(frame: Uint8Array) => void} deliver */
   attach(mac, deliver) {
     const port = { mac, deliver };
     this.ports.push(port);

@@ -1,4 +1,4 @@
-// A board alone on its network, and what it says.
+// A board that is alone on its network, and the lines that it prints.
 import { Board } from '../board/board.js';
 import { Gateway } from '../network/gateway.js';
 import { ACCESS_POINT, imageWith, macOf, status } from './image.js';

@@ -1,15 +1,15 @@
-// A client that asks nodes for sessions, one request a session at a time, and remembers what it was told. What is there in the end
-// is held against that.
+// A client that sends requests to nodes, for each session one at a time, and remembers the answers. In the end the tests compare the
+// copies on nodes and boards with them.
 
 /** @typedef {{ may: Set<string>, over: boolean, request: null | { node: string, verb: 'commit' | 'invalidate', value: string, length: number } }} Session */
 
 export class Client {
-  /** `may`: values that a session may have by what was told; a single one if it must. 'none': no session. @type {Map<string, Session>} */
+  /** For each session, `may` holds the values that it may have according to the answers; a single one if it must have that. 'none' means no session. @type {Map<string, Session>} */
   sessions = new Map();
-  /** Of values by number. @type {Map<string, number>} */
+  /** The lengths of values, by number. @type {Map<string, number>} */
   lengths = new Map();
   counts = { committed: 0, ended: 0, stale: 0, unknown: 0 };
-  /** What no client may ever see. @type {string[]} */
+  /** Observations that no client may ever make. @type {string[]} */
   wrong = [];
 
   /** @param {import('../lockstep/world.js').World} world @param {number} copies that each commit waits for */
@@ -22,7 +22,7 @@ export class Client {
     };
   }
 
-  /** Takes the session over and writes to it; nothing if it is asked for already, or was ended. @param {string} node @param {string} session @param {number} length */
+  /** Takes the session over and writes to it. Does nothing if a request for it is under way, or if it was ended. @param {string} node @param {string} session @param {number} length */
   write(node, session, length) {
     const value = String(this.lengths.size + 1);
     this.lengths.set(value, length);
@@ -32,7 +32,7 @@ export class Client {
   /** Takes the session over and ends it. @param {string} node @param {string} session */
   end(node, session) { this.#ask(session, { node, verb: 'invalidate', value: 'none', length: 0 }); }
 
-  /** This node answers nobody any more. @param {string} node */
+  /** Ends the requests to a node that doesn't answer any more. @param {string} node */
   forget(node) {
     for (const session of this.sessions.values()) if (session.request?.node === node) { session.request = null; this.counts.unknown++; }
   }
@@ -54,7 +54,7 @@ export class Client {
     else this.#answered(name, session, outcome);
   }
 
-  /** Whoever can't be sure to have the newest contents does nothing, as a careful application. */
+  /** Continues a request after its fetch. If the contents may be stale it does nothing, as a careful application would. */
   #fetched(name, session, outcome) {
     const { node, verb, value, length } = session.request;
     if (!outcome.includes('maybe_stale:false')) { session.request = null; this.counts.stale++; return; }
@@ -69,7 +69,7 @@ export class Client {
     if (!session.may.has(value) || Number(length) !== (this.lengths.get(value) ?? 0)) {
       this.wrong.push(`${name} at ${node}: ${value} of ${length} bytes, told ${[...session.may].join()}`);
     }
-    // The answer to it may be lost with the node.
+    // The node may fail before it answers, so both values are possible.
     session.may.add(session.request.value);
   }
 

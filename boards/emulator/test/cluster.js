@@ -1,14 +1,14 @@
-// Nodes on Linux and boards in one network, and what they hold.
+// Nodes on Linux and boards in one network, and the sessions that they hold.
 import assert from 'node:assert/strict';
 import { World } from '../lockstep/world.js';
 import { ACCESS_POINT, imageWith, macOf, status } from './image.js';
 
 export const SECOND = 1e9, MILLISECOND = 1e6;
 
-/** Bytes of the stack that nothing ever used: a board that comes closer to its end than this has too small a stack. */
+/** How many bytes of a board's stack must never be used. If fewer are left, the stack is too small. */
 const STACK_MARGIN = 1024;
 
-/** Fetches under way at once: fewer than a node asks a member for without waiting. */
+/** The number of fetches under way at once. It is less than a node asks a member for at a time. */
 const FETCHES = 8;
 
 /**
@@ -40,17 +40,17 @@ export async function until(world, what, most = 60, step = SECOND / 10) {
   assert.ok(what(), `not within ${most} s: ${what}\n${world.said.slice(-10).join('\n')}\n${world.boards.map((board) => board.line).join('\n')}`);
 }
 
-/** A node dies with all it has; the same name starts anew. */
+/** A node dies with all its copies, and a new one with the same name starts. */
 export function restart(world, name, n, backups = 1) {
   world.stopNode(name);
   world.startNode(name, n, { backups });
 }
 
-/** Sessions s0, s1… of so many bytes: each one's value has its number. */
+/** The names of sessions: s0, s1 and so on. */
 export const sessions = (count) => Array.from({ length: count }, (_, n) => `s${n}`);
 export const contents = (count, length) => sessions(count).map((session, n) => ({ session, value: String(n), length }));
 
-/** Writes sessions `from` to `to` - 1, each when the one before it has so many copies. */
+/** Writes sessions `from` to `to` - 1, each when the one before it has `copies` copies. */
 export async function commitAll(world, name, from, to, length, copies) {
   for (let n = from; n < to; n++) {
     const done = world.heard('done', name, 'commit').length;
@@ -60,7 +60,7 @@ export async function commitAll(world, name, from, to, length, copies) {
   }
 }
 
-/** Has a node ask for all these sessions, and gives what it holds then. */
+/** Lets a node fetch all these sessions, and returns what it holds then. */
 export async function fetchAll(world, name, wanted) {
   const before = world.heard('done', name, 'fetch').length;
   const done = () => world.heard('done', name, 'fetch').length - before;
@@ -73,7 +73,7 @@ export async function fetchAll(world, name, wanted) {
 }
 
 /**
- * What each board holds by itself: all nodes end, and each board is left alone with a new one that asks it for everything.
+ * The sessions that each board holds: all nodes end, and each board is left alone with a new node that asks it for everything.
  * @returns {Promise<{ session: string, value: string, length: number }[][]>}
  */
 export async function holdingsOfBoards(world, picos, nodes, wanted) {
@@ -88,7 +88,7 @@ export async function holdingsOfBoards(world, picos, nodes, wanted) {
   return holdings;
 }
 
-/** That no stack came near its end, in the whole run; prints how near. */
+/** Asserts that no stack came near its end in the whole run, and prints how near it came. */
 export function assertStacks(picos) {
   const marks = picos.flatMap((pico) => pico.lines).map(({ stack }) => stack.split('/').map(Number));
   const [[used, size]] = marks.sort(([a], [b]) => b - a);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MILLISECOND, SECOND, assertStacks, cluster, commitAll, contents, fetchAll, holdingsOfBoards, restart, sessions, until } from './cluster.js';
 
-/** Frames on their way to a board that are longer than this carry a piece of a value. */
+/** A frame to a board that is longer than this carries a piece of a value. */
 const PIECE = 1000;
 
 const isMember = (world, name, other, times = 1) => world.heard('member', name, other, 'joined').length === times;

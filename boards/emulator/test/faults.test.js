@@ -1,14 +1,14 @@
-// What the next boot says of the former one: of a panic, a hard fault, a board that hung.
+// What a boot reports of the former one: a panic, a hard fault, a board that hung.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { alone } from './alone.js';
 
 const SECOND = 1e9;
 
-/** In the erased flash behind the image: no instruction. */
+/** An address in the erased flash behind the image, which contains no instruction. */
 const NOWHERE = 0x101ffff0;
 
-/** What is furthest from use: the lower end of the stack. */
+/** The lower end of the stack, which is used last. */
 const STACK_END = 0x20000000;
 
 /** An instruction that jumps to itself. */
@@ -17,7 +17,7 @@ const FOR_EVER = 0xe7fe;
 /** Addresses of code, as the panic and fault handlers list them. */
 const CALLERS = /( 100[0-9a-f]{5}){2,}$/;
 
-/** A board that was alone when something went wrong, once it is alone again. */
+/** Does harm to a board that is alone, and returns the board when it is alone again. */
 function after(harm, seconds) {
   const run = alone();
   run.board.runUntil(4 * SECOND);
@@ -30,7 +30,7 @@ function after(harm, seconds) {
 }
 
 test('after a panic a board starts anew and says where it was', () => {
-  // The driver panics of a command that fails, and the LED is one.
+  // A command that fails makes the driver panic, and the LED is switched with a command.
   const { board, started } = after((board) => { board.radio.status = -23; }, 8);
   assert.deepEqual(board.resets, ['software']);
   assert.match(started, /^panic/);

@@ -7,7 +7,7 @@ import { ACCESS_POINT, golden, macOf } from './image.js';
 const SPECIFICATION = new URL('../../../core/src/wire/SPEC.md', import.meta.url);
 const SECOND = 1e9;
 
-/** The bytes of the specification's examples: those in front of each line, up to two spaces. */
+/** The bytes of the specification's examples, which are at the start of each line, before two spaces. */
 function examples() {
   const blocks = readFileSync(SPECIFICATION, 'utf8').split('```').filter((block) => block.startsWith('text\n'));
   return blocks.map((block) => {
@@ -17,7 +17,7 @@ function examples() {
   }).filter(Boolean);
 }
 
-/** What the processor of a Pico, after it has sealed a datagram for `figures.js`, prints on its serial port. */
+/** The text that a Pico prints on its serial port, after it has sealed a datagram for `figures.js`. */
 function printed() {
   const board = new Board({ image: golden(), mac: macOf(0), accessPoint: ACCESS_POINT });
   let text = '';

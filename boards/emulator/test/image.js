@@ -1,4 +1,4 @@
-// The image under test, and what it is told.
+// The image under test, and its settings.
 import { readImage, withSettings } from '../board/image.js';
 
 const PATH = process.env.PICO_IMAGE ?? new URL('../../target/images/pico-w.uf2', import.meta.url).pathname;
@@ -13,14 +13,14 @@ const image = readImage(PATH);
 /** @param {Record<string, string | string[]>} settings beside those of Wi-Fi and key */
 export const imageWith = (settings) => withSettings(image, { ssid: ACCESS_POINT.ssid, password: ACCESS_POINT.password, key: KEY, ...settings });
 
-/** The image that is no node: it seals a datagram, and prints the examples of the wire format. */
+/** The image that isn't a node, but seals a datagram and prints the examples of the wire format. */
 export const golden = () => readImage(GOLDEN);
 
 /** @param {number} n */
 export const macOf = (n) => Uint8Array.of(0x28, 0xcd, 0xc1, 0, 0, n + 1);
 
 /**
- * What a status line says: all words as text, and two of them as numbers.
+ * The contents of a status line: all words as text, and two of them as numbers.
  * @typedef {Record<string, any> & { members: number, sessions: number }} Status
  */
 

@@ -5,11 +5,12 @@ import { SECOND, assertStacks, cluster, holdingsOfBoards, restart, until } from 
 
 const NODES = ['a', 'b', 'c'], BOARDS = 4, BACKUPS = 2;
 
-/** Of each round: seconds of requests under faults, a request each tenth of one, and seconds of quiet behind it: a copy that no
- * header names reports to its home with a walk over all records, each five seconds, and the home answers with its next. */
+/** Each round has seconds of requests under faults, with a request each tenth of a second, and then seconds of quiet. The quiet must be
+ * long enough for a copy that no header names: a walk over all records, every five seconds, reports it to its home, and the home answers
+ * with its next walk. */
 const FAULTY = 5, QUIET = 12;
 
-/** Frames and datagrams of a thousand that are lost meanwhile. */
+/** How many of a thousand frames and datagrams are lost during the faults. */
 const LOSS = 30;
 
 const SESSIONS = 24;
@@ -17,14 +18,14 @@ const SESSIONS = 24;
 /** One seed decides everything. `SEED=100 SEEDS=20 npm test` tries others. */
 const FIRST = Number(process.env.SEED ?? 1), SEEDS = Number(process.env.SEEDS ?? 1);
 
-/** What befalls a board. All but the last cost it its memory. */
+/** The mishaps of a board. It loses its memory in all but the last. */
 const MISHAPS = {
   reset: ({ board }) => board.reset(),
   power: ({ board }) => board.powerCycle(),
   wifi: ({ board, accessPoint }) => { accessPoint.present = false; board.radio.loseLink(); },
 };
 
-/** Two of the seven, no more: so many losses at once a commit with three copies survives. */
+/** Mishaps for two of the seven, and no more: a commit with three copies survives two losses at once. */
 function* mishaps({ world, picos, client }) {
   const first = world.random.below(7);
   for (const victim of [first, (first + 1 + world.random.below(6)) % 7]) {
@@ -37,13 +38,13 @@ function* mishaps({ world, picos, client }) {
   }
 }
 
-/** Who starts anew and has met nobody yet serves from its own memory: nobody is sent there before it knows all but those who fail too. */
+/** Whether a node knows all others except those that fail too. Until then no request is sent to it: a node that restarts and knows no others serves from its own, empty memory. */
 const isReady = ({ world }, name) => {
   const [began] = world.heard('start', name).at(-1);
   return world.heard('member', name, undefined, 'joined').filter(([at]) => at >= began).length >= 5;
 };
 
-/** A client asks any node for any session, under losses, while two nodes or boards fail; then everything is well for a while. */
+/** A client sends requests for any session to any node, under losses, while two nodes or boards fail. Then there are no faults for a while. */
 async function round(scene) {
   const { world, picos, client } = scene, { random } = world;
   const [first, second] = mishaps(scene), at = [5 + random.below(20), 20 + random.below(25)];
@@ -70,7 +71,7 @@ async function start(seed) {
   return { world, picos, client, happened: [] };
 }
 
-/** Every copy of each session, by holder. */
+/** All copies of each session, by holder. */
 async function copies({ world, picos }, sessions) {
   const holdings = [];
   for (const name of NODES) holdings.push([name, await world.read(name, sessions)]);
@@ -79,7 +80,7 @@ async function copies({ world, picos }, sessions) {
   return new Map(sessions.map((session, n) => [session, holdings.map(([holder, held]) => ({ holder, ...held[n] })).filter(({ value }) => value !== 'none')]));
 }
 
-/** What is wrong with the copies, by what the client was told. */
+/** Everything that is wrong with the copies, compared with the client's answers. */
 function complaints({ client }, held) {
   const wrong = [...client.wrong];
   for (const [session, copies] of held) {

@@ -1,4 +1,4 @@
-// What a board makes of its page of settings, whatever stands there, and that it never shows it.
+// How a board reads its page of settings, whatever the page contains, and that it never shows the settings.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../board/random.js';
@@ -7,7 +7,7 @@ import { ACCESS_POINT, KEY, imageWith } from './image.js';
 
 const SECOND = 1e9, PAGE = 0x1000;
 
-/** All that a board says on USB and logs, in one text. */
+/** Everything that a board prints on USB and logs, in one text. */
 function allThatIsSaid(image) {
   const said = [];
   const { board } = alone({ image, onLine: (line) => said.push(line) });

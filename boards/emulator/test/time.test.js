@@ -5,7 +5,7 @@ import { SECOND, assertStacks, cluster, commitAll, contents, holdingsOfBoards, s
 
 const MINUTE = 60;
 
-/** Counters of a node that say that something was lost, repeated or refused. A board's own beacons aren't heard by a node. */
+/** Whether a counter of a node counts losses, repetitions or refusals. A board's own beacons aren't heard by a node. */
 const isTrouble = (counter) => counter.startsWith('refused_') || ['malformed', 'declined', 'lost', 'deaths', 'refutations', 'base_mismatches', 'maybe_stale'].includes(counter);
 
 test('an hour of a board that is member and holds sessions costs no memory, and traffic stays as it was', async () => {
@@ -33,11 +33,11 @@ test('an hour of a board that is member and holds sessions costs no memory, and 
   world.close();
 });
 
-/** What a board had counted at that second. */
+/** The value of a board's counter at that second. */
 const countOf = (pico, counter, second) => Number(pico.lines.find(({ up }) => parseInt(up) >= second)[counter]);
 
-// The upper half of the timer is what a program reads twice: it changes here, as in each 72nd minute. The wrap-around of all its 64
-// bits, after 585,000 years, is beyond embassy's own time.
+// A program reads the upper half of the timer twice, because it may change in between. It changes during these tests, as it does every 72
+// minutes. The wrap-around of all 64 bits, after 585,000 years, is beyond the range of embassy's own time.
 const CLOCKS = /** @type {[string, bigint][]} */ ([['the lower half of the clock', 2n ** 32n], ['a clock that is higher than a double counts', 2n ** 54n]]);
 for (const [name, clock] of CLOCKS) {
   test(`${name} wraps around while a board is asked for copies, and nobody notices`, async () => {

@@ -1,4 +1,4 @@
-//! What a board's node is asked to do.
+//! The calls to the core that a board's node makes.
 
 use core::hint::black_box as any;
 use core::net::SocketAddr;
@@ -10,8 +10,8 @@ use relevo_board_node::relevo_core::memory::{AttributeSlot, RecordSlot};
 use relevo_board_node::relevo_core::{Config, Entropy, Instant, Node};
 use relevo_board_node::{Memory, PROTOCOL_BYTES, fit};
 
-/// Something as long as what is counted: a symbol's length can be read without running anything.
-/// What may change is not in flash.
+/// Makes symbols that are as long as the values to be counted, since the length of a symbol can be read
+/// without running the program. They may change, so they are not in flash.
 macro_rules! lengths {
     ($($name:ident: $bytes:expr;)+) => {$(
         // SAFETY: no other symbol has this name.
@@ -33,11 +33,11 @@ fn panic(_: &PanicInfo<'_>) -> ! {
     loop {}
 }
 
-/// Where the linker begins to look for what is needed.
+/// The entry point, from which the linker finds all code that is needed.
 // SAFETY: no other function has this name.
 #[unsafe(no_mangle)]
 extern "C" fn _start() {
-    // SAFETY: never run. To make it here would count code that a board's static doesn't need.
+    // SAFETY: this never runs. Making the memory here would count code that a board's static doesn't need.
     let memory = unsafe { any(NonNull::<Memory>::dangling()).as_mut() };
     let address: SocketAddr = any(SocketAddr::from(([10, 0, 0, 1], 4_000)));
     let config = any(fit(Config::new("relevo", "pico", address)));
@@ -51,7 +51,7 @@ extern "C" fn _start() {
     }
 }
 
-/// All that a node does that keeps copies and serves nobody.
+/// Everything that a node does that keeps copies and serves no application.
 fn serve(node: &mut Node<'_>) {
     let mut buffer = any([0; 1_232]);
     loop {

@@ -1,6 +1,6 @@
-//! Shows that an RP2040 makes the bytes of `core/src/wire/SPEC.md`: prints each of its examples as
-//! this processor makes it, one a line, on the serial port at GPIO 0 (115200 baud). Before that GPIO 1 is
-//! high while a datagram is sealed, while it is opened, and while the same is done without a key.
+//! Shows that an RP2040 makes the bytes of `core/src/wire/SPEC.md`. It prints each example as this
+//! processor makes it, one on each line, on the serial port at GPIO 0 (115200 baud). Before that, GPIO 1
+//! is high while a datagram is sealed, while it is opened, and while the same is done without a key.
 #![no_std]
 #![no_main]
 
@@ -17,14 +17,15 @@ async fn main(_spawner: Spawner) {
     let mut busy = Output::new(pins.PIN_1, Level::Low);
     let opened = relevo_core::golden::seal_and_open(|is| busy.set_level(is.into()));
     let _ = port.blocking_write(if opened { b"opened\n" } else { b"not opened\n" });
-    // Without flow control nothing can go wrong on the way out.
+    // Without flow control, writing to the port can't fail.
     relevo_core::golden::make(|bytes, read| {
         let _ = line(&mut port, bytes, read);
     });
     let _ = port.blocking_write(b"end\n");
 }
 
-/// The bytes in hexadecimal, and whether those of the specification were read as what they say.
+/// Prints the bytes in hexadecimal, and whether the specification's bytes were decoded to the message
+/// that they stand for.
 fn line(port: &mut UartTx<'_, Blocking>, bytes: &[u8], read: bool) -> Result<(), Error> {
     for byte in bytes {
         let digit = |digit: u8| match digit {

@@ -1,5 +1,5 @@
-//! Where a firmware's bytes are: each piece of code belongs to the package whose line it was made of,
-//! however it was inlined.
+//! Counts the bytes of each part of a firmware. A piece of code belongs to the package with the source
+//! line that it was compiled from, even if it was inlined elsewhere.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -9,12 +9,12 @@ use std::path::Path;
 use addr2line::Loader;
 use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 
-/// Says which lines of the program these hexadecimal addresses belong to.
+/// Prints which lines of the program these hexadecimal addresses belong to.
 pub(crate) fn places(elf: &Path, addresses: &[&str]) -> Result<(), Box<dyn Error>> {
     let loader = load(elf)?;
     for address in addresses {
         let place = u64::from_str_radix(address.trim_start_matches("0x"), 16)?;
-        // A return address is odd, and behind the call.
+        // A return address is odd and points behind the call.
         let mut frames = loader.find_frames(place.saturating_sub(3))?;
         while let Some(frame) = frames.next()? {
             let function = frame.function.as_ref();
@@ -31,7 +31,7 @@ pub(crate) fn places(elf: &Path, addresses: &[&str]) -> Result<(), Box<dyn Error
     Ok(())
 }
 
-/// Prints what the firmware takes, as Markdown; fails if a part is above its limit.
+/// Prints how much flash and RAM the firmware takes, as Markdown. Fails if a part is above its limit.
 pub(crate) fn print(elf: &Path, limits: Option<&Path>) -> Result<(), Box<dyn Error>> {
     let limits = limits
         .map(fs::read_to_string)
@@ -67,7 +67,7 @@ fn load(elf: &Path) -> Result<Loader, Box<dyn Error>> {
     Loader::new(elf).map_err(|error| error.to_string().into())
 }
 
-/// Flash by part, the totals last.
+/// The flash of each part; the totals come last.
 fn flash(elf: &Path) -> Result<Vec<(String, u64)>, Box<dyn Error>> {
     let bytes = fs::read(elf)?;
     let file = object::File::parse(&*bytes)?;
@@ -135,7 +135,7 @@ fn part_of_file(file: &str) -> Option<&'static str> {
     Some(part.map_or("other packages", |(part, _)| part))
 }
 
-/// Parts by what is in the path of their sources.
+/// The parts of the flash, each with texts by which the paths of its sources are recognised.
 const PARTS: [(&str, &[&str]); 7] = [
     ("core", &["core/src/"]),
     (
@@ -165,7 +165,7 @@ const PARTS: [(&str, &[&str]); 7] = [
     ("USB", &["/embassy-usb", "/embassy-rp-0.10.0/src/usb.rs"]),
 ];
 
-/// RAM by part, the totals last.
+/// The RAM of each part; the totals come last.
 fn memory(elf: &Path) -> Result<Vec<(String, u64)>, Box<dyn Error>> {
     let bytes = fs::read(elf)?;
     let file = object::File::parse(&*bytes)?;
@@ -213,10 +213,10 @@ fn memory(elf: &Path) -> Result<Vec<(String, u64)>, Box<dyn Error>> {
     Ok(rows)
 }
 
-/// What the core is lent besides sessions.
+/// The memory, besides that of sessions, that is lent to the core.
 const LENT: &str = "core: tables, and buffer for a value";
 
-/// Parts by what is in the names of their statics.
+/// The parts of the RAM, each with texts by which the names of its statics are recognised.
 const MEMORY: [(&str, &[&str]); 6] = [
     (LENT, &["MEMORY"]),
     ("core: the node", &["NODE"]),

@@ -1,4 +1,4 @@
-//! A linked firmware, as it will stand in the flash.
+//! A linked firmware, as it will be in the flash.
 
 use std::error::Error;
 use std::fs;
@@ -13,10 +13,10 @@ use crate::uf2::{FLASH, Family};
 /// The largest flash of a board.
 const LARGEST: usize = 4 << 20;
 
-/// What is to be put on a board.
+/// The contents of a board's flash.
 pub(crate) struct Firmware {
     pub(crate) family: Family,
-    /// From the start of the flash; what the linker left free is zero.
+    /// The bytes from the start of the flash on; bytes that the linker left free are zero.
     pub(crate) flash: Vec<u8>,
 }
 
@@ -53,7 +53,7 @@ impl Firmware {
     }
 }
 
-/// Only the RP2040 starts with a second boot loader of ours.
+/// The processor that the firmware is for. Only the RP2040's firmware contains a second boot loader.
 fn family(file: &[u8]) -> Result<Family, Box<dyn Error>> {
     let file = object::File::parse(file)?;
     let boots = file

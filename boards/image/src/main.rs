@@ -1,4 +1,5 @@
-//! What is put on a board: of a linked firmware a flat image and a UF2 file, with its owner's settings.
+//! Makes the files that are put on a board: from a linked firmware, a flat image and a UF2 file with the
+//! owner's settings.
 
 mod budget;
 mod firmware;
@@ -61,7 +62,8 @@ fn only_settings(elf: &str, settings: &str, out: &str) -> Result<(), Box<dyn Err
     Ok(())
 }
 
-/// The page of the flash with the settings of a file, which are read as the board will read them.
+/// The page of the flash with the settings from a file. They are checked by the code with which the board
+/// reads them.
 fn block(path: &Path) -> Result<Vec<u8>, Box<dyn Error>> {
     let named = |error: &dyn Error| format!("{}: {error}", path.display());
     let mut block = fs::read(path).map_err(|error| named(&error))?;

@@ -1,22 +1,22 @@
-//! UF2: what a board in its boot mode takes as a file (<https://github.com/microsoft/uf2>).
+//! UF2: the file format that a board accepts in its boot mode (<https://github.com/microsoft/uf2>).
 
-/// The processors that a file can be for; others ignore it.
+/// The processors that a file can be for. A processor ignores a file for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Family {
     /// RP2040.
     Rp2040 = 0xe48b_ff56,
-    /// RP2350, its Arm cores, secure.
+    /// RP2350, for its Arm cores in secure mode.
     Rp2350 = 0xe48b_ff59,
 }
 
-/// Where the processors see their flash.
+/// The address at which the processors see their flash.
 pub(crate) const FLASH: u32 = 0x1000_0000;
 
 /// Bytes of flash in a block.
 const PAYLOAD: usize = 256;
 
-/// All of `bytes`, which stand at `offset` of the flash, in blocks of 512.
+/// All of `bytes`, which belong at `offset` of the flash, in blocks of 512 bytes.
 pub(crate) fn pack(family: Family, offset: usize, bytes: &[u8]) -> Vec<u8> {
     // A flash has less than 4 GB.
     let number = |number: usize| number as u32;
@@ -26,7 +26,7 @@ pub(crate) fn pack(family: Family, offset: usize, bytes: &[u8]) -> Vec<u8> {
         let fields = [
             0x0a32_4655,
             0x9e5d_5157,
-            // A family is named.
+            // The flag that says that the block names a family.
             0x0000_2000,
             FLASH + number(offset + block * PAYLOAD),
             number(PAYLOAD),

@@ -10,16 +10,16 @@ use relevo_core::{Duration, Instant, MemberState, Node};
 use crate::network::{DATAGRAM, Network};
 use crate::status::Status;
 
-/// Datagrams handled before something is sent.
+/// The number of datagrams that are handled before something is sent.
 const BATCH: usize = 8;
 
-/// Full batches handled before deadlines are looked at all the same.
+/// The number of full batches after which deadlines are checked even if more datagrams wait.
 const PATIENCE: u32 = 16;
 
-/// The longest sleep. smoltcp doesn't say when a report of its groups is due.
+/// The longest sleep. It is bounded because smoltcp doesn't say when its next group report is due.
 const LONGEST_SLEEP: Duration = Duration::from_millis(250);
 
-/// The core between network and clock.
+/// Connects the core with the network and the clock.
 pub struct Driver<'a, 'm> {
     node: &'a mut Node<'m>,
     network: Network<'a>,
@@ -27,14 +27,14 @@ pub struct Driver<'a, 'm> {
     buffer: [u8; DATAGRAM],
 }
 
-/// The board's clock, as the core wants it.
+/// The time of the board's clock, in the core's type.
 #[must_use]
 pub fn now() -> Instant {
     Instant::from_micros(embassy_time::Instant::now().as_micros())
 }
 
 impl<'a, 'm> Driver<'a, 'm> {
-    /// Drives `node` on `network`, and has it contact `seeds` until they are members.
+    /// Makes a driver that runs `node` on `network` and contacts `seeds` until they are members.
     #[must_use]
     pub const fn new(
         node: &'a mut Node<'m>,
@@ -49,13 +49,13 @@ impl<'a, 'm> Driver<'a, 'm> {
         }
     }
 
-    /// Serves the network for ever, and tells `report` how the node is, several times a second.
+    /// Serves the network for ever, and passes the node's status to `report` several times a second.
     pub async fn run(mut self, mut report: impl FnMut(&Status)) -> ! {
         let mut batches = 0;
         loop {
             let more = self.receive();
             batches = if more { batches + 1 } else { 0 };
-            // A peer whose answer waits in the socket must not be judged as silent.
+            // A peer whose answer waits in the socket must not be treated as silent.
             if !more || batches >= PATIENCE {
                 batches = 0;
                 self.node.handle_timeout(now());
@@ -76,12 +76,12 @@ impl<'a, 'm> Driver<'a, 'm> {
         }
     }
 
-    /// Hands a batch of datagrams to the core; whether there may be more.
+    /// Hands a batch of datagrams to the core. Returns whether there may be more.
     fn receive(&mut self) -> bool {
         for _ in 0..BATCH {
             match self.network.receive(&mut self.buffer) {
                 Some((from, datagram)) => {
-                    // What is refused is counted, and a board has no log.
+                    // The core counts refused datagrams, and a board has no log.
                     let _ = self.node.handle_datagram(now(), from, datagram);
                 }
                 None => return false,
@@ -90,14 +90,14 @@ impl<'a, 'm> Driver<'a, 'm> {
         true
     }
 
-    /// Sends what the core has to send.
+    /// Sends all datagrams that the core has to send.
     async fn transmit(&mut self) {
         while let Some(transmit) = self.node.poll_transmit(now(), &mut self.buffer) {
             self.network.send(&transmit, &self.buffer).await;
         }
     }
 
-    /// Until a datagram arrives or something is due.
+    /// Waits until a datagram arrives or a deadline is due.
     async fn sleep(&self) {
         let latest = now() + LONGEST_SLEEP;
         let due = self
@@ -109,23 +109,23 @@ impl<'a, 'm> Driver<'a, 'm> {
     }
 }
 
-/// The nodes to contact, one after another: the stack asks for one hardware address in a second, so
-/// nodes that aren't there would keep those away that are.
+/// The nodes to contact, one after another. The network stack asks for only one hardware address in a
+/// second, so if all were contacted at once, absent nodes would delay the others.
 struct Seeds<'a> {
     addresses: &'a [Option<SocketAddrV4>],
-    /// Contacts so far; says who is next.
+    /// The number of contacts so far, which says which seed is next.
     turn: usize,
     next: Instant,
 }
 
 impl<'a> Seeds<'a> {
-    /// Between two contacts at first, so that nodes started together meet at once.
+    /// The pause between the first contacts, short so that nodes that start together find each other at once.
     const OFTEN: Duration = Duration::from_secs(1);
 
-    /// Between two contacts later.
+    /// The pause between later contacts.
     const SELDOM: Duration = Duration::from_secs(5);
 
-    /// How many contacts come often.
+    /// The number of contacts with the short pause.
     const EAGER: usize = 30;
 
     const fn new(addresses: &'a [Option<SocketAddrV4>]) -> Self {
@@ -136,7 +136,7 @@ impl<'a> Seeds<'a> {
         }
     }
 
-    /// Contacts, if it is time, the next seed where no live member is.
+    /// If it is time, contacts the next seed at whose address there is no live member.
     fn contact(&mut self, now: Instant, node: &mut Node<'_>) {
         if now < self.next {
             return;

@@ -1,41 +1,43 @@
-//! What a boot id is made of: bits of a noisy source, tested before they are believed.
+//! The entropy for a boot id: bits of a noisy source, which are tested before they are used.
 //!
-//! The tests are those of NIST SP 800-90B, section 4.4, for a source that is believed to give at
-//! least [half a bit](MIN_ENTROPY) of entropy with each bit. A ring oscillator that is stuck, or
-//! locked to the clock that reads it, fails them, and the node isn't started.
+//! The tests are those of NIST SP 800-90B, section 4.4, for a source that is assumed to give at
+//! least [half a bit](MIN_ENTROPY) of entropy with each bit. If the ring oscillator is stuck, or
+//! locked to the clock that reads it, the tests fail and the node isn't started.
 
 use chacha20::{R20, hchacha};
 use relevo_core::Entropy;
 
-/// Bits read: at half a bit each, eight times what a node needs.
+/// The number of bits that are read. At half a bit of entropy each, they have eight times the entropy
+/// that a node needs.
 pub const BITS: usize = 4_096;
 
-/// Entropy of a bit that the cutoffs below assume.
+/// The entropy of a bit that the limits below assume.
 pub const MIN_ENTROPY: f32 = 0.5;
 
-/// Equal bits in a row that a good source shows once in 2^20 times: 1 + 20 / [`MIN_ENTROPY`].
+/// The number of equal bits in a row that a good source gives once in 2^20 times: 1 + 20 /
+/// [`MIN_ENTROPY`].
 const LONGEST_RUN: u32 = 41;
 
-/// Bits of a window.
+/// The number of bits in a window.
 const WINDOW: usize = 1_024;
 
-/// Bits equal to the first one of a window that a good source shows once in 2^20 windows.
+/// The number of bits equal to the first one of a window that a good source gives once in 2^20 windows.
 const MOST_EQUAL: u32 = 793;
 
-/// Why bits are not believed.
+/// Why the bits aren't used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
     /// Too many equal bits in a row.
     Stuck,
-    /// Too many equal bits.
+    /// Too many equal bits in a window.
     Biased,
 }
 
-/// Draws what a node needs from `bit`, and mixes in `salts`, which needn't be random: what tells this
-/// board from others, and other sources of noise.
+/// Draws the entropy that a node needs from `bit`, and mixes in `salts`: values that differ between
+/// boards, and other sources of noise. The salts needn't be random.
 ///
 /// # Errors
-/// The source looks broken.
+/// The source seems to be broken.
 pub fn draw(mut bit: impl FnMut() -> bool, salts: [&[u8]; 2]) -> Result<Entropy, Doubt> {
     let mut bytes = [0; BITS / 8];
     for byte in &mut bytes {
@@ -46,8 +48,8 @@ pub fn draw(mut bit: impl FnMut() -> bool, salts: [&[u8]; 2]) -> Result<Entropy,
     Ok(condense([&bytes, one, other]))
 }
 
-/// All bytes in 32: each block of 16 chooses the next key of HChaCha20, which the core's sealing
-/// brings along.
+/// Condenses all bytes to 32: each block of 16 gives the next key of HChaCha20, which the core's sealing
+/// uses anyway.
 fn condense(inputs: [&[u8]; 3]) -> Entropy {
     let mut key = [0; 32];
     for input in inputs {
@@ -125,7 +127,7 @@ mod tests {
     #[test]
     fn a_source_that_prefers_a_bit_too_much_is_refused() {
         let mut noise = noise(1);
-        // Thirteen of sixteen.
+        // Thirteen of sixteen bits are set.
         let biased = || noise() || noise() || noise() && noise();
         assert!(matches!(draw(biased, [b"", b""]), Err(Doubt::Biased)));
     }
@@ -134,7 +136,7 @@ mod tests {
     fn the_cutoffs_are_those_of_a_source_of_half_a_bit() {
         let most_likely = f64::from(-MIN_ENTROPY).exp2();
         assert_eq!(LONGEST_RUN, 1 + (20.0 / MIN_ENTROPY) as u32);
-        // The probability of at least so many equal bits is below 2^-20, of one less it isn't.
+        // The probability of at least so many equal bits is below 2^-20; for one bit less it isn't.
         let tail = |equal: u32| {
             let n = WINDOW as u32 - 1;
             let mut term = f64::from(n) * (1.0 - most_likely).ln();

@@ -1,8 +1,8 @@
 //! The part of a Relevo board that needs no hardware.
 //!
-//! [`Memory`] is what its node is lent, [`Settings`] is what its owner tells it, [`entropy`] is what
-//! its boot id is made of, and [`Driver`] connects the core with the network. No protocol decision
-//! is made here: `relevo-core` decides.
+//! [`Memory`] is the memory that is lent to its node, [`Settings`] are the settings of its owner,
+//! [`entropy`] makes the random numbers for its boot id, and [`Driver`] connects the core with the
+//! network. This crate makes no decisions of the protocol; `relevo-core` makes them.
 #![no_std]
 
 #[cfg(test)]

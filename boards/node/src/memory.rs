@@ -1,7 +1,7 @@
 //! The memory of a board's node, counted in bytes.
 //!
-//! A Pi Pico W has 264 KB of RAM. Wi-Fi and network take about 30 KB of it, stacks and buffers
-//! some more; [`Memory`] is what a node of a cluster of up to [`MEMBERS`] gets.
+//! A Pi Pico W has 264 KB of RAM. Wi-Fi and network take about 30 KB of it, and stacks and buffers take
+//! some more. [`Memory`] is the memory of a node in a cluster of up to [`MEMBERS`].
 
 use relevo_core::memory::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
@@ -11,30 +11,30 @@ use relevo_core::{Config, Node, Role, Storage};
 
 use crate::slots::Slots;
 
-/// Nodes of a cluster that a board can be part of, itself included.
+/// The most nodes that the cluster of a board may have, including the board.
 pub const MEMBERS: usize = 16;
 
-/// Sessions, and ended ones that are remembered, of which a board can have a copy.
+/// The number of sessions of which a board can have a copy, including tombstones.
 pub const SESSIONS: usize = 192;
 
-/// Attributes of all sessions together.
+/// The number of attributes of all sessions together.
 pub const ATTRIBUTES: usize = 384;
 
-/// Pages for names, values and deltas.
+/// The number of pages for names, values and deltas.
 pub const PAGES: usize = 1_200;
 
-/// Largest value of an attribute in bytes.
+/// The largest value of an attribute, in bytes.
 pub const MAX_VALUE: usize = 4 * 1_024;
 
-/// What the protocol may take of a board's memory for itself, in bytes: the node and its tables,
-/// without the records, attributes and pages of sessions and the buffer for one value.
+/// How much of a board's memory the protocol may take for itself, in bytes: the node and its tables,
+/// without the records, attributes and pages of sessions and without the buffer for one value.
 pub const PROTOCOL_BUDGET: usize = 16 * 1_024;
 
-/// What node and sessions may take together, in bytes. The rest of the 264 KB is for Wi-Fi,
-/// network, stacks and code that runs from RAM.
+/// How much memory the node and the sessions may take together, in bytes. The rest of the 264 KB is for
+/// Wi-Fi, network, stacks and code that runs from RAM.
 pub const BUDGET: usize = 212 * 1_024;
 
-// Checked where it counts: with the pointers of this machine everything is a little larger.
+// This is checked for the board only: on a machine with 64-bit pointers everything is a little larger.
 #[cfg(target_pointer_width = "32")]
 const _: () = {
     assert!(
@@ -47,24 +47,24 @@ const _: () = {
     );
 };
 
-/// What the node takes of [`PROTOCOL_BUDGET`].
+/// How much of [`PROTOCOL_BUDGET`] the node takes.
 pub const PROTOCOL_BYTES: usize = NODE_BYTES + size_of::<Memory>() - SESSION_BYTES;
 
 const NODE_BYTES: usize = size_of::<Node<'_>>();
 
-/// Sessions, and the buffer for one value.
+/// The bytes of sessions, and of the buffer for one value.
 const SESSION_BYTES: usize = RECORD_BYTES + 2 * MAX_VALUE;
 
-/// Records, attributes and pages: what holds sessions. The same on a board as here.
+/// The bytes of records, attributes and pages, which hold sessions. They are the same on all machines.
 pub const RECORD_BYTES: usize = size_of::<[RecordSlot; SESSIONS]>()
     + size_of::<[u32; INDEX]>()
     + size_of::<[AttributeSlot; ATTRIBUTES]>()
     + size_of::<[Page; PAGES]>();
 
-/// Half as many again as there are records, so that one is found soon.
+/// The size of the index: 1.5 times the number of records, so that a search is short.
 const INDEX: usize = SESSIONS + SESSIONS / 2;
 
-/// Everything that a board's node uses besides itself: a static that takes no flash.
+/// All memory that a board's node uses besides itself. As a static it takes no flash.
 pub struct Memory {
     members: Slots<MemberSlot, MEMBERS>,
     writers: Slots<WriterSlot, { 2 * MEMBERS }>,
@@ -115,7 +115,7 @@ impl Memory {
         }
     }
 
-    /// Lends all of it to a node, empty.
+    /// Empties the memory and lends all of it to a node.
     pub fn lend(&mut self) -> Storage<'_> {
         Storage {
             members: self.members.empty(),

@@ -13,28 +13,30 @@ use relevo_core::{Destination, Transmit};
 
 use crate::slots::Slots;
 
-/// Largest datagram that is received, in bytes: an Ethernet frame's.
+/// The largest datagram that is received, in bytes; it fills an Ethernet frame.
 pub const DATAGRAM: usize = 1_472;
 
-/// Largest datagram that is sent: the core's default, which the settings don't change.
+/// The largest datagram that is sent, in bytes. It is the core's default, which the settings don't
+/// change.
 const LARGEST: usize = 1_232;
 
-/// Sockets of the network stack that a node uses, and one for DHCP.
+/// The number of sockets of the network stack: those of a node, and one for DHCP.
 pub const SOCKETS: usize = LANES + 3;
 
-/// Sockets to send with. Each holds one datagram: who doesn't answer ARP delays nobody else's.
+/// The number of sockets to send with. Each holds one datagram, so a receiver that doesn't answer ARP
+/// doesn't delay the datagrams of others.
 const LANES: usize = 4;
 
-/// Datagrams that may wait to be read.
+/// The number of datagrams that may wait to be read.
 const WAITING: usize = 8;
 
 /// How long a datagram may wait in its lane for its receiver's hardware address.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// How long one may wait for a lane. Then the oldest one is given up at once.
+/// How long a datagram may wait for a lane. After that the oldest datagram is given up.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Memory of all sockets, for a static.
+/// The memory of all sockets, for a static.
 pub struct Buffers {
     unicast: Queue<WAITING, { 4 * DATAGRAM }>,
     group: Queue<2, 512>,
@@ -61,7 +63,7 @@ impl<const N: usize, const BYTES: usize> Queue<N, BYTES> {
 }
 
 impl Buffers {
-    /// Buffers without a datagram in them.
+    /// Empty buffers.
     #[must_use]
     #[expect(clippy::new_without_default, reason = "it would pass over the stack")]
     pub const fn new() -> Self {
@@ -73,7 +75,7 @@ impl Buffers {
     }
 }
 
-/// What a node sends and receives with.
+/// The sockets of a node.
 pub struct Network<'a> {
     stack: Stack<'a>,
     port: u16,
@@ -81,13 +83,13 @@ pub struct Network<'a> {
     unicast: UdpSocket<'a>,
     multicast: Option<UdpSocket<'a>>,
     lanes: [Lane<'a>; LANES],
-    /// Datagrams given up.
+    /// The number of datagrams that were given up.
     pub(crate) unreachable: u32,
 }
 
 struct Lane<'a> {
     socket: UdpSocket<'a>,
-    /// When it was given its last datagram.
+    /// When it got its last datagram.
     since: Instant,
 }
 
@@ -99,10 +101,10 @@ impl<'a> Network<'a> {
         port: u16,
         group: Option<SocketAddrV4>,
     ) -> Self {
-        // All lanes have the node's port; what arrives goes to the first that was opened.
+        // All lanes have the node's port. A datagram that arrives goes to the socket that was opened first.
         let unicast = listen(stack, &mut buffers.unicast, port);
         let multicast = group.map(|group| {
-            // It can only fail for want of room, and there are no other groups.
+            // This only fails without room for another group, and there is only this one.
             let _ = stack.join_multicast_group(IpAddress::Ipv4(*group.ip()));
             listen(stack, &mut buffers.group, group.port())
         });
@@ -132,7 +134,7 @@ impl<'a> Network<'a> {
     ) -> Option<(SocketAddr, &'b mut [u8])> {
         let sockets = [Some(&self.unicast), self.multicast.as_ref()];
         for socket in sockets.into_iter().flatten() {
-            // What is too long for the buffer is nobody's of this cluster.
+            // A datagram that is too long for the buffer isn't from this cluster.
             while let Poll::Ready(received) = poll_once(socket.recv_from(buffer)) {
                 if let Ok((len, UdpMetadata { endpoint, .. })) = received {
                     let from = SocketAddr::new(endpoint.addr.into(), endpoint.port);
@@ -153,24 +155,25 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Sends a datagram, or gives up an older one for it. The protocol repeats what is lost.
+    /// Sends a datagram. If there is no free lane, an older datagram is given up; the protocol repeats lost
+    /// contents.
     pub(crate) async fn send(&mut self, transmit: &Transmit, buffer: &[u8]) {
         let to = match (transmit.to, self.group) {
             (Destination::Address(SocketAddr::V4(address)), _) => address,
             (Destination::Beacon, Some(group)) => group,
-            // The stack speaks IPv4 alone.
+            // The network stack only has IPv4.
             (Destination::Address(SocketAddr::V6(_)), _) | (Destination::Beacon, None) => return,
         };
         let Some(datagram) = buffer.get(..transmit.len) else {
             return;
         };
-        // Without a link nothing leaves, and nobody is to wait for it.
+        // Without a link nothing is sent, and nothing shall wait for it.
         if !self.stack.is_link_up() {
             return;
         }
         let lane = self.free_lane().await;
         lane.since = Instant::now();
-        // It has room, or else the datagram is lost on its first step.
+        // The lane has room. If it had none, the datagram would just be lost.
         let _ = poll_once(lane.socket.send_to(datagram, to));
     }
 
@@ -205,8 +208,8 @@ impl<'a> Network<'a> {
         oldest
     }
 
-    /// Gives up datagrams whose receivers aren't there: the stack would ask for them for ever, and for
-    /// nobody else meanwhile.
+    /// Gives up datagrams whose receivers don't answer ARP. Otherwise the network stack would ask for their
+    /// addresses for ever, and for no others meanwhile.
     pub(crate) fn give_up(&mut self) {
         for lane in &mut self.lanes {
             if !lane.socket.may_send() && lane.since.elapsed() >= LONGEST {
@@ -237,7 +240,7 @@ fn listen<'a, const N: usize, const BYTES: usize>(
     )
 }
 
-/// A new socket can be bound to any port but 0, which the settings refuse.
+/// Binds a new socket. This only fails for port 0, which the settings refuse.
 fn bind(mut socket: UdpSocket<'_>, port: u16) -> UdpSocket<'_> {
     let _ = socket.bind(port);
     socket

@@ -1,15 +1,15 @@
-//! What the owner of a board tells it: a few lines of text in a page of the image.
+//! The settings of a board: a few lines of text in a page of the image.
 //!
 //! ```text
 //! relevo settings
 //! ssid = Office
 //! password = correct horse
-//! key = 64 hexadecimal digits, as of `relevo keygen`
+//! key = 64 hexadecimal digits, as `relevo keygen` writes them
 //! name = pico-1
 //! seed = 192.168.1.10
 //! ```
 //!
-//! The text stands at [`BLOCK`] of the flash, ends with a zero byte, and begins with [`HEADING`].
+//! The text is at [`BLOCK`] of the flash, begins with [`HEADING`] and ends with a zero byte.
 
 use core::fmt;
 use core::net::{Ipv4Addr, SocketAddrV4};
@@ -17,38 +17,38 @@ use core::ops::Range;
 
 use relevo_core::{Config, Duration, config};
 
-/// Where the settings stand in the flash, in bytes from its start: a sector of their own, so that
-/// they can be replaced alone.
+/// Where the settings are in the flash, in bytes from its start. They have a sector of their own, so
+/// that they can be replaced alone.
 pub const BLOCK: Range<usize> = 0x1000..0x2000;
 
 /// The first line.
 pub const HEADING: &str = "relevo settings";
 
-/// Nodes to contact that can be named.
+/// The most nodes to contact that can be named.
 const SEEDS: usize = 8;
 
-/// Port of a node, as of Tomcat's receiver.
+/// The default port of a node, which is that of Tomcat's receiver.
 const PORT: u16 = 4_000;
 
-/// The group of discovery, as of Tomcat's.
+/// The default group of discovery, which is Tomcat's.
 const GROUP: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::new(228, 0, 0, 4), 45_564);
 
-/// A board's settings. They hold secrets, and can't be printed.
+/// The settings of a board. They contain secrets, so they can't be printed.
 #[derive(Clone)]
 pub struct Settings<'a> {
-    /// `ssid`: name of the Wi-Fi network.
+    /// `ssid`: the name of the Wi-Fi network.
     pub ssid: &'a str,
-    /// `password` of that network; without one it is open.
+    /// `password` of that network; without a password the network is open.
     pub password: &'a str,
-    /// `name` of the node; empty: made of the hardware address.
+    /// `name` of the node. If it is empty, the name is made from the hardware address.
     pub name: &'a str,
-    /// `cluster`: its name. Default: relevo.
+    /// `cluster`: the name of the cluster. Default: relevo.
     pub cluster: &'a str,
     /// `key` of the cluster.
     pub key: Option<[u8; 32]>,
     /// `insecure = yes`: run without a key.
     pub insecure: bool,
-    /// `address`, such as 192.168.1.50/24, and `gateway`; without, DHCP gives them.
+    /// `address`, such as 192.168.1.50/24, and `gateway`. Without them DHCP is used.
     pub address: Option<Static>,
     /// `port` of the node. Default: 4000.
     pub port: u16,
@@ -66,40 +66,40 @@ pub struct Settings<'a> {
     pub drop_time: Duration,
 }
 
-/// An address that nobody has to ask for.
+/// A fixed address, for which DHCP isn't asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Static {
     /// The board's address.
     pub address: Ipv4Addr,
-    /// Leading bits that all addresses of the network share.
+    /// The number of leading bits that all addresses of the network share.
     pub prefix: u8,
-    /// The way to other networks.
+    /// The gateway to other networks.
     pub gateway: Option<Ipv4Addr>,
 }
 
-/// Which line can't be used, counted from 1, and why.
+/// A line that can't be used, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SettingsError {
-    /// The line, or 0 for what is missing.
+    /// The number of the line, counted from 1, or 0 if a setting is missing.
     pub line: u16,
     /// Why.
     pub problem: Problem,
 }
 
-/// What is wrong with a line. It never shows the line: it may hold a secret.
+/// The problem of a line. It never shows the line, which may contain a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Problem {
     /// There are no settings: the first line isn't [`HEADING`].
     Heading,
-    /// It isn't text in UTF-8, or no zero byte ends it.
+    /// The page isn't text in UTF-8, or no zero byte ends it.
     Text,
-    /// Not `name = value`.
+    /// The line isn't of the form `name = value`.
     Line,
     /// No setting has this name.
     Name,
-    /// The value isn't of the form or size that the setting takes.
+    /// The value doesn't have the form or size that the setting needs.
     Value(&'static str),
-    /// A setting that must be there isn't.
+    /// A necessary setting is missing.
     Missing(&'static str),
 }
 
@@ -107,7 +107,7 @@ impl Settings<'_> {
     /// Reads a [`BLOCK`].
     ///
     /// # Errors
-    /// The first line that can't be used, or what is missing.
+    /// The first line that can't be used, or the setting that is missing.
     pub fn parse(block: &[u8]) -> Result<Settings<'_>, SettingsError> {
         let problem = |problem| SettingsError { line: 0, problem };
         let end = block.iter().position(|byte| *byte == 0);
@@ -128,7 +128,7 @@ impl Settings<'_> {
         Ok(settings)
     }
 
-    /// The core's settings for a node of this name at this address.
+    /// The core's settings for a node with this name at this address.
     #[must_use]
     pub fn config<'b>(&'b self, name: &'b str, address: Ipv4Addr) -> Config<'b> {
         let address = SocketAddrV4::new(address, self.port);
@@ -162,7 +162,7 @@ impl Settings<'_> {
 }
 
 impl<'a> Settings<'a> {
-    /// Takes one line. An empty one, and one that begins with `#`, says nothing.
+    /// Reads one line. An empty line and a line that begins with `#` have no effect.
     fn take(&mut self, line: &'a str) -> Result<(), Problem> {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {

@@ -1,9 +1,9 @@
-//! Arrays that take no flash.
+//! Arrays that take no space in the flash.
 
 use core::mem::MaybeUninit;
 
-/// An array that is filled when it is lent, in its place. As constants of the compiler, empty slots
-/// would be in flash once more, since they aren't all zeros.
+/// An array that is filled in place when it is lent. If the compiler made the empty slots, the flash would
+/// contain them too, since they aren't all zeros.
 pub(crate) struct Slots<T, const N: usize>([MaybeUninit<T>; N]);
 
 impl<T, const N: usize> Slots<T, N> {
@@ -12,7 +12,7 @@ impl<T, const N: usize> Slots<T, N> {
         Self([const { MaybeUninit::uninit() }; N])
     }
 
-    /// Lends them, each as if new.
+    /// Lends the slots, each with its default value.
     pub(crate) fn empty(&mut self) -> &mut [T]
     where
         T: Default,
@@ -20,7 +20,7 @@ impl<T, const N: usize> Slots<T, N> {
         self.fill(T::default)
     }
 
-    /// Lends them, each made anew.
+    /// Lends the slots, each with a value that `make` returns.
     pub(crate) fn fill(&mut self, make: impl Fn() -> T) -> &mut [T] {
         for slot in &mut self.0 {
             slot.write(make());

@@ -1,43 +1,43 @@
-//! How a board is, for its LED and its serial line.
+//! The state of a board, for its LED and its serial line.
 
 use relevo_core::{MemberState, Node, Usage};
 
-/// What the LED shows.
+/// The state that the LED shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// No network yet, or no longer.
+    /// There is no network, or not any more.
     Joining,
     /// No other node answers.
     Alone,
-    /// In a cluster, with room for more copies.
+    /// The node is in a cluster, and has room for more copies.
     Member,
-    /// In a cluster, and declines new copies.
+    /// The node is in a cluster, and declines new copies.
     Full,
-    /// Somebody has to do something: settings, name, or hardware.
+    /// Somebody has to correct the settings, the name or the hardware.
     Fault,
 }
 
-/// How a node is, at one moment.
+/// The state of a node at one moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Status {
-    /// What the LED shows.
+    /// The state that the LED shows.
     pub state: State,
-    /// Members that live, this node included.
+    /// The number of live members, including this node.
     pub members: usize,
-    /// How full it is.
+    /// How full the node's memory is.
     pub usage: Usage,
-    /// Datagrams that arrived and were accepted.
+    /// The number of datagrams that were accepted.
     pub received: u64,
-    /// Datagrams made.
+    /// The number of datagrams that were made.
     pub sent: u64,
-    /// Datagrams given up because their receiver's hardware address wasn't found.
+    /// The number of datagrams that were given up because their receiver's hardware address wasn't found.
     pub unreachable: u32,
-    /// Another start of this node took its name: this one must begin anew.
+    /// A later boot of this node took its name, so this one must restart.
     pub superseded: bool,
 }
 
 impl Status {
-    /// There's no node yet.
+    /// The status before there is a node.
     pub const NOTHING: Self = Self {
         state: State::Joining,
         members: 0,
@@ -54,7 +54,7 @@ impl Status {
         superseded: false,
     };
 
-    /// How `node` is.
+    /// The status of `node`.
     #[must_use]
     pub fn of(node: &Node<'_>) -> Self {
         let lives = |state| matches!(state, MemberState::Alive | MemberState::Suspect);
@@ -87,7 +87,7 @@ fn is_full(usage: &Usage) -> bool {
 }
 
 impl State {
-    /// Ten moments of 200 ms, the first one rightmost: whether the LED is lit.
+    /// The LED's pattern: one bit for each of ten steps of 200 ms, the first one rightmost.
     #[must_use]
     pub const fn pattern(self) -> u16 {
         match self {
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// Its name, in one word.
+    /// The name of the state, in one word.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,4 +1,5 @@
-//! Two boards on a network in memory, on a clock that the test moves: one test, since there is one clock.
+//! Tests two boards on a network in memory, on a clock that the test moves. There is only one clock, so
+//! there is only one test.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -24,7 +25,7 @@ use relevo_board_node::{Buffers, Driver, Memory, Network, SOCKETS, Settings, Sta
 
 const MTU: usize = 1_514;
 
-/// Moments of a millisecond that anything may take.
+/// The most milliseconds that anything may take.
 const BOUND: u32 = 30_000;
 
 const KEY: Key<'_> = Key {
@@ -161,7 +162,7 @@ async fn carry(mut from: channel::TxRunner<'_, MTU>, mut to: channel::RxRunner<'
     }
 }
 
-/// Polls without pause; whenever nothing more happens, a millisecond passes.
+/// Polls without pause. Whenever nothing more happens, lets a millisecond pass.
 fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
