@@ -10,7 +10,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, key};
+use cluster::{Cluster, LEAVE, key};
 use relevo_core::{Ack, Duration, Event};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -84,7 +84,7 @@ fn a_holder_that_said_good_bye_is_not_waited_for() {
         panic!("the home and one backup");
     };
     let now = cluster.now;
-    let ticket = cluster.node(backup).leave(now);
+    let ticket = cluster.node(backup).leave(now, LEAVE);
     cluster.wait(backup, ticket);
     cluster.kill(backup);
     cluster.invalidate("t1", "s");

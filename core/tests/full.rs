@@ -12,7 +12,7 @@ mod cluster;
 
 use std::net::SocketAddr;
 
-use cluster::{Cluster, Wire, key, sizes, storage};
+use cluster::{Cluster, LEAVE, Wire, key, sizes, storage};
 use relevo_core::config::MAX_VALUE;
 use relevo_core::memory::largest_value;
 use relevo_core::{
@@ -130,7 +130,7 @@ fn a_full_node_that_leaves_hands_over_all_that_it_has() {
     let mut cluster = cluster(&["a", "b", "c"], &["a"], 1);
     let ids = fill(&mut cluster, "a", 3_000);
     let now = cluster.now;
-    let ticket = cluster.node("a").leave(now);
+    let ticket = cluster.node("a").leave(now, LEAVE);
     let outcome = cluster.wait("a", ticket);
     assert!(outcome.met, "{}", cluster.describe());
     cluster.kill("a");

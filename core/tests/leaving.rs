@@ -2,13 +2,13 @@
 
 mod cluster;
 
-use cluster::{Cluster, Wire};
+use cluster::{Cluster, LEAVE, Wire};
 use relevo_core::{Ack, Duration, LeaveOutcome, MemberState};
 
 /// `name` leaves, and is gone then.
 fn leaves(cluster: &mut Cluster, name: &'static str) -> LeaveOutcome {
     let now = cluster.now;
-    let ticket = cluster.node(name).leave(now);
+    let ticket = cluster.node(name).leave(now, LEAVE);
     let outcome = cluster.wait(name, ticket);
     cluster.kill(name);
     outcome
@@ -52,7 +52,7 @@ fn a_node_that_has_said_good_bye_confirms_no_copy() {
     cluster.cut("t1", "t2");
     cluster.cut("t1", "t3");
     let now = cluster.now;
-    let ticket = cluster.node(backup).leave(now);
+    let ticket = cluster.node(backup).leave(now, LEAVE);
     assert!(cluster.wait(backup, ticket).met);
     cluster.heal();
     let outcome = cluster.commit("t1", "s", &[("n", b"2")], Ack::Copies(2));
@@ -72,7 +72,7 @@ fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
     cluster.kill("t1");
     cluster.run(Duration::from_millis(1_000));
     let now = cluster.now;
-    let ticket = cluster.node("t2").leave(now);
+    let ticket = cluster.node("t2").leave(now, LEAVE);
     let t1 = |cluster: &Cluster| {
         let mut members = cluster.hosts["t2"].node.members();
         members.find(|member| member.name == "t1").unwrap().state
@@ -86,5 +86,28 @@ fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
     cluster.kill("t2");
     for id in &ids {
         assert!(cluster.fetch("t3", id, None).found, "{id}");
+    }
+}
+
+#[test]
+fn a_leave_goes_on_as_long_as_its_own_bound_allows() {
+    for (bound, met) in [(Duration::from_secs(60), true), (LEAVE, false)] {
+        let mut cluster = Cluster::of(&["t1"]);
+        for n in 0..200 {
+            cluster.commit("t1", &format!("s{n}"), &[("n", &[7; 500])], Ack::None);
+        }
+        cluster.start("t2");
+        // A hundred kilobytes take eight seconds: more than any commit may wait.
+        cluster.network.slow.insert("t1", Duration::from_millis(80));
+        let t2 = |cluster: &Cluster| cluster.hosts["t1"].node.members().count() == 2;
+        while !t2(&cluster) {
+            cluster.step();
+        }
+        let now = cluster.now;
+        let ticket = cluster.node("t1").leave(now, bound);
+        assert_eq!(cluster.wait("t1", ticket).met, met, "within {bound:?}");
+        cluster.kill("t1");
+        let there = (0..200).filter(|n| cluster.fetch("t2", &format!("s{n}"), None).found);
+        assert_eq!(there.count() == 200, met);
     }
 }

@@ -10,7 +10,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, key};
+use cluster::{Cluster, LEAVE, key};
 use relevo_core::{Ack, Duration, Event, MemberState};
 
 const NAMES: [&str; 5] = ["t1", "t2", "t3", "t4", "t5"];
@@ -216,7 +216,7 @@ fn who_left_makes_room_for_a_newcomer() {
     let mut cluster = Cluster::of(&names);
     cluster.run(Duration::from_secs(10));
     let now = cluster.now;
-    let ticket = cluster.node("a8").leave(now);
+    let ticket = cluster.node("a8").leave(now, LEAVE);
     cluster.wait("a8", ticket);
     cluster.kill("a8");
     cluster.run(Duration::from_secs(2));

@@ -10,7 +10,7 @@
 
 mod cluster;
 
-use cluster::Cluster;
+use cluster::{Cluster, LEAVE};
 use relevo_core::{
     Ack, Duration, MAX_MESSAGE, MemberId, MemberState, Progress, Role, SendError, SendOutcome,
     Ticket,
@@ -239,7 +239,7 @@ fn who_leaves_first_hands_over_its_messages() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     let _ = send(&mut cluster, "t1", None, "last words").unwrap();
     let now = cluster.now;
-    let leaving = cluster.node("t1").leave(now);
+    let leaving = cluster.node("t1").leave(now, LEAVE);
     assert!(cluster.wait("t1", leaving).met);
     assert_eq!(take(&mut cluster, "t2"), of("t1", &["last words"]));
 }

@@ -183,7 +183,7 @@ fn exchange(pair: &mut Pair) -> Report {
     let invalidated = pair.wait(T2, ticket);
     let sessions_left = pair.nodes.iter().map(|node| node.usage().sessions).sum();
 
-    let ticket = pair.nodes[T2].leave(pair.now);
+    let ticket = pair.nodes[T2].leave(pair.now, Duration::from_secs(3));
     Report {
         introduced,
         committed,

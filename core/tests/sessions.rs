@@ -10,7 +10,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, key};
+use cluster::{Cluster, LEAVE, key};
 use relevo_core::{Ack, Change, Commit, Duration, Event, MemberState, Progress};
 
 #[test]
@@ -277,7 +277,7 @@ fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::None);
     let now = cluster.now;
-    let ticket = cluster.node("t1").leave(now);
+    let ticket = cluster.node("t1").leave(now, LEAVE);
     assert!(cluster.wait("t1", ticket).met);
     cluster.kill("t1");
     cluster.run(Duration::from_secs(1));
@@ -314,7 +314,7 @@ fn two_nodes_that_leave_at_the_same_moment_take_no_session_with_them() {
     let mut ids = commit_many(&mut cluster, "t1");
     ids.extend(commit_many(&mut cluster, "t2"));
     let now = cluster.now;
-    let leaving = ["t1", "t2"].map(|name| (name, cluster.node(name).leave(now)));
+    let leaving = ["t1", "t2"].map(|name| (name, cluster.node(name).leave(now, LEAVE)));
     for (name, ticket) in leaving {
         assert!(cluster.wait(name, ticket).met, "{name}");
     }
@@ -339,7 +339,7 @@ fn a_backup_that_is_asked_to_leave_when_the_home_has_just_died_hands_the_session
         cluster.step();
     }
     let now = cluster.now;
-    let ticket = cluster.node("t2").leave(now);
+    let ticket = cluster.node("t2").leave(now, LEAVE);
     assert!(cluster.wait("t2", ticket).met);
     cluster.kill("t2");
     cluster.run(Duration::from_secs(2));
@@ -412,7 +412,7 @@ fn a_newcomer_may_leave_again_at_any_moment() {
             cluster.step();
         }
         let now = cluster.now;
-        let ticket = cluster.node("t3").leave(now);
+        let ticket = cluster.node("t3").leave(now, LEAVE);
         let outcome = cluster.wait("t3", ticket);
         let took = cluster.now.since(now);
         assert!(outcome.met, "{steps} steps: {outcome:?} after {took:?}");

@@ -11,7 +11,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, key};
+use cluster::{Cluster, LEAVE, key};
 use relevo_core::{
     Ack, CommitOutcome, Duration, EndOutcome, FetchOutcome, Instant, LeaveOutcome, MemberState,
     Node, Outcome, Progress, SendOutcome, Ticket,
@@ -129,7 +129,7 @@ fn a_commit_ends_when_its_backup_says_good_bye() {
     cluster.network.cut = vec![("t1", "t2")];
     let ticket = write(&mut cluster, "t1", Ack::Copies(2));
     let now = cluster.now;
-    let leave = cluster.node("t2").leave(now);
+    let leave = cluster.node("t2").leave(now, LEAVE);
     assert!(cluster.node("t2").is_waiting(leave.id().unwrap()));
     run_until(&mut cluster, "t1", "t2", MemberState::Left);
     assert_eq!(ended(&mut cluster, "t1", &ticket), unmet(1));
@@ -327,7 +327,7 @@ fn what_a_superseded_node_waits_for_ends_and_counts_nothing_of_its_own() {
     let fetch = node.fetch(now, key("unknown"), None).unwrap();
     let end = node.invalidate(now, key("other")).unwrap();
     let message = node.send(now, None, b"text").unwrap();
-    let leave = node.leave(now);
+    let leave = node.leave(now, LEAVE);
     for id in [commit.id(), fetch.id(), end.id(), message.id(), leave.id()] {
         assert!(cluster.node("t1").is_waiting(id.unwrap()));
     }
@@ -364,7 +364,7 @@ fn an_invalidation_ends_when_those_that_do_not_know_of_it_have_left() {
     cluster.network.cut = vec![("t1", "t2")];
     let now = cluster.now;
     let end = cluster.node("t1").invalidate(now, key("s")).unwrap();
-    let leave = cluster.node("t2").leave(now);
+    let leave = cluster.node("t2").leave(now, LEAVE);
     assert!(leave.id().is_some());
     run_until(&mut cluster, "t1", "t2", MemberState::Left);
     let outcome = ended(&mut cluster, "t1", &end);
@@ -377,7 +377,7 @@ fn a_fetch_ends_when_the_last_one_that_has_not_answered_has_left() {
     cluster.network.cut = vec![("t1", "t2")];
     let now = cluster.now;
     let fetch = cluster.node("t1").fetch(now, key("s"), None).unwrap();
-    let leave = cluster.node("t2").leave(now);
+    let leave = cluster.node("t2").leave(now, LEAVE);
     assert!(leave.id().is_some());
     run_until(&mut cluster, "t1", "t2", MemberState::Left);
     let outcome = ended(&mut cluster, "t1", &fetch);
@@ -447,7 +447,7 @@ fn all_that_fetch_one_session_share_one_place_and_one_outcome() {
 fn a_leave_is_met_at_once_where_nobody_else_is() {
     let mut cluster = Cluster::of(&["t1"]);
     let now = cluster.now;
-    let leave = cluster.node("t1").leave(now);
+    let leave = cluster.node("t1").leave(now, LEAVE);
     assert!(ended(&mut cluster, "t1", &leave).met);
     assert_eq!(leave.id(), None);
 }
@@ -458,7 +458,7 @@ fn a_message_ends_when_the_last_one_that_has_not_taken_it_has_left() {
     cluster.network.cut = vec![("t1", "t2")];
     let now = cluster.now;
     let message = cluster.node("t1").send(now, None, b"text").unwrap();
-    let leave = cluster.node("t2").leave(now);
+    let leave = cluster.node("t2").leave(now, LEAVE);
     assert!(leave.id().is_some());
     run_until(&mut cluster, "t1", "t2", MemberState::Left);
     let nobody = SendOutcome {

@@ -275,16 +275,18 @@ impl Node {
     pub fn status(&self) -> Status {
         let identity = &self.handle.identity;
         let alive = |member: &relevo_core::Member<'_>| member.state == MemberState::Alive;
-        let (members, usage, keys, mut counters) = self.handle.shared.lock().core(|core| {
-            let counters: Vec<_> = core.stats().iter().collect();
-            let keys = core.keys().map(id_text).collect();
-            (
-                core.members().filter(alive).count(),
-                core.usage(),
-                keys,
-                counters,
-            )
-        });
+        let (members, usage, sessions_owed, keys, mut counters) =
+            self.handle.shared.lock().core(|core| {
+                let counters: Vec<_> = core.stats().iter().collect();
+                let keys = core.keys().map(id_text).collect();
+                (
+                    core.members().filter(alive).count(),
+                    core.usage(),
+                    core.sessions_owed(),
+                    keys,
+                    counters,
+                )
+            });
         counters.extend(self.handle.shared.counters.iter());
         Status {
             name: identity.name.clone(),
@@ -298,6 +300,7 @@ impl Node {
             sessions_held: usage.sessions,
             sessions_ended: usage.tombstones,
             sessions_limit: usage.session_capacity,
+            sessions_owed,
             pages_used: usage.pages,
             pages_limit: usage.page_capacity,
             page_size: PAGE_BYTES,
@@ -348,22 +351,27 @@ impl Node {
         self.handle.shared.lock().is_closed()
     }
 
-    /// Says good-bye, waits at most `timeout` for the others to know, and closes the node: its
-    /// thread has ended and its port is free afterwards. Calls on a closed node fail. Whether the
-    /// others knew in time, and have its sessions.
+    /// Hands the sessions over that others lack, says good-bye, waits at most `timeout` for the others to have
+    /// and know all of it, and closes the node: its thread has ended and its port is free afterwards. Calls on a
+    /// closed node fail. Whether the others knew in time, and have its sessions.
+    ///
+    /// Nothing else bounds it: a slow network needs seconds for each ten megabytes, so allow a minute.
+    /// Meanwhile [`Status::sessions_owed`] says how many are still to go.
     pub fn leave(&self, timeout: Duration) -> bool {
         let mut state = self.handle.shared.lock();
         if state.is_closed() {
             return false;
         }
         let now = clock::now();
-        let ticket = state.core(|core| core.leave(now));
+        let ticket = state.core(|core| core.leave(now, clock::to_core(timeout)));
         let call = state.call(ticket);
         self.handle.shared.flush(state, now);
         let met = self
             .handle
             .shared
-            .wait(call, timeout, |_, outcome| outcome.met);
+            .wait(call, timeout.saturating_add(MARGIN), |_, outcome| {
+                outcome.met
+            });
         self.handle.close();
         met.unwrap_or(false)
     }

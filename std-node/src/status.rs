@@ -76,6 +76,9 @@ pub struct Status {
     pub sessions_ended: u32,
     /// Slots for both.
     pub sessions_limit: u32,
+    /// Sessions of which a live member lacks something that this node is to send it: while it is idle none, and
+    /// of a node that leaves those that are still to be handed over.
+    pub sessions_owed: u32,
     /// Pages with names, values and deltas.
     pub pages_used: u32,
     /// Pages there are for that; the others are kept to send the largest session from.

@@ -182,7 +182,7 @@ impl World<'_> {
                 node.touch(now, key(id));
                 None
             }
-            5 => Some(follow(node.leave(now))),
+            5 => Some(follow(node.leave(now, Duration::from_secs(3)))),
             _ => {
                 node.runs(NAMESPACE);
                 None

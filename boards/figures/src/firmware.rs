@@ -7,7 +7,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::AtomicU8;
 
 use relevo_board_node::relevo_core::memory::{AttributeSlot, RecordSlot};
-use relevo_board_node::relevo_core::{Config, Entropy, Instant, Node};
+use relevo_board_node::relevo_core::{Config, Duration, Entropy, Instant, Node};
 use relevo_board_node::{Memory, PROTOCOL_BYTES, fit};
 
 /// Makes symbols that are as long as the values to be counted, since the length of a symbol can be read
@@ -71,7 +71,7 @@ fn serve(node: &mut Node<'_>) {
             any(member);
         });
         if any(true) {
-            let _ = any(node.leave(now));
+            let _ = any(node.leave(now, any(Duration::from_secs(3))));
         }
     }
 }

@@ -124,7 +124,11 @@ fn commands(node: &mut Node<'_>) {
     follow::<BuryError, _>(asked, node);
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
-    wait(any(Node::leave(any(node), now())), node);
+    any(Node::sessions_owed(any(node)));
+    wait(
+        any(Node::leave(any(node), now(), any(Duration::from_secs(3)))),
+        node,
+    );
     messages(node);
 }
 

@@ -1,6 +1,7 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
-use crate::ids::WaitIndex;
+use crate::ids::{MemberIndex, RecordIndex, WaitIndex};
+use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::ticket::{Done, LeaveOutcome, Outcome, Ticket};
@@ -15,13 +16,17 @@ impl Node<'_> {
     /// Says good-bye: the sessions whose home is here go on at their backups. Each gets one backup
     /// more before, so that it has two copies from the first, even if a backup leaves in the same
     /// moment. The ticket is done when all that was owed has been confirmed and the others were told, or
-    /// when `ack_timeout` is over; go on driving the node until then. It isn't met if something is
+    /// when `bound` is over; go on driving the node until then. It isn't met if something is
     /// owed then, or if there are others and none of them has room for some session.
-    pub fn leave(&mut self, now: Instant) -> Ticket<LeaveOutcome> {
-        let bound = self.rules.ack_timeout;
+    ///
+    /// How long it takes depends on what is here and on the network, so `bound` is no other wait's: a
+    /// slow path needs seconds for each ten megabytes.
+    pub fn leave(&mut self, now: Instant, bound: Duration) -> Ticket<LeaveOutcome> {
+        // The others are told in any case, and that takes no longer than a confirmation does.
+        let last_words = bound.min(self.rules.ack_timeout).fraction(1, 2);
         let wait = LeaveWait {
             deadline: now + bound,
-            announce_by: now + bound.fraction(1, 2),
+            announce_by: (now + bound).before(last_words),
             looked_at: Instant::default(),
         };
         self.leaving = !self.breaks(Mutation::LeavesEmptyHanded);
@@ -33,6 +38,21 @@ impl Node<'_> {
         };
         self.review_leave(now, id.slot());
         Ticket::of(self.waits.settled(id))
+    }
+
+    /// Sessions of which a member that can be reached lacks something that this node owes it. Looks at all records: for
+    /// people who watch a node leave.
+    #[must_use]
+    pub fn sessions_owed(&self) -> u32 {
+        let is_owed = |record: &RecordIndex| {
+            let slot = self.records.get(*record);
+            let lacks = |holder: &MemberIndex| slot.owed().intersects(slot.bit_of(*holder));
+            let mut holders = slot.holders().iter();
+            slot.is_live()
+                && holders.any(|holder| lacks(holder) && self.members.get(*holder).is_reachable())
+        };
+        let records = RecordIndex::FIRST.until(self.records.end());
+        list::count(records.filter(is_owed)) as u32
     }
 
     /// Goes on leaving: first what is owed, then the good-bye, then silence.

@@ -9,11 +9,15 @@ use super::world::World;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::node::Node;
 use crate::replica::wait::ticket::Progress;
+use crate::time::Duration;
 
 /// Nodes that may leave at a time: more may take sessions with them.
 const AT_ONCE: usize = 2;
 
-/// Longest that a leave may take: `ack_timeout`, with a clock that runs too slowly.
+/// How long a leave may take.
+const BOUND: Duration = Duration::from_secs(3);
+
+/// The same, with a clock that runs too slowly.
 const LONGEST: u64 = 3_500_000;
 
 impl World<'_> {
@@ -35,7 +39,7 @@ impl World<'_> {
             return Ok(());
         };
         host.leaving = Some(Leaving {
-            ticket: machine.leave(clock),
+            ticket: machine.leave(clock, BOUND),
             since: self.now,
             had: had.collect(),
             lingers,

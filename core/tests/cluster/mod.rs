@@ -25,6 +25,9 @@ use relevo_core::{
     Entropy, Event, FetchOutcome, Instant, Key, Node, Outcome, Progress, Role, Storage, Ticket,
 };
 
+/// How long a node that leaves may take.
+pub const LEAVE: Duration = Duration::from_secs(3);
+
 relevo_core::heap_memory! {
     struct Memory
 }
