@@ -438,9 +438,12 @@ relevo_result relevo_node_set_keys(const relevo_node *node,
 // relevo_node_set_keys does.
 relevo_result relevo_node_reload_keys(const relevo_node *node);
 
-// Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port
-// is free afterwards, its events can still be taken, and relevo_node_close remains to be called.
-// RELEVO_RESULT_NOT_CONFIRMED: it has left, but some may not know yet.
+// Hands the sessions over that others lack, says good-bye, waits at most `timeout_ms` for the others to
+// have and know all of it, and stops the node: its port is free afterwards, its events can still be
+// taken, and relevo_node_close remains to be called. Nothing else bounds it: a slow network needs
+// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed says how many
+// are still to go. RELEVO_RESULT_NOT_CONFIRMED: it has left, but others may lack some sessions, or not
+// know yet.
 relevo_result relevo_node_leave(const relevo_node *node,
                                 uint32_t timeout_ms);
 
@@ -588,6 +591,10 @@ uint32_t relevo_status_sessions(const relevo_status *status);
 
 // Live sessions, and ended ones that are still remembered, of which the node can have a copy.
 uint32_t relevo_status_session_limit(const relevo_status *status);
+
+// Live sessions of which a live member lacks something that the node is to send it: none while it is
+// idle, and of a node that leaves those that are still to be handed over.
+uint32_t relevo_status_sessions_owed(const relevo_status *status);
 
 // How many counters the status has: of what was sent, taken, refused, lost and repeated since the
 // node was opened.

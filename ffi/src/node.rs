@@ -78,9 +78,12 @@ pub extern "C" fn relevo_node_reload_keys(node: *const Handle) -> Code {
     operation(|| Ok(find(node)?.reload_keys()?))
 }
 
-/// Says good-bye, waits at most `timeout_ms` for the others to know, and stops the node: its port
-/// is free afterwards, its events can still be taken, and relevo_node_close remains to be called.
-/// RELEVO_RESULT_NOT_CONFIRMED: it has left, but some may not know yet.
+/// Hands the sessions over that others lack, says good-bye, waits at most `timeout_ms` for the others to
+/// have and know all of it, and stops the node: its port is free afterwards, its events can still be
+/// taken, and relevo_node_close remains to be called. Nothing else bounds it: a slow network needs
+/// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed says how many
+/// are still to go. RELEVO_RESULT_NOT_CONFIRMED: it has left, but others may lack some sessions, or not
+/// know yet.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Code {
     operation(|| {
@@ -91,7 +94,10 @@ pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Cod
         if node.leave(milliseconds(timeout_ms)) {
             return Ok(());
         }
-        let detail = format!("left, but not all others confirmed within {timeout_ms} ms");
+        let owed = node.status().sessions_owed;
+        let detail = format!(
+            "left, but not all others confirmed within {timeout_ms} ms; they may lack {owed} sessions"
+        );
         Err(Failure::new(Code::NotConfirmed, detail))
     })
 }

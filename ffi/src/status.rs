@@ -69,6 +69,13 @@ pub extern "C" fn relevo_status_session_limit(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_limit))
 }
 
+/// Live sessions of which a live member lacks something that the node is to send it: none while it is
+/// idle, and of a node that leaves those that are still to be handed over.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_sessions_owed(status: Option<&Status>) -> u32 {
+    reader(0, || Some(status?.status.sessions_owed))
+}
+
 /// How many counters the status has: of what was sent, taken, refused, lost and repeated since the
 /// node was opened.
 #[unsafe(no_mangle)]

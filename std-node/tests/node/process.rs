@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Stdio};
 
-use crate::common::{await_event, await_members, await_that, key, set};
+use crate::common::{PATIENCE, await_event, await_members, await_that, key, set};
 use crate::daemon::{Daemon, call, folder, outcome, relevo};
 use relevo_node::{Ack, Event, Node, Options, Role};
 use rustix::process::Signal;
@@ -245,8 +245,50 @@ fn leave_ends_the_daemon() {
     let folder = folder();
     let mut daemon = Daemon::start(folder.path(), &[]);
     let (code, out, err) = outcome(&call(folder.path(), &["leave"]));
-    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "", ""));
+    assert_eq!(
+        (code, out.as_str(), err.as_str()),
+        (Some(0), "relevo: left\n", "")
+    );
     assert_eq!(daemon.exit_code(), Some(0));
+}
+
+#[test]
+fn the_last_node_says_which_sessions_go_with_it() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let app = application(&daemon);
+    await_members(&app, 2);
+    app.commit(key("s"), &[set("n", b"1")], 60, Ack::All)
+        .unwrap();
+    assert!(app.leave(PATIENCE));
+    let (code, out, err) = outcome(&call(folder.path(), &["leave"]));
+    assert_eq!((code, err.as_str()), (Some(4), ""));
+    assert_eq!(out, "relevo: left as the last node: 1 sessions are gone\n");
+    assert_eq!(daemon.exit_code(), Some(4));
+}
+
+#[test]
+fn a_node_whose_sessions_nobody_has_room_for_says_so() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi", "--leave-timeout", "1s"]);
+    let app = application(&daemon);
+    await_members(&app, 2);
+    for n in 0..10 {
+        app.commit(key(&format!("s{n}")), &[set("n", b"1")], 60, Ack::All)
+            .unwrap();
+    }
+    assert!(app.leave(PATIENCE));
+    let other = Node::open(Options {
+        seeds: vec![daemon.address()],
+        sessions: 4,
+        ..crate::common::options("small")
+    })
+    .unwrap();
+    await_members(&other, 2);
+    let (code, out, _) = outcome(&call(folder.path(), &["leave"]));
+    assert_eq!(code, Some(4), "{out}");
+    assert!(out.contains("left too early: others may lack"), "{out}");
+    assert_eq!(daemon.exit_code(), Some(4));
 }
 
 #[test]

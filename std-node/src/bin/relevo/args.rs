@@ -15,7 +15,10 @@ const PORT: u16 = 4_000;
 /// Keeps web sessions alive when a server dies.
 #[derive(Debug, Parser)]
 #[command(name = "relevo", version, about, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 well, 1 error, 2 not ready, 3 no node answers, 64 usage.")]
+#[command(
+    after_help = "Exit codes: 0 well, 1 error, 2 not ready, 3 no node answers, 4 left before others had \
+all sessions, 64 usage."
+)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -30,7 +33,7 @@ pub(crate) enum Verb {
     Members(Query),
     /// Say how the running node is; exit 2 if sessions can't have all their backups
     Status(Query),
-    /// Make the running node say good-bye and end
+    /// Make the running node hand its sessions over, say good-bye and end; exit 4 if some are not handed over
     Leave(Place),
     /// Write a new cluster key to FILE, readable by its owner only, or to standard output
     Keygen {
@@ -156,6 +159,9 @@ pub(crate) struct RunArgs {
     /// UDP payload a datagram may have, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1_232)]
     datagram: usize,
+    /// Time that a good-bye may take, sessions handed over, in ms, s or m; systemd kills after 90 s
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
+    pub(crate) leave_timeout: Duration,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -267,16 +273,17 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "more than this machine can address".to_owned())
 }
 
-/// `500`, `500ms` or `3s`.
+/// `500`, `500ms`, `3s` or `1m`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
-    let number = number
+    let number: u64 = number
         .parse()
         .map_err(|_| "not a number; for example 500ms".to_owned())?;
     match unit {
         "" | "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
-        _ => Err(format!("unknown unit {unit}; ms or s")),
+        "m" | "min" => Ok(Duration::from_secs(number.saturating_mul(60))),
+        _ => Err(format!("unknown unit {unit}; ms, s or m")),
     }
 }
 
@@ -307,6 +314,7 @@ mod tests {
         assert!(parse_bytes("99999999999999G").is_err());
         assert_eq!(parse_time("3s"), Ok(Duration::from_secs(3)));
         assert_eq!(parse_time("250"), Ok(Duration::from_millis(250)));
+        assert_eq!(parse_time("1m"), Ok(Duration::from_secs(60)));
         assert!(parse_time("3h").is_err());
     }
 

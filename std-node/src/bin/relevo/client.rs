@@ -1,15 +1,16 @@
 //! Asks a running node over its control socket.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use crate::args::Place;
+use crate::control::PROGRESS;
 use crate::failure::Failure;
 use crate::{say, socket_path};
 
-/// How long a node may take to answer; it answers a good-bye when the others know.
+/// How long a node may be silent; it tells each second how far a good-bye is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Sends `verb`, prints the answer, and gives its exit code. What went wrong is an error's text.
@@ -40,9 +41,18 @@ fn exchange(path: &Path, request: &str) -> io::Result<(u8, String)> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
+    let mut answer = BufReader::new(stream);
     let not_understood = || io::Error::from(io::ErrorKind::InvalidData);
-    let (code, text) = answer.split_once('\n').ok_or_else(not_understood)?;
-    Ok((code.parse().map_err(|_| not_understood())?, text.to_owned()))
+    let code = loop {
+        let mut line = String::new();
+        answer.read_line(&mut line)?;
+        let line = line.trim_end();
+        match line.strip_prefix(PROGRESS) {
+            Some(progress) => say(&format!("relevo: {progress}")),
+            None => break line.parse().map_err(|_| not_understood())?,
+        }
+    };
+    let mut text = String::new();
+    answer.read_to_string(&mut text)?;
+    Ok((code, text))
 }

@@ -1,7 +1,8 @@
 //! The control socket of a running node.
 //!
 //! A request is one line: `members`, `status`, `keys`, `reload` or `leave`, the first two also followed by `json`.
-//! The answer's first line is the exit code of the verb; its text follows, until the end.
+//! The answer's first line is the exit code of the verb; its text follows, until the end. In front of it stand lines that
+//! begin with `+`: at least one a second tells how far a verb is that takes longer.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -17,6 +18,9 @@ use relevo_node::Node;
 use crate::failure::Failure;
 use crate::report;
 use crate::run::Stop;
+
+/// What a line about the progress begins with.
+pub(crate) const PROGRESS: char = '+';
 
 /// Longest request in bytes.
 const LONGEST: u64 = 256;
@@ -136,6 +140,11 @@ fn pass_over_the_rest(client: &UnixStream) -> io::Result<()> {
 
 fn readiness(node: &Node) -> u8 {
     if node.status().is_ready() { 0 } else { 2 }
+}
+
+/// Sends a line about how far it is, in front of the answer.
+pub(crate) fn report_progress(mut client: &UnixStream, line: &str) -> io::Result<()> {
+    writeln!(client, "{PROGRESS}{line}")
 }
 
 /// Sends an answer.

@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Seed { seed: String, cause: io::Error },
     /// Signals can't be caught.
     Signals(io::Error),
+    /// A thread can't be started.
+    Thread(io::Error),
     /// The running node told what went wrong.
     Told(String),
     /// The control socket could not be made.
@@ -76,6 +78,7 @@ impl fmt::Display for Failure {
                     "seed {seed}: no address: {cause}; give HOST or HOST:PORT"
                 )
             }
+            Self::Thread(cause) => write!(f, "a thread can't be started: {cause}"),
             Self::Told(text) => f.write_str(text.trim_end()),
             Self::Signals(cause) => write!(f, "signals can't be caught: {cause}"),
             Self::Socket { path, cause } => write!(

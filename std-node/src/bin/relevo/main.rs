@@ -1,7 +1,7 @@
 //! `relevo`: a node that keeps copies of sessions, and the verbs that look after one.
 //!
 //! Exit codes: 0 all is well; 1 an error, said on standard error; 2 the node is not ready; 3 no
-//! node answers on the control socket; 64 the command line is wrong.
+//! node answers on the control socket; 4 it left before others had all its sessions; 64 the command line is wrong.
 #![forbid(unsafe_code)]
 
 mod args;

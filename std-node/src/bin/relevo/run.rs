@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use relevo_node::{Event, Member, Node};
+use relevo_node::{Event, Member, MemberState, Node, Status};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -15,8 +15,11 @@ use crate::control::{self, Control};
 use crate::failure::Failure;
 use crate::{report, say, socket_path};
 
-/// How long the others may take to hear of the good-bye.
-const GOOD_BYE: Duration = Duration::from_secs(5);
+/// Between two lines about how far a good-bye is.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The node ended before others had all of its sessions.
+const INCOMPLETE: u8 = 4;
 
 /// Why the node is to end.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(crate) enum Stop {
     Asked(UnixStream),
     /// The node was closed by a fault.
     Closed,
+    /// The good-bye is done; whether others have all sessions and were told.
+    Left(bool),
     /// The node's name belongs to another.
     NameTaken,
     /// A signal came.
@@ -59,35 +64,119 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
         report::sealing(&status),
         path.display()
     ));
-    let teller = tell_events(node.clone(), stop).map_err(Failure::Signals)?;
-    let result = end(&node, &stopped);
+    let teller = tell_events(node.clone(), stop.clone()).map_err(Failure::Thread)?;
+    let result = end(&node, &stop, &stopped, args.leave_timeout);
     let _ = teller.join();
     result
 }
 
 /// Waits for a reason to end, and says good-bye.
-fn end(node: &Node, stopped: &Receiver<Stop>) -> Result<u8, Failure> {
+fn end(
+    node: &Node,
+    stop: &Sender<Stop>,
+    stopped: &Receiver<Stop>,
+    bound: Duration,
+) -> Result<u8, Failure> {
     // All senders have gone only if their threads have, and then nobody could end the node.
     let reason = stopped.recv().unwrap_or(Stop::Signal);
-    let known = node.leave(GOOD_BYE);
-    say(if known {
-        "relevo: left"
-    } else {
-        "relevo: left, but not all others may know, or have its sessions"
-    });
-    match reason {
+    let mut clients = Vec::new();
+    let failure = match reason {
+        Stop::Closed => return Err(Failure::Closed),
         Stop::Asked(client) => {
-            if let Err(cause) = control::reply(&client, 0, "") {
-                log::debug!("control socket: {cause}");
-            }
-            Ok(0)
+            clients.push(client);
+            None
         }
-        Stop::Closed => Err(Failure::Closed),
-        Stop::NameTaken => Err(Failure::NameTaken {
+        Stop::NameTaken => Some(Failure::NameTaken {
             name: node.name().to_owned(),
         }),
-        Stop::Signal => Ok(0),
+        Stop::Signal | Stop::Left(_) => None,
+    };
+    let code = leave(node, stop, stopped, bound, &mut clients)?;
+    for client in &clients {
+        if let Err(cause) = control::reply(client, code, "") {
+            log::debug!("control socket: {cause}");
+        }
     }
+    failure.map_or(Ok(code), Err)
+}
+
+/// Says good-bye, and tells each second how many sessions are still to be handed over. A second signal ends it at once.
+fn leave(
+    node: &Node,
+    stop: &Sender<Stop>,
+    stopped: &Receiver<Stop>,
+    bound: Duration,
+    clients: &mut Vec<UnixStream>,
+) -> Result<u8, Failure> {
+    let (leaver, done) = (node.clone(), stop.clone());
+    let leave = move || {
+        // The main thread listens until it hears this.
+        let _ = done.send(Stop::Left(leaver.leave(bound)));
+    };
+    thread::Builder::new()
+        .name("relevo-leave".to_owned())
+        .spawn(leave)
+        .map_err(Failure::Thread)?;
+    let tell = |clients: &[UnixStream], line: &str| {
+        say(&format!("relevo: {line}"));
+        for client in clients {
+            // A client that has gone is no reason to stay.
+            let _ = control::report_progress(client, line);
+        }
+    };
+    loop {
+        match stopped.recv_timeout(SECOND) {
+            Ok(Stop::Left(known)) => {
+                let (code, line) = farewell(node, known);
+                tell(clients, &line);
+                return Ok(code);
+            }
+            Ok(Stop::Signal) => {
+                tell(
+                    clients,
+                    &format!("told again to end: {}", left_behind(&node.status())),
+                );
+                return Ok(INCOMPLETE);
+            }
+            Ok(Stop::Asked(client)) => clients.push(client),
+            Ok(Stop::Closed | Stop::NameTaken) => {}
+            Err(_) => {
+                let owed = node.status().sessions_owed;
+                tell(
+                    clients,
+                    &format!("leaving: {owed} sessions are still to be handed over"),
+                );
+            }
+        }
+    }
+}
+
+/// What is said at the end, and the exit code.
+fn farewell(node: &Node, known: bool) -> (u8, String) {
+    let status = node.status();
+    let is_other = |member: &Member| !member.is_self && member.state == MemberState::Alive;
+    let is_last = !node.members().iter().any(is_other);
+    if is_last && status.sessions_held > 0 {
+        let lost = status.sessions_held;
+        return (
+            INCOMPLETE,
+            format!("left as the last node: {lost} sessions are gone"),
+        );
+    }
+    if known {
+        return (0, "left".to_owned());
+    }
+    (
+        INCOMPLETE,
+        format!("left too early: {}", left_behind(&status)),
+    )
+}
+
+fn left_behind(status: &Status) -> String {
+    format!(
+        "others may lack {} of its sessions; --leave-timeout is the time that it may take",
+        status.sessions_owed
+    )
 }
 
 fn catch_signals(stop: Sender<Stop>) -> io::Result<()> {

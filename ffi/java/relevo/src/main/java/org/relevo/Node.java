@@ -133,10 +133,11 @@ public interface Node extends AutoCloseable {
     String address() throws RelevoException;
 
     /**
-     * Says good-bye, hands over what no other node holds, and closes the node.
+     * Hands over what no other node holds, says good-bye, and closes the node. A slow network needs seconds for each ten
+     * megabytes, so allow a minute.
      *
-     * @param timeoutMillis the bound
-     * @return whether the others knew in time
+     * @param timeoutMillis the bound, and the only one
+     * @return whether the others knew in time, and have all
      * @throws RelevoException if the node is closed
      */
     boolean leave(long timeoutMillis) throws RelevoException;

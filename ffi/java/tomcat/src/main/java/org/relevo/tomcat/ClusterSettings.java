@@ -32,6 +32,7 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
     private String maxValue;
     private String sessions;
     private boolean insecure;
+    private long leaveTimeout = 60_000;
     private String keyFile;
     private String objectFilter;
     private String applicationJars;
@@ -204,6 +205,16 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
     /** @param allow to go without a key where others than this machine can listen; default no */
     public void setInsecure(boolean allow) {
         insecure = allow;
+    }
+
+    /** @return how long a stopping Tomcat may take to hand its sessions over, in milliseconds */
+    public long getLeaveTimeout() {
+        return leaveTimeout;
+    }
+
+    /** @param milliseconds that a stopping Tomcat may take to hand its sessions over; default 60,000 */
+    public void setLeaveTimeout(long milliseconds) {
+        leaveTimeout = milliseconds;
     }
 
     /** @return which classes may become objects out of sessions' bytes, beside those that may by default */

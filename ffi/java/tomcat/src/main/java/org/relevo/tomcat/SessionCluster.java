@@ -44,9 +44,6 @@ public class SessionCluster extends ClusterSettings {
     /** A warning that comes again and again is told once in this time. */
     private static final long SAID_AGAIN_NANOS = TimeUnit.MINUTES.toNanos(10);
 
-    /** How long a stopping Tomcat waits for others to take over. */
-    private static final long LEAVE_MILLIS = 5_000;
-
     private final Map<String, RelevoManager> managers = new ConcurrentHashMap<>();
 
     private RouteBinderValve routeBinder = new RouteBinderValve();
@@ -201,10 +198,11 @@ public class SessionCluster extends ClusterSettings {
         }
     }
 
-    private static void leave(Node node) {
+    private void leave(Node node) {
         try (node) {
-            if (!node.leave(LEAVE_MILLIS)) {
-                log.warn("Relevo: left without hearing from the others");
+            if (!node.leave(getLeaveTimeout())) {
+                log.error("Relevo: left before others had confirmed all sessions of this Tomcat; leaveTimeout=\""
+                        + getLeaveTimeout() + "\" is the time in milliseconds that it may take");
             }
         } catch (RelevoException e) {
             log.warn("Relevo: left without a word: " + e.getMessage());
