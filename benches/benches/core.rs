@@ -1,7 +1,7 @@
-//! What the core costs: commit, get, apply and delta, of values of 100 bytes, 1 KB and 16 KB.
+//! Measures the core: commit, get, apply and delta, with values of 100 bytes, 1 KB and 16 KB.
 //!
-//! Two nodes in memory, no sockets, time that the benchmark moves. Only the call named is timed;
-//! the datagrams of each round are delivered before the next one.
+//! There are two nodes in memory without sockets, on a clock that the benchmark moves. Only the named
+//! call is timed. The datagrams of each round are delivered before the next round.
 
 #![expect(
     clippy::indexing_slicing,
@@ -21,12 +21,12 @@ use crate::pair::{Pair, Value};
 
 const SIZES: [usize; 3] = [100, 1_024, 16 * 1_024];
 
-/// Every byte is new: the whole value travels.
+/// Every byte is new, so the whole value is sent.
 fn commit_whole(c: &mut Criterion) {
     commits(c, "commit whole value", Value::replace);
 }
 
-/// Three bytes change: a delta is looked for, and travels.
+/// Three bytes change, so a delta is found and sent.
 fn commit_delta(c: &mut Criterion) {
     commits(c, "commit delta", Value::edit);
 }
@@ -36,12 +36,12 @@ fn commit_contiguous(c: &mut Criterion) {
     commits(c, "commit 100 bytes side by side", Value::rewrite);
 }
 
-/// All bytes move by one: no place is where it was.
+/// All bytes move by one position.
 fn commit_moved(c: &mut Criterion) {
     commits(c, "commit moved bytes", Value::push);
 }
 
-/// The call that a request thread makes.
+/// Times the call that a request thread makes.
 fn commits(c: &mut Criterion, name: &str, change: fn(&mut Value)) {
     each_size(c, name, |pair, value| {
         change(value);
@@ -53,17 +53,17 @@ fn commits(c: &mut Criterion, name: &str, change: fn(&mut Value)) {
     });
 }
 
-/// A backup takes in a whole value.
+/// A backup applies a whole value.
 fn apply_whole(c: &mut Criterion) {
     applies(c, "apply whole value", Value::replace);
 }
 
-/// A backup takes in a delta.
+/// A backup applies a delta.
 fn apply_delta(c: &mut Criterion) {
     applies(c, "apply delta", Value::edit);
 }
 
-/// What the backup does with the datagrams of one commit.
+/// Times a backup that handles the datagrams of one commit.
 fn applies(c: &mut Criterion, name: &str, change: fn(&mut Value)) {
     each_size(c, name, |pair, value| {
         change(value);
@@ -84,7 +84,7 @@ fn get(c: &mut Criterion) {
     });
 }
 
-/// All that both nodes compute until a commit is acknowledged by its backup.
+/// Times all work of both nodes until the backup has acknowledged a commit.
 fn acknowledged(c: &mut Criterion) {
     each_size(c, "commit acknowledged", |pair, value| {
         value.edit();
@@ -97,7 +97,7 @@ fn acknowledged(c: &mut Criterion) {
     });
 }
 
-/// Runs `round`, which gives the time of the part that counts, for each size of value.
+/// Runs `round`, which returns the time of the measured part, for each size of value.
 fn each_size(
     c: &mut Criterion,
     name: &str,

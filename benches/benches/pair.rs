@@ -1,4 +1,5 @@
-//! What is measured: two nodes in memory with one session, no sockets, time that the measurement moves.
+//! The measured system: two nodes in memory with one session, without sockets, on a clock that the
+//! measurement moves.
 
 use std::net::SocketAddr;
 use std::time::{Duration as Elapsed, Instant as Clock};
@@ -16,12 +17,12 @@ const KEY: Key<'_> = Key {
 
 const NAME: &[u8] = b"cart";
 
-/// Two nodes that know each other, and the time they live in.
+/// Two nodes that know each other, and their clock.
 pub(crate) struct Pair {
     nodes: [Node<'static>; 2],
     now: Instant,
     buffer: Vec<u8>,
-    /// What the second node has spent on datagrams.
+    /// The time that the second node has spent on datagrams.
     pub(crate) handled: Elapsed,
 }
 
@@ -83,11 +84,11 @@ impl Pair {
         }
     }
 
-    /// Delivers until both have the same contents and nobody has anything to say.
+    /// Delivers datagrams until both nodes have the same contents and nothing to send.
     pub(crate) fn settle(&mut self) {
         loop {
             while self.deliver() {}
-            // Acknowledgements and the rest of a large value may wait for their time.
+            // Acknowledgements and the rest of a large value may be due later.
             self.sleep();
             while self.deliver() {}
             let digests = self
@@ -100,7 +101,7 @@ impl Pair {
         }
     }
 
-    /// Hands over the next datagram of each node; whether there was one.
+    /// Delivers the next datagram of each node. Returns whether there was one.
     fn deliver(&mut self) -> bool {
         let mut delivered = false;
         for from in [0, 1] {
@@ -124,12 +125,12 @@ impl Pair {
         delivered
     }
 
-    /// The next datagram of a node, which stays in the buffer.
+    /// Puts the next datagram of a node into the buffer.
     pub(crate) fn send(&mut self, from: usize) -> Option<Transmit> {
         self.nodes[from].poll_transmit(self.now, &mut self.buffer)
     }
 
-    /// Gives a node what is in the buffer.
+    /// Hands the datagram in the buffer to a node.
     pub(crate) fn take(&mut self, to: usize, len: usize) {
         self.nodes[to].handle_datagram(self.now, address(1 - to), &mut self.buffer[..len]);
     }
@@ -149,7 +150,7 @@ impl Pair {
     }
 }
 
-/// A value that changes as those of web sessions do.
+/// A value that changes as the values of web sessions do.
 pub(crate) struct Value {
     pub(crate) bytes: Vec<u8>,
     random: u64,
@@ -165,14 +166,14 @@ impl Value {
         value
     }
 
-    /// Makes all bytes new.
+    /// Replaces all bytes.
     pub(crate) fn replace(&mut self) {
         for at in 0..self.bytes.len() {
             self.bytes[at] = self.next() as u8;
         }
     }
 
-    /// Changes three bytes that lie apart: a counter, a time, a flag.
+    /// Changes three bytes at different places: a counter, a time, a flag.
     pub(crate) fn edit(&mut self) {
         let size = self.bytes.len();
         for at in [size / 5, size / 2, size - 7] {
@@ -180,7 +181,7 @@ impl Value {
         }
     }
 
-    /// Makes 100 bytes side by side new.
+    /// Replaces 100 adjacent bytes.
     pub(crate) fn rewrite(&mut self) {
         let from = self.bytes.len() / 3;
         let to = self.bytes.len().min(from + 100);
@@ -189,12 +190,12 @@ impl Value {
         }
     }
 
-    /// Moves all bytes on by one.
+    /// Moves all bytes by one position.
     pub(crate) fn push(&mut self) {
         self.bytes.rotate_right(1);
     }
 
-    /// xorshift64: the same bytes in each run.
+    /// xorshift64, which gives the same bytes in each run.
     fn next(&mut self) -> u64 {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
@@ -221,7 +222,7 @@ relevo_core::heap_memory! {
     struct Memory
 }
 
-/// Memory of a small server, kept until the benchmark ends.
+/// The memory of a small server, which is kept until the benchmark ends.
 fn storage() -> Storage<'static> {
     let sizes = Sizes {
         members: 16,

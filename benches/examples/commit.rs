@@ -1,4 +1,4 @@
-//! Commits of one kind, for `benches/instructions` to count.
+//! Makes commits of one kind, whose instructions `benches/instructions` counts.
 
 #![expect(
     clippy::indexing_slicing,
@@ -50,13 +50,13 @@ fn main() {
     }
 }
 
-/// What is counted: the call and nothing around it.
+/// The call that is counted, and nothing else.
 #[inline(never)]
 fn counted_commit(pair: &mut Pair, value: &Value) {
     let _ = pair.commit(&value.bytes, Ack::None);
 }
 
-/// Bytes that are put in, or taken out again.
+/// The number of bytes that are inserted and removed again.
 const INSERTED: usize = 20;
 
 /// A value that changes in more ways than benchmarks need.
@@ -82,12 +82,12 @@ impl Draft {
         self.value.bytes[at] = self.value.bytes[at].wrapping_add(1);
     }
 
-    /// Puts bytes into the middle, and takes them out the next time.
+    /// Inserts bytes into the middle, and removes them the next time.
     fn insert(&mut self) {
         self.insert_at(self.size / 2);
     }
 
-    /// Puts bytes to the end, and takes them off the next time.
+    /// Appends bytes, and removes them the next time.
     fn append(&mut self) {
         self.insert_at(self.size);
     }
@@ -103,7 +103,7 @@ impl Draft {
         self.value.bytes.splice(at..end, inserted);
     }
 
-    /// A list as a shop keeps it, of which every other item is another one each time.
+    /// Replaces every other item of a list, such as a shop keeps.
     fn renew_half_of_the_items(&mut self) {
         let count = self.size / 80;
         let is_first = self.items.is_empty();
@@ -120,7 +120,7 @@ impl Draft {
         self.value.bytes = self.items.join(",").into_bytes();
     }
 
-    /// Words that nobody wrote before.
+    /// Writes new words.
     fn write_text(&mut self) {
         let mut text = String::new();
         while text.len() < self.size {
@@ -137,7 +137,7 @@ impl Draft {
         (0..count).map(letter).collect()
     }
 
-    /// A number below `end`, the same ones in each run (xorshift64*).
+    /// A number below `end`; the numbers are the same in each run (xorshift64*).
     fn below(&mut self, end: usize) -> usize {
         self.random ^= self.random >> 12;
         self.random ^= self.random << 25;

@@ -1,5 +1,5 @@
-//! Datagrams with one value each, made by one node and taken by another, sealed or not: for `benches/sealing` to time and to
-//! count.
+//! One node makes datagrams with one value each, and another one takes them, sealed or not. `benches/sealing` measures the time
+//! and the instructions.
 
 #![expect(
     clippy::indexing_slicing,
@@ -48,7 +48,7 @@ fn main() {
     println!("{kind} {size}: {bytes} bytes, {send} ns to send, {take} ns to take");
 }
 
-/// What is counted: the call and nothing around it.
+/// The call that is counted, and nothing else.
 #[inline(never)]
 fn counted_send(pair: &mut Pair) -> usize {
     pair.send(0).expect("a datagram with the change").len

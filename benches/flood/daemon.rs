@@ -9,16 +9,16 @@ use std::process::{Child, Command, Stdio};
 
 use relevo_node::ClusterKey;
 
-/// A node in a process of its own, killed with this value.
+/// A node in a process of its own, which is killed when this value is dropped.
 pub(crate) struct Daemon {
     child: Child,
     folder: PathBuf,
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) address: SocketAddr,
 }
 
 impl Daemon {
-    /// Starts the program that was built beside this one.
+    /// Starts the program `relevo` that was built beside this one.
     pub(crate) fn start(key: &ClusterKey) -> Self {
         let folder = std::env::temp_dir().join(format!("relevo-flood-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
@@ -57,7 +57,7 @@ impl Daemon {
         }
     }
 
-    /// All that it counts.
+    /// All its counters.
     pub(crate) fn counters(&self) -> BTreeMap<String, u64> {
         let output = program()
             .arg("status")
@@ -73,7 +73,7 @@ impl Daemon {
         text.lines().filter_map(counter).collect()
     }
 
-    /// Tells under which cause datagrams were counted since.
+    /// Prints under which causes datagrams were counted since `before`.
     pub(crate) fn print_difference(&self, before: &BTreeMap<String, u64>) {
         for (name, value) in self.counters() {
             let more = value - before.get(&name).copied().unwrap_or(0);
@@ -83,7 +83,7 @@ impl Daemon {
         }
     }
 
-    /// Seconds of processor time that it took.
+    /// The processor time that it has used, in seconds.
     pub(crate) fn processor_time(&self) -> f64 {
         let path = format!("/proc/{}/stat", self.child.id());
         let stat = fs::read_to_string(path).unwrap_or_default();
@@ -96,7 +96,7 @@ impl Daemon {
             / 100.0
     }
 
-    /// Datagrams that the kernel had no room for in its socket.
+    /// The number of datagrams for which the kernel had no room in its socket.
     pub(crate) fn dropped(&self) -> u64 {
         let table = fs::read_to_string("/proc/net/udp").unwrap_or_default();
         let port = format!(":{:04X}", self.address.port());

@@ -1,6 +1,6 @@
-//! What strangers send.
+//! The datagrams that strangers send.
 
-/// Datagrams of each kind, sent again and again.
+/// The number of datagrams of each kind, which are sent again and again.
 const EACH: usize = 512;
 
 /// Kinds of datagrams that a node must refuse.
@@ -9,12 +9,12 @@ pub(crate) struct Kinds {
 }
 
 impl Kinds {
-    /// `tape`: what a member said to the node that is flooded.
+    /// Makes the kinds from `tape`, the datagrams that a member sent to the flooded node.
     pub(crate) const fn new(tape: Vec<Vec<u8>>) -> Self {
         Self { tape }
     }
 
-    /// The name of each kind, and its datagrams; the first is none at all.
+    /// The name of each kind and its datagrams. The first kind has none.
     pub(crate) fn all(&self) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         let packets = self.taped(0x10);
         let introductions = self.taped(0x11);
@@ -58,7 +58,7 @@ impl Kinds {
     }
 }
 
-/// Each with one bit flipped at this place.
+/// The datagrams, each with one bit flipped at this place.
 fn flipped(datagrams: &[Vec<u8>], place: usize) -> Vec<Vec<u8>> {
     let mut datagrams = datagrams.to_vec();
     for byte in datagrams

@@ -1,7 +1,7 @@
-//! Commits between two nodes while strangers flood one of them with datagrams, as a table.
+//! Measures commits between two nodes while strangers flood one of them with datagrams, and prints a table.
 //!
-//! The flooded node is the program `relevo`, in a process of its own; the other one lives here and
-//! waits for a copy there with each commit. See README.md.
+//! The flooded node is the program `relevo`, in a process of its own. The other node runs in this process,
+//! and waits with each commit for a copy at the first. See README.md.
 
 #![expect(
     clippy::expect_used,
@@ -23,26 +23,26 @@ use relevo_node::{Ack, Change, ClusterKey, Key, Keys, Node, Options};
 use crate::daemon::Daemon;
 use crate::kinds::Kinds;
 
-/// Of the cluster.
+/// The key of the cluster.
 const KEY: [u8; 32] = [7; 32];
 
-/// Threads that flood.
+/// The number of threads that flood.
 const FLOODERS: u64 = 2;
 
-/// Sessions that are written to in turn.
+/// The number of sessions that are written to in turn.
 const SESSIONS: u32 = 1_000;
 
-/// What was measured while one kind of datagrams came, or none.
+/// The measurements while datagrams of one kind came, or none.
 struct Phase {
     commits: u64,
     failed: u64,
     latencies: Vec<Duration>,
     time: Duration,
-    /// Datagrams that the flooders sent.
+    /// The number of datagrams that the flooders sent.
     flooded: u64,
-    /// Datagrams that the kernel had no room for.
+    /// The number of datagrams for which the kernel had no room.
     dropped: u64,
-    /// Seconds of processor time that the daemon took.
+    /// The processor time of the daemon, in seconds.
     processor: f64,
 }
 
@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A node of the cluster, with the one at `seed`.
+/// A node of the cluster that contacts the node at `seed`.
 pub(crate) fn open(name: &str, seed: SocketAddr) -> Node {
     let node = Node::open(Options {
         name: name.to_owned(),
@@ -97,7 +97,7 @@ pub(crate) fn open(name: &str, seed: SocketAddr) -> Node {
     node
 }
 
-/// Commits one after the other, while `datagrams` are sent to the daemon in turn.
+/// Makes commits one after the other, while `datagrams` are sent to the daemon in turn.
 fn run(node: &Node, daemon: &Daemon, datagrams: &[Vec<u8>], rate: u64, time: Duration) -> Phase {
     let (stop, flooded) = (AtomicBool::new(false), AtomicU64::new(0));
     let (dropped, processor) = (daemon.dropped(), daemon.processor_time());
@@ -132,10 +132,10 @@ fn run(node: &Node, daemon: &Daemon, datagrams: &[Vec<u8>], rate: u64, time: Dur
     })
 }
 
-/// One commit that is acknowledged by the daemon. Whether it was.
+/// Makes one commit that the daemon is to acknowledge. Returns whether it did.
 pub(crate) fn commit(node: &Node, number: u64) -> bool {
     let id = format!("session {}", number % u64::from(SESSIONS));
-    // Never the same value twice: what changes nothing isn't sent.
+    // The value is never the same twice, because a commit that changes nothing isn't sent.
     static VALUES: AtomicU64 = AtomicU64::new(0);
     let value = VALUES.fetch_add(1, Ordering::Relaxed).to_le_bytes();
     let changes = [Change {
@@ -165,7 +165,7 @@ fn flood(to: SocketAddr, all: &[Vec<u8>], rate: u64, stop: &AtomicBool, sent: &A
         while began.elapsed().as_nanos() * u128::from(rate) < u128::from(done) * 1_000_000_000 {
             thread::sleep(Duration::from_micros(50));
         }
-        // What the kernel refuses was sent as well as any.
+        // A datagram that the kernel refuses counts as sent too.
         let _ = socket.send(datagram);
         sent.fetch_add(1, Ordering::Relaxed);
     }

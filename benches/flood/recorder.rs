@@ -1,4 +1,4 @@
-//! Real datagrams, recorded on their way to the daemon.
+//! Records real datagrams on their way to the daemon.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::{commit, open};
 
-/// Commits of the node that is recorded.
+/// The number of commits of the recorded node.
 const COMMITS: u64 = 300;
 
-/// What a node said to the one at `to`, from its first introduction to its good-bye.
+/// The datagrams of a node to the node at `to`, from its first introduction to its good-bye.
 pub(crate) fn record(to: SocketAddr) -> Vec<Vec<u8>> {
     let relay = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
     let between = relay.local_addr().expect("it is bound");
@@ -29,7 +29,7 @@ pub(crate) fn record(to: SocketAddr) -> Vec<Vec<u8>> {
     })
 }
 
-/// Passes datagrams on in both directions, and keeps those to `to`.
+/// Forwards datagrams in both directions, and records those to `to`.
 fn pass_on(relay: &UdpSocket, to: SocketAddr, over: &AtomicBool) -> Vec<Vec<u8>> {
     let mut tape = Vec::new();
     let mut other = None;

@@ -1,4 +1,4 @@
--- For wrk: each request carries the next of the session cookies in the file COOKIES and asks for the work LOAD.
+-- A script for wrk. Each request carries the next session cookie of the file COOKIES and asks for the work LOAD.
 local cookies, turn = {}, 0
 for line in io.lines(os.getenv("COOKIES")) do
   cookies[#cookies + 1] = line

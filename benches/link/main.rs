@@ -1,5 +1,5 @@
-//! What the link makes of a path: goodput with loss, a narrow path shared by two, and what the kept
-//! deltas save, on a virtual clock. `cargo run --release -p relevo-benches --bin link`
+//! Measures the link on a virtual clock: goodput with loss, a narrow path that nodes share, and how much
+//! the kept deltas save. Run `cargo run --release -p relevo-benches --bin link`.
 
 #![expect(
     clippy::indexing_slicing,
@@ -12,7 +12,7 @@ mod path;
 use path::{Net, Path};
 use relevo_core::{Ack, Change, Commit, Duration, Key, Node};
 
-/// Of a thousand datagrams.
+/// How many of a thousand datagrams are lost.
 const LOSSES: [u64; 4] = [0, 10, 50, 100];
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -24,7 +24,7 @@ fn main() {
     deltas();
 }
 
-/// 5,000 sessions of 1 KB are made in one moment; how soon has the backup all of them?
+/// Creates 5,000 sessions of 1 KB in one moment, and measures how soon the backup has all of them.
 fn sessions() {
     const COUNT: usize = 5_000;
     println!(
@@ -44,7 +44,7 @@ fn sessions() {
     }
 }
 
-/// Values of 256 KB, which travel in pieces.
+/// Measures values of 256 KB, which are sent in pieces.
 fn values() {
     const COUNT: usize = 8;
     println!(
@@ -65,7 +65,7 @@ fn values() {
     }
 }
 
-/// Two nodes with more to send than a narrow path takes: what gets through, and for whom?
+/// Lets nodes send more than a narrow path can carry, and measures how much arrives, and for which node.
 fn narrow() {
     println!(
         "\n| path | round trip | queue | of the path is useful | lost in the queue | sessions that each of three got |"
@@ -78,7 +78,7 @@ fn narrow() {
         (1_250_000, 5, 64_000),
     ] {
         let mut net = Net::new(3, path(millis, 0, Some((rate, queue))));
-        // Backups are where rendezvous puts them: each sends to both others.
+        // Rendezvous hashing chooses the backups, so each node sends to both others.
         make(&mut net, 0, 0..6_000, &[b'x'; 1_000]);
         make(&mut net, 1, 6_000..12_000, &[b'x'; 1_000]);
         net.run(Duration::from_secs(2));
@@ -110,7 +110,7 @@ fn narrow() {
     }
 }
 
-/// A value of 16 KB of which 100 bytes change again and again: how often is one delta not enough?
+/// Changes 100 bytes of a value of 16 KB again and again, and counts how often one delta isn't enough.
 fn deltas() {
     println!(
         "\n| 100 of 16 KB change every | round trip | loss | bytes a change | as delta | whole |"
@@ -197,7 +197,7 @@ fn make(net: &mut Net, at: usize, sessions: core::ops::Range<usize>, value: &[u8
     net.drain();
 }
 
-/// Bytes that look alike nowhere.
+/// Bytes without repetitions.
 fn noise(len: usize) -> Vec<u8> {
     let mut random = len as u64 + 1;
     let mut next = || {

@@ -1,4 +1,4 @@
-//! Nodes in memory, and paths between them that take time, lose datagrams and are narrow.
+//! Nodes in memory, and paths between them with delay, loss and limited capacity.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 use relevo_core::memory::Sizes;
 use relevo_core::{Config, Destination, Duration, Entropy, Instant, Node, Storage};
 
-/// What all paths have in common.
+/// The properties of all paths.
 #[derive(Clone, Copy)]
 pub(crate) struct Path {
-    /// One way.
+    /// The delay in one direction.
     pub(crate) delay: Duration,
-    /// Of a thousand datagrams, how many are lost.
+    /// How many of a thousand datagrams are lost.
     pub(crate) loss: u64,
-    /// Bytes that pass in a second, of all senders together, and bytes that may wait to pass.
+    /// The bytes that all senders together can send in a second, and the bytes that the queue can hold.
     pub(crate) narrow: Option<(u64, u64)>,
 }
 
-/// What was sent, and what the narrow path had no room for.
+/// Counts what was sent, and what was lost because the queue of the narrow path was full.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Sent {
     pub(crate) datagrams: u64,
@@ -38,11 +38,11 @@ pub(crate) struct Net {
     random: u64,
 }
 
-/// IPv4 and UDP headers.
+/// The length of the IPv4 and UDP headers.
 const HEADERS: u64 = 28;
 
 impl Net {
-    /// So many nodes that know each other, on a path without faults; then on this one.
+    /// Starts `nodes` nodes on a path without faults until they know each other, then puts them on `path`.
     pub(crate) fn new(nodes: usize, path: Path) -> Self {
         let mut net = Self {
             now: Instant::from_micros(1_000_000),
@@ -70,13 +70,13 @@ impl Net {
         net
     }
 
-    /// Lets so much time pass.
+    /// Lets this time pass.
     pub(crate) fn run(&mut self, time: Duration) {
         let end = self.now + time;
         self.run_while(end, |_| true);
     }
 
-    /// Goes on while `undone`, until `end` at the latest.
+    /// Lets time pass while `undone`, until `end` at the latest.
     pub(crate) fn run_while(&mut self, end: Instant, undone: impl Fn(&Self) -> bool) {
         self.drain();
         while undone(self) {
@@ -103,7 +103,7 @@ impl Net {
         }
     }
 
-    /// Sends what the nodes have to say.
+    /// Sends all datagrams that the nodes have to send.
     pub(crate) fn drain(&mut self) {
         let mut out = [0; 1_232];
         for from in 0..self.nodes.len() {
@@ -171,7 +171,7 @@ relevo_core::heap_memory! {
     struct Memory
 }
 
-/// Memory of a small server, kept until the benchmark ends.
+/// The memory of a small server, which is kept until the benchmark ends.
 fn storage() -> Storage<'static> {
     let sizes = Sizes {
         members: 8,

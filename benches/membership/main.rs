@@ -1,4 +1,4 @@
-//! Membership on a virtual network: crashes, stalls, loss, idle cost and joins, as tables.
+//! Measures membership on a virtual network (crashes, stalls, loss, idle traffic and joins), and prints tables.
 
 use std::process::ExitCode;
 

@@ -1,11 +1,11 @@
-//! What joins, deaths, restarts and splits cost a node that is the home of many sessions.
+//! Measures the work that joins, deaths, restarts and splits cause on a node that is the home of many sessions.
 //!
 //! ```text
 //! cargo run --release -p relevo-benches --bin recovery -- [SESSIONS…]
 //! ```
 //!
-//! Three nodes, one backup, values of 100 bytes, a network without loss on a virtual clock. Times are those of the processor for
-//! calls of the core on the node that is the home; a call is one of `handle_datagram`, `handle_timeout` and `poll_transmit`.
+//! There are three nodes, one backup, values of 100 bytes, and a network without loss on a virtual clock. Times are processor times of
+//! calls to the core on the node that is the home. A call is one of `handle_datagram`, `handle_timeout` and `poll_transmit`.
 
 #![expect(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use cluster::{Cluster, Network, Wire, key};
 use relevo_core::{Ack, Change, Commit, Duration};
 use rustix::time::{ClockId, clock_gettime};
 
-/// What the calls of one node came to.
+/// The cost of one node's calls.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     longest: u128,
@@ -50,13 +50,13 @@ impl Cost {
     }
 }
 
-/// Nanoseconds of the processor's time.
+/// The processor time of this thread, in nanoseconds.
 fn spent() -> u128 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     time.tv_sec as u128 * 1_000_000_000 + time.tv_nsec as u128
 }
 
-/// Runs all nodes for so long; counts what the calls of `a` cost.
+/// Runs all nodes for this time, and counts the cost of `a`'s calls.
 fn run(cluster: &mut Cluster, time: Duration) -> Cost {
     let mut cost = Cost::default();
     let end = cluster.now + time;
@@ -176,7 +176,7 @@ fn measure(sessions: usize) {
     lose_and_regain(&mut cluster, sessions);
 }
 
-/// A backup dies, starts anew, is cut off and comes back.
+/// A backup dies, restarts, is cut off and comes back.
 fn lose_and_regain(cluster: &mut Cluster, sessions: usize) {
     let before = copies(cluster, "c");
     cluster.kill("b");
@@ -184,7 +184,7 @@ fn lose_and_regain(cluster: &mut Cluster, sessions: usize) {
     cost.show("b dies", copies(cluster, "c") - before);
     cluster.start("b");
     let cost = run(cluster, Duration::from_secs(20));
-    cost.show("b starts anew", copies(cluster, "b"));
+    cost.show("b restarts", copies(cluster, "b"));
     let owned = |cluster: &Cluster| {
         let now = cluster.now;
         let is_owned = |number: &usize| {

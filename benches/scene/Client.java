@@ -11,14 +11,14 @@ import java.util.concurrent.atomic.AtomicLongArray;
 import java.util.stream.IntStream;
 
 /**
- * A browser that never rests: several threads count in many sessions, one request after the other, and check every
+ * A browser that sends requests without pause: several threads count in many sessions, one request after the other, and check every
  * answer against the last one of its session.
  *
- * <p>A count is lost when an answer is not greater than the last one, or comes from another session. An error is
- * anything but a 200 in time. {@code java Client.java URL THREADS SESSIONS}; each line on standard input is answered with
- * {@code requests errors lost turns longest} since the start: {@code turns} is how often every session was asked for, and
- * {@code longest} the longest wait in milliseconds since the line before. At the end of the input the client ends. Every
- * loss and error is told on standard error.
+ * <p>A count is lost if an answer is not greater than the last one, or comes from another session. An error is
+ * any result except a 200 in time. Run {@code java Client.java URL THREADS SESSIONS}. Each line on standard input is answered with
+ * {@code requests errors lost turns longest}, counted since the start. {@code turns} is how often every session was asked for, and
+ * {@code longest} is the longest wait in milliseconds since the line before. At the end of the input the client ends. Every
+ * loss and error is printed on standard error.
  */
 public class Client {
     private static final AtomicLong REQUESTS = new AtomicLong();
@@ -27,7 +27,7 @@ public class Client {
     private static final AtomicLong LONGEST = new AtomicLong();
     private static volatile boolean running = true;
 
-    /** What the client knows of one session: its cookie, its id without the route, the last count and when that came. */
+    /** One session: its cookie, its id without the route, the last count and the time of its answer. */
     private static final class Session {
         String cookie;
         String id;
@@ -97,7 +97,7 @@ public class Client {
     private static void check(Session session, HttpResponse<String> response) {
         response.headers().firstValue("set-cookie").ifPresent(cookie -> session.cookie = cookie.split(";")[0]);
         String[] words = response.body().trim().split("\\s+");
-        if (words.length != 3) { // mod_jk tries again after half an answer, and then may pass on both
+        if (words.length != 3) { // mod_jk tries again after a partial answer, and may then pass on both
             error("not one answer but " + response.body().trim(), session);
             return;
         }

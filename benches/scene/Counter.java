@@ -12,9 +12,9 @@ import java.util.concurrent.ThreadLocalRandom;
  *
  * <p>The parameter {@code w} chooses the work: {@code counter} (also the default) changes one Integer,
  * {@code cart} an Integer and one of ten strings of 1 KB, {@code blob} an Integer and one value of a map of 128
- * strings that is set again as a whole; {@code souvenir} an Integer and an object of a class that not every Tomcat has;
+ * strings that is set again as a whole; {@code souvenir} changes an Integer and adds an object of a class that not every Tomcat has;
  * {@code read} changes nothing and creates no session; {@code own} counts in the attribute that {@code n} names, and
- * {@code login} gives the session another id: these two answer with the count or the id alone, or with {@code none}.
+ * {@code login} gives the session another id. The last two answer with the count or the id only, or with {@code none}.
  */
 public class Counter extends HttpServlet {
     private static final long serialVersionUID = 1;
@@ -84,7 +84,7 @@ public class Counter extends HttpServlet {
         session.setAttribute("map", map);
     }
 
-    /** Brings one along where the class is there; asks for it everywhere. */
+    /** Adds a souvenir if this Tomcat has the class. Reads the attribute on every Tomcat. */
     private static void souvenir(HttpSession session) {
         try {
             session.setAttribute("souvenir", Class.forName("Souvenir").getConstructor().newInstance());

@@ -8,13 +8,13 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Requests of one session that overlap: clients count their own attributes at one Tomcat while others read at the second, and
- * now and then one of them logs in; in other sessions, without logins, clients count at both. (A login kills the old id: what
- * a request at the other Tomcat changes just then is gone with it.)
+ * Sends overlapping requests of one session. Clients count their own attributes at one Tomcat while others read at the second, and
+ * now and then one of them logs in. In other sessions, without logins, clients count at both. (A login ends the old id; if
+ * a request at the other Tomcat changes the session just then, the change is lost.)
  *
- * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints what was lost and refused, and ends with 1 if anything was. A count is
- * lost when it isn't above the one before; each client has its own, so nobody else can have changed it. One that is passed over
- * was counted for an answer that didn't arrive: Java's client repeats a GET by itself when its connection ends without one.
+ * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints how many counts were lost and requests refused, and exits with 1 if there
+ * were any. A count is lost if it isn't above the one before; each client has its own, so nobody else can have changed it. A count is
+ * passed over if its answer didn't arrive: Java's client repeats a GET by itself when its connection ends without an answer.
  */
 public class Overlap {
     private static final int SESSIONS = 4;
@@ -27,10 +27,10 @@ public class Overlap {
     private static final AtomicLong ERRORS = new AtomicLong();
     private static final AtomicLong LONGEST = new AtomicLong();
 
-    /** The clients of one session share its cookie; a login of one of them changes it for all, as in a browser. */
+    /** The clients of one session share its cookie. A login of one of them changes the cookie for all, as in a browser. */
     private static final class Session {
         private volatile String cookie;
-        /** Logins that were begun, and those of which the cookie is here; only one client logs in. */
+        /** The number of logins that were begun, and of those whose cookie has arrived. Only one client logs in. */
         private volatile long begun;
         private volatile long generation;
 
@@ -90,7 +90,7 @@ public class Overlap {
                 return;
             }
             if (answer.equals("none")) {
-                // Beside a login the old id is dead.
+                // During a login the old id is already invalid.
                 if (session.begun == generation) {
                     lost("the session");
                 }

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# The pieces of the scene, sourced by ./demo, ./test and benches/lab/run: what has to be installed and built, and
-# Tomcats, replicas and httpd that are started, watched and stopped. Everything it makes lies in the ignored work/ folder.
+# The pieces of the scene, sourced by ./demo, ./test and benches/lab/run. They install and build what is needed, and start,
+# watch and stop Tomcats, replicas and httpd. Everything that they make is in the ignored folder work/.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/work
@@ -19,14 +19,14 @@ say() { printf '%s\n' "$*"; }
 die() { progress_end; printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 milliseconds() { local t=${EPOCHREALTIME/[.,]/}; echo $((t / 1000)); }
-# seconds FROM: the time since FROM (of milliseconds), as in "1.234 s".
+# seconds FROM: prints the time since FROM (which is in milliseconds), as in "1.234 s".
 seconds() { local t=$(($(milliseconds) - $1)); printf '%d.%03d s' $((t / 1000)) $((t % 1000)); }
 
-# progress TEXT: what is going on now, to be overwritten by the next line. Only for eyes, so only on a terminal.
+# progress TEXT: shows what is going on now, until the next line overwrites it. Does so only on a terminal.
 progress() { if [ -t 1 ]; then printf '\r\033[K  … %s' "$*"; fi; }
 progress_end() { if [ -t 1 ]; then printf '\r\033[K'; fi; }
 
-# logged NAME COMMAND…: runs it with its output in a log; where it fails, shows the log's end.
+# logged NAME COMMAND…: runs the command with its output in a log. If it fails, shows the end of the log.
 logged() {
   local log=$LOGS/$1.log; shift
   mkdir -p "$LOGS"
@@ -34,11 +34,11 @@ logged() {
   progress_end; tail -n 30 "$log" >&2; die "failed: $* (all of it in $log)"
 }
 
-# wait_for SECONDS WHAT COMMAND…: until the command succeeds. Waiting is always for an event, never for a time.
+# wait_for SECONDS WHAT COMMAND…: waits until the command succeeds. Scripts always wait for an event, never for a time.
 wait_for() {
   local end=$(($(milliseconds) + $1 * 1000)) what=$2; shift 2
   until "$@"; do
-    [ "$(milliseconds)" -lt "$end" ] || die "waited in vain for $what; the logs are in $STAGE"
+    [ "$(milliseconds)" -lt "$end" ] || die "waited too long for $what; the logs are in $STAGE"
     sleep 0.02
   done
 }
@@ -59,7 +59,7 @@ MISSING=()
 need() { local packages=$1; shift; if ! "$@" > /dev/null 2>&1; then read -ra packages <<< "$packages"; MISSING+=("${packages[@]}"); fi; }
 need_end() { if [ ${#MISSING[@]} != 0 ]; then apt_install "${MISSING[@]}"; MISSING=(); fi; }
 
-# Any Rust from RUST_VERSION on will do: the one in use, rustup's stable, or a distribution's.
+# Any Rust from RUST_VERSION on is good: the one in use, rustup's stable, or a distribution's.
 need_rust() {
   if [ -d "$HOME/.cargo/bin" ]; then PATH=$PATH:$HOME/.cargo/bin; fi
   if ! rust_is_new_enough && ! command -v rustup > /dev/null; then
@@ -76,7 +76,7 @@ need_rust() {
 rust_is_new_enough() {
   command -v cargo > /dev/null && printf '%s\n' "$RUST_VERSION" "$(rustc --version 2> /dev/null | cut -d' ' -f2)" | sort -VC
 }
-# `apt-cache show` succeeds for a name that other packages only mention.
+# `apt-cache show` wouldn't do: it succeeds even for a name that other packages only mention.
 apt_lacks() { ! LC_ALL=C apt-cache policy "$1" | grep -q 'Candidate: [^(]'; }
 
 need_java() {
@@ -85,7 +85,7 @@ need_java() {
   need_end
 }
 
-# A real Tomcat: the distribution from Maven Central, or Debian's where that can't be had (not its package tomcat10,
+# A real Tomcat: the distribution from Maven Central, or Debian's if that can't be fetched (without its package tomcat10,
 # which is a service).
 need_tomcat() {
   CATALINA_HOME=$WORK/apache-tomcat-$TOMCAT_VERSION
@@ -95,7 +95,7 @@ need_tomcat() {
   if mvn -B --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
       -Dartifact="org.apache.tomcat:tomcat:$TOMCAT_VERSION:tar.gz" > "$LOGS/tomcat.log" 2>&1; then
     echo "$TOMCAT_SHA512  $WORK/tomcat-$TOMCAT_VERSION.tar.gz" | sha512sum --check --quiet > "$LOGS/tomcat.log" 2>&1 ||
-      die "Tomcat $TOMCAT_VERSION as it was fetched has another SHA-512 than benches/scene/lib.sh says"
+      die "the fetched archive of Tomcat $TOMCAT_VERSION has another SHA-512 than benches/scene/lib.sh says"
     tar -xzf "$WORK/tomcat-$TOMCAT_VERSION.tar.gz" -C "$WORK"
     rm "$WORK/tomcat-$TOMCAT_VERSION.tar.gz"
   else
@@ -116,7 +116,7 @@ build_relevo() {
   RELEVO_JAR=$(tail -n 1 "$LOGS/build-jar.log")
 }
 
-# need_thumb: what boards/bare looks for, to build for the processor of a Pico W: rustup's target, or Debian's Rust with its sources.
+# need_thumb: installs what boards/bare needs to build for the processor of a Pico W: rustup's target, or Debian's Rust with its sources.
 need_thumb() {
   need_rust
   if rustup target add thumbv6m-none-eabi > /dev/null 2>&1; then return; fi
@@ -126,7 +126,7 @@ need_thumb() {
   PATH=/usr/bin:$PATH
 }
 
-# build_pico: the image of a Pico W in PICO, and what runs it where there is none.
+# build_pico: builds the image of a Pico W, sets PICO to it, and installs the emulator that runs it.
 build_pico() {
   need nodejs node --version
   need npm npm --version
@@ -140,12 +140,12 @@ build_pico() {
 }
 
 # --- processes -----------------------------------------------------------------------------------------------------
-# Each runs in the folder $STAGE/NAME, in a session of its own (so that the terminal's keys and sizes don't reach it), with its
-# output in the file out. PIDS remembers those that run; they are no jobs of this shell, which would tell of each one killed.
+# Each process runs in the folder $STAGE/NAME, in a session of its own (so that the terminal's keys and sizes don't reach it), with
+# its output in the file out. PIDS has the running ones. They aren't jobs of this shell, which would report each one that is killed.
 
 declare -A PIDS
 
-# start NAME COMMAND…
+# start NAME COMMAND…: starts a process.
 start() {
   local name=$1; shift
   mkdir -p "$STAGE/$name"
@@ -155,7 +155,7 @@ start() {
   disown
 }
 
-# stop NAME [SIGNAL]: and waits until it has gone; what doesn't go in half a minute is killed.
+# stop NAME [SIGNAL]: stops a process and waits until it has ended. After half a minute it is killed.
 stop() {
   local pid=${PIDS[$1]:-} end=$(($(milliseconds) + 30000))
   [ -n "$pid" ] || return 0
@@ -168,13 +168,13 @@ stop_all() { for name in "${!PIDS[@]}"; do stop "$name"; done; }
 
 is_listening() { (: < "/dev/tcp/$1/$2") 2> /dev/null; }
 
-# free_port FROM: the first port of 127.0.0.1 from there on that nobody listens on.
+# free_port FROM: prints the first port of 127.0.0.1 from FROM on that nobody listens on.
 free_port() { local port=$1; while is_listening 127.0.0.1 "$port"; do port=$((port + 1)); done; echo "$port"; }
 
 # --- Tomcats -------------------------------------------------------------------------------------------------------
 
-# cluster CLASS ADDRESS PORT OPTIONS [ATTRIBUTES]: the session cluster as every guide to Tomcat shows it. Only the class differs between
-# Tomcat's own and Relevo's. It stands in the Host, where alone Tomcat accepts a FarmWarDeployer.
+# cluster CLASS ADDRESS PORT OPTIONS [ATTRIBUTES]: prints the session cluster as every guide to Tomcat shows it. Only the class differs
+# between Tomcat's own and Relevo's. It belongs into the Host, because Tomcat accepts a FarmWarDeployer only there.
 cluster() {
   cat <<XML
 <Cluster className="$1" channelSendOptions="$4" ${5:-}>
@@ -200,7 +200,7 @@ cluster() {
 XML
 }
 
-# make_tomcat NAME CONNECTOR CLUSTER: its CATALINA_BASE with the counting application at the root.
+# make_tomcat NAME CONNECTOR CLUSTER: makes its CATALINA_BASE, with the counting application at the root.
 make_tomcat() {
   local base=$STAGE/$1 web=$STAGE/$1/webapps/ROOT/WEB-INF
   rm -rf "$base"
@@ -230,7 +230,7 @@ $3
 XML
 }
 
-# give_relevo NAME: all that the class name needs beside itself: the jar, and the cluster's key.
+# give_relevo NAME: adds the jar and the cluster's key, which Relevo's class needs.
 give_relevo() {
   cp "$RELEVO_JAR" "$STAGE/$1/lib/"
   [ -f "$STAGE/relevo.key" ] || "$RELEVO" keygen "$STAGE/relevo.key"
@@ -249,7 +249,7 @@ start_tomcat() {
 
 HTTPD_MODULES=/usr/lib/apache2/modules
 
-# Of httpd only programs and modules: the package apache2 itself would start a service.
+# This installs only programs and modules of httpd, because the package apache2 itself would start a service.
 need_httpd() {
   need apache2-bin test -x /usr/sbin/apache2
   need libapache2-mod-jk test -f $HTTPD_MODULES/mod_jk.so
@@ -257,8 +257,8 @@ need_httpd() {
   need_end
 }
 
-# make_httpd: on port HTTP, in front of the Tomcats at AJP[1] and AJP[2]. mod_jk has its defaults: sticky sessions, and when
-# a worker fails the other one answers.
+# make_httpd: makes an httpd on port HTTP, in front of the Tomcats at AJP[1] and AJP[2]. mod_jk has its defaults: sticky sessions, and
+# when a worker fails the other one answers.
 make_httpd() {
   mkdir -p "$STAGE/httpd"
   cd "$STAGE/httpd"

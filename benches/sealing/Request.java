@@ -7,7 +7,7 @@ import org.relevo.NativeNode;
 import org.relevo.NodeOptions;
 import org.relevo.SessionKey;
 
-/** As request.c, through Java: commits that change a value, in turns with and without a key. */
+/** Measures the same as request.c, through Java: commits that change a value, in turns with and without a key. */
 public class Request {
 
     private static final int ROUNDS = 41;
@@ -38,10 +38,10 @@ public class Request {
 
     private static void commit(NativeNode node, byte[] value) throws Exception {
         for (int i = 0; ++value[i] == 0; i++) {
-            // The next byte counts on.
+            // Carry to the next byte.
         }
         while (node.commit(KEY, new Changes().put("a:cart", value), 1800, Ack.ALL).copies() < 2) {
-            // Not a member yet.
+            // The other node isn't a member yet.
         }
     }
 

@@ -1,6 +1,6 @@
-// What a request pays for sealing: commits that change four bytes of a value, each confirmed by the other node, both nodes in
-// this process and on loopback. Rounds with and without a key take turns, and the fastest of each counts: that with the least
-// of what else the machine does.
+// Measures how much time sealing adds to a request: commits that change four bytes of a value, each confirmed by the other node, with
+// both nodes in this process and on loopback. Rounds with and without a key take turns. The fastest round of each counts, because other
+// work on the machine disturbed it least.
 
 #include "check.h"
 
@@ -8,7 +8,7 @@
 
 enum { ROUNDS = 41, COMMITS = 500 };
 
-// What this process has used of the processor.
+// The processor time that this process has used.
 static double seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
@@ -30,7 +30,7 @@ static relevo_node *open_node(const char *name, const char *key, const char *see
     return node;
 }
 
-// Commits until the other node confirms: until it is a member.
+// Repeats the commit until the other node confirms, which it does once it is a member.
 static void commit(relevo_node *node, char *value, size_t size, uint32_t number) {
     memcpy(value, &number, sizeof number);
     relevo_change change = {.kind = RELEVO_CHANGE_KIND_SET, .name = relevo_bytes_of("cart")};
@@ -67,7 +67,7 @@ int main(int count, char **arguments) {
         relevo_status_free(status);
     }
     uint32_t number = 0;
-    for (int round = -1; round < ROUNDS; round++) { // the first one warms up
+    for (int round = -1; round < ROUNDS; round++) { // the first round is a warm-up
         for (int sealed = 0; sealed < 2; sealed++) {
             double began = seconds();
             for (int i = 0; i < COMMITS; i++) {

@@ -1,7 +1,7 @@
-//! A virtual network for membership protocols, and what is measured on it.
+//! A virtual network for membership protocols, and the experiments on it.
 //!
-//! [`net`] carries datagrams between nodes over a virtual clock, [`trials`] are the experiments,
-//! [`relevo`] is the core's node as [`net`] drives it. Everything follows from one seed.
+//! [`net`] carries datagrams between nodes on a virtual clock, [`trials`] has the experiments, and
+//! [`relevo`] makes the core's node usable by [`net`]. One seed decides everything.
 
 #![expect(
     clippy::indexing_slicing,

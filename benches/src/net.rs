@@ -9,42 +9,42 @@ pub type Micros = u64;
 /// A second.
 pub const SECOND: Micros = 1_000_000;
 
-/// Shortest and longest way of a datagram.
+/// The shortest and the longest time that a datagram takes.
 const LATENCY: std::ops::Range<Micros> = 500..5_000;
 
-/// Largest datagram.
+/// The size of the largest datagram.
 const DATAGRAM: usize = 2_048;
 
-/// What a node came to believe of another.
+/// What a node has concluded about another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is a member.
+    /// This node is a member.
     Up(usize),
-    /// It is dead, or not seen any more.
+    /// This node is dead, or isn't seen any more.
     Down(usize),
 }
 
-/// A membership protocol without I/O, named by numbers.
+/// A membership protocol without I/O. Nodes are named by numbers.
 pub trait Protocol {
-    /// A node that starts now. It may contact node 0, again and again.
+    /// Starts a node. It may contact node 0, again and again.
     fn start(number: usize, nodes: usize, boot: u64, now: Micros) -> Self;
 
-    /// A datagram arrived.
+    /// Handles a datagram that has arrived.
     fn receive(&mut self, now: Micros, from: usize, datagram: &mut [u8]);
 
-    /// The moment of [`due`](Self::due) has come.
+    /// Called when the time of [`due`](Self::due) has come.
     fn wake(&mut self, now: Micros);
 
     /// When to wake it.
     fn due(&self) -> Option<Micros>;
 
-    /// The next datagram: to whom, and how long it is.
+    /// The receiver and the length of the next datagram.
     fn transmit(&mut self, now: Micros, out: &mut [u8]) -> Option<(usize, usize)>;
 
-    /// What it came to believe.
+    /// The next conclusion.
     fn verdict(&mut self) -> Option<Verdict>;
 
-    /// How bad it thinks it hears, 0 to 8, if it says so.
+    /// How unreliable it thinks its own judgement is, from 0 to 8; 0 if the protocol has no such number.
     fn health(&self) -> u8 {
         0
     }
@@ -55,7 +55,7 @@ pub trait Protocol {
 pub struct Random(u64);
 
 impl Random {
-    /// A sequence of its own for each seed.
+    /// Each seed has a sequence of its own.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0xD134_2543_DE82_EF95).wrapping_add(1))
@@ -76,7 +76,7 @@ impl Random {
     }
 }
 
-/// Something that will happen.
+/// A planned event.
 enum What {
     Arrival {
         to: usize,
@@ -87,7 +87,7 @@ enum What {
     Thaw(usize),
 }
 
-/// Ordered by time, then by when it was planned.
+/// An event and its time. Events are ordered by time, then by the order in which they were planned.
 struct Planned {
     at: Micros,
     order: u64,
@@ -116,20 +116,20 @@ impl Ord for Planned {
 
 struct Host<P> {
     protocol: P,
-    /// When it is woken next.
+    /// When the node is woken next.
     wake: Option<Micros>,
-    /// What its kernel keeps while the process is frozen.
+    /// The datagrams that its kernel keeps while the process is frozen.
     kept: Option<Vec<(usize, Box<[u8]>)>>,
 }
 
 /// A verdict of a node about a running one, or about a stopped one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// When.
+    /// When the verdict was made.
     pub at: Micros,
-    /// Who.
+    /// The node that made it.
     pub by: usize,
-    /// What.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
@@ -141,22 +141,22 @@ pub struct Net<P> {
     boots: u64,
     /// The time.
     pub now: Micros,
-    /// Of a thousand datagrams, how many are lost.
+    /// How many of a thousand datagrams are lost.
     pub loss: u64,
-    /// Where chance comes from.
+    /// The source of random numbers.
     pub random: Random,
-    /// `believed[a * n + b]`: a takes b for a member.
+    /// `believed[a * n + b]` says that a considers b a member.
     believed: Vec<bool>,
-    /// Verdicts not yet taken.
+    /// The verdicts that haven't been read yet.
     pub said: Vec<Said>,
-    /// Bytes of UDP payload that each node has sent.
+    /// The bytes of UDP payload that each node has sent.
     pub sent: Vec<u64>,
-    /// Datagrams sent by all.
+    /// The number of datagrams that all nodes have sent.
     pub datagrams: u64,
 }
 
 impl<P: Protocol> Net<P> {
-    /// `nodes` nodes that start within the first tenth of a second.
+    /// Makes `nodes` nodes that start within the first tenth of a second.
     #[must_use]
     pub fn new(nodes: usize, seed: u64) -> Self {
         let mut net = Self {
@@ -180,13 +180,13 @@ impl<P: Protocol> Net<P> {
         net
     }
 
-    /// Nodes, running or not.
+    /// The number of nodes, running or not.
     #[must_use]
     pub fn len(&self) -> usize {
         self.hosts.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no nodes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.hosts.is_empty()
@@ -205,12 +205,12 @@ impl<P: Protocol> Net<P> {
         self.serve(node);
     }
 
-    /// The node's process dies.
+    /// Kills the node's process.
     pub fn kill(&mut self, node: usize) {
         self.hosts[node] = None;
     }
 
-    /// The node's process stops for a while; its kernel keeps what arrives.
+    /// Stops the node's process for a while; its kernel keeps the datagrams that arrive.
     pub fn freeze(&mut self, node: usize, span: Micros) {
         if let Some(host) = &mut self.hosts[node] {
             host.kept = Some(Vec::new());
@@ -218,13 +218,13 @@ impl<P: Protocol> Net<P> {
         }
     }
 
-    /// Whether the node's process runs, or is only frozen.
+    /// Whether the node's process exists: it runs, or is frozen.
     #[must_use]
     pub fn runs(&self, node: usize) -> bool {
         self.hosts[node].is_some()
     }
 
-    /// Whether all running nodes take all running nodes for members, and no others.
+    /// Whether all running nodes consider all running nodes members, and no others.
     #[must_use]
     pub fn agrees(&self) -> bool {
         let count = self.len();
@@ -233,7 +233,7 @@ impl<P: Protocol> Net<P> {
         })
     }
 
-    /// How many running nodes take `node` for a member.
+    /// How many running nodes consider `node` a member.
     #[must_use]
     pub fn believers(&self, node: usize) -> usize {
         let count = self.len();
@@ -241,7 +241,7 @@ impl<P: Protocol> Net<P> {
         by.filter(|by| self.believed[by * count + node]).count()
     }
 
-    /// The mean of what running nodes say of their health.
+    /// The mean health of the running nodes.
     #[must_use]
     pub fn health(&self) -> f64 {
         let hosts = self.hosts.iter().flatten();
@@ -312,14 +312,14 @@ impl<P: Protocol> Net<P> {
             return;
         };
         if host.wake != Some(at) || host.kept.is_some() {
-            return; // it was planned anew since, or can't run
+            return; // the wake-up was replaced since, or the node can't run
         }
         host.wake = None;
         host.protocol.wake(self.now);
         self.serve(node);
     }
 
-    /// The process goes on: first with what its kernel kept.
+    /// The process continues, first with the datagrams that its kernel kept.
     fn thaw(&mut self, node: usize) {
         let Some(host) = &mut self.hosts[node] else {
             return;
@@ -331,7 +331,7 @@ impl<P: Protocol> Net<P> {
         self.serve(node);
     }
 
-    /// Takes out what the node has to say, and plans when it is woken.
+    /// Takes the node's datagrams and verdicts, and plans its next wake-up.
     fn serve(&mut self, node: usize) {
         let mut out = [0; DATAGRAM];
         let count = self.len();

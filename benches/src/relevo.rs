@@ -1,4 +1,4 @@
-//! A node of `relevo-core` on the virtual network: probe period 500 ms, drop time 3 s.
+//! A node of `relevo-core` on the virtual network, with a probe period of 500 ms and a drop time of 3 s.
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -124,7 +124,7 @@ relevo_core::heap_memory! {
     struct Memory
 }
 
-/// Memory for membership alone. It is never freed: a benchmark ends soon.
+/// The memory for membership only. It is never freed, because a benchmark ends soon.
 fn storage(nodes: usize) -> Storage<'static> {
     let sizes = Sizes {
         members: nodes + 1,

@@ -1,4 +1,4 @@
-//! What is measured. Each experiment prints one row for each cluster that it tried.
+//! The experiments. Each prints one row for each cluster that it has tried.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,39 +9,39 @@ use crate::net::{Micros, Net, Protocol, SECOND, Verdict};
 /// How long a cluster may take to agree before that counts as a failure.
 const PATIENCE: Micros = 600 * SECOND;
 
-/// Crashes tried in one cluster.
+/// The number of crashes that are tried in one cluster.
 const CRASHES: u64 = 100;
 
-/// The drop time that all protocols are set to, as far as they have one.
+/// The drop time of all protocols that have one.
 pub const DROP: Micros = 3 * SECOND;
 
-/// What to run, and how much of it.
+/// How much is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Scale {
-    /// Threads.
+    /// The number of threads.
     pub jobs: u64,
-    /// First seed.
+    /// The first seed.
     pub seed: u64,
-    /// Crashes and stalls of a row.
+    /// The number of crashes or stalls in a row of the table.
     pub trials: u64,
-    /// Node-hours of a row.
+    /// The node-hours in a row of the table.
     pub hours: u64,
-    /// Largest cluster.
+    /// The size of the largest cluster.
     pub nodes: usize,
 }
 
-/// What [`parse`] understands.
+/// The help text, which lists the arguments that [`parse`] accepts.
 pub const HELP: &str = "\
 [crash | stall | loss | idle | join]… [--OPTION NUMBER]…    all of them unless named
 
-  --trials   crashes, and stalls, of a row (10000; a tenth of it in large clusters)
-  --hours    node-hours of a row under loss (1000)
-  --nodes    largest cluster (1000)
-  --jobs     threads (1)
+  --trials   number of crashes or stalls in a row of the table (10000; a tenth of it in large clusters)
+  --hours    node-hours in a row of the table for loss (1000)
+  --nodes    size of the largest cluster (1000)
+  --jobs     number of threads (1)
   --seed     first seed (1)
 ";
 
-/// Reads the names of experiments, and options; `None` of what it doesn't understand.
+/// Parses the names of experiments, and options. Returns `None` if it doesn't understand an argument.
 pub fn parse(arguments: impl IntoIterator<Item = String>) -> Option<(Scale, Vec<String>)> {
     let mut scale = Scale {
         jobs: 1,
@@ -70,18 +70,18 @@ pub fn parse(arguments: impl IntoIterator<Item = String>) -> Option<(Scale, Vec<
     Some((scale, chosen))
 }
 
-/// Times from a crash until the first, and until all know.
+/// The times from a crash until the first node knows, and until all nodes know.
 #[derive(Clone, Debug, Default)]
 struct Crashes {
     first: Vec<Micros>,
     all: Vec<Micros>,
-    /// Nobody noticed within [`PATIENCE`], or the cluster never came together.
+    /// The number of trials in which nobody noticed within [`PATIENCE`], or the cluster never came together.
     failed: u64,
-    /// Running nodes that were declared dead meanwhile.
+    /// The number of running nodes that were declared dead meanwhile.
     false_deaths: u64,
 }
 
-/// Runs `work` for each seed, on several threads, and hands the results over in the order of seeds.
+/// Runs `work` for each seed, on several threads, and returns the results in the order of the seeds.
 fn each_seed<T: Send>(scale: &Scale, seeds: u64, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
     let next = AtomicU64::new(0);
     let results = Mutex::new(Vec::new());
@@ -115,7 +115,7 @@ fn settled<P: Protocol>(nodes: usize, seed: u64) -> Option<Net<P>> {
     agrees.then_some(net)
 }
 
-/// A node dies: when do the others know? Afterwards it is started again.
+/// Kills a node and measures when the others know. Afterwards the node is started again.
 pub fn crash<P: Protocol>(scale: &Scale, name: &str, nodes: usize, loss: u64) {
     let clusters = scale.trials.div_ceil(CRASHES);
     let parts = each_seed(scale, clusters, |seed| {
@@ -193,7 +193,7 @@ fn crash_once<P: Protocol>(net: &mut Net<P>, crashes: &mut Crashes) {
     net.start(victim);
 }
 
-/// A node's process stands still: does anybody think that it died?
+/// Stops a node's process for a while, and counts whether others declare it dead.
 pub fn stall<P: Protocol>(scale: &Scale, name: &str, nodes: usize, span: Micros) {
     let clusters = scale.trials.div_ceil(CRASHES);
     let parts = each_seed(scale, clusters, |seed| {
@@ -233,9 +233,9 @@ pub const STALL: &str = "\
 | protocol | nodes | stall | stalls | with a death | false deaths | failed |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-/// All nodes run, and the network loses datagrams: who is declared dead?
+/// Lets all nodes run while the network loses datagrams, and counts deaths that are declared.
 pub fn loss<P: Protocol>(scale: &Scale, name: &str, nodes: usize, loss: u64) {
-    const HOURS: u64 = 10; // of one cluster, in node-hours
+    const HOURS: u64 = 10; // the length of one cluster's run, in node-hours
     let clusters = scale.hours.div_ceil(HOURS);
     let parts = each_seed(scale, clusters, |seed| {
         let mut net = settled::<P>(nodes, seed)?;
@@ -277,7 +277,7 @@ pub const LOSS: &str = "\
 | protocol | nodes | loss | node-hours | false deaths | a node-hour | health | bytes/s sent by a node | failed |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-/// Nothing happens: what does a node send?
+/// Measures how much a node sends while nothing happens.
 pub fn idle<P: Protocol>(scale: &Scale, name: &str, nodes: usize) {
     const SPAN: Micros = 30 * SECOND;
     let parts = each_seed(scale, 1, |seed| {
@@ -305,7 +305,7 @@ pub const IDLE: &str = "\
 | protocol | nodes | bytes/s, mean | bytes/s, most | datagrams/s |
 | --- | ---: | ---: | ---: | ---: |";
 
-/// All nodes start within a tenth of a second, and know node 0.
+/// Starts all nodes within a tenth of a second; they know node 0. Measures when all know all.
 pub fn join<P: Protocol>(scale: &Scale, name: &str, nodes: usize) {
     let parts = each_seed(scale, 1, |seed| {
         let mut net = Net::<P>::new(nodes, seed);
@@ -341,7 +341,7 @@ pub const JOIN: &str = "\
 | protocol | nodes | all know all | KB sent by a node, mean | most | false deaths |
 | --- | ---: | ---: | ---: | ---: | ---: |";
 
-/// The `share` of the sorted `times`, zero of none.
+/// The quantile `share` of the sorted `times`, or zero if there are no times.
 fn quantile(times: &[Micros], share: f64) -> Micros {
     let last = times.len().saturating_sub(1);
     let place = (times.len() as f64 * share).ceil() as usize;

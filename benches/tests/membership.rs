@@ -1,4 +1,4 @@
-//! What `membership` measures, at a small scale: each figure as something that must be true.
+//! Tests at a small scale that the figures which `membership` measures are as good as they must be.
 
 use relevo_benches::net::{Net, SECOND, Verdict};
 use relevo_benches::relevo::Relevo;

@@ -1,4 +1,4 @@
-//! What the fuzz targets have in common: nodes in memory, a member made by hand, and inputs that are drawn from a
+//! The common parts of the fuzz targets: nodes in memory, a member made by hand, and inputs that are drawn from a
 //! fuzzer's bytes.
 
 #[path = "../../../core/tests/hostile/bytes.rs"]
@@ -17,10 +17,10 @@ pub use tape::Tape;
 
 use crate::bytes::Bytes;
 
-/// The key of sealed clusters here.
+/// The key of the sealed clusters.
 pub const KEY: [u8; 32] = [7; 32];
 
-/// A body of messages that are well formed, or nearly.
+/// A body of messages that are well formed, or almost well formed.
 #[must_use]
 pub fn nonsense(tape: &mut Tape<'_>) -> Vec<u8> {
     match tape.byte() % 3 {
@@ -29,13 +29,13 @@ pub fn nonsense(tape: &mut Tape<'_>) -> Vec<u8> {
     }
 }
 
-/// Ids of the sessions that [`nonsense`] is about.
+/// The ids of the sessions in the messages of [`nonsense`].
 #[must_use]
 pub fn ids() -> &'static [Vec<u8>] {
     nonsense::evil_ids()
 }
 
-/// An introduction of this name.
+/// An introduction of a node with this name.
 #[must_use]
 pub fn introduction(name: &[u8], port: u16, boot: u32, echo: Option<[u8; 8]>) -> Vec<u8> {
     let me = bytes::About {
@@ -49,7 +49,7 @@ pub fn introduction(name: &[u8], port: u16, boot: u32, echo: Option<[u8; 8]>) ->
     body
 }
 
-/// 64 bits of a name, as in `relevo-core`.
+/// The hash of a name with 64 bits, as in `relevo-core`.
 #[must_use]
 pub fn name_hash(name: &[u8]) -> u64 {
     bytes::name_hash(name)

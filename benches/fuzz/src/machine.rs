@@ -1,4 +1,4 @@
-//! A node in memory, small enough to be made anew for every input, and what must be true of it.
+//! A node in memory that is small enough to be made for every input, and the checks of its state.
 
 use std::net::SocketAddr;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
@@ -6,31 +6,31 @@ use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use relevo_core::memory::Sizes;
 use relevo_core::{Config, Destination, Entropy, Instant, Key, Node};
 
-/// The application of all sessions here.
+/// The application of all sessions.
 pub const NAMESPACE: &[u8] = b"localhost#";
 
 const MAX_VALUE: usize = 4_096;
 const MEMBERS: usize = 8;
 const SESSIONS: usize = 24;
 
-/// Datagrams that one input may cause at most.
+/// The most datagrams that one input may cause.
 const ANSWERS: usize = 300;
 
-/// Boots in one run, at most.
+/// The most boots in one run.
 pub const BOOTS: usize = 6;
 
-/// What the nodes of all inputs live in, one after the other: memory allocated afresh for each input would take the
-/// sanitizer longer than what is to be tested.
+/// The memory of the nodes of all inputs, which use it one after the other. If memory were allocated for each input, the
+/// sanitizer would need more time for that than for the test.
 static MEMORIES: LazyLock<Mutex<[Memory; BOOTS]>> =
     LazyLock::new(|| Mutex::new(std::array::from_fn(|_| Memory::default())));
 
-/// Memory for the nodes of one input.
+/// The memory for the nodes of one input.
 pub fn memories() -> MutexGuard<'static, [Memory; BOOTS]> {
     MEMORIES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 relevo_core::heap_memory! {
-    /// What one node lives in.
+    /// The memory of one node.
     pub struct Memory
 }
 
@@ -56,7 +56,7 @@ impl Default for Memory {
     }
 }
 
-/// A node whose boot id is `boot` 16 times.
+/// A node whose boot id is the byte `boot`, 16 times.
 #[must_use]
 pub fn node<'m>(
     memory: &'m mut Memory,
@@ -78,13 +78,13 @@ pub fn node<'m>(
 
 /// A datagram that a node sent.
 pub struct Said {
-    /// Where to; `None` of a beacon.
+    /// The receiver; `None` for a beacon.
     pub to: Option<SocketAddr>,
     /// Its bytes.
     pub datagram: Vec<u8>,
 }
 
-/// Takes all that the node has to say now.
+/// Takes all datagrams that the node has to send now.
 pub fn say(node: &mut Node<'_>, now: Instant) -> Vec<Said> {
     let mut all = Vec::new();
     let mut out = [0; 1_232];
@@ -102,7 +102,7 @@ pub fn say(node: &mut Node<'_>, now: Instant) -> Vec<Said> {
     all
 }
 
-/// Memory is bounded, and every record's digest is that of what it holds.
+/// Checks that memory is bounded, and that every record's digest is that of its contents.
 pub fn check<'a>(node: &Node<'_>, ids: impl IntoIterator<Item = &'a [u8]>) {
     let usage = node.usage();
     assert!(usage.sessions + usage.tombstones <= usage.session_capacity);

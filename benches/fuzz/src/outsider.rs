@@ -1,4 +1,4 @@
-//! Somebody who makes datagrams by hand: a member that went mad, or one without the key.
+//! Makes datagrams by hand, as a faulty member with the key or as an outsider without it.
 
 use std::hash::Hasher;
 use std::net::SocketAddr;
@@ -12,11 +12,11 @@ use crate::{introduction, name_hash, say};
 
 const TAG: usize = 16;
 
-/// One boot, and what it seals with: with another implementation of the cipher than the core's.
+/// One boot and its cipher, which is another implementation than the core's.
 pub struct Outsider {
     name: &'static str,
     boot: u8,
-    /// Where it sends from.
+    /// The address it sends from.
     pub address: SocketAddr,
     counter: u64,
     hint: u8,
@@ -24,7 +24,7 @@ pub struct Outsider {
 }
 
 impl Outsider {
-    /// Its boot id is `boot` 16 times, its port 6000 and `boot`.
+    /// Makes an outsider whose boot id is the byte `boot`, 16 times, and whose port is 6000 + `boot`.
     #[must_use]
     pub fn new(name: &'static str, boot: u8, key: Option<(u8, [u8; 32])>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Outsider {
         }
     }
 
-    /// A packet with this body for the boot `receiver`; without one, an introduction's.
+    /// A packet with this body for the boot `receiver`. Without a receiver it is an introduction.
     pub fn packet(&mut self, receiver: Option<u8>, body: &[u8]) -> Vec<u8> {
         self.counter += 1;
         let counter = &self.counter.to_le_bytes()[..6];
@@ -70,7 +70,7 @@ impl Outsider {
     /// Becomes a member of the node, whose boot is `of`.
     ///
     /// # Panics
-    /// It didn't.
+    /// It didn't become a member.
     pub fn join(&mut self, node: &mut Node<'_>, now: Instant, of: u8) {
         let before = node.members().count();
         self.introduce(node, now, None);
@@ -79,7 +79,7 @@ impl Outsider {
             .iter()
             .find(|said| said.to == Some(self.address) && said.datagram[0] == 0x11);
         let body = self.open(&answer.expect("an answer").datagram, of);
-        // The message's end is Some(challenge), None, least, name_taken, empty.
+        // The last fields of the message are Some(challenge), None, least, name_taken, empty.
         let challenge = body[body.len() - 12..][..8]
             .try_into()
             .expect("eight bytes");
@@ -129,7 +129,7 @@ fn nonce(boot: u8, counter: u64) -> XNonce {
     nonce.into()
 }
 
-/// What a tag vouches for beside the body.
+/// The bytes that a tag authenticates besides the body.
 fn bound(header: &[u8], receiver: Option<u8>) -> Vec<u8> {
     // The body of an introduction names the cluster.
     let cluster = receiver.map_or(0, |_| name_hash(b"test")).to_le_bytes();

@@ -1,18 +1,18 @@
-//! Draws from the fuzzer's bytes, few for each draw, so that a changed byte changes one thing.
+//! Draws values from the fuzzer's bytes. Each draw takes few bytes, so that a changed byte changes one value.
 
 use crate::nonsense::Draw;
 
-/// Bytes that are taken from the front; zeros when there are no more.
+/// Bytes that are taken from the front. When there are no more, zeros are taken.
 pub struct Tape<'a>(&'a [u8]);
 
 impl<'a> Tape<'a> {
-    /// All of the fuzzer's input.
+    /// Makes a tape of all bytes of the fuzzer's input.
     #[must_use]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
-    /// Whether all was taken.
+    /// Whether all bytes were taken.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -27,12 +27,12 @@ impl<'a> Tape<'a> {
         *first
     }
 
-    /// The next two.
+    /// The next two bytes.
     pub fn word(&mut self) -> u16 {
         u16::from_le_bytes([self.byte(), self.byte()])
     }
 
-    /// As many as are left, up to `len`.
+    /// The next `len` bytes, or fewer if fewer are left.
     pub fn slice(&mut self, len: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(len.min(self.0.len()));
         self.0 = rest;

@@ -1,5 +1,5 @@
-//! The C ABI, called as C calls it: with NULL, with handles that are none, closed or never were, and with any numbers
-//! and bytes. What a pointer points to is what its length says, as the header demands.
+//! Calls the C ABI as C does: with NULL, with handles that are invalid or closed, and with any numbers and bytes. Each pointer
+//! points to as many bytes as its length says, as the header demands.
 
 #![no_main]
 
@@ -133,7 +133,7 @@ fn handle(tape: &mut Tape<'_>) -> Pointer {
     node as Pointer
 }
 
-/// Bytes, or nothing, or NULL with a length.
+/// Some bytes, no bytes, or NULL with a length.
 fn bytes(tape: &mut Tape<'_>) -> Bytes {
     let len = match tape.byte() {
         255 => {
@@ -152,7 +152,7 @@ fn bytes(tape: &mut Tape<'_>) -> Bytes {
     }
 }
 
-/// A text that ends with NUL, or NULL.
+/// A text that ends with a NUL byte, or a NULL pointer.
 fn text(tape: &mut Tape<'_>, kept: &mut Vec<Vec<u8>>) -> Text {
     let len = tape.byte();
     if len == 255 {
@@ -172,7 +172,7 @@ fn number(tape: &mut Tape<'_>) -> u32 {
     }
 }
 
-/// Where an answer goes, or NULL.
+/// A pointer to the place of an answer, or NULL.
 fn out<T>(tape: &mut Tape<'_>, place: &mut T) -> *mut T {
     if tape.byte() == 255 {
         ptr::null_mut()
@@ -207,7 +207,7 @@ fn configure(tape: &mut Tape<'_>, config: Pointer) -> u32 {
     }
 }
 
-/// Opens a node with settings that were drawn, on loopback and small, and lets it go.
+/// Opens a small node on loopback with drawn settings, and closes it.
 fn open_and_close(tape: &mut Tape<'_>, config: Pointer) -> u32 {
     // SAFETY: as the header says.
     unsafe {
@@ -227,7 +227,7 @@ fn open_and_close(tape: &mut Tape<'_>, config: Pointer) -> u32 {
 fn read(tape: &mut Tape<'_>, session: Pointer) {
     let (mut name, mut value) = (bytes(tape), bytes(tape));
     let index = number(tape) as usize;
-    // SAFETY: the session is NULL or was given and not freed yet.
+    // SAFETY: the session is NULL, or was returned and isn't freed yet.
     unsafe {
         let count = relevo_session_count(session);
         let found = relevo_session_attribute(session, index, &raw mut name, &raw mut value);
@@ -252,7 +252,7 @@ fn look(tape: &mut Tape<'_>, node: Pointer) -> u32 {
     let mut found = ptr::null_mut();
     let place = out(tape, &mut found);
     let index = number(tape) as usize;
-    // SAFETY: handles may be anything; what was given is freed once.
+    // SAFETY: handles may be any number; everything that was returned is freed once.
     unsafe {
         match tape.byte() % 3 {
             0 => {
@@ -295,7 +295,7 @@ fn use_node(tape: &mut Tape<'_>) -> u32 {
     let copies = out(tape, &mut copies);
     let mut session = ptr::null_mut();
     let mut kept = Vec::new();
-    // SAFETY: handles may be anything; lengths are what their pointers have, or these are NULL.
+    // SAFETY: handles may be any number; pointers have as many bytes as their lengths say, or are NULL.
     unsafe {
         let code = match tape.byte() % 8 {
             0 | 1 => {
@@ -351,7 +351,7 @@ fuzz_target!(|input: &[u8]| {
                 let node = handle(&mut tape);
                 look(&mut tape, node)
             }
-            // SAFETY: a closed node is left and closed again, in vain.
+            // SAFETY: a handle that is closed may be passed again; the calls have no effect.
             7 => unsafe {
                 relevo_node_leave(NODES[1] as Pointer, 0)
                     .max(relevo_node_close(NODES[1] as Pointer))
@@ -359,7 +359,7 @@ fuzz_target!(|input: &[u8]| {
             _ => use_node(&mut tape),
         };
         assert_ne!(code, PANIC);
-        // SAFETY: both take any number, and give a text.
+        // SAFETY: both functions accept any number, and return a text.
         unsafe {
             assert!(!relevo_result_message(number(&mut tape)).is_null());
             assert!(!relevo_last_error().is_null());

@@ -1,4 +1,4 @@
-//! Requests on the control socket of a node that runs.
+//! Sends requests to the control socket of a running node.
 
 #![no_main]
 
@@ -55,7 +55,7 @@ fuzz_target!(|bytes: &[u8]| {
         .next()
         .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    // A longer line is refused: who knows how it goes on.
+    // A longer line is refused, because the rest of it isn't known.
     let leaves = line.len() < 256 && line.split_whitespace().eq(["leave"]);
     assert_eq!(stops, answered.is_ok() && leaves);
     if answered.is_ok() && !stops {

@@ -1,4 +1,4 @@
-//! The decoder of deltas, for operations that nobody made, and the encoder's, back and forth.
+//! Tests the decoder of deltas with random operations, and the encoder and the decoder together.
 
 #![no_main]
 
@@ -20,7 +20,7 @@ fuzz_target!(|bytes: &[u8]| {
         out[max..].iter().all(|byte| *byte == 0xEE),
         "nothing is written beyond the longest value"
     );
-    // What is left is a new value now.
+    // The rest of the input is the new value.
     let entries = max % 129;
     let mut delta = vec![0; ops.len()];
     if let Some(len) = encode(base, ops, &mut vec![0; entries], &mut delta) {

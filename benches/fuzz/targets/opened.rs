@@ -1,5 +1,5 @@
-//! Bodies of an accepted packet, byte by byte, at a node with members and sessions. The cluster has no key, so that the
-//! fuzzer's bytes are what the decoder reads.
+//! Gives random bodies of accepted packets to a node with members and sessions. The cluster has no key, so the decoder reads the
+//! fuzzer's bytes.
 
 #![no_main]
 

@@ -1,4 +1,5 @@
-//! Three nodes, what their applications ask, and a network that loses, doubles, reorders, damages and stops.
+//! Three nodes get random calls of their applications, on a network that loses, duplicates, reorders and damages datagrams, and that
+//! stops.
 
 #![no_main]
 
@@ -18,13 +19,13 @@ const IDS: [&[u8]; 4] = [
 ];
 const ATTRIBUTES: [&[u8]; 3] = [b"n", b"cart", b"empty"];
 
-/// Datagrams on their way, at most; the oldest are lost.
+/// The most datagrams under way; the oldest are lost.
 const ON_THEIR_WAY: usize = 256;
 
-/// Datagrams that arrive in one moment, at most: more are an argument without end.
+/// The most datagrams that may arrive in one moment. If there are more, nodes answer each other for ever.
 const IN_A_MOMENT: usize = 3_000;
 
-/// Gives a ticket back once it is decided. Returns whether it is.
+/// Finishes a ticket once its operation is done. Returns whether it is.
 type Follow = Box<dyn FnMut(&mut Node<'_>) -> bool>;
 
 struct World<'m> {
@@ -33,9 +34,9 @@ struct World<'m> {
     memories: std::slice::IterMut<'m, Memory>,
     nodes: Vec<Option<Node<'m>>>,
     boots: u8,
-    /// From, to, what.
+    /// The sender, receiver and bytes of each datagram under way.
     network: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    /// The index of a node, and what was started there and is not done yet.
+    /// Each operation that isn't done yet, with the index of its node.
     open: Vec<(usize, Follow)>,
     written: HashSet<Vec<u8>>,
 }
@@ -88,7 +89,7 @@ impl World<'_> {
         self.nodes[number] = Some(node);
     }
 
-    /// Takes what all nodes say; at most `ON_THEIR_WAY` of it stays.
+    /// Takes the datagrams of all nodes; at most `ON_THEIR_WAY` of them stay.
     fn drain(&mut self) {
         for (number, node) in self.nodes.iter_mut().enumerate() {
             let Some(node) = node else { continue };
@@ -109,7 +110,7 @@ impl World<'_> {
         self.drain();
     }
 
-    /// Lets time pass, with timers, and all datagrams arrive if `connected`.
+    /// Lets time pass and runs the timers. If `connected`, all datagrams arrive.
     fn pass(&mut self, time: Duration, connected: bool) {
         let end = self.now + time;
         for _ in 0..400 {
@@ -201,7 +202,7 @@ impl World<'_> {
             });
     }
 
-    /// No value that nobody wrote, and all that is true of any node.
+    /// Checks that every value was written by somebody, and everything that must be true of each node.
     fn check(&self) {
         for node in self.nodes.iter().flatten() {
             check(node, IDS);

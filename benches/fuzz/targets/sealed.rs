@@ -1,4 +1,4 @@
-//! A member that holds the key and sends nonsense, and an outsider who damages, cuts and repeats what it hears.
+//! A member with the key sends nonsense, and an outsider damages, cuts and repeats the datagrams that it sees.
 
 #![no_main]
 
@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use relevo_core::{Ack, Change, Commit, Duration, Instant, Key, MemberState, Node, Usage};
 use relevo_fuzz::{KEY, NAMESPACE, Outsider, Tape, check, ids, memories, node, nonsense, say};
 
-/// What an outsider must not be able to change.
+/// The state that an outsider must not be able to change.
 fn state(node: &Node<'_>) -> (Usage, Vec<(String, MemberState, u32)>, [u64; 4]) {
     let members = node.members();
     let stats = node.stats();
@@ -73,7 +73,7 @@ fuzz_target!(|bytes: &[u8]| {
                 continue;
             }
             12 => last.clone(),
-            // From somebody else's mouth, cut, or changed in one bit.
+            // The packet is from another sender, cut, or changed in one bit.
             13 => good.packet(Some(tape.byte() | 2), body),
             14 => {
                 let whole = mad.packet(Some(1), body);

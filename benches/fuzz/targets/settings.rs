@@ -1,4 +1,4 @@
-//! The command line, and the file of the key.
+//! Parses random command lines and key files.
 
 #![no_main]
 
@@ -58,7 +58,7 @@ fn key_file(content: &[u8]) {
 }
 
 fn command_line(line: &str) {
-    // Names would be looked up, and files read.
+    // With these options, names would be looked up and files read.
     let outside = line.contains("--seed") || line.contains("--key-file");
     match Args::try_parse_from(std::iter::once("relevo").chain(line.split('\n'))) {
         Ok(Args {

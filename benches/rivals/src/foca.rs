@@ -11,7 +11,7 @@ use rand::rngs::SmallRng;
 use relevo_benches::net::{Micros, Protocol, SECOND, Verdict};
 use serde::{Deserialize, Serialize};
 
-/// A node and its start; a later one wins.
+/// A node and the number of its start. A later start wins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Name {
     number: u16,
@@ -37,7 +37,7 @@ impl Identity for Name {
     }
 }
 
-/// What the node wants, until the network takes it.
+/// What the node wants to do, until the network does it.
 #[derive(Default)]
 struct Wishes {
     now: Micros,
@@ -85,7 +85,7 @@ impl Protocol for FocaNode {
     fn start(number: usize, nodes: usize, boot: u64, now: Micros) -> Self {
         let name = Name {
             number: number as u16,
-            // Room for the identities that a node takes when others declare it dead.
+            // This leaves numbers for the identities that a node takes when others declare it dead.
             start: (boot as u32).wrapping_mul(1_000),
         };
         Self {
@@ -106,7 +106,7 @@ impl Protocol for FocaNode {
 
     fn receive(&mut self, now: Micros, _: usize, datagram: &mut [u8]) {
         self.wishes.now = now;
-        // What it refuses it says so by an error, and goes on.
+        // An error only says that it refused the datagram; the node continues.
         let _ = self.foca.handle_data(datagram, &mut self.wishes);
         self.look_for_seed(now);
     }
@@ -149,7 +149,7 @@ impl Protocol for FocaNode {
 }
 
 impl FocaNode {
-    /// Whoever is alone announces itself to the seed, once a second.
+    /// A node that is alone announces itself to the seed once a second.
     fn look_for_seed(&mut self, now: Micros) {
         let alone = self.number != 0 && self.foca.num_members() == 0;
         self.contact = alone.then(|| self.contact.unwrap_or(now + SECOND));

@@ -1,4 +1,4 @@
-//! The tables of `benches/membership`, for other protocols: `cargo run --release -- foca idle …`
+//! Prints the tables of `benches/membership` for other protocols: `cargo run --release -- foca idle …`
 
 mod foca;
 
