@@ -19,7 +19,9 @@
 //    read from and live as long as it does; bytes that come out are never at NULL, even if none.
 //  - A relevo_node may be used by any number of threads at once, and closed while others are in
 //    a call. Other handles may be read by many threads, and changed or freed by one alone.
-//  - A node belongs to the process that opened it: fork first, then open.
+//  - A node belongs to the process that opened it. In a child made by fork every call with it gives
+//    RELEVO_RESULT_CLOSED, and nothing is sent; the child may open a node of its own.
+//  - The library's threads block all signals, so a program may wait for its own in any thread.
 //  - Every call is bounded in time, and none calls back. A bug in Relevo ends a call with
 //    RELEVO_RESULT_PANIC, not the process.
 

@@ -68,6 +68,7 @@ impl From<KeyFileError> for Failure {
 impl From<KeysError> for Failure {
     fn from(cause: KeysError) -> Self {
         let code = match &cause {
+            KeysError::Closed => Code::Closed,
             KeysError::File(_) | KeysError::NoFile => Code::KeyFile,
             _ => Code::BadKey,
         };

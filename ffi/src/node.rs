@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::ffi::c_char;
 use std::mem::MaybeUninit;
+use std::process;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -48,7 +50,7 @@ pub extern "C" fn relevo_node_open(
         let config = config.required("config")?;
         let out = node.required("node")?;
         let opened = Node::open(config.options.clone())?;
-        out.write(nodes().insert(opened));
+        out.write(insert(opened));
         Ok(())
     })
 }
@@ -111,7 +113,7 @@ pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
             return Ok(());
         }
         // Out of the table first: stopping must not hold up the calls of other nodes.
-        let removed = nodes().open.remove(&node.addr());
+        let removed = nodes().remove(&node.addr());
         removed.map(drop).ok_or_else(closed)
     })
 }
@@ -325,37 +327,59 @@ fn find(node: *const Handle) -> Result<Node, Failure> {
     if node.is_null() {
         return Err(Failure::null("node"));
     }
-    nodes().open.get(&node.addr()).cloned().ok_or_else(closed)
+    nodes().get(&node.addr()).cloned().ok_or_else(closed)
 }
 
-/// Open nodes by number. Numbers grow, so that a closed node is never taken for another.
+/// The open nodes of one process, by number. Numbers grow, so that a closed node is never taken for another.
 struct Nodes {
-    last: usize,
-    open: BTreeMap<usize, Node>,
+    process: u32,
+    open: Mutex<BTreeMap<usize, Node>>,
 }
 
-static NODES: Mutex<Nodes> = Mutex::new(Nodes {
-    last: 0,
-    open: BTreeMap::new(),
-});
+/// The table of this process. A child made by `fork` finds its parent's here, and puts one of its own in its place.
+static NODES: AtomicPtr<Nodes> = AtomicPtr::new(ptr::null_mut());
 
-impl Nodes {
-    fn insert(&mut self, node: Node) -> *mut Handle {
-        self.last += 1;
-        self.open.insert(self.last, node);
-        ptr::without_provenance_mut(self.last)
-    }
+/// The last number given.
+static LAST: AtomicUsize = AtomicUsize::new(0);
+
+fn insert(node: Node) -> *mut Handle {
+    let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    nodes().insert(number, node);
+    ptr::without_provenance_mut(number)
 }
 
-fn nodes() -> MutexGuard<'static, Nodes> {
+fn nodes() -> MutexGuard<'static, BTreeMap<usize, Node>> {
     // Nothing that can panic leaves the table half changed.
-    NODES.lock().unwrap_or_else(PoisonError::into_inner)
+    let table = table().open.lock();
+    table.unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The table of this process. That of a parent stays as it is for ever: another thread, which isn't here, may have
+/// locked it, and its nodes must neither send nor say good-bye here.
+fn table() -> &'static Nodes {
+    let process = process::id();
+    loop {
+        let present = NODES.load(Ordering::Acquire);
+        // SAFETY: it is null, or came from a box that is never freed.
+        if let Some(nodes) = unsafe { present.as_ref() }.filter(|nodes| nodes.process == process) {
+            return nodes;
+        }
+        let fresh = Box::into_raw(Box::new(Nodes {
+            process,
+            open: Mutex::new(BTreeMap::new()),
+        }));
+        let swapped = NODES.compare_exchange(present, fresh, Ordering::AcqRel, Ordering::Acquire);
+        if swapped.is_err() {
+            // SAFETY: it came from a box just now, and nobody else has seen it.
+            drop(unsafe { Box::from_raw(fresh) });
+        }
+    }
 }
 
 fn closed() -> Failure {
     Failure::new(
         Code::Closed,
-        "node: it is closed or has left, or relevo_node_open didn't give it",
+        "node: it is closed or has left, or relevo_node_open didn't give it to this process",
     )
 }
 

@@ -167,6 +167,8 @@ impl Error for OpenError {
 pub enum KeysError {
     /// The key file can't be used.
     File(KeyFileError),
+    /// The node was closed: this process is a child of the one that opened it.
+    Closed,
     /// The node was opened without a key file.
     NoFile,
     /// The keys can't be held, or not together.
@@ -177,6 +179,7 @@ impl fmt::Display for KeysError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(cause) => cause.fmt(f),
+            Self::Closed => CLOSED.fmt(f),
             Self::NoFile => f.write_str("keys: this node has no key file to read again"),
             Self::Refused(cause) => write!(f, "keys: {cause}"),
         }
@@ -187,11 +190,14 @@ impl Error for KeysError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::File(cause) => Some(cause),
-            Self::NoFile => None,
+            Self::Closed | Self::NoFile => None,
             Self::Refused(cause) => Some(cause),
         }
     }
 }
+
+/// What there is to do with a closed node.
+const CLOSED: &str = "the node is closed: open another one";
 
 /// Why a call on a node failed: the core's refusal `E`, or that the node is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +227,7 @@ pub type SendError = CallError<relevo_core::SendError>;
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the node is closed: open another one"),
+            Self::Closed => CLOSED.fmt(f),
             Self::Refused(cause) => cause.fmt(f),
         }
     }

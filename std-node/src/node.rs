@@ -5,8 +5,9 @@ pub(crate) mod version;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::process;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use relevo_core::memory::PAGE_BYTES;
@@ -23,17 +24,21 @@ use crate::io::clock;
 use crate::io::driver::Driver;
 use crate::io::seeds::Seeds;
 use crate::io::sockets::Sockets;
+use crate::io::thread;
 use crate::io::waker::Waker;
 use crate::io::wire::{Counters, Wire};
 use crate::key_file::read_key_file;
 use crate::memory;
 use crate::options::Options;
 use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
-use crate::shared::{Shared, lock};
+use crate::shared::{Shared, State, lock};
 use crate::status::{Member, MemberState, Status};
 use crate::traces::without_traces;
 
 /// A node. Cheap to clone; all clones are the same node. Every call is bounded in time.
+///
+/// It belongs to the process that opened it. In a child made by `fork` it is closed: calls fail, and nothing is
+/// sent. Two processes that seal with one key and one counter would give the key away. Fork first, then open.
 ///
 /// Dropping the last clone closes it without a good-bye, as a crash would; see
 /// [`leave`](Self::leave).
@@ -47,6 +52,8 @@ struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     identity: Identity,
+    /// The process that opened the node.
+    process: u32,
 }
 
 /// What doesn't change while a node runs.
@@ -97,10 +104,7 @@ impl Node {
         let shared = Arc::new(Shared::new(core, birth, wire, waker, counters));
         let seeds = Seeds::new(options.seeds, identity.address, identity.opened);
         let driver = Driver::new(Arc::clone(&shared), unicast, sockets.multicast, seeds);
-        let thread = thread::Builder::new()
-            .name("relevo-io".to_owned())
-            .spawn(|| driver.run())
-            .map_err(OpenError::Thread)?;
+        let thread = thread::spawn("relevo-io", || driver.run()).map_err(OpenError::Thread)?;
         log::debug!(
             "node {} of {} at {}",
             identity.name,
@@ -117,6 +121,7 @@ impl Node {
             shared,
             thread: Mutex::new(Some(thread)),
             identity,
+            process: process::id(),
         };
         Ok(Self {
             handle: Arc::new(handle),
@@ -195,7 +200,9 @@ impl Node {
 
     /// Notes a use of the session without a change.
     pub fn touch(&self, key: Key<'_>) {
-        let mut state = self.handle.shared.lock();
+        let Some(mut state) = self.handle.state() else {
+            return;
+        };
         let now = clock::now();
         state.core(|core| core.touch(now, key));
         self.handle.shared.flush(state, now);
@@ -228,24 +235,22 @@ impl Node {
     /// An application on this node runs `namespace`: expired sessions of it may be handed to it.
     /// Whoever commits or fetches a session says so too. Returns whether there was room to note it.
     pub fn runs(&self, namespace: &[u8]) -> bool {
-        let mut state = self.handle.shared.lock();
-        state.core(|core| core.runs(namespace))
+        let runs = |mut state: MutexGuard<'_, State>| state.core(|core| core.runs(namespace));
+        self.handle.state().is_some_and(runs)
     }
 
     /// Whether this node is the session's owner and may serve it without asking.
     #[must_use]
     pub fn owns(&self, key: Key<'_>) -> bool {
-        self.handle
-            .shared
-            .lock()
-            .core(|core| core.owns(clock::now(), key))
+        let owns =
+            |mut state: MutexGuard<'_, State>| state.core(|core| core.owns(clock::now(), key));
+        self.handle.state().is_some_and(owns)
     }
 
     /// The session as this node holds it, without asking anyone.
     #[must_use]
     pub fn get(&self, key: Key<'_>) -> Option<Session> {
-        let mut state = self.handle.shared.lock();
-        state.core(|core| {
+        self.handle.state()?.core(|core| {
             core.read(key)
                 .map(|record| Session::copy(&record, clock::now()))
         })
@@ -255,14 +260,18 @@ impl Node {
     /// caller. `None` without waiting once the node is closed and all events are taken.
     #[must_use]
     pub fn next_event(&self, timeout: Duration) -> Option<Event> {
-        self.handle.shared.events.next(timeout)
+        self.handle
+            .is_here()
+            .then(|| self.handle.shared.events.next(timeout))?
     }
 
     /// All nodes that this one knows, itself included.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
         let now = clock::now();
-        let mut state = self.handle.shared.lock();
+        let Some(mut state) = self.handle.state() else {
+            return Vec::new();
+        };
         state.core(|core| {
             core.members()
                 .map(|member| Member::copy(&member, now))
@@ -270,23 +279,19 @@ impl Node {
         })
     }
 
-    /// How this node is.
+    /// How this node is. In a child of the process that opened it: nothing but its name and its settings.
     #[must_use]
     pub fn status(&self) -> Status {
         let identity = &self.handle.identity;
         let alive = |member: &relevo_core::Member<'_>| member.state == MemberState::Alive;
-        let (members, usage, sessions_owed, keys, mut counters) =
-            self.handle.shared.lock().core(|core| {
-                let counters: Vec<_> = core.stats().iter().collect();
-                let keys = core.keys().map(id_text).collect();
-                (
-                    core.members().filter(alive).count(),
-                    core.usage(),
-                    core.sessions_owed(),
-                    keys,
-                    counters,
-                )
-            });
+        let look = |core: &mut relevo_core::Node<'_>| {
+            let counters: Vec<_> = core.stats().iter().collect();
+            let keys: Vec<_> = core.keys().map(id_text).collect();
+            let members = core.members().filter(alive).count();
+            (members, core.usage(), core.sessions_owed(), keys, counters)
+        };
+        let seen = self.handle.state().map(|mut state| state.core(look));
+        let (members, usage, sessions_owed, keys, mut counters) = seen.unwrap_or_default();
         counters.extend(self.handle.shared.counters.iter());
         Status {
             name: identity.name.clone(),
@@ -316,7 +321,7 @@ impl Node {
     /// # Errors
     /// [`KeysError`]; the node keeps the keys that it has.
     pub fn set_keys(&self, keys: &[ClusterKey]) -> Result<(), KeysError> {
-        let mut state = self.handle.shared.lock();
+        let mut state = self.handle.state().ok_or(KeysError::Closed)?;
         let keys = keys.iter().map(ClusterKey::bytes);
         let set = without_traces(|| state.core(|core| core.set_keys(keys)));
         set.map_err(KeysError::Refused)
@@ -348,7 +353,7 @@ impl Node {
     /// Whether the node was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        self.handle.shared.lock().is_closed()
+        self.handle.state().is_none_or(|state| state.is_closed())
     }
 
     /// Hands the sessions over that others lack, says good-bye, waits at most `timeout` for the others to have
@@ -358,7 +363,9 @@ impl Node {
     /// Nothing else bounds it: a slow network needs seconds for each ten megabytes, so allow a minute.
     /// Meanwhile [`Status::sessions_owed`] says how many are still to go.
     pub fn leave(&self, timeout: Duration) -> bool {
-        let mut state = self.handle.shared.lock();
+        let Some(mut state) = self.handle.state() else {
+            return false;
+        };
         if state.is_closed() {
             return false;
         }
@@ -385,7 +392,7 @@ impl Node {
         take: impl FnOnce(&relevo_core::Node<'_>, T) -> A,
     ) -> Result<A, CallError<E>> {
         let shared = &self.handle.shared;
-        let mut state = shared.lock();
+        let mut state = self.handle.state().ok_or(CallError::Closed)?;
         if state.is_closed() {
             return Err(CallError::Closed);
         }
@@ -417,6 +424,17 @@ impl fmt::Debug for Node {
 }
 
 impl Handle {
+    /// Whether this is the process that opened the node, and no child of it. Asked before any lock is taken: in a
+    /// child another thread's lock is never given back.
+    fn is_here(&self) -> bool {
+        process::id() == self.process
+    }
+
+    /// The core, locked; `None` in a child of the process that opened the node.
+    fn state(&self) -> Option<MutexGuard<'_, State>> {
+        self.is_here().then(|| self.shared.lock())
+    }
+
     /// Ends the waiting and the I/O thread; afterwards the sockets are closed.
     fn close(&self) {
         self.shared.close();
@@ -429,7 +447,10 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        self.close();
+        // A child has no such thread, and what the thread had stays in use for ever.
+        if self.is_here() {
+            self.close();
+        }
     }
 }
 

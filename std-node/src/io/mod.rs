@@ -6,5 +6,6 @@ mod inbox;
 pub(crate) mod refusals;
 pub(crate) mod seeds;
 pub(crate) mod sockets;
+pub(crate) mod thread;
 pub(crate) mod waker;
 pub(crate) mod wire;

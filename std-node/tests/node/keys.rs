@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::common::{await_members, await_that, key, set};
 use crate::daemon::{Daemon, call, folder, outcome, relevo};
 use relevo_node::{Ack, ClusterKey, Keys, KeysError, Node, Options};
+use rustix::process::Signal;
 
 /// Calls `relevo keys` and gives the ids that it lists.
 fn keys(folder: &Path, arguments: &[&str]) -> Vec<String> {
@@ -152,6 +153,32 @@ fn key_files_are_changed_by_ids_and_what_makes_no_sense_is_refused() {
     }
     assert!(refusal(folder.path(), &["add", path]).contains("4 keys at most"));
     assert_eq!(keys(folder.path(), &["remove", path, &first]).len(), 3);
+}
+
+#[test]
+fn sighup_reads_the_key_file_again_and_ends_no_node() {
+    let folder = folder();
+    let file = new_file(folder.path(), "relevo.key");
+    let path = file.to_str().unwrap();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi", "--key-file", path]);
+    let both = keys(folder.path(), &["add", path]);
+    daemon.signal(Signal::HUP);
+    let line = daemon.await_line("relevo: read the key file again");
+    assert!(line.ends_with(&both.join(" ")), "{line}");
+    assert_eq!(keys(folder.path(), &["list"]), both);
+    fs::write(&file, "nonsense").unwrap();
+    daemon.signal(Signal::HUP);
+    daemon.await_line("relevo: SIGHUP: the keys stay as they are");
+    assert_eq!(keys(folder.path(), &["list"]), both);
+}
+
+#[test]
+fn sighup_harms_no_node_without_a_key_file() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    daemon.signal(Signal::HUP);
+    daemon.await_line("relevo: SIGHUP: nothing to read again");
+    assert_eq!(outcome(&call(folder.path(), &["members"])).0, Some(0));
 }
 
 #[test]

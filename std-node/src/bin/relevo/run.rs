@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use relevo_node::{Event, Member, MemberState, Node, Status};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use relevo_node::{Event, KeysError, Member, MemberState, Node, Status};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::args::RunArgs;
@@ -32,6 +32,8 @@ pub(crate) enum Stop {
     Left(bool),
     /// The node's name belongs to another.
     NameTaken,
+    /// The signal came at which daemons read their settings again: SIGHUP.
+    Reload,
     /// A signal came.
     Signal,
 }
@@ -78,7 +80,12 @@ fn end(
     bound: Duration,
 ) -> Result<u8, Failure> {
     // All senders have gone only if their threads have, and then nobody could end the node.
-    let reason = stopped.recv().unwrap_or(Stop::Signal);
+    let reason = loop {
+        match stopped.recv().unwrap_or(Stop::Signal) {
+            Stop::Reload => reload(node),
+            reason => break reason,
+        }
+    };
     let mut clients = Vec::new();
     let failure = match reason {
         Stop::Closed => return Err(Failure::Closed),
@@ -89,7 +96,7 @@ fn end(
         Stop::NameTaken => Some(Failure::NameTaken {
             name: node.name().to_owned(),
         }),
-        Stop::Signal | Stop::Left(_) => None,
+        Stop::Signal | Stop::Left(_) | Stop::Reload => None,
     };
     let code = leave(node, stop, stopped, bound, &mut clients)?;
     for client in &clients {
@@ -139,7 +146,7 @@ fn leave(
                 return Ok(INCOMPLETE);
             }
             Ok(Stop::Asked(client)) => clients.push(client),
-            Ok(Stop::Closed | Stop::NameTaken) => {}
+            Ok(Stop::Closed | Stop::NameTaken | Stop::Reload) => {}
             Err(_) => {
                 let owed = node.status().sessions_owed;
                 tell(
@@ -179,11 +186,29 @@ fn left_behind(status: &Status) -> String {
     )
 }
 
+/// Reads the key file again; a node without one goes on as it is.
+fn reload(node: &Node) {
+    match node.reload_keys() {
+        Ok(()) => {
+            let keys = node.status().keys.join(" ");
+            say(&format!("relevo: read the key file again: {keys}"));
+        }
+        Err(KeysError::NoFile) => say("relevo: SIGHUP: nothing to read again without --key-file"),
+        Err(cause) => say(&format!(
+            "relevo: SIGHUP: the keys stay as they are: {cause}"
+        )),
+    }
+}
+
 fn catch_signals(stop: Sender<Stop>) -> io::Result<()> {
-    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])?;
     let wait = move || {
-        for _ in signals.forever() {
-            if stop.send(Stop::Signal).is_err() {
+        for signal in signals.forever() {
+            let stops = match signal {
+                SIGHUP => Stop::Reload,
+                _ => Stop::Signal,
+            };
+            if stop.send(stops).is_err() {
                 return;
             }
         }
