@@ -1,11 +1,11 @@
-//! Plays a small scene on a simulated Ethernet and keeps its frames for Wireshark:
+//! Plays a small scene on a simulated Ethernet and writes its frames to a file for Wireshark:
 //!
 //! ```text
 //! cargo run -p relevo-core --example lan -- scene.pcap
 //! ```
 //!
-//! Three nodes find each other, one commits a session and dies, another one serves it. Everything
-//! below the core is smoltcp's; the same scene has the same frames each time.
+//! Three nodes find each other, one commits a session and dies, and another one serves it. Everything
+//! below the core is smoltcp. The scene has the same frames each time.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -92,7 +92,7 @@ fn alive(cluster: &mut Cluster<Lan>, name: &str) -> usize {
     members.filter(|member| !gone(member.state)).count()
 }
 
-/// Says it with the time that Wireshark shows.
+/// Prints what happens, with the time that Wireshark shows.
 fn tell(cluster: &Cluster<Lan>, what: &str) {
     let micros = cluster.now.as_micros();
     println!(

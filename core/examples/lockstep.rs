@@ -1,28 +1,28 @@
-//! Nodes in a process that knows no time of its own: lines come in, lines go out, the same ones each time.
+//! Nodes in a process without a clock. It reads lines and prints lines; the same input always gives the same output.
 //!
-//! For whoever runs other nodes by a clock of their own, such as boards in an emulator, and wants a
-//! run that can be repeated. One line is one command; `now` begins a turn, and `run` ends it and is
-//! answered by lines, the last of which is `end`.
+//! Programs that run other nodes on a clock of their own, such as boards in an emulator, use it for runs that
+//! can be repeated. Each line is one command. `now` begins a turn. `run` ends it and is answered by lines, the
+//! last of which is `end`.
 //!
 //! ```text
-//! now MICROS                                  time goes on to there
-//! start NAME ADDRESS SEED BACKUPS             a node with the key 0123456789abcdef, four times
-//! stop NAME                                   it is gone, and told nobody
-//! receive NAME FROM BYTES                     a datagram, in hexadecimal digits
+//! now MICROS                                  sets the time
+//! start NAME ADDRESS SEED BACKUPS             starts a node; its key is 0123456789abcdef, four times
+//! stop NAME                                   removes the node, as a crash does
+//! receive NAME FROM BYTES                     hands NAME a datagram, in hexadecimal digits
 //! commit NAME SESSION VALUE LENGTH COPIES     writes the value of that number, waits for that many copies
 //! fetch NAME SESSION                          NAME takes the session over
-//! invalidate NAME SESSION                     the session ends
-//! read NAME SESSION                           what NAME holds of it, without asking anybody
-//! stats NAME                                  what NAME has counted
-//! run                                         all that is due is done
+//! invalidate NAME SESSION                     ends the session
+//! read NAME SESSION                           prints the copy of NAME, without asking other nodes
+//! stats NAME                                  prints the counters of NAME
+//! run                                         does everything that is due
 //! ```
 //!
 //! Answers: `send NAME TO BYTES` (`group` for a beacon), `done NAME VERB SESSION OUTCOME`,
 //! `member NAME OTHER STATE`, `reads NAME SESSION VALUE LENGTH` (`none 0` where there is no such
 //! session), `stats NAME COUNTER=NUMBER…`, `next MICROS`, `end`.
 //!
-//! A value begins with its number, in eight bytes, and all that follows is made of it. So `reads` says
-//! whose value it is, or `damaged` where a single byte is another.
+//! A value begins with its number, in eight bytes, and all following bytes are computed from it. So `reads`
+//! prints the number of the value, or `damaged` if a single byte differs.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -46,7 +46,7 @@ const MAX_VALUE: usize = 64 * 1_024;
 
 const KEY: &[u8; 64] = b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
-/// Says how something ended, once it has.
+/// Describes the outcome of an operation, once it has ended.
 type Follow = Box<dyn FnMut(&mut Node<'static>) -> Option<String>>;
 
 struct Host {
@@ -245,7 +245,7 @@ impl Host {
         }
     }
 
-    /// What happened, and which waits have ended.
+    /// Prints the events of a node, and the outcomes of its waits that have ended.
     fn tell(&mut self, name: &str, out: &mut impl Write) {
         while let Some(event) = self.node.poll_event() {
             let (member, state) = match event {
@@ -283,7 +283,7 @@ fn word(outcome: &impl Debug) -> String {
     format!("{outcome:?}").replace(' ', "")
 }
 
-/// None that a delta would make shorter.
+/// The value of this number. A delta wouldn't make it shorter.
 fn value_of(number: u64, length: usize) -> Vec<u8> {
     let mut state = number;
     let rest = iter::repeat_with(|| {
@@ -307,7 +307,7 @@ relevo_core::heap_memory! {
     struct Memory
 }
 
-/// Leaked: a test's process ends soon.
+/// The memory of a node. It is leaked, because the process of a test ends soon.
 fn storage() -> Storage<'static> {
     let sizes = Sizes {
         members: 32,

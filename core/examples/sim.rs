@@ -6,14 +6,14 @@
 //!     [--counters] [--details] [--excuses] [--save FILE] [--play FILE] [--find-mutations] [--trace]
 //! ```
 //!
-//! The first failing seed is shortened and told, unless `--told no`; the exit code says whether
-//! there was one. `--digest` prints one number for all that the runs did, failing ones too: a change that
-//! must change nothing leaves it as it is. `--old-mix` has only the faults of the first simulator.
-//! `--save FILE` keeps the shortened plan of the first failing seed, `--play FILE` plays one.
-//! `--find-mutations` looks for the first seed that notices each broken rule of the protocol, or that of
-//! `--mutation`.
-//! `--trace` tells all of one seed, failing or not.
-//! `--details` says of each failing seed what was seen, `--counters` how often what happened, `--excuses` what runs aren't blamed for.
+//! The first failing seed is shortened and printed, unless `--told no` is given; the exit code says whether
+//! there was one. `--digest` prints one number for everything that all runs did, including failing ones. A
+//! change of the code that must not change the behaviour leaves that number as it is. `--old-mix` has only
+//! the faults of the first simulator. `--save FILE` writes the shortened plan of the first failing seed to a
+//! file, and `--play FILE` plays such a plan. `--find-mutations` looks for the first seed that notices each
+//! broken rule of the protocol, or only the one of `--mutation`. `--trace` prints all events of one seed,
+//! failing or not. `--details` prints the observations of each failing seed, `--counters` how often each
+//! thing happened, and `--excuses` the failures that runs aren't blamed for.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use relevo_core::sim::{self, Mix, Mutation, Outcome, Run, Saved};
 
-/// What was asked for.
+/// The options of the command line.
 struct Options {
     seeds: u64,
     first: u64,
@@ -33,14 +33,14 @@ struct Options {
     details: bool,
     find_mutations: bool,
     trace: bool,
-    /// Files for the plan of a failing run.
+    /// The file for the plan of a failing run.
     save: Option<String>,
     play: Option<String>,
-    /// With the seed left open.
+    /// The run, without its seed.
     run: Run,
 }
 
-/// What all runs gave.
+/// The results of all runs.
 #[derive(Default)]
 struct Total {
     failures: BTreeMap<&'static str, Vec<u64>>,
@@ -101,8 +101,8 @@ fn main() -> ExitCode {
     exit_code(failed == 0)
 }
 
-/// The first seed of each broken rule of the protocol that fails with it and not without. A promise that isn't
-/// kept without it either proves nothing, if another one is broken by some seed.
+/// For each broken rule of the protocol, finds the first seed that fails with it and not without it. A promise that
+/// is broken without it too shows nothing, as long as some seed breaks another promise.
 fn find_mutations(options: &Options) -> ExitCode {
     let seeds = || options.first..options.first + options.seeds;
     let run = |seed| Run {
@@ -150,7 +150,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|_| std::process::exit(2))
 }
 
-/// Plays a plan that was kept.
+/// Plays a plan from a file.
 fn play(file: &str, options: &Options) -> ExitCode {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| fail(&error.to_string()));
     let saved: Saved = text
@@ -166,7 +166,7 @@ fn play(file: &str, options: &Options) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Tells a failing run, and keeps its plan.
+/// Prints a failing run, and writes its plan to a file.
 fn tell(failure: &sim::Failure, options: &Options) {
     if options.told {
         println!("{failure}");
@@ -192,7 +192,7 @@ fn fail(cause: &str) -> ! {
 
 impl Total {
     fn add(&mut self, seed: u64, outcome: Outcome, details: bool) {
-        // Runs end in any order: the digests are added up.
+        // Runs end in any order, so the digests are added.
         self.digest = self.digest.wrapping_add(outcome.digest);
         match outcome.result {
             Ok(report) => {
@@ -209,7 +209,7 @@ impl Total {
         }
     }
 
-    /// Shows what failed, and returns how many did.
+    /// Prints the failures, and returns their number.
     fn show(&mut self) -> usize {
         for (rule, seeds) in &mut self.failures {
             seeds.sort_unstable();

@@ -5,8 +5,8 @@
 //! cargo run -p relevo-core --example sizing -- linux --sessions 10000 --bytes 8192
 //! ```
 //!
-//! The sizes are those of the target it is built for: with 64-bit words `Node` and the slots that
-//! hold lists are larger than on a board. `boards/check` says what they are there.
+//! The sizes are those of the target that the example is built for. With 64-bit words, `Node` and the slots
+//! that hold lists are larger than on a board. `boards/check` prints the sizes on a board.
 
 use std::process::ExitCode;
 
@@ -35,7 +35,7 @@ sizing [board | linux] [--OPTION NUMBER]…    bytes that a node of this configu
   --table        entries of the delta encoder's hash table
 ";
 
-/// What a host may choose.
+/// The sizes that a host may choose.
 #[derive(Clone, Copy)]
 struct Choice {
     members: usize,
@@ -129,15 +129,15 @@ impl Choice {
         Ok(())
     }
 
-    /// Attributes don't share pages, so each wastes half of one on average. A delta takes one. From pages for
-    /// one session more all of them are sent.
+    /// Attributes don't share pages, so each wastes half a page on average. A delta takes one page. Pages for one
+    /// more session are needed, from which all sessions are sent.
     fn all_pages(&self) -> usize {
         let contents = self.bytes + self.attributes * PAGE_BYTES / 2 + self.deltas * PAGE_BYTES;
         let all = ((self.sessions + 1) * contents).div_ceil(PAGE_BYTES);
         self.pages.unwrap_or(all)
     }
 
-    /// What the protocol needs for itself.
+    /// The memory of the protocol itself.
     fn protocol(&self) -> [Part; 10] {
         [
             Part::of::<Node<'_>>("node", 1),
@@ -153,7 +153,7 @@ impl Choice {
         ]
     }
 
-    /// What sessions are kept in.
+    /// The memory of sessions.
     fn sessions(&self) -> [Part; 4] {
         [
             Part::of::<RecordSlot>("records", self.sessions),
@@ -163,24 +163,24 @@ impl Choice {
         ]
     }
 
-    /// Where a value is put together.
+    /// The memory in which a value is assembled.
     fn scratch(&self) -> [Part; 1] {
         [Part::of::<u8>("scratch", 2 * self.max_value)]
     }
 }
 
-/// What `docs/design.md` allows, and what there is.
+/// A limit of `docs/design.md`, and the actual size.
 struct Aim {
     name: &'static str,
     bytes: usize,
     at_most: usize,
 }
 
-/// Members that a board must know with what it is allowed.
+/// The number of members that a board must be able to know within its limits.
 const BOARD_MEMBERS: usize = 16;
 
 impl Aim {
-    /// Those that this choice is held to.
+    /// The aims that apply to this choice.
     fn all(choice: &Choice, protocol: usize) -> Vec<Self> {
         let aim = |name, bytes, at_most| Self {
             name,
@@ -208,7 +208,7 @@ impl Aim {
     }
 }
 
-/// One part of `Storage`, or the node.
+/// One part of `Storage`, or the node itself.
 struct Part {
     name: &'static str,
     count: usize,
@@ -274,7 +274,7 @@ fn print_group(name: &str, parts: &[Part]) -> usize {
     sum
 }
 
-/// With a comma after each three digits.
+/// The number with commas between groups of three digits.
 fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();

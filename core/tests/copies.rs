@@ -1,7 +1,7 @@
-//! The life of a copy: what makes a node drop one, what never does, and who hears of its end.
+//! Tests when a node drops a copy, when it never does, and which nodes hear of the end.
 //!
-//! The member "e" is made by hand, in a cluster without a key: it says what a test wants it to say, and hears what
-//! nodes tell each other.
+//! The member "e" is made by hand, in a cluster without a key. It sends what a test wants it to send, and sees all
+//! messages between nodes.
 
 #![allow(
     clippy::allow_attributes,
@@ -25,10 +25,10 @@ use cluster::{Cluster, key};
 use puppet::{Puppet, stamp};
 use relevo_core::{Ack, Duration, Event};
 
-/// A walk over all records and something more.
+/// The time of a walk over all records, and some more.
 const WALK: Duration = Duration::from_secs(7);
 
-/// A tombstone that all have confirmed is forgotten by then.
+/// The time after which a tombstone is forgotten that all have confirmed.
 const FORGOTTEN: Duration = Duration::from_secs(90);
 
 // Flags of a unit.
@@ -43,12 +43,12 @@ struct Sent {
     body: Vec<u8>,
 }
 
-/// What one node told another of a session.
+/// The information about a session that one node sent to another.
 struct Unit {
     from: &'static str,
     to: &'static str,
     flags: u8,
-    /// Of the header, if there is one.
+    /// The stamp of the header, if there is one.
     stamp: Option<(u32, u64)>,
 }
 
@@ -56,11 +56,11 @@ struct Unit {
 struct Scene {
     cluster: Cluster,
     e: Puppet,
-    /// "e" acknowledges what it is sent, and answers that it has no copy.
+    /// Whether "e" acknowledges packets, and answers that it has no copy.
     acks: bool,
-    /// "e" answers that it knows nothing of what it is told of sessions.
+    /// Whether "e" answers that it knows nothing about the sessions in packets.
     knows_nothing: bool,
-    /// Datagrams that were looked at.
+    /// The datagrams that were already examined.
     seen: BTreeSet<Vec<u8>>,
 }
 
@@ -78,7 +78,7 @@ impl Scene {
         scene
     }
 
-    /// "e", the session's home, tells a node of its header; `attributes` is 0 or 1.
+    /// "e", the session's home, sends its header to a node; `attributes` is 0 or 1.
     fn tells(&mut self, to: &str, head: &Head) {
         let unit = match head.attributes {
             0 => head.bytes(),
@@ -87,7 +87,7 @@ impl Scene {
         self.e.send(&mut self.cluster, to, &update(&unit, 0).0);
     }
 
-    /// Time passes; "e" lives, and answers as it is told to. Returns all packets.
+    /// Lets time pass, while "e" stays a member and answers as it is set to. Returns all packets.
     fn run(&mut self, time: Duration) -> Vec<Sent> {
         let end = self.cluster.now + time;
         let mut all = Vec::new();
@@ -117,7 +117,7 @@ impl Scene {
         }
     }
 
-    /// What was sent since this was last asked for.
+    /// The packets that were sent since the last call.
     fn new_packets(&mut self) -> Vec<Sent> {
         let mut packets = Vec::new();
         for (_, arrival) in &self.cluster.network.on_their_way {
@@ -145,7 +145,7 @@ impl Scene {
         packets
     }
 
-    /// "e" got a packet.
+    /// Lets "e" answer a packet.
     fn answers(&mut self, sent: &Sent) {
         if self.knows_nothing && !units([sent], "s").is_empty() {
             let refused = Bytes::default().byte(REFUSED).number(sent.counter);
@@ -174,7 +174,7 @@ impl Scene {
     }
 }
 
-/// A header of "e", beside which nothing travels.
+/// A header of "e" without contents.
 fn header(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     let mut head = Head::of(b"s", stamp, 0);
     head.flags = HOME;
@@ -186,7 +186,7 @@ fn header(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     head
 }
 
-/// The same with all that the session has.
+/// A header of "e" with all contents of the session.
 fn everything(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     Head {
         flags: HOME | COMPLETE,
@@ -203,7 +203,7 @@ fn release(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     }
 }
 
-/// What packets say of a session, unit by unit.
+/// The information about a session in these packets, unit by unit.
 fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit> {
     let hash = hash(NAMESPACE, id.as_bytes());
     let mut units = Vec::new();
@@ -238,12 +238,12 @@ fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit>
     units
 }
 
-/// Requests of the packet's fetches of "s", and whether each adopts.
+/// The requests of fetches of "s" in the packet, and whether each is an adoption.
 fn questions(sent: &Sent) -> Vec<(u64, bool)> {
     let key = Bytes::default().slice(NAMESPACE).slice(b"s").0;
     let at = (2..sent.body.len()).filter(|at| sent.body[*at..].starts_with(&key));
     let question = |at: usize| {
-        // Before the key stands the request's number, of whose bytes the last one is below 128.
+        // The request's number is in front of the key; the last one of its bytes is below 128.
         let start = (1..at).rev().find(|start| sent.body[start - 1] < 0x80)?;
         if sent.body[start - 1] != FETCH || sent.body[at - 1] >= 0x80 {
             return None;
@@ -256,7 +256,7 @@ fn questions(sent: &Sent) -> Vec<(u64, bool)> {
     at.filter_map(question).collect()
 }
 
-/// The stamps that the session's copies were dropped for.
+/// The stamps of the releases after which copies of the session were dropped.
 fn dropped<'a>(packets: impl IntoIterator<Item = &'a Sent>, from: &str) -> Vec<(u32, u64)> {
     let hash = hash(NAMESPACE, b"s");
     let says = Bytes::default().byte(DROPPED).raw(&hash[..8]).0;
@@ -311,7 +311,7 @@ fn a_former_holder_keeps_its_copy_until_its_home_releases_it_and_answers() {
     assert!(scene.cluster.holders("s").is_empty());
     let packets = scene.run(WALK);
     assert_eq!(dropped(&packets, "t1"), [(1, 2)]);
-    // That may be lost, so the home says it again.
+    // That answer may be lost, so the home repeats the release.
     scene.tells("t1", &release(stamp(1, 3), &["t2", "t1"], 1));
     let packets = scene.run(WALK);
     assert_eq!(dropped(&packets, "t1"), [(1, 3)], "nothing is there");
@@ -324,7 +324,7 @@ fn no_copy_is_released_while_a_member_that_is_named_may_follow_another_home() {
         scene.tells(name, &everything(stamp(1, 1), &["t1", "t2"], 3));
     }
     scene.acks = false;
-    // "e" lives, and says nothing: it may go on as the home, and give copies.
+    // "e" lives and doesn't answer: it may still act as the home, and give copies to others.
     assert!(scene.cluster.fetch("t1", "s", None).maybe_stale);
     scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1", "t2"]);
@@ -342,7 +342,7 @@ fn a_release_that_another_node_than_the_home_passes_on_drops_nothing() {
         let unit = release(stamp(epoch, seq), &["t2", "t1"], 1).bytes();
         other.send(&mut scene.cluster, "t1", &update(&unit, 0).0);
     }
-    // Nor does an older one of the home itself.
+    // An older release of the home itself has no effect either.
     scene.tells("t1", &release(stamp(1, 1), &["t2", "t1"], 1));
     let packets = scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1"]);
@@ -362,7 +362,7 @@ fn a_release_is_repeated_until_it_is_answered_with_the_present_stamp() {
     let id = others
         .next()
         .expect("\"e\" isn't the backup of all of them");
-    // A copy goes to "e", and t1 knows that.
+    // t1 gives "e" a copy, and knows that.
     let fetch = Bytes::default().byte(FETCH).number(1_u32);
     let fetch = fetch.slice(NAMESPACE).slice(id.as_bytes());
     let fetch = fetch.number(0_u32).byte(1);
@@ -372,7 +372,7 @@ fn a_release_is_repeated_until_it_is_answered_with_the_present_stamp() {
         let to_e = to_e.filter(|unit| unit.to == "e" && unit.flags & RELEASE != 0);
         to_e.map(|unit| unit.stamp.unwrap()).collect::<Vec<_>>()
     };
-    // It was taken, but the answer is lost.
+    // The release was accepted, but the answer is lost.
     let told = releases(&scene.run(WALK.fraction(3, 1)));
     assert!(told.len() >= 3, "{told:?}");
     let (epoch, seq) = told[0];
@@ -391,7 +391,7 @@ fn a_holder_that_owes_something_is_not_released() {
     let changes = [("of t1", &b"1"[..])];
     scene.cluster.commit("t1", "s", &changes, Ack::None);
     scene.run(WALK);
-    // "e" takes the session over, without what t1 wrote last.
+    // "e" takes the session over, without the last write of t1.
     scene.acks = false;
     let taken_over = stamp(9, 1);
     scene.tells("t1", &header(taken_over, &["t1"], 0));
@@ -400,7 +400,7 @@ fn a_holder_that_owes_something_is_not_released() {
     assert_eq!(scene.cluster.holders("s"), ["t1"]);
     assert_eq!(dropped(&packets, "t1"), []);
     assert!(!units(&packets, "s").is_empty(), "it tells \"e\" of it");
-    // Now it has that.
+    // Now it has that write.
     scene.acks = true;
     scene.run(Duration::from_secs(3));
     scene.tells("t1", &release(taken_over, &["t1"], 0));
@@ -428,7 +428,7 @@ fn a_holder_that_knows_of_a_copy_that_its_home_does_not_know_of_is_not_released(
     assert_eq!(dropped(&packets, "t1"), []);
 }
 
-/// "e" is the home of a session whose copy at t1 isn't wanted any more, so t1 tells "e" of it from time to time.
+/// "e" is the home of a session whose copy at t1 isn't wanted any more, so t1 announces it to "e" from time to time.
 fn with_a_former_holder(backups: u8) -> Scene {
     let mut scene = Scene::of(&["t1", "t2"], backups);
     scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
@@ -505,7 +505,7 @@ fn a_guard_is_refuted_by_a_home_that_was_cut_off_and_serves_on() {
     let digest = |cluster: &mut Cluster, name| cluster.node(name).read(key("s")).unwrap().digest();
     let refuted = digest(&mut cluster, "t1");
     assert_eq!(digest(&mut cluster, "t2"), refuted);
-    // t1 wrote that header, so a use that changes nothing writes no other one.
+    // t1 wrote that header, so a request that changes nothing doesn't write another one.
     assert!(cluster.fetch("t1", "s", None).found);
     assert!(cluster.commit("t1", "s", &[("n", b"2")], Ack::All).met);
     assert_eq!(cluster.value("t2", "s", "n").unwrap(), b"2");
@@ -519,7 +519,7 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_home() {
     scene.cluster.commit("t2", "s", &changes, Ack::None);
     scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1", "t2"]);
-    // The home's next header reaches "e" alone, which passes it on.
+    // The home's next header reaches only "e", which passes it on.
     scene.cluster.network.cut = vec![("t2", "t1")];
     scene.cluster.max_inactive = 900;
     scene.cluster.commit("t2", "s", &changes, Ack::None);
@@ -550,7 +550,7 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_home() {
     assert!(asked.is_empty(), "it has the home's own word");
 }
 
-/// "e" hands t1 a session with this header, t1 serves it and ends it. Returns who knows of the end.
+/// "e" hands t1 a session with a header that has these flags; t1 serves and ends it. Returns the nodes that know of the end.
 fn end_of_a_session_with(flags: u8) -> Vec<&'static str> {
     let names = ["t1", "t2", "t3", "t4"];
     let mut scene = Scene::of(&names, 1);

@@ -1,4 +1,4 @@
-//! How sessions end, and stay dead.
+//! Tests that sessions end, and that ended sessions don't come back.
 
 #![allow(
     clippy::allow_attributes,
@@ -92,7 +92,7 @@ fn a_holder_that_said_good_bye_is_not_waited_for() {
     assert_eq!(tombstones(&mut cluster, "t1"), 0);
 }
 
-/// `t3` gets a copy from the backup `t2`, and neither the home `t1` nor a header says so.
+/// `t3` gets a copy from the backup `t2`, and neither the home `t1` nor a header names `t3`.
 fn with_a_secret_copy() -> (Cluster, &'static str) {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     let ids = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
@@ -120,7 +120,7 @@ fn a_confirmation_names_the_copies_that_the_other_does_not_know_of() {
     for name in ["t1", "t2"] {
         assert_eq!(tombstones(&mut cluster, name), 1, "{name} waits for t3");
     }
-    // The backup that knew of it is gone for good: the other one remembers.
+    // The backup that knew of it is gone for good, but the other one remembers it.
     cluster.kill("t2");
     cluster.heal();
     cluster.run(MINUTE);
@@ -155,7 +155,7 @@ fn after_a_split_the_side_that_served_on_hears_of_the_end() {
     cluster.run(Duration::from_secs(10));
     assert!(cluster.fetch(backup, "s", Some("t1")).found);
     for round in 0..6_u8 {
-        // New homes with backups of their own, of which t1 never heard.
+        // There are new homes with backups of their own, of which t1 never heard.
         let name = others[usize::from(round) % 3];
         assert!(cluster.fetch(name, "s", None).found);
         cluster.commit(name, "s", &[("n", &[round])], Ack::All);
@@ -177,7 +177,7 @@ fn after_a_split_the_side_that_served_on_hears_of_the_end() {
 
 const TEN: [&str; 10] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
 
-/// Ten nodes, of which each knows all others and probes a few of them.
+/// Ten nodes. Each knows all others and probes a few of them.
 fn ten() -> Cluster {
     let mut cluster = Cluster::of(&[]);
     cluster.members = 16;
@@ -192,7 +192,7 @@ fn ten() -> Cluster {
 #[test]
 fn an_end_that_more_may_have_to_hear_than_a_list_names_is_told_to_all_and_forgotten_then() {
     let mut cluster = ten();
-    // Unknown here: any of the ten may have a copy, and a list has eight.
+    // The session isn't known here. Any of the ten nodes may have a copy, and a list has eight names.
     cluster.invalidate("a", "s");
     cluster.run(Duration::from_secs(20));
     for name in TEN {

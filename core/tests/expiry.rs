@@ -1,4 +1,4 @@
-//! An idle session whose home is gone is handed to one application.
+//! Tests that an idle session whose home is gone is handed to one application.
 
 #![allow(
     clippy::allow_attributes,
@@ -15,7 +15,7 @@ use relevo_core::{Ack, Duration, Event, Role};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Applications named t…, replicas named r…; sessions that expire after a minute.
+/// A cluster whose applications are named t… and whose replicas r…. Sessions expire after a minute.
 fn cluster(names: &[&'static str]) -> Cluster {
     let mut cluster = Cluster::of(&[]);
     cluster.max_inactive = 60;
@@ -37,7 +37,7 @@ fn start(cluster: &mut Cluster, name: &'static str) {
     }
 }
 
-/// How often each application was told that the session expired.
+/// The applications that were told that the session expired, once for each time.
 fn told(cluster: &Cluster, id: &str) -> Vec<&'static str> {
     let mut told = Vec::new();
     for (name, host) in &cluster.hosts {
@@ -122,7 +122,7 @@ fn a_node_that_dies_before_it_took_a_session_leaves_it_to_another() {
         cluster.kill("t3");
         cluster.run(MINUTE.fraction(2, 1));
         match before[..] {
-            // It may have run the listeners: nobody else may.
+            // It may have run the listeners, so no other application may.
             ["t3"] => {
                 after_it += 1;
                 assert!(told(&cluster, id).is_empty(), "{moment} s");
@@ -175,7 +175,7 @@ fn a_request_for_an_expired_session_makes_it_live() {
     assert!(cluster.node("t4").owns(now, key("s")));
 }
 
-/// t1 lends it to t2, which never hears so, and goes on knowing nothing of it.
+/// t1 hands the session over to t2, which never gets it and knows nothing of it.
 #[test]
 fn a_session_that_was_lent_to_who_never_took_it_expires() {
     let mut cluster = cluster(&["t1", "t2", "r3"]);

@@ -1,4 +1,4 @@
-//! Who is asked for a session, how often, and what unknown ids cost the others.
+//! Tests which nodes are asked for a session, how often, and how much work unknown ids cause.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ mod cluster;
 use cluster::{Cluster, key};
 use relevo_core::{Ack, Destination, Duration, FetchOutcome, Progress, Ticket};
 
-/// Members whose ports differ.
+/// Twelve members, whose ports differ.
 const TWELVE: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
 fn twelve() -> Cluster {
@@ -43,7 +43,7 @@ fn a_slow_node_is_asked_for_no_more_than_it_can_answer_and_answers_all() {
     for id in &ids {
         cluster.commit("t1", id, &[("n", &[7; 900])], Ack::None);
     }
-    // So much that the last answer leaves after half a second.
+    // This is so slow that the last answer leaves after half a second.
     cluster.network.slow.insert("t1", Duration::from_millis(4));
     let taken = cluster.node("t2").stats().applied;
     let outcomes = fetch_all(&mut cluster, "t2", &ids);
@@ -72,7 +72,7 @@ fn of_more_than_eight_members_each_is_asked_before_a_session_counts_as_unknown()
     let mut cluster = twelve();
     for (number, home) in TWELVE.iter().enumerate() {
         let id = format!("s{number}");
-        // Nobody but the home has it yet.
+        // Only the home has it yet.
         cluster.commit(home, &id, &[("n", b"1")], Ack::None);
         let asker = TWELVE[(number + 5) % 12];
         let outcome = cluster.fetch(asker, &id, None);
@@ -117,10 +117,10 @@ fn an_unknown_session_is_asked_for_once_in_a_second() {
     }
     assert_eq!(cluster.sent, sent);
     assert_eq!(cluster.node("t1").stats().misses_remembered, 100);
-    // Whoever the id names is asked all the same: it may have made the session since.
+    // The member that the id names is asked all the same, since it may have made the session meanwhile.
     cluster.commit("t2", "x", &[("n", b"1")], Ack::None);
     assert!(cluster.fetch("t1", "x", Some("t2")).found);
-    // And all are asked when the second is over, or somebody else is there to ask.
+    // All are asked again when the second is over, or when there is another member to ask.
     cluster.commit("t2", "y", &[("n", b"1")], Ack::None);
     assert!(cluster.fetch("t1", "y", None).found);
     assert!(!cluster.fetch("t1", "z", None).found);

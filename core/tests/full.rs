@@ -1,5 +1,5 @@
-//! Nodes whose pages are all in use: what they took they can send, and what they couldn't send they
-//! don't take.
+//! Tests nodes whose pages are all in use. They can send everything that they accepted, and don't accept
+//! anything that they couldn't send.
 
 #![allow(
     clippy::allow_attributes,
@@ -19,10 +19,10 @@ use relevo_core::{
     Ack, CommitError, CommitOutcome, Config, ConfigError, Duration, Entropy, Instant, Node, Ticket,
 };
 
-/// Pages of a node that is soon full.
+/// The number of pages of a node that is soon full.
 const FEW: usize = 400;
 
-/// Nodes of these names; the `small` ones have few pages.
+/// Nodes with these names; the `small` ones have few pages.
 fn cluster(names: &[&'static str], small: &[&'static str], backups: u8) -> Cluster {
     let mut cluster = Cluster::on(Wire::default());
     cluster.backups = backups;
@@ -36,8 +36,8 @@ fn cluster(names: &[&'static str], small: &[&'static str], backups: u8) -> Clust
     cluster
 }
 
-/// Commits sessions of one value of this length until there is room for no other one, not even for one of
-/// 20 bytes. Returns the ids of the first.
+/// Commits sessions with one value of this length until there is no room for another one, not even for a
+/// value of 20 bytes. Returns the ids of the former.
 fn fill(cluster: &mut Cluster, name: &'static str, len: usize) -> Vec<String> {
     let mut commit = |prefix: &str, len: usize| {
         let mut ids = Vec::new();
@@ -105,7 +105,7 @@ fn both_backups_of_a_full_node_get_all_copies() {
 #[test]
 fn a_full_node_answers_all_fetches_that_come_at_once() {
     let mut cluster = cluster(&["a", "b", "c"], &["a"], 0);
-    // Each answer takes more than half of what there is to send from, so they wait for each other.
+    // Each answer needs more than half of the pages to send from, so the answers wait for each other.
     let ids = fill(&mut cluster, "a", 1_400);
     assert!(ids.len() > 28, "{}", ids.len());
     let now = cluster.now;
@@ -139,7 +139,7 @@ fn a_full_node_that_leaves_hands_over_all_that_it_has() {
     }
 }
 
-/// Each has room for little more than the other's sessions, and sends at the same time as it receives.
+/// Each node has room for little more than the other's sessions, and sends while it receives.
 #[test]
 fn two_full_nodes_that_send_to_each_other_both_get_everything() {
     let mut cluster = cluster(&["a", "b"], &["a", "b"], 1);
@@ -163,7 +163,7 @@ fn two_full_nodes_that_send_to_each_other_both_get_everything() {
     }
 }
 
-/// 64 values with names of three bytes, which make a session of so many bytes.
+/// 64 values with names of three bytes that make a session of this size.
 fn values(bytes: usize) -> Vec<(String, Vec<u8>)> {
     let len = (bytes - 512) / 64 - 44 - 3;
     let byte = |number: usize, place: usize| (place.wrapping_mul(31) >> 3) as u8 ^ number as u8;
@@ -220,7 +220,7 @@ fn a_commit_that_makes_a_session_too_large_is_refused_and_nothing_changes() {
         assert_eq!(before.0, cluster.contents("a", "s"));
         assert_eq!(before.1, cluster.node("a").usage());
     }
-    // What it takes the place of doesn't count.
+    // The replaced value doesn't count.
     let other = vec![9; len];
     let both: [(&str, &[u8]); 2] = [("x", &other), ("y", &other)];
     assert!(cluster.commit("a", "s", &both, Ack::Copies(2)).met);
@@ -249,7 +249,7 @@ fn a_backup_declines_a_session_that_it_could_not_send_and_another_one_takes_it()
         cluster.holders(id) == ["a", "b"]
     });
     let id = &id.unwrap();
-    // Two of these are more than an eighth of its pages, and each one fits.
+    // Two of these take more than an eighth of its pages; one of them fits.
     cluster.commit("a", id, &[("y", &value), ("z", b"1")], Ack::None);
     cluster.commit("a", id, &[("z", &[8; 3_000])], Ack::None);
     cluster.run(Duration::from_secs(30));
@@ -271,7 +271,7 @@ fn without_room_for_its_delta_a_value_is_kept_all_the_same() {
         let usage = cluster.node("a").usage();
         usage.page_capacity - usage.pages
     };
-    // Nine pages for the new value, while the old one is there too, and none for a delta.
+    // There are nine pages for the new value while the old one is still there, and none for a delta.
     for number in 0.. {
         let room = free(&mut cluster);
         if room == 9 {
@@ -296,7 +296,7 @@ fn without_room_for_its_delta_a_value_is_kept_all_the_same() {
     assert_eq!(longer, Err(CommitError::Full), "that takes ten");
 }
 
-/// A node with so many pages and values of this length.
+/// A node with this number of pages, and with values of this length.
 fn node(pages: usize, max_value: usize) -> Result<(), ConfigError> {
     let config = Config {
         max_value,

@@ -1,6 +1,6 @@
-//! A cluster on an Ethernet: what must be true of it there.
+//! Tests of a cluster on an Ethernet.
 //!
-//! `PCAP=directory cargo test -p relevo-core --test lan` keeps what each test sent, for Wireshark.
+//! `PCAP=directory cargo test -p relevo-core --test lan` writes the frames of each test there, for Wireshark.
 
 #![allow(
     clippy::allow_attributes,
@@ -23,7 +23,7 @@ use smoltcp::wire::{
     UdpPacket,
 };
 
-/// Nodes of these names that have found each other.
+/// Nodes with these names that have found each other.
 fn cluster(lan: Lan, names: &[&'static str]) -> Cluster<Lan> {
     let mut cluster = Cluster::on(lan);
     for name in names {
@@ -48,7 +48,7 @@ fn assert_all_alive(cluster: &Cluster<Lan>) {
     }
 }
 
-/// Whoever is asked for the session has all of this.
+/// Asserts that every node serves the session with these contents.
 fn assert_served(cluster: &mut Cluster<Lan>, id: &str, expected: &[(&str, &[u8])]) {
     let names: Vec<_> = cluster.hosts.keys().copied().collect();
     for name in names {
@@ -76,7 +76,7 @@ fn count(cluster: &Cluster<Lan>, counter: &str) -> u64 {
         .sum()
 }
 
-/// The IPv4 packets among the frames that were sent.
+/// Passes the IPv4 packets among the frames that were sent to `look`.
 fn with_packets(cluster: &Cluster<Lan>, mut look: impl FnMut(Ipv4Packet<&[u8]>)) {
     for frame in cluster.network.capture.frames() {
         let frame = EthernetFrame::new_checked(&frame[..]).unwrap();
@@ -86,7 +86,7 @@ fn with_packets(cluster: &Cluster<Lan>, mut look: impl FnMut(Ipv4Packet<&[u8]>))
     }
 }
 
-/// Fragments among the frames, and the largest packet.
+/// The number of fragments among the frames, and the size of the largest packet.
 fn fragments(cluster: &Cluster<Lan>) -> (usize, u16) {
     let (mut count, mut largest) = (0, 0);
     with_packets(cluster, |packet| {
@@ -155,7 +155,7 @@ fn a_session_is_served_by_another_node_when_its_machine_dies() {
         assert!(outcome.found, "{name}: {outcome:?}");
         assert_eq!(cluster.value(name, "6B94", "cart").unwrap(), b"apple");
     }
-    // Nobody answers ARP for the dead machine any more; that must not hold up the living.
+    // No machine answers ARP for the dead one any more. That must not delay the others.
     cluster.run(Duration::from_secs(120));
     assert_eq!(states(&cluster, "t2").len(), 3);
     assert!(cluster.network.card("t2").unresolved > 0);
@@ -230,7 +230,7 @@ fn a_cable_that_was_pulled_for_ten_seconds_costs_nothing_but_them() {
     assert_served(&mut cluster, "own", &[("n", b"1")]);
 }
 
-/// Kills the second of three, and starts it again on a machine that differs.
+/// Kills the second of three nodes, and starts it again on another machine.
 fn returns_after(change: impl Fn(&mut Lan)) {
     let mut cluster = cluster(Lan::new(5), &["t1", "t2", "t3"]);
     for n in 0..10_u8 {
@@ -265,12 +265,12 @@ fn a_node_returns_on_another_machine() {
     });
 }
 
-/// A value of bytes that differ.
+/// A value whose bytes vary.
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 7 % 251) as u8).collect()
 }
 
-/// Commits small and large values, and has them served from another node.
+/// Commits small and large values, and lets another node serve them.
 fn moves_large_values(cluster: &mut Cluster<Lan>) {
     let mut value = bytes(50_000);
     assert!(cluster.commit("t1", "s", &[("blob", &value)], Ack::All).met);
@@ -316,7 +316,7 @@ fn larger_datagrams_than_agreed_would_be_fragmented() {
     assert!(fragments(&cluster).0 > 0);
 }
 
-/// Writes for a while, on cards that lose and damage frames, then on cards that don't.
+/// Writes for a while on cards that lose and damage frames, then on cards that don't.
 fn storm(mut lan: Lan, faults: Faults) -> Cluster<Lan> {
     lan.set_faults(faults);
     let mut cluster = Cluster::on(lan);
@@ -336,7 +336,7 @@ fn storm(mut lan: Lan, faults: Faults) -> Cluster<Lan> {
         cluster.run(Duration::from_millis(500));
     }
     cluster.network.set_faults(Faults::default());
-    // What ARP learned of damaged frames is forgotten in a minute.
+    // ARP forgets within a minute what it learned from damaged frames.
     cluster.run(Duration::from_secs(90));
     assert_all_alive(&cluster);
     assert_served(&mut cluster, "s", &[("n", &[59]), ("blob", &blob)]);
@@ -350,14 +350,14 @@ fn lost_and_damaged(cluster: &Cluster<Lan>) -> (u64, u64) {
     })
 }
 
-/// Together a tenth of all frames is lost, and a tenth of the others has a wrong bit.
+/// The faults of sender and receiver together: a tenth of all frames is lost, and a tenth of the others has a wrong bit.
 const STORM: Faults = Faults {
     lost: 5,
     damaged: 10,
     rate: 0,
 };
 
-/// `SEEDS=100` runs a hundred storms instead of one.
+/// The seeds of the storms. `SEEDS=100` runs a hundred storms instead of one.
 fn seeds() -> std::ops::Range<u32> {
     let number = |name| std::env::var(name).ok()?.parse().ok();
     let first = number("SEED").unwrap_or(1);

@@ -1,5 +1,5 @@
-//! Random schedules on an Ethernet: cables pulled and parted, machines that die and are replaced,
-//! bad weather. Afterwards all answers agree.
+//! Tests random schedules on an Ethernet: cables are pulled and cut, machines die and are replaced, and
+//! cards lose and damage frames. Afterwards all answers must agree.
 
 #![allow(
     clippy::allow_attributes,
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// One random step of a client, an operator, or fate.
+/// One random step: a request of a client, an action of an operator, or a fault.
 fn step(cluster: &mut Cluster<Lan>, random: &mut Random) {
     let up: Vec<_> = cluster.hosts.keys().copied().collect();
     let name = random.pick(&up);
@@ -66,7 +66,7 @@ fn step(cluster: &mut Cluster<Lan>, random: &mut Random) {
     }
 }
 
-/// A client's request: some attribute gets another value.
+/// A client's request, which changes the value of some attribute.
 fn request(cluster: &mut Cluster<Lan>, random: &mut Random, name: &'static str) {
     let id = format!("session-{}", random.below(SESSIONS));
     let now = cluster.now;
@@ -89,7 +89,7 @@ fn request(cluster: &mut Cluster<Lan>, random: &mut Random, name: &'static str) 
     }
 }
 
-/// Everything is well again, for longer than ARP remembers what was wrong.
+/// Ends all faults, for longer than ARP remembers wrong addresses.
 fn heal(cluster: &mut Cluster<Lan>) {
     cluster.network.set_faults(Faults::default());
     for name in NAMES {

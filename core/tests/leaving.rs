@@ -1,11 +1,11 @@
-//! Nodes that say good-bye: what they have is at others when they are gone, or they say so.
+//! Tests nodes that leave. When they are gone, others have all their sessions, or they have reported that they don't.
 
 mod cluster;
 
 use cluster::{Cluster, LEAVE, Wire};
 use relevo_core::{Ack, Duration, LeaveOutcome, MemberState};
 
-/// `name` leaves, and is gone then.
+/// Lets `name` leave, and removes it then.
 fn leaves(cluster: &mut Cluster, name: &'static str) -> LeaveOutcome {
     let now = cluster.now;
     let ticket = cluster.node(name).leave(now, LEAVE);
@@ -66,7 +66,7 @@ fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
     let ids: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
     for id in &ids {
         let home = if id.len() == 2 { "t1" } else { "t2" };
-        // Larger than a datagram: it travels in pieces.
+        // This is larger than a datagram, so it is sent in pieces.
         cluster.commit(home, id, &[("n", &[7; 3_000])], Ack::All);
     }
     cluster.kill("t1");
@@ -97,7 +97,7 @@ fn a_leave_goes_on_as_long_as_its_own_bound_allows() {
             cluster.commit("t1", &format!("s{n}"), &[("n", &[7; 500])], Ack::None);
         }
         cluster.start("t2");
-        // A hundred kilobytes take eight seconds: more than any commit may wait.
+        // A hundred kilobytes take eight seconds, which is longer than any commit may wait.
         cluster.network.slow.insert("t1", Duration::from_millis(80));
         let t2 = |cluster: &Cluster| cluster.hosts["t1"].node.members().count() == 2;
         while !t2(&cluster) {

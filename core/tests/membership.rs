@@ -1,4 +1,4 @@
-//! Who is in the cluster: suspicion, refutation, health, tables that are too small, conflicts.
+//! Tests of the membership: suspicion, refutation, health, tables that are too small, conflicts.
 
 #![allow(
     clippy::allow_attributes,
@@ -25,7 +25,7 @@ fn alive(cluster: &Cluster, name: &str) -> usize {
     members.filter(|m| m.state == MemberState::Alive).count()
 }
 
-/// Nobody hears the node, and it hears nobody.
+/// Cuts the paths between a node and all others.
 fn isolate(cluster: &mut Cluster, name: &'static str) {
     for other in NAMES.into_iter().filter(|other| *other != name) {
         cluster.network.cut.push((name, other));
@@ -231,13 +231,13 @@ fn who_left_makes_room_for_a_newcomer() {
 fn a_newcomer_at_the_address_of_a_member_that_is_thought_alive_is_reported() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     cluster.kill("t3");
-    cluster.start("u3"); // its address ends in the same digit
+    cluster.start("u3"); // it has the address that t3 had
     cluster.run(Duration::from_secs(1));
     let taken = |event: &Event| matches!(event, Event::AddressTaken(_));
     assert_eq!(count(&cluster, taken), 2, "{}", cluster.describe());
 }
 
-/// Whom a node watches in turn is the same few, so that a crash is noticed as soon in a large
+/// A node always watches the same few members in turn, so that a crash is noticed as soon in a large
 /// cluster as in a small one.
 #[test]
 fn in_a_large_cluster_each_watches_eight_and_is_watched_by_these() {
@@ -261,7 +261,7 @@ fn in_a_large_cluster_each_watches_eight_and_is_watched_by_these() {
     }
 }
 
-/// t1 stands still until another boot of its name is a member, and then goes on.
+/// t1 freezes until another boot of its name is a member, and then continues.
 fn thawed_beside(successor: &'static str) -> Cluster {
     let mut cluster = Cluster::of(&NAMES);
     cluster.commit("t1", "s", &[("a", b"before")], Ack::All);
@@ -318,7 +318,7 @@ fn who_thaws_after_another_boot_took_its_name_elsewhere_stops_claiming_it() {
     }
 }
 
-/// Both machines have one address, and the thawed one gets what is sent there.
+/// Both machines have one address, and the thawed one gets the datagrams that are sent there.
 #[test]
 fn who_thaws_after_another_boot_took_its_address_too_stops_claiming_its_name() {
     let mut cluster = thawed_beside("u1");
@@ -331,7 +331,7 @@ fn who_thaws_after_another_boot_took_its_address_too_stops_claiming_its_name() {
     drop(thawed);
 }
 
-/// Nothing of t2 but its introduction reached the newcomer, before another boot took the name.
+/// Only an introduction of t2 reached the newcomer before another boot took the name.
 #[test]
 fn who_lost_its_name_before_it_heard_a_packet_is_told_that_it_is_taken() {
     let mut cluster = Cluster::of(&["t2"]);

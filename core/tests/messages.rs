@@ -16,7 +16,7 @@ use relevo_core::{
     Ticket,
 };
 
-/// Slots that a node has for each direction.
+/// The number of slots that a node has for each direction.
 const SLOTS: usize = 8;
 
 fn member(cluster: &Cluster, at: &str, name: &str) -> MemberId {
@@ -35,7 +35,7 @@ fn send(
     cluster.node(from).send(now, to, text.as_bytes())
 }
 
-/// All that the node's application has not taken yet, and who sent it.
+/// Takes all waiting messages of the node's application, each with its sender.
 fn take(cluster: &mut Cluster, name: &str) -> Vec<(String, String)> {
     let mut taken = Vec::new();
     let mut out = [0; MAX_MESSAGE];
@@ -89,7 +89,7 @@ fn a_message_to_all_reaches_whoever_runs_an_application_and_was_there() {
     assert_eq!(take(&mut cluster, "r4"), of("t1", &["named"]));
 }
 
-/// Sends sixty messages from t1, to all, t2 and t3 in turn, while both take what comes.
+/// Sends sixty messages from t1, to all, t2 and t3 in turn, while both take the messages that arrive.
 fn talk(cluster: &mut Cluster) -> [Vec<String>; 2] {
     let mut taken = [Vec::new(), Vec::new()];
     let (mut open, mut number) = (Vec::new(), 0);
@@ -136,7 +136,7 @@ fn messages_come_in_order_and_once_however_many_datagrams_are_lost() {
 fn what_finds_no_room_is_refused_at_its_sender_and_what_was_sent_before_arrives() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     let mut tickets = Vec::new();
-    // Its application takes none: first the places there are used, then those here.
+    // Its application takes none, so first the slots of the receiver fill up, then those of the sender.
     for number in 0..2 * SLOTS {
         tickets.push(send(&mut cluster, "t1", None, &number.to_string()).unwrap());
         cluster.run(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! Nothing allocates once a node has its storage: a whole exchange of two nodes under an
+//! Tests that a node doesn't allocate once it has its storage. Two nodes make a whole exchange under an
 //! allocator that ends the process when it is used.
 
 #![expect(
@@ -31,7 +31,7 @@ thread_local! {
     static ARMED: Cell<bool> = const { Cell::new(false) };
 }
 
-// SAFETY: every call goes to `System` as it came; what is added allocates nothing.
+// SAFETY: every call is passed to `System` unchanged, and the check before it allocates nothing.
 unsafe impl GlobalAlloc for Guarded {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         refuse_while_armed();
@@ -64,13 +64,13 @@ fn refuse_while_armed() {
     // A failed assertion may allocate its message.
     if ARMED.get() && !std::thread::panicking() {
         ARMED.set(false);
-        // Written past the test harness, which would collect it on the heap.
+        // This bypasses the test harness, which would collect the text on the heap.
         let _ = std::io::stderr().write_all(REFUSAL);
         abort();
     }
 }
 
-/// Runs `work` with the heap out of reach.
+/// Runs `work`, during which the heap must not be used.
 fn measured<T>(work: impl FnOnce() -> T) -> T {
     ARMED.set(true);
     let result = work();
@@ -87,7 +87,7 @@ fn a_whole_exchange_allocates_nothing() {
 
 #[test]
 fn an_exchange_with_losses_allocates_nothing() {
-    // A number that no rhythm of probes keeps step with: it would lose the same answer each time.
+    // With another number, the losses could coincide with the probes, and the same answer would be lost each time.
     let mut pair = Pair::new(Some(7));
     measured(|| exchange(&mut pair)).check();
     assert!(pair.stats().lost > 0, "something was sent again");
@@ -114,7 +114,7 @@ fn allocates() {
     measured(|| drop(std::hint::black_box(Box::new(1))));
 }
 
-/// How each part of the exchange ended. Asserted when the heap may be used again.
+/// How each part of the exchange ended. The test asserts it when the heap may be used again.
 struct Report {
     introduced: bool,
     committed: CommitOutcome,
@@ -158,7 +158,7 @@ impl Report {
     }
 }
 
-/// Introduction, commit, delta, transfer, fetch, rename, invalidation, leave.
+/// Runs the exchange: introduction, commit, delta, transfer, fetch, rename, invalidation, leave.
 fn exchange(pair: &mut Pair) -> Report {
     let introduced = pair.introduce();
     let committed = pair.commit(T1, b"visits", b"the visits so far: 41");
@@ -229,7 +229,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// `loss`: of so many datagrams one is lost.
+    /// Two nodes. Of each `loss` datagrams one is lost.
     fn new(loss: Option<usize>) -> Self {
         let now = Instant::from_micros(1_000_000);
         let large: Vec<u8> = (0..LARGE).map(|place| (place * 31 % 253) as u8).collect();
@@ -284,7 +284,7 @@ impl Pair {
         panic!("a wait of node {node} never ended");
     }
 
-    /// Whether the node has a copy of the session before long.
+    /// Whether the node gets a copy of the session within a bound.
     fn appears(&mut self, node: usize, session: Key<'_>) -> bool {
         let began = self.now;
         while self.nodes[node].read(session).is_none() {
@@ -303,7 +303,7 @@ impl Pair {
         }
     }
 
-    /// Lets one thing happen.
+    /// Lets the next event happen.
     fn step(&mut self) {
         self.drain();
         let timers = self.nodes.iter().filter_map(Node::poll_timeout);
@@ -356,14 +356,14 @@ impl Pair {
 
 const DATAGRAM: usize = 1_232;
 
-/// Datagrams on their way, each for a fifth of a millisecond.
+/// The datagrams under way. Each takes a fifth of a millisecond.
 struct Network {
     slots: &'static mut [InTransit],
     sent: usize,
     loss: Option<usize>,
 }
 
-/// One datagram; of length 0 none.
+/// One datagram. A length of 0 means that there is none.
 struct InTransit {
     at: Instant,
     to: usize,
@@ -439,12 +439,12 @@ fn node(now: Instant, number: usize) -> Node<'static> {
         scratch: 2 * LARGE,
         table: 1_024,
     };
-    // For as long as the process lives.
+    // The memory stays for as long as the process lives.
     let memory = Box::leak(Box::new(Memory::allocate(sizes).unwrap()));
     Node::new(now, &config, &entropy, Some(&[7; 32]), memory.lend()).unwrap()
 }
 
-/// Memory for as long as the process lives.
+/// Slots that stay for as long as the process lives.
 fn slots<T: Default>(count: usize) -> &'static mut [T] {
     Box::leak((0..count).map(|_| T::default()).collect())
 }

@@ -1,4 +1,4 @@
-//! What isn't taken is counted, each datagram under one cause, and costs nobody any work.
+//! Tests that each refused datagram is counted under one cause, and causes no work.
 
 #![allow(
     clippy::allow_attributes,
@@ -24,7 +24,7 @@ fn address(port: u16) -> SocketAddr {
     ([127, 0, 0, 1], port).into()
 }
 
-/// A node whose port is 4000 and `boot`.
+/// A node whose port is 4000 + `boot`.
 fn node(name: &str, boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Node<'static> {
     let config = Config {
         max_value: 4_096,
@@ -44,7 +44,7 @@ fn node(name: &str, boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Node<'sta
     .unwrap()
 }
 
-/// All that the node has to say to this port.
+/// The datagrams that the node has to send to this port.
 fn said_to(port: u16, node: &mut Node<'static>) -> Vec<Vec<u8>> {
     let mut all = Vec::new();
     let mut out = [0; 1_232];
@@ -56,8 +56,8 @@ fn said_to(port: u16, node: &mut Node<'static>) -> Vec<Vec<u8>> {
     all
 }
 
-/// Lets `a` and `b`, of these ports, talk until they have nothing more to say. What `b` was told
-/// is returned.
+/// Lets `a` and `b`, at these ports, exchange datagrams until they have nothing more to send. Returns the
+/// datagrams to `b`.
 fn talk(a: (&mut Node<'static>, u16), b: (&mut Node<'static>, u16)) -> Vec<Vec<u8>> {
     let mut tape = Vec::new();
     loop {
@@ -76,7 +76,7 @@ fn talk(a: (&mut Node<'static>, u16), b: (&mut Node<'static>, u16)) -> Vec<Vec<u
     }
 }
 
-/// `a` and `b` as members of one cluster, and what `b` was told.
+/// `a` and `b` as members of one cluster, and the datagrams to `b`.
 fn pair(key: Option<[u8; 32]>) -> (Node<'static>, Node<'static>, Vec<Vec<u8>>) {
     let (mut a, mut b) = (node("a", 1, "test", key), node("b", 2, "test", key));
     a.contact(NOW, address(4_002));
@@ -84,7 +84,7 @@ fn pair(key: Option<[u8; 32]>) -> (Node<'static>, Node<'static>, Vec<Vec<u8>>) {
     write(&mut a, b"of a");
     tape.extend(talk((&mut a, 4_001), (&mut b, 4_002)));
     assert_eq!(b.usage().sessions, 1);
-    // Both have nothing left to do at once.
+    // Now neither has anything left to do immediately.
     a.handle_timeout(NOW);
     b.handle_timeout(NOW);
     tape.extend(talk((&mut a, 4_001), (&mut b, 4_002)));
@@ -105,14 +105,14 @@ fn write(node: &mut Node<'static>, value: &[u8]) {
     let _ = node.commit(NOW, key("s"), &commit).unwrap();
 }
 
-/// The introduction of a node to the one that is told.
+/// The introduction that a node sends to another one.
 fn introduction(boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Vec<u8> {
     let mut node = node("x", boot, cluster, key);
     node.contact(NOW, address(4_002));
     said_to(4_002, &mut node).remove(0)
 }
 
-/// What the node counts more after this datagram.
+/// The counters of the node that this datagram changes, and by how much.
 fn counts(node: &mut Node<'static>, datagram: &[u8]) -> Vec<(&'static str, u64)> {
     let before = node.stats().clone();
     node.handle_datagram(NOW, address(STRANGER), &mut datagram.to_vec());
@@ -152,7 +152,7 @@ fn each_cause_has_a_counter_and_what_is_refused_wakes_nobody() {
         ("refused_forged", flipped(&fresh, fresh.len() - 1)),
         ("refused_forged", flipped(&introduction(7, "test", KEY), 30)),
         ("refused_cluster", introduction(8, "test2", KEY)),
-        // Last, because it lets the node ask who that was.
+        // This comes last, because it makes the node ask for an introduction.
         ("refused_unknown", flipped(&fresh, 2)),
     ];
     let due = b.poll_timeout();
@@ -202,7 +202,7 @@ impl Random {
     }
 }
 
-/// A datagram that nobody sent: bytes of no meaning, or one of the tape, changed.
+/// A random datagram: meaningless bytes, or a changed datagram of the tape.
 fn damaged(random: &mut Random, tape: &[Vec<u8>]) -> Vec<u8> {
     let mut datagram = match random.below(4) {
         0 => {

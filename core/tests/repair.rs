@@ -1,4 +1,4 @@
-//! Nodes that were away: what they lack comes back, and costs what they lack.
+//! Tests nodes that were away. They get what they lack, and the traffic for that is in proportion.
 
 #![allow(
     clippy::allow_attributes,
@@ -13,7 +13,7 @@ mod cluster;
 use cluster::{Cluster, key};
 use relevo_core::{Ack, Duration};
 
-/// Sessions of the cluster, and the bytes of each.
+/// The number of sessions in the cluster, and the bytes of each.
 const SESSIONS: usize = 2_000;
 const VALUE: usize = 900;
 
@@ -21,7 +21,7 @@ fn id(number: usize) -> String {
     format!("session {number}")
 }
 
-/// Two nodes that serve half of the sessions each.
+/// Two nodes, each of which serves half of the sessions.
 fn filled(names: &[&'static str]) -> Cluster {
     let mut cluster = Cluster::sized(names, 1, SESSIONS + 500);
     for number in 0..SESSIONS {
@@ -43,7 +43,7 @@ fn digests(cluster: &mut Cluster, name: &str) -> Vec<Option<u64>> {
     (0..SESSIONS).map(digest).collect()
 }
 
-/// Bytes sent until all copies of the two nodes are equal, and for some seconds on.
+/// The number of bytes that are sent until all copies of the two nodes are equal, and for some seconds after that.
 fn bytes_until_equal(cluster: &mut Cluster) -> usize {
     let before = cluster.bytes;
     let began = cluster.now;
@@ -66,7 +66,7 @@ fn after_a_healed_partition_copies_converge_with_bytes_in_proportion_to_the_diff
     cluster.network.cut = vec![("t1", "t2"), ("t2", "t1")];
     cluster.run(Duration::from_secs(10));
     for number in 0..10 {
-        // Sessions of this node, and such as it took over from the other.
+        // These are sessions of this node, and sessions that it took over from the other.
         cluster.commit("t1", &id(number), &[("n", b"of t1")], Ack::None);
         cluster.commit("t2", &id(number + 5), &[("n", b"of t2")], Ack::None);
     }
@@ -78,8 +78,8 @@ fn after_a_healed_partition_copies_converge_with_bytes_in_proportion_to_the_diff
         SESSIONS * VALUE
     );
     assert!(digests(&mut cluster, "t1").iter().all(Option::is_some));
-    // Each side guarded what the other serves: of each session a header goes there and its refutation comes
-    // back, and no copy.
+    // Each side guarded the sessions that the other serves. For each session a header is sent, and its
+    // refutation comes back, and no copy.
     assert!(bytes < SESSIONS * VALUE / 3, "{bytes}");
 }
 
@@ -94,13 +94,13 @@ fn a_restarted_node_gets_its_copies_back_while_others_commit_as_fast_as_ever() {
         let began = cluster.now;
         let number = usize::from(round) * 2;
         cluster.commit("t1", &id(number), &[("n", &[round])], Ack::None);
-        // The session's copy at t2 is what it waits for.
+        // Each round waits until t2 has the session's new value.
         while cluster.value("t2", &id(number), "n") != Some(vec![round]) {
             cluster.step();
         }
         slowest = slowest.max(cluster.now.since(began));
     }
-    // A round trip takes at most 2.2 ms here; the first one meets the node while it joins.
+    // A round trip takes at most 2.2 ms in this network; the first one happens while the node joins.
     assert!(slowest < Duration::from_millis(5), "{slowest:?}");
     cluster.run(Duration::from_secs(40));
     let (t1, t2) = (digests(&mut cluster, "t1"), digests(&mut cluster, "t2"));

@@ -1,4 +1,4 @@
-//! Sessions of a small cluster in memory: what must be true of them.
+//! Tests of the sessions of a small cluster in memory.
 
 #![allow(
     clippy::allow_attributes,
@@ -299,7 +299,7 @@ fn a_node_that_leaves_is_gone_at_once_and_its_sessions_go_on() {
     assert!(outcome.found && !outcome.maybe_stale);
 }
 
-/// What `name` commits under fifty ids.
+/// Commits fifty sessions at `name`, and returns their ids.
 fn commit_many(cluster: &mut Cluster, name: &str) -> Vec<String> {
     let ids: Vec<_> = (0..50).map(|n| format!("{name}-{n}")).collect();
     for id in &ids {
@@ -360,7 +360,7 @@ fn a_dead_backup_is_replaced_as_soon_as_it_is_found_dead() {
     while !down(&cluster) {
         cluster.step();
     }
-    // Much less than a probe period: what it takes to send them.
+    // This is much less than a probe period, and enough to send them.
     cluster.run(Duration::from_millis(50));
     for id in &ids {
         assert_eq!(cluster.holders(id), ["t1", "t3"], "{id}");
@@ -392,7 +392,7 @@ fn a_backup_that_gives_a_session_a_new_id_is_its_home() {
     assert!(cluster.node("t2").owns(now, key("s")));
     assert!(!cluster.node("t1").owns(now, key("s")));
     assert!(!cluster.node("t1").owns(now, key("a")));
-    // What it writes then its backup has, which goes on when it is dead.
+    // Its backup has what it writes then, and serves the session when it is dead.
     assert!(cluster.commit("t2", "s", &[("n", b"2")], Ack::All).met);
     cluster.kill("t2");
     cluster.run(Duration::from_secs(4));
@@ -549,7 +549,7 @@ fn two_backups_that_get_a_large_value_at_once_get_it_once() {
     assert!(cluster.fetch("t1", "s", None).found);
     cluster.kill("t2");
     cluster.run(Duration::from_secs(10));
-    // To both it travels in pieces, and meanwhile the session changes.
+    // It is sent to both in pieces, and the session changes meanwhile.
     cluster.start("t3");
     cluster.start("t4");
     while cluster.node("t1").stats().transfers < 2 {
@@ -608,11 +608,11 @@ fn confirmations_that_a_stopped_node_reads_after_the_deadline_count_no_more() {
     let ticket = cluster.node("t1").commit(now, key("s"), &commit).unwrap();
     cluster.drain();
     let address = cluster.hosts["t1"].address;
-    // It stops, and what is sent to it meanwhile waits in its socket.
+    // It stops, and datagrams to it wait in its socket meanwhile.
     let mut stopped = cluster.hosts.remove("t1").unwrap();
     let mut socket = Vec::new();
     for _ in 0..200 {
-        cluster.run(Duration::from_micros(50)); // shorter than any way
+        cluster.run(Duration::from_micros(50)); // shorter than any datagram takes
         let (to_it, others) = std::mem::take(&mut cluster.network.on_their_way)
             .into_iter()
             .partition::<Vec<_>, _>(|(_, arrival)| arrival.to == address);

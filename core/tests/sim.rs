@@ -1,4 +1,4 @@
-//! The simulator on many seeds, on protocols with a broken rule each, and on runs that failed once.
+//! Runs the simulator on many seeds, on protocols with one broken rule each, and on runs that failed once.
 
 #![allow(
     clippy::allow_attributes,
@@ -16,14 +16,14 @@ use relevo_core::sim::{self, Mix, Mutation, Outcome, Run, Saved};
 #[path = "sim/noticed.rs"]
 mod noticed;
 
-/// Seeds of a test run; the long runs are those of the example `sim`.
+/// The number of seeds of a test run. The example `sim` makes long runs.
 const SEEDS: u64 = 500;
 
-/// A broken rule is noticed at its seed, or at one of so many behind it: each change of the protocol changes all runs.
+/// A broken rule is noticed at its seed, or at one of this number of seeds behind it, since each change of the protocol changes all runs.
 const NEARBY: u64 = 60;
 
-/// Seeds below [`SEEDS`] that break a promise, and which: core/README.md says what is known of them. A change that
-/// mends one takes its line away.
+/// Seeds below [`SEEDS`] that break a promise, and the promise. core/README.md says what is known about them. A change that
+/// mends one removes its line.
 const BROKEN: &[(u64, &str)] = &[];
 
 /// Calls `run` with each of these seeds on all processors.
@@ -39,7 +39,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("no thread panicked")
 }
 
-/// Runs the seeds of a mix. Returns how often what happened, and the failing seeds.
+/// Runs the seeds of a mix. Returns how often each thing happened, and the failing seeds.
 fn run_all(mix: Mix) -> (BTreeMap<&'static str, u64>, BTreeMap<u64, &'static str>) {
     let (total, failed) = (Mutex::new(BTreeMap::new()), Mutex::new(BTreeMap::new()));
     on_seeds(SEEDS, |seed| {

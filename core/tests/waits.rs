@@ -1,5 +1,5 @@
-//! What an application waits for ends as soon as it has happened, has happened otherwise, or can't happen any more: each
-//! row of the table in `src/replica/wait.rs`.
+//! Tests that each wait of an application ends as soon as the awaited event has happened, something else has happened
+//! instead, or it can't happen any more. The tests follow the rows of the table in `src/replica/wait.rs`.
 
 #![allow(
     clippy::allow_attributes,
@@ -17,12 +17,12 @@ use relevo_core::{
     Node, Outcome, Progress, SendOutcome, Ticket,
 };
 
-/// What a packet and its answer take on the network of these tests, with the pause before an acknowledgement.
+/// The time of a packet and its answer on the network of these tests, including the pause before an acknowledgement.
 const MOMENT: Duration = Duration::from_millis(20);
 
 const ACK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How the wait has ended.
+/// The outcome of a wait that has ended.
 fn ended<T: Outcome>(cluster: &mut Cluster, name: &str, ticket: &Ticket<T>) -> T {
     match cluster.node(name).progress(ticket) {
         Progress::Done(outcome) => outcome,
@@ -48,7 +48,7 @@ fn state(cluster: &Cluster, at: &str, of: &str) -> MemberState {
     members.find(|member| member.name == of).unwrap().state
 }
 
-/// Lets things happen until `at` knows this of `of`.
+/// Lets events happen until `at` considers `of` to be in this state.
 fn run_until(cluster: &mut Cluster, at: &str, of: &str, wanted: MemberState) {
     for _ in 0..100_000 {
         if state(cluster, at, of) == wanted {
@@ -105,7 +105,7 @@ fn a_commit_ends_when_its_last_holder_that_lives_is_known_to_be_dead() {
     cluster.kill("t2");
     cluster.now = cluster.now + Duration::from_millis(1);
     let mut tickets = Vec::new();
-    // Such that their deadlines come after it is known.
+    // Their deadlines come after the suspicion is known.
     while state(&cluster, "t1", "t2") != MemberState::Suspect {
         cluster.step();
     }
@@ -125,7 +125,7 @@ fn a_commit_ends_when_its_last_holder_that_lives_is_known_to_be_dead() {
 fn a_commit_ends_when_its_backup_says_good_bye() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
-    // What t1 sends is lost, so t2 can't confirm.
+    // The packets of t1 are lost, so t2 can't confirm.
     cluster.network.cut = vec![("t1", "t2")];
     let ticket = write(&mut cluster, "t1", Ack::Copies(2));
     let now = cluster.now;
@@ -189,7 +189,7 @@ fn a_commit_is_met_when_the_node_that_takes_the_session_over_has_it() {
 fn a_commit_whose_new_home_has_it_waits_for_no_copies_of_which_it_would_never_hear() {
     let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
-    // t3 hears nothing of t1, only of t2 once that is the home.
+    // t3 hears nothing from t1, only from t2 once t2 is the home.
     cluster.network.cut = vec![("t1", "t3")];
     let now = cluster.now;
     let commit = write(&mut cluster, "t1", Ack::Copies(3));
@@ -236,15 +236,15 @@ fn clients_that_write_on_all_nodes_at_once_never_wait_for_a_confirmation_that_do
     }
 }
 
-/// What a client of [`write_everywhere`] waits for.
+/// The wait of a client of [`write_everywhere`].
 enum Client {
     Idle(Instant),
     Fetching(Ticket<FetchOutcome>),
     Committing(Ticket<CommitOutcome>, Instant),
 }
 
-/// Two clients at each node write an attribute each of one session, 400 times in all. Returns how long a commit took at
-/// most.
+/// Two clients at each node each write one attribute of a session, 400 times in all. Returns how long the slowest commit
+/// took.
 fn write_everywhere(
     cluster: &mut Cluster,
     names: &[&'static str],
@@ -298,7 +298,7 @@ fn is_done<T: Outcome>(node: &Node<'_>, ticket: &Ticket<T>) -> bool {
     matches!(node.progress(ticket), Progress::Done(_))
 }
 
-/// t1 stands still until another boot of its name is a member, and goes on just now.
+/// t1 freezes until another boot of its name is a member, and continues now.
 fn thawed_beside_a_successor() -> Cluster {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     for id in ["s", "other"] {
@@ -343,7 +343,7 @@ fn what_a_superseded_node_waits_for_ends_and_counts_nothing_of_its_own() {
     assert_eq!(ended(&mut cluster, "t1", &fetch), FetchOutcome::UNKNOWN);
     assert_eq!(ended(&mut cluster, "t1", &message), SendOutcome::UNKNOWN);
     assert_eq!(ended(&mut cluster, "t1", &leave), LeaveOutcome::UNKNOWN);
-    // And what it is asked for later ends as it begins.
+    // Later calls end as soon as they begin.
     let now = cluster.now;
     cluster.node("t1").handle_timeout(now);
     assert_eq!(
@@ -389,7 +389,7 @@ fn a_fetch_waits_for_no_suspect_once_an_owner_has_answered() {
     let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
     cluster.kill("t3");
-    // Asked before it is suspected.
+    // The fetch begins before it is suspected.
     cluster.network.cut = vec![("t2", "t1")];
     while state(&cluster, "t2", "t3") == MemberState::Alive {
         let now = cluster.now;
@@ -411,7 +411,7 @@ fn a_fetch_ends_with_its_session_wherever_that_is_ended() {
     for ends_at in ["t1", "t2"] {
         let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
         cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
-        // t2 asks, and nobody hears it.
+        // t2 asks, and no node hears it.
         cluster.network.cut = vec![("t2", "t1"), ("t2", "t3")];
         let now = cluster.now;
         let fetch = cluster.node("t2").fetch(now, key("s"), None).unwrap();

@@ -1,4 +1,4 @@
-//! What can happen in a state, and what it does.
+//! The actions that are possible in a state, and their effects.
 
 use crate::ids::{Attribute, NodeId, Set, Stamp};
 use crate::message::{Body, Message};
@@ -29,11 +29,11 @@ pub enum Action {
     Heal,
     /// A node is told to leave.
     Leave(NodeId),
-    /// The bound of a node's question passes.
+    /// The time limit of a node's question passes.
     TimeOut(NodeId),
-    /// The first one learns how the second one is.
+    /// The first node learns the state of the second.
     Meet(NodeId, NodeId),
-    /// Something that the protocol owes.
+    /// A node does what the protocol demands.
     Do(Duty),
 }
 
@@ -52,14 +52,14 @@ impl Action {
     }
 }
 
-/// What the protocol makes a node do, sooner or later.
+/// An action that the protocol makes a node do, sooner or later.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
     /// Asks a member that hasn't answered.
     Ask(NodeId, NodeId),
-    /// Doesn't count on it any more that a member takes over which asked.
+    /// Stops waiting for a member that asked for the session to take it over.
     EndLending(NodeId, NodeId),
-    /// Sets the replica set anew.
+    /// Writes a new replica set.
     Place(NodeId),
     /// Guards the session of a lost primary.
     Guard(NodeId),
@@ -103,7 +103,7 @@ impl State {
                 actions.push(Action::Duplicate(*message));
             }
         }
-        // Otherwise a packet that never arrives is as good as lost.
+        // Otherwise a packet that never arrives has the same effect as a lost one.
         let full = self.net.len() >= usize::from(self.setup.room);
         if full || self.everyone().any(|n| self.nodes[n].is_ended()) {
             actions.extend(self.net.iter().copied().map(Action::Lose));
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// One side of each way to split the network in two.
+    /// For each way to split the network in two, one side.
     fn sides(&self) -> impl Iterator<Item = Set> + use<> {
         let first = NodeId::FIRST;
         let others: Vec<NodeId> = self.others(first).collect();
@@ -158,7 +158,7 @@ impl State {
         }
     }
 
-    /// What the protocol makes `n` do.
+    /// The actions that the protocol makes `n` do.
     #[must_use]
     pub fn duties(&self, n: NodeId) -> Vec<Duty> {
         let node = &self.nodes[n];
@@ -200,14 +200,14 @@ impl State {
         duties
     }
 
-    /// The members that `n` takes for live and that don't leave.
+    /// The members that `n` believes to be live and that don't leave.
     fn staying(&self, n: NodeId) -> Set {
         let stays = |m: &NodeId| self.nodes[*m].life != Life::Leaving;
         self.live_members(n).iter().filter(stays).collect()
     }
 
-    /// Who has what `n` hands over when it leaves: its session as the primary, or an end that is still
-    /// owed to somebody.
+    /// The nodes that have the data which `n` hands over when it leaves: its session if it is the primary,
+    /// or an end that is still owed to somebody.
     fn handed_over(&self, n: NodeId) -> Option<Set> {
         match &self.nodes[n].slot {
             Slot::Live(record) if self.is_primary(n) => {
@@ -231,8 +231,8 @@ impl State {
         holds || few
     }
 
-    /// Whether a node that leaves has handed over what it has: to one more than there are backups, or
-    /// to all that are left.
+    /// Whether a node that leaves has handed over its data: to one node more than there are backups, or
+    /// to all nodes that remain.
     fn may_leave(&self, n: NodeId) -> bool {
         let staying = self.staying(n);
         let backups = u32::from(self.setup.backups);
@@ -242,7 +242,7 @@ impl State {
         match &self.nodes[n].slot {
             Slot::Empty => self.nodes[n].question.is_none(),
             Slot::Ended(_) => true,
-            // It waits for its release; but where so few are left, all keep a copy.
+            // It waits for its release. If so few nodes remain, all of them keep a copy.
             Slot::Live(record) => {
                 let primary = record.header.node();
                 let there = staying.has(primary) && self.is_primary(primary);
@@ -304,7 +304,7 @@ impl State {
         self.forget_stray_packets();
     }
 
-    /// Does `duty`, which must be one.
+    /// Does `duty`, which must be due.
     fn do_duty(&mut self, duty: Duty) {
         match duty {
             Duty::Ask(n, m) => self.ask(n, m),
@@ -346,7 +346,7 @@ impl State {
         }
     }
 
-    /// All that `n` had is gone.
+    /// Stops `n` and removes everything that it had.
     fn stop(&mut self, n: NodeId, life: Life) {
         self.nodes[n] = Node {
             life,
@@ -375,7 +375,7 @@ impl State {
         });
     }
 
-    /// `n` owes something to `m`: its header, or, to one that shall have it, all.
+    /// `n` sends what it owes to `m`: its header, or everything if `m` is to have a copy.
     fn push(&mut self, n: NodeId, m: NodeId) {
         let (Some(record), Some(copy)) = (self.record(n), self.copy_of(n)) else {
             return;

@@ -1,4 +1,4 @@
-//! How it is known that each rule is needed: a run in which breaking it is noticed, or why none is known.
+//! For each rule, the evidence that it is needed: a run in which breaking it is noticed, or the reason why there is none.
 
 use crate::rules::{Rule, Rules};
 use crate::scene::{PLENTY, Played, play};
@@ -30,7 +30,7 @@ pub enum Case {
         /// What happens, in the words of a trace.
         lines: &'static [&'static str],
     },
-    /// Not at all: why the rule stays.
+    /// The break isn't noticed. The text says why the rule stays.
     NotShown(&'static str),
 }
 
@@ -131,7 +131,7 @@ const NOTHING_OLDER: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// What only n2 knows, that n3 has a copy, goes with the copy of n2.
+/// Only n2 knows that n3 has a copy, and this knowledge is lost with the copy of n2.
 const KEEP_WHAT_IS_OWED: &[&str] = &[
     "n3: a request comes",
     "n3 asks n2",
@@ -145,7 +145,7 @@ const KEEP_WHAT_IS_OWED: &[&str] = &[
     "the end spreads among n0 n1 n2",
 ];
 
-/// n2 says that it has nothing while an answer is on its way to it.
+/// n2 says that it has nothing while an answer for it is under way.
 const NO_RELEASE_WHILE_ASKING: &[&str] = &[
     "n2: a request comes",
     "n2 asks n0",
@@ -162,7 +162,7 @@ const NO_RELEASE_WHILE_ASKING: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// A `Dropped` comes late, and n2 has got another copy since.
+/// A `Dropped` arrives late, and n2 has got another copy since.
 const STRIKE_BY_PRESENT_STAMP: &[&str] = &[
     "n0 releases n2",
     "arrives: n0 -> n2: Release",
@@ -184,7 +184,7 @@ const STRIKE_BY_PRESENT_STAMP: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// A `Dropped` comes late, and n2 has asked for the session since.
+/// A `Dropped` arrives late, and n2 has asked for the session since.
 const DROPPED_ANSWERS_RELEASE: &[&str] = &[
     "n0 releases n2",
     "arrives: n0 -> n2: Release",
@@ -202,7 +202,7 @@ const DROPPED_ANSWERS_RELEASE: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// n2, which can't obey yet, is struck.
+/// n2 is struck although it can't obey yet.
 const DROPPED_MEANS_GONE: &[&str] = &[
     "n2: a request comes",
     "n0 releases n2",
@@ -221,8 +221,8 @@ const DROPPED_MEANS_GONE: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// n1 knows already that n2 has another boot when it takes the list in which n0 named the former one. That
-/// had given a copy to n3.
+/// When n1 takes the list in which n0 named the former boot of n2, it already knows the next boot of n2. The
+/// former boot had given a copy to n3.
 const LIST_NAMES_BOOTS: &[&str] = &[
     "n2: a request comes",
     "n2 asks n0",
@@ -255,7 +255,7 @@ const LIST_NAMES_BOOTS: &[&str] = &[
     "the end spreads among n0 n1 n2",
 ];
 
-/// n1 answers n2, which its old list names and n0 has struck; the next list of n0 doesn't name n2.
+/// n1 answers n2, which is in its old list, but which n0 has struck. The next list of n0 doesn't name n2.
 const OWE_ASKER: &[&str] = &[
     "n0 releases n2",
     "arrives: n0 -> n2: Release",
@@ -277,7 +277,7 @@ const OWE_ASKER: &[&str] = &[
     "the end spreads among n0 n1",
 ];
 
-/// n1 gives n2 a copy, starts again while n2 is away, gets the session, and doesn't know of n2.
+/// n1 gives n2 a copy, restarts while n2 is away, gets the session, and doesn't know of n2.
 const TELL_OF_THE_DEAD: &[&str] = &[
     "n1: a request comes",
     "n1: the bound of its question passes",
@@ -300,7 +300,7 @@ const TELL_OF_THE_DEAD: &[&str] = &[
     "the end spreads among n1",
 ];
 
-/// n0 knows that n2 has a copy; so does the list that n1 passes on, but n3 has struck n2 from it.
+/// n0 knows that n2 has a copy. The list that n1 passes on names n2 too, but n3 has struck n2 from it.
 const MARK_HEARSAY: &[&str] = &[
     "n3: a request comes",
     "n3 asks n1",

@@ -1,4 +1,4 @@
-//! Tombstones: who must confirm an end, and when a tombstone goes.
+//! Tombstones: which nodes must confirm an end, and when a tombstone is forgotten.
 
 use crate::ids::{Names, NodeId, Set};
 use crate::message::{Body, Ended};
@@ -6,7 +6,7 @@ use crate::rules::Rule;
 use crate::state::{Life, Slot, State, Status, Tombstone};
 
 impl State {
-    /// What a copy or a tombstone at `n` says of who may have a copy.
+    /// The nodes that may have a copy, according to the copy or the tombstone at `n`.
     fn known_names(&self, n: NodeId) -> Tombstone {
         match self.nodes[n].slot {
             Slot::Empty => Tombstone {
@@ -47,7 +47,7 @@ impl State {
         node.slot = Slot::Ended(tombstone);
     }
 
-    /// A boot that may have given copies to others is gone and hasn't confirmed.
+    /// Handles that a boot is gone which may have given copies to others, and which hasn't confirmed.
     pub(crate) fn widen_end(&mut self, n: NodeId) {
         let (all, void) = (
             self.keeps(Rule::NewBootWidensEnd),
@@ -99,7 +99,7 @@ impl State {
         }
     }
 
-    /// Whether the end that `f` told names all that `n` names, in the same boots.
+    /// Whether the end that `f` sent names everybody that `n` names, in the same boots.
     fn covers(&self, n: NodeId, f: NodeId, mine: &Tombstone, ended: &Ended) -> bool {
         let boots = self.keeps(Rule::ListNamesBoots);
         let same = |m: NodeId| {
@@ -126,7 +126,7 @@ impl State {
         })
     }
 
-    /// Somebody speaks to the tombstone of `n` of the session.
+    /// `f` sends `n`, which has a tombstone, a message about the session.
     pub(crate) fn answer_at_tombstone(&mut self, n: NodeId, f: NodeId) {
         let boot = self.known_boot(n, f);
         let names = self.keeps(Rule::TombstoneNamesSenders);
@@ -160,13 +160,13 @@ impl State {
         }
     }
 
-    /// Who has yet to confirm the end to `n`.
+    /// The nodes that haven't confirmed the end to `n` yet.
     #[must_use]
     pub fn owes_end(&self, n: NodeId) -> Set {
         let Slot::Ended(tombstone) = self.nodes[n].slot else {
             return Set::NONE;
         };
-        // A node that leaves hands its tombstones over as it does its copies.
+        // A node that leaves hands over its tombstones in the same way as its copies.
         let members = if tombstone.all || self.nodes[n].life == Life::Leaving {
             self.members(n)
         } else {
@@ -183,7 +183,7 @@ impl State {
         asked.iter().filter(lacks).collect()
     }
 
-    /// Whether the tombstone of `n` may go.
+    /// Whether `n` may forget its tombstone.
     #[must_use]
     pub fn may_forget(&self, n: NodeId) -> bool {
         let quiet = self.net.is_empty() || !self.keeps(Rule::Grace);

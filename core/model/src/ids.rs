@@ -67,7 +67,7 @@ impl<T> IndexMut<NodeId> for PerNode<T> {
 pub struct Set(u8);
 
 impl Set {
-    /// Nobody.
+    /// The empty set.
     pub const NONE: Self = Self(0);
 
     /// The set of one node.
@@ -82,13 +82,13 @@ impl Set {
         self.0 >> node.0 & 1 == 1
     }
 
-    /// Whether nobody is in it.
+    /// Whether the set is empty.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// How many are in it.
+    /// The number of nodes in it.
     #[must_use]
     pub const fn len(self) -> u32 {
         self.0.count_ones()
@@ -180,7 +180,7 @@ impl Names {
         self.0[node] = 0;
     }
 
-    /// Who is named.
+    /// The nodes that are named.
     #[must_use]
     pub fn set_of(self) -> Set {
         NodeId::first(MAX_NODES)
@@ -225,14 +225,14 @@ impl fmt::Display for Names {
     }
 }
 
-/// What orders two writes: (epoch, node, boot, seq), compared in that order.
+/// The stamp of a write, which orders writes: (epoch, node, boot, seq), compared in that order.
 ///
 /// Packed so that numbers compare as stamps do: 12 bits of epoch, 4 of node, 4 of boot, 12 of seq.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp(u32);
 
 impl Stamp {
-    /// What was never written.
+    /// The stamp of an attribute that was never written.
     pub const NONE: Self = Self(0);
 
     /// The stamp of the `seq`th write of a boot of `node`.
@@ -248,7 +248,7 @@ impl Stamp {
         self.0 >> 20
     }
 
-    /// Whose write it is; for a header that is the primary.
+    /// The node that wrote it. For a header that is the primary.
     #[must_use]
     pub const fn node(self) -> NodeId {
         NodeId((self.0 >> 16 & 3) as u8)
@@ -332,7 +332,7 @@ impl Contents {
         }
     }
 
-    /// Of each attribute the greater stamp.
+    /// For each attribute the greater stamp.
     #[must_use]
     pub fn merged(self, other: Self) -> Self {
         Self {
@@ -341,7 +341,7 @@ impl Contents {
         }
     }
 
-    /// Whether nothing of `other` is newer.
+    /// Whether nothing in `other` is newer.
     #[must_use]
     pub fn cover(self, other: Self) -> bool {
         self.a >= other.a && self.b >= other.b

@@ -1,8 +1,9 @@
-//! A model of the life of one session's copies: which node has one, who must know of it, when it may go.
+//! A model of the copies of one session: which node has one, which nodes must know of it, and when it may be
+//! dropped.
 //!
-//! Small enough to be searched, it keeps to the rules that the core follows ([`Rule`]): with all of
-//! them no search finds a broken promise ([`Promise`]), and for many rules a run is known in which
-//! breaking it is noticed ([`cases`], tests/walks.rs). The README says what was run and what isn't modelled.
+//! The model is small enough to be searched, and follows the same rules as the core ([`Rule`]). With all
+//! rules no search finds a broken promise ([`Promise`]). For many rules a run is known in which the break
+//! of the rule is noticed ([`cases`], tests/walks.rs). The README says what was run and what isn't modelled.
 
 mod actions;
 pub mod cases;

@@ -1,4 +1,4 @@
-//! The life of a copy: how its header is written, taken, and owed.
+//! How the header of a copy is written, accepted and owed.
 
 use crate::ids::{Names, NodeId, PerNode, Set, Stamp};
 use crate::message::{Body, Copied};
@@ -6,8 +6,8 @@ use crate::rules::Rule;
 use crate::state::{Purpose, Record, Role, Slot, State, Status};
 
 impl State {
-    /// Whether, as far as `n` knows, the primary of its copy isn't there any more. A member that others
-    /// reach is there: guarding its sessions would only make it refute, for as long as that lasts.
+    /// Whether, as far as `n` knows, the primary of its copy isn't there any more. A primary that others can
+    /// reach is there: if its sessions were guarded, it would refute that again and again.
     fn is_lost(&self, n: NodeId, record: &Record) -> bool {
         let primary = record.header.node();
         let peer = self.nodes[n].peers[primary];
@@ -15,7 +15,7 @@ impl State {
         primary == n || !there || peer.boot != record.header.boot()
     }
 
-    /// The first live holder in rendezvous order, as far as the list of `n` says.
+    /// The first live holder in rendezvous order, according to the list of `n`.
     fn first_holder(&self, n: NodeId, record: &Record) -> NodeId {
         let mut named = record.named;
         named.add(record.also);
@@ -29,7 +29,8 @@ impl State {
             .unwrap_or(n)
     }
 
-    /// To whom `n` announces its header: its primary, or, if that is lost, the first live holder.
+    /// The node to which `n` announces its header: its primary, or the first live holder if the primary is
+    /// lost.
     #[must_use]
     pub fn announces_to(&self, n: NodeId) -> Option<NodeId> {
         let record = self
@@ -53,7 +54,7 @@ impl State {
         self.nodes[n].question.is_none() && self.record(n).is_some_and(lost)
     }
 
-    /// To whom `n` sends what it owes.
+    /// The nodes to which `n` sends what it owes.
     #[must_use]
     pub fn owes(&self, n: NodeId) -> Set {
         let Some(record) = self.record(n) else {
@@ -65,7 +66,8 @@ impl State {
         record.owed & self.live_members(n)
     }
 
-    /// With whom `n` as primary finds differences when it compares. Equal digests cost nothing here.
+    /// The nodes whose copies differ from that of the primary `n` when it compares. In this model, comparing
+    /// equal digests costs nothing.
     #[must_use]
     pub fn compares(&self, n: NodeId) -> Set {
         let Some(record) = self.record(n).filter(|_| self.is_primary(n)) else {
@@ -85,7 +87,7 @@ impl State {
             .collect()
     }
 
-    /// Whom `n` as primary releases now.
+    /// The nodes that the primary `n` releases now.
     #[must_use]
     pub fn releases(&self, n: NodeId) -> Set {
         let Some(record) = self.record(n).filter(|_| self.is_primary(n)) else {
@@ -139,7 +141,7 @@ impl State {
         self.nodes[n].slot = Slot::Live(record);
     }
 
-    /// Sets the replica set. Everybody named is owed the new header.
+    /// Sets the replica set. The new header is owed to all named nodes.
     fn place(&self, n: NodeId, record: &mut Record) {
         record.wanted = self.placement(n, record);
         for m in record.wanted.iter() {
@@ -150,8 +152,8 @@ impl State {
         record.owed = record.named.set_of() - Set::of(n);
     }
 
-    /// `n` learns that these boots may have copies: the primary names them and owes them its header, a
-    /// holder owes those names to the primary that its list lacks.
+    /// `n` learns that these boots may have copies. A primary names them and owes them its header. A
+    /// holder owes the names that its list lacks to the primary.
     pub(crate) fn note(&mut self, n: NodeId, names: Names) {
         if self.is_primary(n) {
             self.note_as_primary(n, names);
@@ -179,8 +181,8 @@ impl State {
         self.review_names(n, None);
     }
 
-    /// The primary `n` has heard that `m` has a copy or asks for one: what answers an earlier release
-    /// says nothing any more.
+    /// The primary `n` has heard that `m` has a copy or asks for one, so an answer to an earlier release
+    /// doesn't count any more.
     pub(crate) fn renumber_release(&mut self, n: NodeId, m: NodeId) {
         let number = self.fresh(n, Set::of(m), Body::release);
         if self.keeps(Rule::DroppedAnswersRelease)
@@ -207,7 +209,8 @@ impl State {
         self.review_names(n, None);
     }
 
-    /// What `n` got from elsewhere goes on: from a holder to the primary, from the primary to its backups.
+    /// Owes contents that `n` got from another node: a holder owes them to the primary, the primary to its
+    /// backups.
     pub(crate) fn pass_on(&mut self, n: NodeId) {
         if !self.keeps(Rule::PassOnContents) {
             return;
@@ -223,7 +226,7 @@ impl State {
         }
     }
 
-    /// `n` takes the newer header that `f` sent. Contents that came with it are merged already.
+    /// `n` accepts the newer header that `f` sent. The contents that came with it are merged already.
     pub(crate) fn take_header(&mut self, n: NodeId, f: NodeId, copy: &Copied) {
         let boot = self.known_boot(n, f);
         let Some(record) = self.nodes[n].record_mut() else {
@@ -241,7 +244,7 @@ impl State {
             record.owed = Set::of(writer) - Set::of(n);
         }
         let mut also = copy.also;
-        // A writer knows what it struck itself, but not what others said in its name.
+        // A writer knows which names it struck itself, but not what others passed on as its list.
         if !old.header.same_writer(copy.header) || old.hearsay {
             also.add(old.named.without(copy.named.set_of()));
         }
@@ -281,7 +284,7 @@ impl State {
         }
     }
 
-    /// What the primary itself names isn't owed to it any more.
+    /// Names that the primary itself lists aren't owed to it any more.
     fn settle_names(&mut self, n: NodeId, copy: &Copied) {
         let takes_for_own = copy.own_word || !self.keeps(Rule::MarkHearsay);
         if let Some(record) = self.nodes[n].record_mut()

@@ -6,26 +6,26 @@ use std::time::Instant;
 use relevo_model::{Budget, Rule, Rules, Setup, Start, Trace, search, walk};
 
 const HELP: &str = "\
-relevo-model: searches the life of a session's copies for what breaks a promise
+relevo-model: searches a model of a session's copies for runs that break a promise
 
   walks           random walks, one for each seed
     --seeds N       how many (20000)
     --first N       the first seed (0)
     --length N      steps of a walk (80)
-  search          all states, the nearest ones first
-    --most N        stop at about so many (1000000)
-  break RULE      the known run in which breaking RULE is noticed
-  rules           the rules, what each says, and how its break is noticed
+  search          tries all states, the nearest ones first
+    --most N        stop after about this many states (1000000)
+  break RULE      prints the known run in which breaking RULE is noticed
+  rules           prints the rules, and how the break of each is noticed
 
   --nodes N       3 or 4 (3)
   --backups N     1 or 2 (1)
-  --room N        packets on their way at once (3; of a search 1)
-  --start START   fresh, backupdown or leftover (of walks: all of them; of a search: fresh)
+  --room N        packets under way at once (3; for a search 1)
+  --start START   fresh, backupdown or leftover (default for walks: all of them; for a search: fresh)
   --budget LIST   what may happen: commits, fetches, crashes, restarts (as crashes and leaves unless given),
                   cuts, ends, leaves, duplicates (commits=2,fetches=2,crashes=1,cuts=1,ends=1,duplicates=1)
   --without RULE  break a rule
 
-The exit code is 1 if a promise was broken, but for `break`, where it is 1 if none was.
+The exit code is 1 if a promise was broken. For `break` it is 1 if none was broken.
 ";
 
 struct Options {

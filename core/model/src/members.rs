@@ -1,4 +1,4 @@
-//! What nodes know of each other, and what becomes of lists when a boot is gone.
+//! What nodes know of each other, and how lists change when a boot is gone.
 
 use crate::ids::{NodeId, Set};
 use crate::rules::Rule;
@@ -15,7 +15,8 @@ impl Peer {
 }
 
 impl State {
-    /// What `n` would know of `m` if it looked now. Failure detection is right but for splits.
+    /// What `n` would know of `m` if it looked now. Failure detection is correct, except that it can't tell
+    /// a split from a crash.
     fn peer_now(&self, n: NodeId, m: NodeId) -> Peer {
         let known = self.nodes[n].peers[m];
         let other = &self.nodes[m];
@@ -28,8 +29,8 @@ impl State {
         Peer { boot, status }
     }
 
-    /// Of whom the live `m` can tell `n` something: of a member that `n` doesn't know, of a later boot, or
-    /// that a boot has left.
+    /// The members about which the live `m` can tell `n` something new: a member that `n` doesn't know, a
+    /// later boot, or that a boot has left.
     fn untold(&self, n: NodeId, m: NodeId) -> Set {
         if self.peer_now(n, m).status != Status::Live {
             return Set::NONE;
@@ -53,7 +54,7 @@ impl State {
         n != m && (now != self.nodes[n].peers[m] || !self.untold(n, m).is_empty())
     }
 
-    /// `n` learns how `m` is, and whom `m` knows.
+    /// `n` learns the state of `m`, and which members `m` knows.
     pub(crate) fn meet(&mut self, n: NodeId, m: NodeId) {
         let (old, new) = (self.nodes[n].peers[m], self.peer_now(n, m));
         let untold = self.untold(n, m);
@@ -78,8 +79,8 @@ impl State {
         self.changed(n, m, old);
     }
 
-    /// A newer header is news of its primary: `n` counts on a boot that it hasn't met, or took for dead,
-    /// until it has looked.
+    /// A newer header tells something about its primary: `n` treats a boot that it hasn't met, or believed to
+    /// be dead, as live until it has looked.
     pub(crate) fn hear_of_primary(&mut self, n: NodeId) {
         let Some(header) = self.record(n).map(|record| record.header) else {
             return;
@@ -93,7 +94,7 @@ impl State {
         }
     }
 
-    /// What `n` knows of `m` has changed from `old`.
+    /// Handles that the knowledge of `n` about `m` has changed from `old`.
     fn changed(&mut self, n: NodeId, m: NodeId, old: Peer) {
         let new = self.nodes[n].peers[m];
         let new_boot = new.boot != old.boot;
@@ -108,7 +109,7 @@ impl State {
         self.review_names(n, gone.then_some((m, old.boot)));
     }
 
-    /// `m` won't answer the open question of `n`.
+    /// Handles that `m` won't answer the open question of `n`.
     fn await_no_more(&mut self, n: NodeId, m: NodeId) {
         let Some(question) = self.nodes[n].question else {
             return;
@@ -121,7 +122,7 @@ impl State {
         }
     }
 
-    /// The other side may have taken the session over: `n` asks before it serves again.
+    /// The other side may have taken the session over, so `n` asks before it serves again.
     fn doubt(&mut self, n: NodeId) {
         let keeps = self.keeps(Rule::DoubtAfterSplit);
         let acknowledged = self.ghosts.acknowledged;
@@ -138,8 +139,8 @@ impl State {
         }
     }
 
-    /// Deals with names of boots that are gone, as far as `n` knows. `gone` is the one of which it has just
-    /// heard that.
+    /// Handles the names of boots that are gone, as far as `n` knows. `gone` is the boot of which it has just
+    /// heard that it is gone.
     pub(crate) fn review_names(&mut self, n: NodeId, gone: Option<(NodeId, u8)>) {
         match self.nodes[n].slot {
             Slot::Live(_) => self.review_list(n, gone),
@@ -148,7 +149,8 @@ impl State {
         }
     }
 
-    /// Whether a list's boot of `m` is gone. Without boots in lists, only what has just happened says so.
+    /// Whether the boot of `m` in a list is gone. If lists don't name boots, only the news that has just
+    /// arrived says so.
     pub(crate) fn is_gone(
         &self,
         n: NodeId,
@@ -178,7 +180,7 @@ impl State {
             }
             record.not_all_named |= marks;
             if record.role == Role::Holder {
-                continue; // the list is the primary's word
+                continue; // the primary itself wrote the list
             }
             if peer.status == Status::Left {
                 record.wanted -= Set::of(m);
@@ -196,7 +198,7 @@ impl State {
         self.nodes[n].slot = Slot::Live(record);
     }
 
-    /// A boot that had to confirm is gone, and hasn't.
+    /// Handles that a boot is gone which had to confirm and hasn't.
     fn review_tombstone(&mut self, n: NodeId, gone: Option<(NodeId, u8)>) {
         let (Slot::Ended(tombstone), Some((m, boot))) = (self.nodes[n].slot, gone) else {
             return;

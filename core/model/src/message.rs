@@ -1,4 +1,4 @@
-//! What nodes say to each other about the session.
+//! The messages between nodes about the session.
 
 use crate::ids::{Contents, Names, NodeId, Set, Stamp};
 
@@ -13,42 +13,44 @@ pub struct Message {
     pub from_boot: u8,
     /// The boot for which it is sealed.
     pub to_boot: u8,
-    /// What it says.
+    /// Its contents.
     pub body: Body,
 }
 
-/// What a packet says.
+/// The contents of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Body {
     /// The header and all contents.
     Update(Copied),
-    /// The header; of the contents it says only the digest.
+    /// The header, and the digest of the contents.
     Header(Copied),
-    /// The header, the digest, and the word that the receiver's copy isn't needed; with a number.
+    /// The header and the digest, which say that the receiver's copy isn't needed. A release has a number.
     Release(u8, Copied),
-    /// The receiver of the release with this number and header has no copy (any more). It names the
-    /// primary that released it.
+    /// The node that got the release with this number and header has no copy, or not any more. It names
+    /// the primary that released it.
     Dropped(u8, Stamp, Names),
-    /// What was sent is taken. It says what the sender has now, and which names that it was owed it has seen.
+    /// A record was accepted. The message says what its sender has now, and which of the names that were owed
+    /// to it it has seen.
     Ack(Copied, Names),
-    /// The sender has no record, and didn't make one of what had this header. It names the primary that
-    /// released it.
+    /// The sender has no record, and didn't make one from the message with this header. It names the primary
+    /// that released it.
     Unknown(Stamp, Names),
     /// The sender wants to take over.
     Fetch(u8),
-    /// The sender's primary has nothing: has anybody a newer header?
+    /// The sender's primary has nothing. The sender asks for a newer header.
     Adopt(u8),
-    /// Header and contents, to whoever asked with this number.
+    /// Header and contents, as the answer to the question with this number.
     Answer(u8, Copied),
-    /// The sender has nothing, to whoever asked with this number. It names the primary that released it.
+    /// The answer to the question with this number that the sender has nothing. It names the primary that
+    /// released it.
     Nothing(u8, Names),
     /// The session has ended.
     End(Ended),
-    /// The sender has a tombstone, and the end's sender names all that it names.
+    /// The sender has a tombstone, and the end that it got names all nodes that it names.
     EndAck,
 }
 
-/// A record as it travels.
+/// A record in a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Copied {
     /// The header's stamp; its node is the primary.
@@ -61,7 +63,7 @@ pub struct Copied {
     pub guard: bool,
     /// Nodes that the list doesn't name may have copies.
     pub not_all_named: bool,
-    /// The primary itself says it.
+    /// The primary itself is the sender.
     pub own_word: bool,
     /// The sender has the list by hearsay, and wants the primary's own word.
     pub hearsay: bool,
@@ -71,10 +73,10 @@ pub struct Copied {
     pub contents: Contents,
 }
 
-/// A tombstone as it travels.
+/// A tombstone in a message.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Ended {
-    /// Who must confirm.
+    /// The nodes that must confirm.
     pub named: Names,
     /// Which boots have confirmed to the sender.
     pub confirmed: Names,

@@ -1,4 +1,4 @@
-//! What must hold at every step, and what must hold once the network is whole and nothing is due.
+//! The promises that must hold at every step, and those that must hold once the network is whole and nothing is due.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What is promised of a session.
+/// The promises for a session.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Promise {
     /// A commit acknowledged with k+1 copies survives k crashes.
@@ -85,7 +85,7 @@ impl State {
             .collect()
     }
 
-    /// What must hold at every step.
+    /// Checks what must hold at every step.
     ///
     /// # Errors
     /// The promise that is broken.
@@ -132,8 +132,8 @@ impl State {
         Ok(())
     }
 
-    /// The network becomes whole and loses nothing any more, nothing else happens, and all do what they
-    /// owe until nothing changes. What must hold then?
+    /// Makes the network whole and reliable, lets all nodes do what they owe until nothing changes, and
+    /// checks what must hold then.
     ///
     /// # Errors
     /// The promise that is broken.
@@ -141,7 +141,7 @@ impl State {
         self.clone().run_to_rest(|_| false)
     }
 
-    /// As [`Self::check_rest`], but stops with success where `known` says that a state is known to be good.
+    /// Does the same as [`Self::check_rest`], but stops with success at a state that `known` says is good.
     pub(crate) fn run_to_rest(
         &mut self,
         mut known: impl FnMut(&Self) -> bool,
@@ -176,7 +176,7 @@ impl State {
         Err(Promise::Convergence.broken(format!("no rest after {ROUNDS} rounds")))
     }
 
-    /// All look around, all packets arrive, and all do what is due.
+    /// All nodes look at the others, all packets arrive, and all nodes do what is due.
     fn run_round(&mut self, time_out: bool) {
         for n in self.everyone() {
             for m in self.others(n) {
@@ -207,7 +207,7 @@ impl State {
         }
     }
 
-    /// A node that was asked counts on the asker for as long as its question is open.
+    /// Whether `duty` is due. A node that was asked waits for the asker as long as the question is open.
     fn is_due(&self, duty: Duty) -> bool {
         match duty {
             Duty::EndLending(_, m) => self.nodes[m].question.is_none(),
@@ -215,7 +215,7 @@ impl State {
         }
     }
 
-    /// What must hold at rest.
+    /// Checks what must hold at rest.
     fn judge(&self) -> Result<(), Violation> {
         let ghosts = &self.ghosts;
         let backups = self.setup.backups;

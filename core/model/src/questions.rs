@@ -6,7 +6,7 @@ use crate::rules::Rule;
 use crate::state::{Purpose, Question, Role, Slot, State};
 
 impl State {
-    /// `n` asks all members that it takes for live.
+    /// `n` asks all members that it believes to be live.
     pub(crate) fn ask_all(&mut self, n: NodeId, purpose: Purpose) {
         let everyone = self.everyone().collect();
         let number = self.fresh(n, everyone, Body::question);
@@ -33,7 +33,8 @@ impl State {
         self.send(n, m, body);
     }
 
-    /// The bound of the question has passed. A fetch goes on with what came; an adoption is tried again later.
+    /// The time limit of the question has passed. A fetch continues with the answers that came; an adoption is
+    /// tried again later.
     pub(crate) fn time_out(&mut self, n: NodeId) {
         if self.nodes[n].asks(Purpose::Fetch) {
             self.conclude(n);
@@ -42,7 +43,7 @@ impl State {
         }
     }
 
-    /// `m` has answered the question of `n`, or won't.
+    /// `m` has answered the question of `n`, or won't answer it.
     pub(crate) fn answered(&mut self, n: NodeId, m: NodeId) {
         let Some(question) = &mut self.nodes[n].question else {
             return;
@@ -78,8 +79,8 @@ impl State {
         }
     }
 
-    /// `n`, which asks itself, is asked by one for which it has to wait: it asks that one again. What that
-    /// one answered before says nothing any more.
+    /// `n` has an open question, and is asked by a node for which it has to wait. It asks that node again,
+    /// since an earlier answer of that node doesn't count any more.
     fn wait_for(&mut self, n: NodeId, f: NodeId, purpose: Purpose) {
         let waits = match purpose {
             Purpose::Fetch => self.keeps(Rule::FetchersWait),
@@ -114,7 +115,7 @@ impl State {
         }
     }
 
-    /// The primary `n` hands the record over to `f`, and ceases to serve.
+    /// The primary `n` hands the record over to `f`, and stops serving.
     fn lend(&mut self, n: NodeId, f: NodeId) {
         if let Some(record) = self.nodes[n].record_mut()
             && record.role != Role::Holder
@@ -124,7 +125,8 @@ impl State {
         }
     }
 
-    /// The asker gets the header with the answer, so it is owed none; the primary writes no new one.
+    /// Notes the asker as a holder. It gets the header with the answer, so none is owed to it, and the
+    /// primary writes no new header.
     fn note_asker(&mut self, n: NodeId, f: NodeId) {
         let boot = self.known_boot(n, f);
         if self.is_primary(n) {

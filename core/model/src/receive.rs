@@ -1,4 +1,4 @@
-//! What a node does with a packet.
+//! How a node handles a packet.
 
 use crate::ids::{Names, NodeId, Set, Stamp};
 use crate::message::{Body, Copied, Message};
@@ -16,7 +16,7 @@ enum Kind {
 }
 
 impl State {
-    /// Whether `message` can arrive now: its boots are there and know each other, and nobody makes it wait.
+    /// Whether `message` can arrive now: its boots are there and know each other, and it needn't wait.
     #[must_use]
     pub fn deliverable(&self, message: &Message) -> bool {
         let (from, to) = (message.from, message.to);
@@ -175,7 +175,7 @@ impl State {
         self.reply(n, f, copy, kind);
     }
 
-    /// Merges what travels beside the header's order. Whether contents were new.
+    /// Merges the contents, which don't depend on the order of headers. Returns whether contents were new.
     fn merge(&mut self, n: NodeId, copy: &Copied, kind: Kind) -> bool {
         let Some(record) = self.nodes[n].record_mut() else {
             return false;
@@ -198,7 +198,7 @@ impl State {
         serves && copy.guard && self.keeps(Rule::RefuteGuard)
     }
 
-    /// The header that came is not newer than the one held.
+    /// Handles a header that isn't newer than the one that `n` has.
     fn receive_known_header(&mut self, n: NodeId, f: NodeId, copy: &Copied, news: bool) {
         let Some(record) = self.record(n).copied() else {
             return;
@@ -221,7 +221,8 @@ impl State {
         }
     }
 
-    /// Who sends an old header, passes one on, or answers a question, may be a holder that the list lacks.
+    /// Notes the sender as a holder if it sends an old header, passes one on, or answers a question: it may be
+    /// missing in the list.
     fn note_sender(&mut self, n: NodeId, f: NodeId, copy: &Copied, kind: Kind) {
         let Some(record) = self.record(n) else {
             return;
@@ -264,7 +265,7 @@ impl State {
         }
     }
 
-    /// `n` is released: it drops its copy, if it may.
+    /// `n` is released, and drops its copy if it may.
     fn obey(&mut self, n: NodeId, f: NodeId, copy: &Copied, number: u8) {
         let Some(record) = self.record(n) else {
             return;
@@ -323,7 +324,7 @@ impl State {
             return;
         }
         let by_primary = record.header.node() == f && record.header.boot() == boot;
-        // The primary has seen a name also if it knows that boot to be gone, and doesn't name it.
+        // If the primary knows that a boot is gone it doesn't name it, but has seen the name too.
         let unseen = record.also.without(copy.named.set_of() | seen.set_of());
         let all_seen = unseen.is_empty() || !rules.keep(Rule::AckConfirmsNames);
         if by_primary && covered && all_seen {
@@ -371,7 +372,7 @@ impl State {
         }
     }
 
-    /// The one who should have the session of `n` has nothing.
+    /// Starts an adoption, because the node that should have the session of `n` has nothing.
     fn adopt(&mut self, n: NodeId) {
         if !self.keeps(Rule::Adopt) {
             return;

@@ -1,4 +1,4 @@
-//! Remembers which states come to a good rest, so that the same isn't run again and again.
+//! Remembers which states come to a good rest, so that the same states aren't run again and again.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -6,10 +6,10 @@ use std::hash::{BuildHasherDefault, Hash, Hasher};
 use crate::promises::Violation;
 use crate::state::State;
 
-/// More than these are forgotten.
+/// The number of states that are remembered. When there are more, all are forgotten.
 const MOST: usize = 1 << 21;
 
-/// A fast hash for states: what is hashed is small numbers, and nobody chooses them to collide.
+/// A fast hash for states. It hashes small numbers, which no attacker chooses.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Mixer(u64);
 
@@ -53,7 +53,7 @@ impl Hasher for Mixer {
 /// Builds the hasher of states.
 pub(crate) type Mix = BuildHasherDefault<Mixer>;
 
-/// A number for a state. Two of a billion states may share one; then the second isn't looked at.
+/// A number for a state. Two of a billion states may have the same number; then the second isn't checked.
 pub(crate) fn fingerprint(state: &State) -> u64 {
     let mut mixer = Mixer(7);
     state.hash(&mut mixer);
@@ -67,7 +67,7 @@ pub(crate) struct Rests {
 }
 
 impl Rests {
-    /// As [`State::check_rest`].
+    /// Does the same as [`State::check_rest`].
     pub(crate) fn check(&mut self, state: &State) -> Result<(), Violation> {
         let mut passed = Vec::new();
         let good = &self.good;

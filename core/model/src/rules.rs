@@ -3,7 +3,7 @@
 /// Makes [`Rule`] of the table below: its variants, their numbers and their texts.
 macro_rules! rules {
     ($($(#[doc = $text:literal])+ $number:literal $name:ident,)+) => {
-        /// One rule of the life of a copy. The documentation of each says the rule and why it is there.
+        /// One rule for copies. The documentation of each states the rule and its reason.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Rule {
             $($(#[doc = $text])+ $name,)+
@@ -21,7 +21,7 @@ macro_rules! rules {
                 }
             }
 
-            /// What the rule says, and why.
+            /// The rule and its reason, in words.
             #[must_use]
             pub const fn text(self) -> &'static str {
                 match self {
@@ -43,15 +43,15 @@ rules! {
     /// Without it that holder has hearsay for good.
     "R1" AnswerHearsay,
     /// An update makes a record only where its writer itself names the receiver as wanted.
-    /// Without it copies come into being that no primary knows.
+    /// Without it there are copies that no primary knows.
     "R1" CreateOnlyIfWanted,
     /// An answer is taken only while its question is open.
     /// Without it a late answer makes a copy at a node that was struck.
     "R1" AnswerOnlyIfAsked,
-    /// Nothing that is as old as the last release that a node obeyed makes a record there.
+    /// A message that isn't newer than the last release that a node obeyed makes no record there.
     /// Without it a late update makes a copy at a node that was struck.
     "R1" NothingOlderThanRelease,
-    /// What another node wrote is passed on to the primary, and by the primary to its backups.
+    /// A write of another node is passed on to the primary, and by the primary to its backups.
     /// Without it a late write of a former primary has no backup.
     "R1" PassOnContents,
     /// A primary that hears from a holder names it.
@@ -67,7 +67,7 @@ rules! {
     /// Without it the last copy of a commit may be dropped.
     "R2" ReleaseWhenConfirmed,
     /// A holder that owes anything, contents or names, or has what the release's digest lacks, isn't released.
-    /// Without it what only this holder knows is lost.
+    /// Without it knowledge that only this holder has is lost.
     "R2" KeepWhatIsOwed,
     /// A node that has asked for the session neither obeys a release nor answers it before its question is closed.
     /// Without it the primary strikes a node that is about to take over.
@@ -79,7 +79,7 @@ rules! {
     /// Without it a node with an old list takes "I have nothing" for "nobody got a copy from me".
     "R2" RememberReleaser,
     /// A name is struck only for `Dropped` with the present stamp.
-    /// An older `Dropped` says nothing of a copy that was made since.
+    /// An older `Dropped` says nothing about a copy that was made since.
     "R3" StrikeByPresentStamp,
     /// `Dropped` counts only if it answers a release that was sent since the primary last heard that the node
     /// has a copy or asks for one. Names are noted without a new header, so the stamp alone doesn't tell.
@@ -102,11 +102,11 @@ rules! {
     /// A node answers an older header with its own and doesn't acknowledge it.
     /// An acknowledgement from a node that goes on with a newer header would be taken for obedience.
     "R5" NoAckOfOlder,
-    /// What a holder owes in names is cleared only when the primary says that it has seen them.
+    /// A holder owes names until the primary says that it has seen them.
     /// Without it names are lost with the packet that carried them.
     "R5" AckConfirmsNames,
     /// `Unknown` never deletes.
-    /// Without it the only copy goes when its primary has started anew.
+    /// Without it the only copy is lost when its primary has restarted.
     "R6" UnknownKeeps,
     /// A primary that is told `Unknown` by a wanted member owes it everything again.
     /// Without it that member never gets a copy.
@@ -114,14 +114,14 @@ rules! {
     /// A holder whose primary, or the first live holder, has nothing adopts the session: it becomes its guard.
     /// Without it that holder waits for ever.
     "R6" Adopt,
-    /// It asks all live members first, and follows a newer header.
+    /// A holder that adopts a session asks all live members first, and follows a newer header.
     /// Without it the guard outranks, for a while, a primary that it doesn't know.
     "R6" AdoptAsksFirst,
-    /// Of two that adopt at once the one with the smaller number waits for the other.
+    /// If two adopt at once, the one with the smaller number waits for the other.
     /// Without it both guard.
     "R6" AdoptersWait,
     /// Every holder that isn't the primary announces its header, wanted or not.
-    /// A wanted holder that its primary doesn't know would never speak.
+    /// Without it a wanted holder that its primary doesn't know never reports itself.
     "R6" EveryHolderAnnounces,
     /// A primary compares with its backups from time to time: one that has nothing is owed everything again.
     /// Another primary, which has crashed since, may have released a backup.
@@ -144,14 +144,14 @@ rules! {
     /// A primary that meets a member again, or a new boot that has records, asks before it serves again.
     /// The other side may have taken the session over.
     "R7" DoubtAfterSplit,
-    /// Who is asked for the session notes the asker as one that has a copy.
+    /// A node that is asked for the session notes the asker as a holder.
     /// Without it an end doesn't reach an asker that crashed before it told of its takeover.
     "R8" NoteAsker,
     /// A holder that answers a question owes the asker's name to the primary even if its list has it.
     /// The list may be old: the primary strikes names without a new header.
     "R8" OweAsker,
     /// A tombstone names all that the list and `also` named, and what other tombstones named.
-    /// Without it an end doesn't reach those that only one side of a split knew.
+    /// Without it an end doesn't reach holders that only one side of a split knew.
     "R8" TombstoneNamesAll,
     /// The end of a session that isn't all named is owed to all members.
     /// Without it a copy that a vanished boot had given away lives.
@@ -159,13 +159,13 @@ rules! {
     /// An end becomes owed to all members when a named member left, or came back in another boot, unconfirmed.
     /// Its former boot may have given copies to others.
     "R9" NewBootWidensEnd,
-    /// Then what others have confirmed before counts no more.
-    /// They may have started anew and got a copy of the one that is gone, before it went.
+    /// When that happens, earlier confirmations of others don't count any more.
+    /// They may have restarted, and got a copy from the boot that is gone before it went.
     "R9" GoneVoidsConfirmations,
     /// A member that has another boot must confirm again.
     /// It may have got a copy since its former boot confirmed.
     "R9" ConfirmInPresentBoot,
-    /// What others say of a member's confirmation counts only if this node doesn't name that member itself.
+    /// A report of another node about a member's confirmation counts only if this node doesn't name that member itself.
     /// They may speak of a former boot.
     "R10" OwnConfirmationCounts,
     /// An end is confirmed only if its sender names all that the receiver knows.
@@ -174,13 +174,13 @@ rules! {
     /// A tombstone stays for as long as any packet about the session can still arrive.
     /// Without it a late update makes a new record.
     "R11" Grace,
-    /// A tombstone names everybody that speaks of the session, and that it lacks its confirmation.
+    /// A tombstone names every node that sends a message about the session, as one that hasn't confirmed.
     /// Without it the tombstone goes before that node has confirmed.
     "R12" TombstoneNamesSenders,
     /// A commit's wait counts an acknowledgement only if its contents have the commit.
     /// Without it any packet's acknowledgement counts.
     "R13" WaitNeedsStamp,
-    /// Of two that fetch at once the one with the smaller number waits for the other.
+    /// If two fetch at once, the one with the smaller number waits for the other.
     /// Without it both are primaries until they meet.
     "R13" FetchersWait,
     /// A newcomer is told of dead members too.
@@ -197,7 +197,7 @@ impl Rule {
     }
 }
 
-/// Which rules are kept.
+/// The set of rules that are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Rules {
     broken: u64,
@@ -207,7 +207,7 @@ impl Rules {
     /// All rules.
     pub const ALL: Self = Self { broken: 0 };
 
-    /// These rules, but for one.
+    /// These rules without one.
     #[must_use]
     pub const fn without(self, rule: Rule) -> Self {
         Self {

@@ -17,21 +17,22 @@ pub(crate) const PLENTY: Budget = Budget {
     duplicates: 9,
 };
 
-/// With this word before them, these nodes tell each other of the end until nothing is left of it there.
+/// A line that begins with this text makes the nodes after it tell each other of the end, until none of them has a
+/// tombstone.
 const END_SPREADS: &str = "the end spreads among ";
 
-/// A scene, played.
+/// The result of playing a scene.
 #[derive(Debug)]
 pub struct Played {
     /// The run that breaks a promise, if there is one.
     pub trace: Option<Trace>,
-    /// What it leads to.
+    /// The state at its end.
     pub state: State,
     /// The lines that were not possible.
     pub skipped: Vec<&'static str>,
 }
 
-/// Plays a scene: each line is the beginning of an action's words, and the first such action happens.
+/// Plays a scene. Each line is the beginning of an action in words, and the first possible action that begins so happens.
 #[must_use]
 pub fn play(start: &State, lines: &[&'static str]) -> Played {
     let mut state = start.clone();
@@ -67,7 +68,7 @@ fn named(names: &str) -> Set {
     NodeId::first(crate::MAX_NODES).filter(mentioned).collect()
 }
 
-/// These nodes send and hear of the end, while nothing else happens and all other packets are lost.
+/// Lets these nodes tell each other of the end, while nothing else happens and all other packets are lost.
 fn spread_end(state: &mut State, among: Set, actions: &mut Vec<Action>) {
     let here = |action: &Action| match action {
         Action::Deliver(message) => among.has(message.from) && among.has(message.to),

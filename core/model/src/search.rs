@@ -1,4 +1,4 @@
-//! Breadth first: every state that can be reached, the nearest ones first.
+//! A breadth-first search of every state that can be reached.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,7 +6,7 @@ use crate::rest::{Mix, Rests, fingerprint};
 use crate::state::State;
 use crate::trace::Trace;
 
-/// What a search found.
+/// The result of a search.
 #[derive(Debug)]
 pub struct Search {
     /// How many different states were reached.
@@ -19,10 +19,10 @@ pub struct Search {
     pub trace: Option<Trace>,
 }
 
-/// How a state was reached first: from which one, and by which of its actions.
+/// How each state was reached first: from which state, and by which of its actions.
 type Origins = HashMap<u64, (u64, usize), Mix>;
 
-/// Looks at all states that can be reached from `start`, but at no more than about `most`.
+/// Checks all states that can be reached from `start`, but no more than about `most`.
 #[must_use]
 pub fn search(start: &State, most: usize) -> Search {
     let mut origins = Origins::default();

@@ -1,4 +1,4 @@
-//! Where runs begin.
+//! The states in which runs begin.
 
 use crate::ids::{Contents, MAX_NODES, Names, NodeId, PerNode, Set, Stamp};
 use crate::scene::{PLENTY, play};
@@ -11,13 +11,13 @@ pub enum Start {
     Fresh,
     /// The first node in rendezvous order is down, and will be back; the next ones have the backups.
     BackupDown,
-    /// As [`Start::Fresh`], and the node after the backups has a copy that nobody needs.
+    /// Like [`Start::Fresh`], but the node after the backups has a copy that isn't needed.
     LeftOver,
     /// The network is split, n0 and n2 serve the session on one side each, and both have given copies to others.
     Split,
 }
 
-/// What leads to [`Start::Split`]. Of three nodes the side of n2 has no other.
+/// The actions that lead to [`Start::Split`]. If there are three nodes, n2 is alone on its side.
 const SPLIT: &[&str] = &[
     "n2: a request comes",
     "n2 asks n0",
@@ -51,7 +51,7 @@ impl Start {
         Self::ALL.into_iter().find(same)
     }
 
-    /// The state. It needs a node more than a session has copies, but for [`Start::Fresh`].
+    /// The state. Except for [`Start::Fresh`] it needs one node more than a session has copies.
     #[must_use]
     pub fn state(self, setup: Setup, budget: Budget) -> State {
         if self == Self::Split {

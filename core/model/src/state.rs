@@ -1,17 +1,17 @@
-//! The state of the model: nodes, packets, and what was promised.
+//! The state of the model: nodes, packets, and the facts that the promises depend on.
 
 use crate::ids::{Attribute, Contents, Names, NodeId, PerNode, Set, Stamp};
 use crate::message::{Body, Copied, Message};
 use crate::rules::{Rule, Rules};
 
-/// What stays the same during a run.
+/// The parameters of a run.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Setup {
     /// How many nodes there are, at most [`MAX_NODES`](crate::ids::MAX_NODES).
     pub nodes: u8,
-    /// How many backups a session shall have (k).
+    /// How many backups a session is to have (k).
     pub backups: u8,
-    /// How many packets may be on their way at once; more are lost.
+    /// How many packets may be under way at once; further packets are lost.
     pub room: u8,
     /// Which rules are kept.
     pub rules: Rules,
@@ -38,7 +38,7 @@ pub struct Budget {
     pub duplicates: u8,
 }
 
-/// What a node is to the record that it holds.
+/// The role of a node for the record that it holds.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Role {
     /// Another node is the primary.
@@ -46,9 +46,9 @@ pub enum Role {
     Holder,
     /// The primary, which serves without asking.
     Serves,
-    /// The primary, which has met a member again: it asks before it serves.
+    /// The primary that has met a member again: it asks before it serves.
     Doubts,
-    /// The primary, which has handed the record to a node that asked: it asks before it serves.
+    /// The primary that has handed the record over to a node that asked: it asks before it serves.
     Lent,
     /// The guard of a dead primary's session: the primary, but it asks before it serves.
     Guards,
@@ -59,11 +59,11 @@ pub enum Role {
 pub struct Record {
     /// The header's stamp. Its node is the primary.
     pub header: Stamp,
-    /// The list. At the primary it always is the latest; at a holder it is as it came.
+    /// The list. The primary always has the latest; a holder has the list that it got.
     pub named: Names,
     /// The replica set, the primary included.
     pub wanted: Set,
-    /// The list was passed on; the primary itself hasn't said it.
+    /// Another node passed the list on; it didn't come from the primary itself.
     pub hearsay: bool,
     /// A guard wrote the header.
     pub guard: bool,
@@ -71,13 +71,13 @@ pub struct Record {
     pub not_all_named: bool,
     /// The attributes.
     pub contents: Contents,
-    /// What this node is to it.
+    /// The role of this node for it.
     pub role: Role,
-    /// At the primary: to whom the record is being handed over.
+    /// At the primary: the nodes to which the record is being handed over.
     pub lent_to: Set,
     /// At the primary: the number of the next release of each member.
     pub release_numbers: PerNode<u8>,
-    /// Who is owed header or contents: at the primary named members, at a holder the primary.
+    /// The nodes to which header or contents are owed: at the primary named members, at a holder the primary.
     pub owed: Set,
     /// At a holder: names that the primary may lack.
     pub also: Names,
@@ -86,11 +86,11 @@ pub struct Record {
 /// What remains of a session that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tombstone {
-    /// Who must confirm.
+    /// The nodes that must confirm.
     pub named: Names,
-    /// Which boots have.
+    /// The boots that have confirmed.
     pub confirmed: Names,
-    /// All members that this node knows must confirm, dead or alive, but for those that left.
+    /// All members that this node knows must confirm, dead or alive, except those that left.
     pub all: bool,
 }
 
@@ -111,11 +111,11 @@ pub enum Slot {
 pub struct Peer {
     /// Its latest known boot, or 0.
     pub boot: u8,
-    /// How it is.
+    /// Its state.
     pub status: Status,
 }
 
-/// How a member is, as far as another node knows.
+/// The state of a member, as far as another node knows.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Status {
     /// Never heard of.
@@ -143,11 +143,11 @@ pub enum Purpose {
 /// A question to all live members.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Question {
-    /// Tells it from earlier ones.
+    /// The number that distinguishes it from earlier questions.
     pub number: u8,
-    /// Who hasn't answered yet.
+    /// The nodes that haven't answered yet.
     pub awaits: Set,
-    /// Why it is asked.
+    /// The reason for the question.
     pub purpose: Purpose,
 }
 
@@ -239,28 +239,28 @@ impl Node {
     }
 }
 
-/// What was promised, and what nobody in the model knows: for the checks alone.
+/// Facts that no node in the model knows, for the checks only.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Ghosts {
     /// How many nodes have crashed.
     pub crashes: u8,
-    /// Of each attribute the greatest acknowledged write.
+    /// For each attribute the greatest acknowledged write.
     pub acknowledged: Contents,
     /// How many crashes there had been when the first attribute's was written.
     pub crashes_at_a: u8,
     /// The same of the second attribute.
     pub crashes_at_b: u8,
-    /// Who has stored the end.
+    /// The nodes that have stored the end.
     pub heard_end: Set,
-    /// A tombstone went because all had confirmed.
+    /// A tombstone was forgotten because all had confirmed.
     pub all_confirmed: bool,
     /// How many crashes there had been at the end.
     pub crashes_at_end: u8,
     /// A header that was written by a primary that had handed the record over.
     pub undue: Stamp,
-    /// A primary that served all the time took a header of a node that didn't serve.
+    /// A primary that served all the time accepted the header of a node that didn't serve.
     pub outranked: bool,
-    /// A primary that met a member again served what was older than an acknowledged commit.
+    /// A primary that met a member again served contents that were older than an acknowledged commit.
     pub stale: bool,
     /// Something went wrong: a node stopped, or a packet or an answer didn't come in time.
     pub disturbed: bool,
@@ -279,8 +279,8 @@ impl Ghosts {
         }
     }
 
-    /// The acknowledged writes that at most `backups` crashes have followed: they must still be there,
-    /// unless others than the node at which the session ended have heard of the end.
+    /// The acknowledged writes after which there were at most `backups` crashes. They must still exist,
+    /// unless nodes other than the one at which the session ended have heard of the end.
     #[must_use]
     pub fn promised(&self, backups: u8) -> Contents {
         if self.all_confirmed || self.heard_end.len() > 1 {
@@ -299,8 +299,8 @@ impl Ghosts {
         }
     }
 
-    /// Whether the session must be dead for good: all that had to have confirmed its end, or so many have
-    /// stored it that some of them are still there.
+    /// Whether the session must have ended for good: all nodes that had to confirm its end have done so, or so
+    /// many have stored it that some of them still exist.
     #[must_use]
     pub fn is_ended(&self, backups: u8) -> bool {
         let heard = self.all_confirmed || self.heard_end.len() > u32::from(backups);
@@ -311,17 +311,17 @@ impl Ghosts {
 /// A state of the model.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct State {
-    /// What stays the same.
+    /// The parameters.
     pub setup: Setup,
-    /// What may still happen.
+    /// How often each action may still happen.
     pub budget: Budget,
-    /// The nodes; only the first [`Setup::nodes`] are there.
+    /// The nodes; only the first [`Setup::nodes`] exist.
     pub nodes: PerNode<Node>,
-    /// The packets on their way, in order and without repetitions.
+    /// The packets under way, in order and without repetitions.
     pub net: Vec<Message>,
-    /// One side of a split, or nobody.
+    /// One side of a split, or the empty set.
     pub cut: Set,
-    /// What was promised.
+    /// The facts for the checks.
     pub ghosts: Ghosts,
 }
 
@@ -342,7 +342,7 @@ impl State {
         self.everyone().filter(move |m| *m != n)
     }
 
-    /// All nodes in the session's rendezvous order: the first node is the last.
+    /// All nodes in the session's rendezvous order, in which the first node comes last.
     pub fn rendezvous(&self) -> impl Iterator<Item = NodeId> + use<> {
         let first = NodeId::FIRST;
         self.others(first).chain(std::iter::once(first))
@@ -367,7 +367,7 @@ impl State {
             .is_some_and(|record| record.role != Role::Holder)
     }
 
-    /// Whether `n` takes `m` for live.
+    /// Whether `n` believes `m` to be live.
     #[must_use]
     pub fn sees_live(&self, n: NodeId, m: NodeId) -> bool {
         n == m || self.nodes[n].peers[m].status == Status::Live
@@ -393,13 +393,13 @@ impl State {
         self.others(n).filter(there).collect()
     }
 
-    /// The members that `n` takes for live, without itself.
+    /// The members that `n` believes to be live, without itself.
     #[must_use]
     pub fn live_members(&self, n: NodeId) -> Set {
         self.others(n).filter(|m| self.sees_live(n, *m)).collect()
     }
 
-    /// Where the copies shall be, as `n` as their primary sees it.
+    /// The nodes that are to have copies, as the primary `n` sees it.
     #[must_use]
     pub fn desired(&self, n: NodeId) -> Set {
         let leaving = self.nodes[n].life == Life::Leaving;
@@ -409,7 +409,7 @@ impl State {
         self.rendezvous().filter(fit).take(backups).collect::<Set>() | Set::of(n)
     }
 
-    /// The replica set that `n` as primary writes: where too few are live, the dead keep their place.
+    /// The replica set that the primary `n` writes. If too few members are live, dead members keep their place.
     #[must_use]
     pub fn placement(&self, n: NodeId, record: &Record) -> Set {
         let desired = self.desired(n);
@@ -427,7 +427,7 @@ impl State {
         Stamp::new(epoch, n, node.boot, node.seq)
     }
 
-    /// Sends, unless the network is full or the receiver's boot isn't known.
+    /// Sends a packet, unless the network is full or the receiver's boot isn't known.
     pub(crate) fn send(&mut self, from: NodeId, to: NodeId, body: Body) {
         let message = Message {
             from,
@@ -447,7 +447,7 @@ impl State {
 
     /// The smallest number that no packet between `n` and a node of `peers` has.
     ///
-    /// Numbers matter only as far as they differ, so using them again keeps the states finite.
+    /// Numbers only need to differ, so using them again keeps the number of states finite.
     pub(crate) fn fresh(&self, n: NodeId, peers: Set, number: impl Fn(&Body) -> Option<u8>) -> u8 {
         let between = |message: &&Message| {
             message.from == n && peers.has(message.to) || message.to == n && peers.has(message.from)
@@ -463,7 +463,7 @@ impl State {
             .unwrap_or(u8::MAX)
     }
 
-    /// The record of `n` as it travels.
+    /// The record of `n`, for a message.
     pub(crate) fn copy_of(&self, n: NodeId) -> Option<Copied> {
         let record = self.record(n)?;
         Some(Copied {

@@ -1,4 +1,4 @@
-//! A run that breaks a promise, and how it is made short.
+//! A run that breaks a promise, and the code that shortens it.
 
 use std::fmt;
 
@@ -10,11 +10,11 @@ use crate::words::InWords;
 /// A run that breaks a promise.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// Where it begins.
+    /// The state in which it begins.
     pub start: State,
-    /// What happens.
+    /// Its actions.
     pub actions: Vec<Action>,
-    /// What is wrong after the last action.
+    /// The promise that is broken after the last action.
     pub violation: Violation,
 }
 
@@ -39,7 +39,7 @@ impl Trace {
         None
     }
 
-    /// Leaves out what isn't needed, larger parts first, until every action is.
+    /// Leaves out actions that aren't needed, larger parts first, until every action is needed.
     #[must_use]
     pub fn shrunk(mut self) -> Self {
         loop {

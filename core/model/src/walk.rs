@@ -1,4 +1,4 @@
-//! Random walks, each from a seed of its own.
+//! Random walks. Each has a seed of its own.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use crate::rest::Rests;
 use crate::state::State;
 use crate::trace::Trace;
 
-/// Every how many steps a walk looks at what would hold at rest.
+/// The number of steps after which a walk checks again what would hold at rest.
 const REST_EVERY: u32 = 4;
 
-/// What walks found.
+/// The result of walks.
 #[derive(Debug)]
 pub struct Walks {
     /// How many steps were made in all.
@@ -58,7 +58,7 @@ pub fn walk(start: &State, seeds: Range<u64>, length: u32) -> Walks {
     }
 }
 
-/// Xorshift: the same numbers for a seed everywhere.
+/// Xorshift, which gives the same numbers for a seed on every machine.
 struct Random(u64);
 
 impl Random {
@@ -78,7 +78,7 @@ impl Random {
         usize::try_from((self.next() >> 11) % count).ok()
     }
 
-    /// One of the actions that are possible. Of those that end a story one in eight is taken.
+    /// One of the possible actions. A crash, an end, a split and the like is drawn again in seven of eight cases.
     fn action(&mut self, state: &State) -> Option<Action> {
         let actions = state.actions();
         let first = actions.get(self.below(actions.len())?).copied();

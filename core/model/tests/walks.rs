@@ -15,7 +15,7 @@ fn walks(arguments: &[&str]) -> (String, bool) {
     (text, output.status.code() == Some(1))
 }
 
-/// Rules whose break walks notice: with how many nodes and backups, from which start, at which seed.
+/// Rules whose break is noticed by walks. Each line has the number of nodes and of backups, the start and the seed.
 const NOTICED: &[(&str, &str, &str, &str, &str)] = &[
     ("OweNames", "3", "1", "fresh", "7"),
     ("PassOnContents", "3", "1", "fresh", "92"),

@@ -1,8 +1,8 @@
-//! Calls every public function of `relevo-core` with inputs that the optimizer can't see through.
+//! Calls every public function of `relevo-core` with inputs that the optimizer can't predict.
 //!
-//! Nothing here is ever run: `main.rs` links it, and linking is the proof. The node, too, is passed
-//! through [`core::hint::black_box`] before each call, so that every state of its fields is possible, also
-//! those that no sequence of calls leads to.
+//! This code never runs: `main.rs` links it, and linking is the proof. The node, too, is passed
+//! through [`core::hint::black_box`] before each call, so that every state of its fields is possible, even
+//! states that no sequence of calls leads to.
 //!
 //! Each function is named with its type: `tests/coverage.rs` looks for the names.
 #![cfg_attr(target_os = "none", no_std)]

@@ -1,8 +1,8 @@
-//! A binary that links only if no panic can be reached from what it calls. It is never run.
+//! A binary that links only if no panic can be reached from the functions that it calls. It never runs.
 //!
-//! The panic handler calls a function that nobody defines. The linker drops what nothing calls,
-//! and complains about a symbol that is missing in what is left: so it complains if and only if
-//! the optimizer could not remove every way into the handler.
+//! The panic handler calls a function that isn't defined. The linker drops code that isn't called,
+//! and complains if the rest needs an undefined symbol. So it complains if and only if the optimizer
+//! could not remove every way into the handler.
 #![cfg_attr(target_os = "none", no_std, no_main)]
 
 #[cfg(target_os = "none")]
@@ -20,7 +20,7 @@ mod proof {
         unsafe { a_panic_is_reachable() }
     }
 
-    /// Where the linker begins to look for what is needed.
+    /// The entry point, from which the linker finds all code that is needed.
     // SAFETY: no other function has this name.
     #[unsafe(no_mangle)]
     extern "C" fn _start() {

@@ -15,7 +15,7 @@ use relevo_core::{
     Stats, Storage, Ticket, WaitId,
 };
 
-/// Calls everything.
+/// Calls every public function.
 pub fn call() {
     times();
     keys();
@@ -205,14 +205,14 @@ fn sessions(node: &Node<'_>) {
     }
 }
 
-/// Takes whatever comes.
+/// Uses all items of an iterator.
 fn all<T>(items: impl Iterator<Item = T>) {
     for item in items {
         any(item);
     }
 }
 
-/// The same value, about which nothing is known any more.
+/// The same value, about which the optimizer doesn't know anything any more.
 fn any<T>(value: T) -> T {
     black_box(value)
 }
@@ -236,7 +236,7 @@ fn config() -> Config<'static> {
     any(Config::new("c", "n", address()))
 }
 
-/// What a node lives in, as short as can be: no length is known behind [`any`].
+/// The memory of a node. It is as short as possible, since the optimizer knows no length behind [`any`].
 #[derive(Default)]
 struct Memory {
     members: [MemberSlot; 1],
@@ -276,13 +276,13 @@ impl Memory {
     }
 }
 
-/// Writes an error for people.
+/// Formats a value with `Display`.
 fn show<T: Display>(value: &T) {
     let _ = any(write!(any(Nowhere), "{value}"));
 }
 
-/// Writes for programmers, by a `Debug` of the core or one derived of plain fields. Others are the standard library's: those
-/// of strings and addresses keep panics, whatever they are called with.
+/// Formats a value with `Debug`, if that is written in the core or derived from plain fields. The standard library's `Debug` of
+/// strings and addresses contains panics, whatever the arguments are.
 fn debug<T: Debug>(value: &T) {
     let _ = any(write!(any(Nowhere), "{value:?}"));
 }

@@ -1,4 +1,4 @@
-//! The proof covers the whole API: every public function in the core's source is named in `public.rs`.
+//! Tests that the proof covers the whole API: every public function in the core's source is named in `public.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test says what must be by panicking")]
 
@@ -62,7 +62,7 @@ impl Key<'_> {
     );
 }
 
-/// The functions of all files but those of modules that aren't always there.
+/// The functions of all files, except those of modules that depend on a feature.
 fn collect(folder: &Path, functions: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -78,8 +78,8 @@ fn collect(folder: &Path, functions: &mut BTreeSet<String>) {
     }
 }
 
-/// Public functions as `Type::name`; traits of public types as the proof calls them. Rests on the
-/// formatting by rustfmt, and on the lint that nothing is `pub` that can't be reached.
+/// Public functions as `Type::name`, and traits of public types as the proof calls them. This relies on the
+/// formatting by rustfmt, and on the lint that every `pub` item can be reached.
 fn functions_of(source: &str) -> BTreeSet<String> {
     let source = source.split("#[cfg(test)]\nmod ").next().unwrap();
     let lines = || source.lines().map(str::trim_start);
@@ -108,8 +108,8 @@ fn functions_of(source: &str) -> BTreeSet<String> {
 /// How the proof calls a trait of a type.
 fn call_of(trait_name: &str, of: &str) -> Option<String> {
     match trait_name {
-        "" | "Error" => None,                            // nothing of its own
-        "Debug" | "Display" => Some(format!("::<{of}")), // of a function that writes it
+        "" | "Error" => None, // it has no functions of its own
+        "Debug" | "Display" => Some(format!("::<{of}")), // called by a function that formats it
         "Default" => Some(format!("{of}; 1")),
         name => Some(format!("{of} as {name}")),
     }
@@ -140,7 +140,7 @@ fn identifier(text: &str) -> &str {
     &text[..end.unwrap_or(text.len())]
 }
 
-/// Whether the proof names it, and not only something that begins with it.
+/// Whether the proof names the function, and not only a longer name that begins with it.
 fn is_called(name: &str) -> bool {
     let goes_on = |c: char| c.is_alphanumeric() || c == '_';
     PROOF.match_indices(name).any(|(at, _)| {

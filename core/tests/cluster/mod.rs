@@ -25,14 +25,14 @@ use relevo_core::{
     Entropy, Event, FetchOutcome, Instant, Key, Node, Outcome, Progress, Role, Storage, Ticket,
 };
 
-/// How long a node that leaves may take.
+/// How long a leaving node may take.
 pub const LEAVE: Duration = Duration::from_secs(3);
 
 relevo_core::heap_memory! {
     struct Memory
 }
 
-/// What suits a small node.
+/// Suitable sizes for a small node.
 pub fn sizes(sessions: usize, pages: usize, max_value: usize) -> Sizes {
     Sizes {
         members: 8,
@@ -52,7 +52,7 @@ pub fn sizes(sessions: usize, pages: usize, max_value: usize) -> Sizes {
     }
 }
 
-/// Memory for one node, leaked: a test process ends soon.
+/// Memory for one node. It is leaked, because the process of a test ends soon.
 pub fn storage(sizes: Sizes) -> Storage<'static> {
     Box::leak(Box::new(Memory::allocate(sizes).unwrap())).lend()
 }
@@ -70,15 +70,15 @@ pub struct Arrival {
     pub datagram: Vec<u8>,
 }
 
-/// What carries datagrams between hosts.
+/// A network that carries datagrams between hosts.
 pub trait Network {
-    /// Whether nodes find each other by beacons; else each one contacts all others at its start.
+    /// Whether nodes find each other by beacons. Otherwise each node contacts all others when it starts.
     const BEACON: bool;
 
-    /// A node starts and is reached at the address that is returned.
+    /// Connects a node that starts. Returns the address at which it can be reached.
     fn attach(&mut self, now: Instant, name: &'static str) -> SocketAddr;
 
-    /// The node's machine is gone.
+    /// Disconnects the machine of a node.
     fn detach(&mut self, name: &'static str);
 
     fn send(&mut self, now: Instant, from: &'static str, to: Destination, datagram: &[u8]);
@@ -98,24 +98,24 @@ pub struct Cluster<N = Wire> {
     pub bytes: usize,
     pub key: Option<[u8; 32]>,
     pub backups: u8,
-    /// Largest datagram of nodes that are started from now on.
+    /// The largest datagram of nodes that are started from now on.
     pub datagram: usize,
-    /// Members that nodes that are started from now on have room for.
+    /// The number of members for which nodes that are started from now on have room.
     pub members: usize,
-    /// What they are for.
+    /// The role of these nodes.
     pub role: Role,
-    /// How long they remember an end that somebody never heard of.
+    /// How long they remember an end that not all have confirmed.
     pub tombstones: Duration,
     /// Seconds after which an idle session ends.
     pub max_inactive: u32,
-    /// Slots of nodes that are started from now on.
+    /// The number of slots of nodes that are started from now on.
     pub sessions: usize,
-    /// Pages of nodes that have other than the usual 32 for each slot: values are as large there as these
-    /// allow.
+    /// The number of pages of nodes that don't have the usual 32 for each slot. There the pages limit the size of
+    /// values.
     pub pages: BTreeMap<&'static str, usize>,
-    /// Members that nodes can know that have other than the usual number.
+    /// The number of members that a node can know, for nodes without the usual number.
     pub tables: BTreeMap<&'static str, usize>,
-    /// Names in the cluster, of nodes that the test calls otherwise.
+    /// The name in the cluster, for nodes that the test calls by another name.
     pub names: BTreeMap<&'static str, &'static str>,
     boots: u8,
 }
@@ -123,7 +123,7 @@ pub struct Cluster<N = Wire> {
 const MAX_VALUE: usize = 64 * 1_024;
 
 impl Cluster {
-    /// Nodes of these names, introduced to each other.
+    /// Nodes with these names that know each other.
     pub fn of(names: &[&'static str]) -> Self {
         Self::with(names, 1)
     }
@@ -132,7 +132,7 @@ impl Cluster {
         Self::sized(names, backups, 256)
     }
 
-    /// `sessions`: as many slots and 32 times as many pages has each node.
+    /// Nodes with these names, each with `sessions` slots and 32 times as many pages.
     pub fn sized(names: &[&'static str], backups: u8, sessions: usize) -> Self {
         let mut cluster = Self::on(Wire::default());
         cluster.backups = backups;
@@ -144,13 +144,13 @@ impl Cluster {
         cluster
     }
 
-    /// The node's address changes while it runs, and nobody tells it.
+    /// Changes the address of a running node, which isn't told.
     pub fn moved(&mut self, name: &'static str, address: SocketAddr) {
         self.network.moved(name, address);
         self.hosts.get_mut(name).unwrap().address = address;
     }
 
-    /// Nothing passes between the two any more, in either direction.
+    /// Cuts the path between two nodes, in both directions.
     pub fn cut(&mut self, a: &'static str, b: &'static str) {
         self.network.cut.extend([(a, b), (b, a)]);
     }
@@ -161,7 +161,7 @@ impl Cluster {
 }
 
 impl<N: Network> Cluster<N> {
-    /// Nobody yet, on this network.
+    /// A cluster without nodes on this network.
     pub fn on(network: N) -> Self {
         Self {
             hosts: BTreeMap::new(),
@@ -220,7 +220,7 @@ impl<N: Network> Cluster<N> {
         self.drain();
     }
 
-    /// The machine dies: its memory is gone, nobody is told.
+    /// Kills the machine: its memory is gone, and no other node is told.
     pub fn kill(&mut self, name: &'static str) {
         self.hosts.remove(name);
         self.network.detach(name);
@@ -230,7 +230,7 @@ impl<N: Network> Cluster<N> {
         &mut self.hosts.get_mut(name).unwrap().node
     }
 
-    /// Sends all that the nodes have to say.
+    /// Sends all datagrams that the nodes have to send.
     pub fn drain(&mut self) {
         let mut out = vec![0; 2_000];
         for (name, host) in &mut self.hosts {
@@ -257,7 +257,7 @@ impl<N: Network> Cluster<N> {
         timers.chain(self.network.next_at()).min()
     }
 
-    /// Lets one thing happen.
+    /// Lets the next event happen.
     pub fn step(&mut self) {
         self.drain();
         let Some(at) = self.next_moment() else { return };
@@ -357,7 +357,7 @@ impl<N: Network> Cluster<N> {
         self.wait(name, ticket)
     }
 
-    /// The session's attributes as `name` holds them; empty if it holds none.
+    /// The attributes of the session in the copy of `name`; empty if it has no copy.
     pub fn contents(&mut self, name: &str, id: &str) -> BTreeMap<String, Vec<u8>> {
         let mut contents = BTreeMap::new();
         let Some(record) = self.node(name).read(key(id)) else {
@@ -377,7 +377,7 @@ impl<N: Network> Cluster<N> {
         self.contents(name, id).remove(attribute)
     }
 
-    /// What each node believes, for a failed assertion.
+    /// Describes what each node knows of the others, for a failed assertion.
     pub fn describe(&self) -> String {
         let mut text = String::new();
         for (name, host) in &self.hosts {
@@ -396,7 +396,7 @@ impl<N: Network> Cluster<N> {
         text
     }
 
-    /// What each node holds of a session.
+    /// Describes each node's copy of a session.
     pub fn describe_session(&self, id: &str) -> String {
         let of = |(name, host): (&&str, &Host)| format!("{name}: {:?}\n", host.node.read(key(id)));
         self.hosts.iter().map(of).collect()

@@ -1,4 +1,4 @@
-//! A network that loses, and cuts, what it is told to.
+//! A network that loses datagrams and cuts paths as a test tells it.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -7,18 +7,18 @@ use relevo_core::{Destination, Duration, Instant};
 
 use super::{Arrival, Network};
 
-/// Datagrams between addresses, each 100 to 1,100 µs on its way.
+/// A network of datagrams, each of which takes 100 to 1,100 µs.
 pub struct Wire {
     addresses: BTreeMap<&'static str, SocketAddr>,
-    /// Sent, and when each will have arrived.
+    /// The datagrams under way, and when each will arrive.
     pub on_their_way: Vec<(Instant, Arrival)>,
-    /// Of a thousand datagrams, how many are lost.
+    /// How many of a thousand datagrams are lost.
     pub loss: u64,
-    /// Nothing from the first reaches the second.
+    /// Pairs of nodes of which the first can't reach the second.
     pub cut: Vec<(&'static str, &'static str)>,
     /// Nodes whose datagrams leave one by one, and how long each one takes.
     pub slow: BTreeMap<&'static str, Duration>,
-    /// When the last one has left.
+    /// When the last of these datagrams has left.
     busy_until: BTreeMap<&'static str, Instant>,
     random: u64,
 }
@@ -38,7 +38,7 @@ impl Default for Wire {
 }
 
 impl Wire {
-    /// What the node sends comes from there.
+    /// From now on the datagrams of the node come from this address.
     pub fn moved(&mut self, name: &'static str, address: SocketAddr) {
         self.addresses.insert(name, address);
     }

@@ -1,4 +1,4 @@
-//! What is written down of the frames: all of them for Wireshark, and what faults did to them.
+//! Records all frames for Wireshark, and counts the frames that faults changed.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ impl PcapSink for Capture {
     }
 }
 
-/// smoltcp's own header, which `Capture` writes once.
+/// The header that smoltcp writes for each sink; `Capture` writes it only once.
 struct FileHeader<'a>(&'a Capture);
 
 impl PcapSink for FileHeader<'_> {
@@ -74,12 +74,12 @@ impl Tally {
         counts.in_card = Some(frame.to_vec());
     }
 
-    /// Frames that the card lost.
+    /// The number of frames that the card lost.
     pub fn lost(&self) -> u64 {
         self.0.borrow().lost
     }
 
-    /// Frames that the card handed on with other bytes.
+    /// The number of frames that the card passed on with other bytes.
     pub fn damaged(&self) -> u64 {
         self.0.borrow().damaged
     }

@@ -14,28 +14,28 @@ use super::Arrival;
 use super::capture::{Capture, Tally};
 use super::segment::{Plug, Side};
 
-/// Where nodes announce themselves.
+/// The group in which nodes announce themselves.
 pub const GROUP: Ipv4Address = Ipv4Address::new(228, 0, 0, 4);
 pub const GROUP_PORT: u16 = 45_564;
 
-/// What a card does to frames, in percent: to those it sends and again to those it receives.
+/// The faults of a card, in percent of the frames. They apply to frames that it sends, and again to frames that it receives.
 #[derive(Clone, Copy, Default)]
 pub struct Faults {
     pub lost: u8,
-    /// One bit is another one. Of received frames only: smoltcp writes a frame that is sent over
-    /// the damage.
+    /// Frames with one changed bit. Only received frames are changed, because smoltcp writes a frame that it
+    /// sends over the damage.
     pub damaged: u8,
-    /// Frames in each direction in 100 ms, the others are lost; 0: no limit.
+    /// The number of frames in each direction in 100 ms; further frames are lost. 0 means no limit.
     pub rate: u64,
 }
 
-/// What goes wrong in the card is between the cable, whose frames are captured, and the stack.
+/// A device whose faults happen between the cable, whose frames are captured, and the stack.
 type Device = PcapWriter<FaultInjector<PcapWriter<Plug, Capture>>, Tally>;
 
 pub struct Card {
     pub address: SocketAddrV4,
     pub tally: Tally,
-    /// How often datagrams were dropped because nobody had the receiver's address.
+    /// How many datagrams were dropped because no machine had the receiver's address.
     pub unresolved: u64,
     plug: Plug,
     device: Device,
@@ -43,7 +43,7 @@ pub struct Card {
     sockets: SocketSet<'static>,
     inbox: SocketHandle,
     group: SocketHandle,
-    /// One for each receiver: a datagram that waits for ARP keeps back all behind it.
+    /// One outbox for each receiver, because a datagram that waits for ARP delays all behind it.
     outboxes: BTreeMap<IpEndpoint, Outbox>,
 }
 
@@ -66,7 +66,7 @@ impl Card {
     ) -> Self {
         let tally = plug.tally.clone();
         let cable = PcapWriter::new(plug.clone(), capture.clone(), PcapMode::TxOnly);
-        // A seed of zero would draw nothing but zeros.
+        // A seed of zero would give only zeros.
         let faulty = FaultInjector::new(cable, seed | 1);
         let mut device = PcapWriter::new(faulty, tally.clone(), PcapMode::RxOnly);
         let mut config = Config::new(HardwareAddress::Ethernet(mac));
@@ -77,7 +77,7 @@ impl Card {
             addresses.push(own).unwrap();
         });
         let mut sockets = SocketSet::new(Vec::new());
-        // The first socket of a port receives: the inbox comes before all outboxes.
+        // The first socket of a port receives, so the inbox comes before all outboxes.
         let inbox = sockets.add(socket(address.port()));
         let group = sockets.add(socket(GROUP_PORT));
         Self {
@@ -129,8 +129,8 @@ impl Card {
         while self.interface.poll_egress(now, &mut self.device, sockets) != PollResult::None {}
     }
 
-    /// Gives up receivers that nobody answers for. Else smoltcp would ask for ever, and at one
-    /// question a second nobody else's turn would come.
+    /// Gives up receivers whose address nobody has. Otherwise smoltcp would ask for them for ever, and since it
+    /// asks one question a second, it would ask for no others.
     fn give_up(&mut self, now: Instant) {
         let (sockets, unresolved) = (&mut self.sockets, &mut self.unresolved);
         self.outboxes.retain(|_, outbox| {
@@ -146,13 +146,13 @@ impl Card {
         });
     }
 
-    /// Takes all frames that have arrived, and hands over what was in them.
+    /// Takes all frames that have arrived, and adds their datagrams to `arrivals`.
     pub fn receive(&mut self, now: Instant, arrivals: &mut Vec<Arrival>) {
         self.give_up(now);
         loop {
             let (device, sockets) = (&mut self.device, &mut self.sockets);
             let _ = self.interface.poll(now, device, sockets);
-            // A frame that the injector loses looks like the end of all frames.
+            // When the injector loses a frame, it looks as if there were no more frames.
             if !self.plug.has_frame(now) {
                 break;
             }

@@ -1,8 +1,8 @@
 //! A LAN under the core: real Ethernet, ARP, IGMP, IPv4 and UDP of smoltcp, in memory, with
 //! smoltcp's fault injector in each card and its pcap writer at each cable.
 //!
-//! All of it runs on the virtual clock that it is handed, from one seed: two runs send the same
-//! frames. `PCAP=directory` keeps what each test sent, for Wireshark.
+//! Everything runs on a virtual clock that the caller moves, from one seed, so two runs send the same
+//! frames. With `PCAP=directory` the frames of each test are written there, for Wireshark.
 
 #![allow(
     dead_code,
@@ -48,15 +48,15 @@ pub const PORT: u16 = 4_000;
 /// A segment and the machines on it.
 pub struct Lan {
     pub capture: Capture,
-    /// Largest IP packet of cards that are plugged in from now on.
+    /// The largest IP packet of cards that are plugged in from now on.
     pub mtu: usize,
-    /// Whether their stacks look at the checksums of IP and UDP.
+    /// Whether their stacks check the checksums of IP and UDP.
     pub checksums: bool,
     /// Whether machines that start from now on join the group of the beacons.
     pub multicast: bool,
     segment: Rc<RefCell<Segment>>,
     cards: BTreeMap<&'static str, Card>,
-    /// Last bytes of MAC and IP address.
+    /// The last bytes of each machine's MAC and IP address.
     numbers: BTreeMap<&'static str, (u8, u8)>,
     faults: Faults,
     seed: u32,
@@ -77,7 +77,7 @@ impl Lan {
         }
     }
 
-    /// What all cards do from now on.
+    /// Sets the faults of all cards.
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
         for card in self.cards.values_mut() {
@@ -85,25 +85,25 @@ impl Lan {
         }
     }
 
-    /// Moves the outlets of these machines.
+    /// Moves the outlets of these machines to a side.
     pub fn move_to(&mut self, side: Side, names: &[&'static str]) {
         for name in names {
             self.card(name).move_to(side);
         }
     }
 
-    /// The switch asks who is in which group.
+    /// The switch asks all machines for their groups.
     pub fn query_groups(&self, now: Instant) {
         self.segment.borrow_mut().query_groups(time(now));
     }
 
-    /// The next start of this machine has another card: another MAC address.
+    /// Gives this machine another card, and so another MAC address, at its next start.
     pub fn replace_card(&mut self, name: &'static str) {
         let mac = self.unused();
         self.numbers.get_mut(name).unwrap().0 = mac;
     }
 
-    /// The next start of this machine has another IP address.
+    /// Gives this machine another IP address at its next start.
     pub fn renumber(&mut self, name: &'static str) {
         let ip = self.unused();
         self.numbers.get_mut(name).unwrap().1 = ip;
@@ -117,12 +117,12 @@ impl Lan {
         self.cards.values()
     }
 
-    /// Writes what was sent until now.
+    /// Writes all frames that were sent until now.
     pub fn write_pcap(&self, path: &Path) -> std::io::Result<()> {
         std::fs::write(path, self.capture.pcap())
     }
 
-    /// A number that no card and no address has.
+    /// A number that is in no card's and no machine's address.
     fn unused(&self) -> u8 {
         let used = self.numbers.values().map(|(mac, ip)| *mac.max(ip)).max();
         used.unwrap_or(0) + 1

@@ -1,4 +1,4 @@
-//! A shared Ethernet segment in memory: outlets, and the frames on their way to them.
+//! A shared Ethernet segment in memory: outlets, and the frames under way to them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -13,24 +13,24 @@ use smoltcp::wire::{
 
 use super::capture::Tally;
 
-/// How long a frame is on its way.
+/// How long a frame takes to arrive.
 const LATENCY: Duration = Duration::from_micros(100);
 
-/// Frames that an outlet keeps for a card that doesn't take them.
+/// How many frames an outlet keeps for a card that doesn't take them.
 const QUEUE: usize = 512;
 
-/// Outlets of the same side hear each other.
+/// The side of an outlet. Outlets on the same side hear each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// Where all are while the segment is whole.
+    /// The side of all outlets while the segment is whole.
     Common,
-    /// Behind a cable that is broken.
+    /// The side behind a broken cable.
     Far,
-    /// The cable of this outlet is pulled: nobody is here.
+    /// The cable of this outlet is pulled, so it hears nobody.
     Nowhere,
 }
 
-/// All outlets. The multicast of a group reaches only those that reported to be in it, as behind a
+/// All outlets. Multicast frames reach only outlets that have reported to be in the group, as behind a
 /// switch that listens to IGMP.
 #[derive(Default)]
 pub struct Segment {
@@ -44,7 +44,7 @@ struct Outlet {
 }
 
 impl Segment {
-    /// A new outlet, and the plug in it.
+    /// Makes an outlet, and returns the plug in it.
     pub fn outlet(segment: &Rc<RefCell<Self>>, mtu: usize, checksum: ChecksumCapabilities) -> Plug {
         let outlets = &mut segment.borrow_mut().outlets;
         outlets.push(Outlet {
@@ -67,7 +67,7 @@ impl Segment {
         self.outlets.iter().filter_map(first).min()
     }
 
-    /// The switch asks all machines which groups they are in: a report may have been lost.
+    /// The switch asks all machines which groups they are in, because a report may have been lost.
     pub fn query_groups(&mut self, now: Instant) {
         let frame = membership_query();
         let connected = |outlet: &&mut Outlet| outlet.side != Side::Nowhere;
@@ -96,7 +96,7 @@ impl Segment {
     }
 }
 
-/// IGMPv2's general query, to be answered within a second.
+/// IGMPv2's general query, which is to be answered within a second.
 fn membership_query() -> Vec<u8> {
     let query = IgmpRepr::MembershipQuery {
         max_resp_time: Duration::from_secs(1),
@@ -131,19 +131,19 @@ fn is_igmp(frame: &EthernetFrame<&[u8]>) -> bool {
             .is_ok_and(|packet| packet.next_header() == IpProtocol::Igmp)
 }
 
-/// One end of a cable in an outlet: the device at the bottom of a network card.
+/// The end of a cable in an outlet: the lowest layer of a network card.
 #[derive(Clone)]
 pub struct Plug {
     segment: Rc<RefCell<Segment>>,
     outlet: usize,
     mtu: usize,
     checksum: ChecksumCapabilities,
-    /// What left the cable here.
+    /// Compares the frames that leave the cable here.
     pub tally: Tally,
 }
 
 impl Plug {
-    /// Moves the outlet; what is on its way to it is lost.
+    /// Moves the outlet. Frames under way to it are lost.
     pub fn move_to(&self, side: Side) {
         let outlet = &mut self.segment.borrow_mut().outlets[self.outlet];
         outlet.side = side;

@@ -1,4 +1,4 @@
-//! What a member that went mad says, byte by byte, in postcard's format.
+//! The messages of a faulty member, made byte by byte in postcard's format.
 
 use std::hash::Hasher;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use siphasher::sip128::{Hasher128, SipHasher13 as SipHasher128};
 
 pub(crate) const NAMESPACE: &[u8] = b"localhost#";
 
-// Kinds of messages, by their place in `Message`.
+// The kinds of messages, by their position in `Message`.
 pub(crate) const PING: u8 = 0;
 pub(crate) const PONG: u8 = 1;
 pub(crate) const PING_REQUEST: u8 = 2;
@@ -85,7 +85,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// Its part of a record's digest.
+    /// The part of the stamp in a record's digest.
     pub(crate) fn mix(&self, salt: u64) -> u64 {
         let writer = (u64::from(self.node) << 32) | u64::from(self.boot);
         let start = salt ^ 0x9E37_79B9_7F4A_7C15;
@@ -116,15 +116,15 @@ pub(crate) fn hash(namespace: &[u8], id: &[u8]) -> [u8; 16] {
     hasher.finish128().as_bytes()
 }
 
-/// A session's header; its home is the stamp's writer.
+/// The header of a session, whose home is the stamp's writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) stamp: Stamp,
     /// Hashes of the names of all holders but the home.
     pub(crate) holders: Vec<u32>,
-    /// How many of them are to keep their copy.
+    /// The number of them that are to keep their copies.
     pub(crate) wanted: u8,
-    /// Names that the receiver's list may lack.
+    /// The hashes of names that the receiver's list may lack.
     pub(crate) also: Vec<u32>,
     pub(crate) flags: u8,
     pub(crate) max_inactive: u32,
@@ -222,10 +222,10 @@ pub(crate) fn about(out: Bytes, about: &About<'_>) -> Bytes {
     };
     let out = out.number(about.address.port()).number(about.boot);
     let out = out.number(about.incarnation).byte(about.state);
-    out.byte(0).byte(16) // an application of capacity 16
+    out.byte(0).byte(16) // the role application, with capacity 16
 }
 
-/// Asks, and challenges nobody.
+/// An introduction that asks for a challenge, or echoes one, and has no challenge itself.
 pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
     let cluster = name_hash(b"test").to_le_bytes();
     let out = about(Bytes::default().byte(INTRODUCTION).raw(&cluster), me);

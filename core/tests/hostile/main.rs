@@ -1,7 +1,7 @@
-//! A member that went mad: it is one of the cluster and sends nonsense. Nobody panics, nobody
-//! grows, and the others go on.
+//! Tests a faulty member of the cluster that sends nonsense. No other node panics or uses more memory, and
+//! the other nodes continue to serve.
 //!
-//! The cluster has no key, so that datagrams can be made here by hand, byte by byte.
+//! The cluster has no key, so that the tests can make datagrams by hand, byte by byte.
 
 #![allow(
     clippy::allow_attributes,
@@ -41,7 +41,7 @@ impl Draw for Random {
 }
 
 impl Puppet {
-    /// Tells t1 that these are to keep copies of a session, beside its home, which wrote the stamp.
+    /// Tells t1 that `backups` are to keep copies of a session, besides its home, which wrote the stamp.
     fn places(&mut self, cluster: &mut Cluster, id: &[u8], stamp: Stamp, backups: [&[u8]; 2]) {
         let mut head = Head::of(id, stamp, 1);
         if stamp.node != name_hash(&self.name) as u32 {
@@ -53,7 +53,7 @@ impl Puppet {
         self.send(cluster, "t1", &update(&unit, 0).0);
     }
 
-    /// Time passes, and t1 hears from it after each `pause`.
+    /// Lets time pass, and sends t1 a packet after each `pause`.
     fn lives(&mut self, cluster: &mut Cluster, pauses: u32, pause: Duration) {
         let alive = Bytes::default().byte(PONG).raw(&[0; 4]);
         for _ in 0..pauses {
@@ -62,8 +62,8 @@ impl Puppet {
         }
     }
 
-    /// Refuses of t1's packets what `picks` takes for about this session, for as long as it says it again at
-    /// once. Returns how many packets that were.
+    /// Refuses the packets of t1 that `picks` says are about this session, for as long as t1 repeats them at
+    /// once. Returns the number of these packets.
     fn refuses_all(
         &mut self,
         cluster: &mut Cluster,
@@ -112,7 +112,7 @@ fn is_bounded(cluster: &Cluster) {
     }
 }
 
-/// The real members serve each other as if nothing were.
+/// Checks that the real members still serve each other.
 fn goes_on(cluster: &mut Cluster, round: u32) {
     is_bounded(cluster);
     let value = round.to_le_bytes();
@@ -127,7 +127,7 @@ fn goes_on(cluster: &mut Cluster, round: u32) {
     }
 }
 
-/// The storm is over, all sessions are ended, a week later all memory is free again.
+/// Ends all sessions after the storm, and checks that all memory is free again a week later.
 fn leaves_nothing(mut cluster: Cluster) {
     cluster.run(Duration::from_secs(15));
     goes_on(&mut cluster, 77);
@@ -159,10 +159,10 @@ fn leaves_nothing(mut cluster: Cluster) {
     }
 }
 
-/// Sends what `make` makes to both nodes, while they go on with their work.
+/// Sends the bodies that `make` makes to both nodes, while they continue their work.
 fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
-    // `SEED=n` runs other storms.
+    // `SEED=n` chooses other storms.
     let other = std::env::var("SEED")
         .ok()
         .and_then(|seed| seed.parse().ok());
@@ -185,7 +185,7 @@ fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats
     }
     let stats = cluster.node("t1").stats().clone();
     assert!(stats.received > u64::from(rounds / 3), "{stats:?}");
-    // All of it is told by the name of who said it.
+    // All of it is counted at the member that sent it.
     for member in cluster.node("t1").members() {
         let nonsense = match member.name {
             "e" => stats.malformed,
@@ -249,7 +249,7 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
     evil.send(&mut cluster, "t1", &told.0);
     let stamp = puppet::stamp(1, 5);
     evil.places(&mut cluster, b"ee", stamp, [b"t1", b"other"]);
-    // It is introduced to in growing pauses, and never answers. "e" itself lives.
+    // The nodes send it introductions after growing pauses, and it never answers. "e" itself stays a member.
     evil.lives(&mut cluster, 300, Duration::from_millis(200));
     let hash = hash(NAMESPACE, b"ee");
     let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
@@ -269,8 +269,8 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
 fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     evil.places(&mut cluster, b"ee", puppet::stamp(2, 7), [b"t1", b"t2"]);
-    // "e" passes on that a former boot of t1 was the home, and t2 and somebody unknown to t1 are to keep
-    // copies. So is "e", as far as it knows itself.
+    // "e" passes on a header by which a former boot of t1 was the home, and t2 and a node unknown to t1 are
+    // to keep copies. By the header, "e" is to keep one too.
     let stamp = Stamp {
         node: name_hash(b"t1") as u32,
         boot: 0x1111_1111,
@@ -293,7 +293,7 @@ fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back(
     let key = cluster::key("a");
     let ticket = cluster.node("t1").rename(now, key, b"s", Ack::None);
     cluster.node("t1").finish(ticket.unwrap());
-    // "e" passes on that t2 is the home, and that it keeps a copy itself.
+    // "e" passes on a header by which t2 is the home and "e" keeps a copy.
     let [boot, ..] = evil.boots[1].1;
     let stamp = Stamp {
         node: name_hash(b"t2") as u32,
@@ -301,7 +301,7 @@ fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back(
         ..puppet::stamp(9, 7)
     };
     evil.places(&mut cluster, b"s", stamp, [b"e", b"t1"]);
-    // t1 tells "e", the next in line, that the home is dead; then the home is back.
+    // t1 tells "e", the next holder in order, that the home is dead. Then the home is back.
     cluster.kill("t2");
     evil.lives(&mut cluster, 50, Duration::from_millis(100));
     cluster.start("t2");
@@ -403,7 +403,7 @@ fn random_datagrams_of_all_lengths_change_nothing_and_are_all_counted() {
                 .handle_datagram(now, strange, &mut datagram);
             assert_eq!(counted(&mut cluster), before + 1, "{len} bytes of {kind:x}");
         }
-        // The same in the frame of a member, and as an introduction.
+        // The same bytes in the frame of a member's packet, and as an introduction.
         let body = random.bytes(len);
         evil.send(&mut cluster, "t1", &body);
         let mut datagram = evil.seal(None, &body);
@@ -474,7 +474,7 @@ fn an_absurd_incarnation_is_refuted_like_any_other() {
     goes_on(&mut cluster, 1);
     let t2 = evil.boots[1].1;
     for state in [1, 3] {
-        // Suspected, or said to have left.
+        // It says that a member is suspected, or has left.
         let lie = About {
             name: b"t2",
             address: cluster.hosts["t2"].address,
@@ -492,8 +492,8 @@ fn an_absurd_incarnation_is_refuted_like_any_other() {
     goes_on(&mut cluster, 2);
 }
 
-// The storage has 16 places for writers. A unit that brings more new ones than there are places
-// is refused, or it is taken with all its stamps as they are.
+// The storage has 16 places for writers. A unit with more new writers than there are free places
+// is either refused, or accepted with all its stamps unchanged.
 #[test]
 fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1"]);
@@ -509,7 +509,7 @@ fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
         let unit = whole(unit, name, &stamp, b"v");
         evil.send(cluster, "t1", &update(&unit, 0).0);
     };
-    // Writer 0 is t1, writer 1 is "e". 13 more are needed, each by one attribute of a session alone.
+    // Writer 0 is t1, writer 1 is "e". 13 more are needed, each by one attribute of one session only.
     for node in 1..=13 {
         tell(&mut cluster, &format!("session {node}"), b"n", by(node, 1));
     }

@@ -1,11 +1,11 @@
-//! Bodies of packets that are well formed and make no sense, made of what is drawn.
+//! Random bodies of packets that are well formed and make no sense.
 
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
 use crate::bytes::*;
 
-/// Where what is drawn comes from: a seed, or a fuzzer.
+/// A source of random numbers: a seed, or a fuzzer.
 pub(crate) trait Draw {
     fn next(&mut self) -> u64;
 
@@ -21,7 +21,7 @@ pub(crate) trait Draw {
         (0..len).map(|_| (self.next() >> 56) as u8).collect()
     }
 
-    /// A number at one of the edges where something may overflow.
+    /// A number near a limit at which something may overflow.
     fn odd(&mut self, max: u64) -> u64 {
         let edges = [
             0,
@@ -63,7 +63,7 @@ pub(crate) trait Draw {
         self.odd(u64::from(u32::MAX)) as u32
     }
 }
-/// Ids of sessions that the mad member makes, short and long ones.
+/// The ids, short and long, of the sessions that the faulty member makes.
 pub(crate) fn evil_ids() -> &'static [Vec<u8>] {
     static IDS: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
     let lengths = [1, 2, 31, 32, 33, 64, 127, 128];
@@ -112,7 +112,7 @@ pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
     unit
 }
 
-/// Hashes of members' names, and of nobody's.
+/// Hashes of names, of members and of unknown nodes.
 fn random_names(random: &mut impl Draw) -> Vec<u32> {
     let known = [b"e".as_slice(), b"t1", b"t2", b"nobody"];
     let count = random.below(10);
@@ -124,7 +124,7 @@ fn random_names(random: &mut impl Draw) -> Vec<u32> {
 fn random_stamp(random: &mut impl Draw) -> Stamp {
     Stamp {
         epoch: random.odd32(),
-        // Few writers: more than there are places for are refused, also from the others.
+        // There are few writers: if there were more than there are places for, units of the other members would be refused too.
         node: random.one(&[name_hash(b"e") as u32, u32::MAX]),
         boot: random.one(&[0xEEEE_EEEE, 0xEEEE_EEEE, u32::MAX]),
         seq: random.odd(u64::MAX),
@@ -169,7 +169,7 @@ pub(crate) fn random_about(random: &mut impl Draw) -> Bytes {
         name: &random.one(&names),
         address,
         boot: random.odd32(),
-        // The greatest ones have a test of their own.
+        // The greatest incarnations have a test of their own.
         incarnation: random.odd(1_000_000) as u32,
         state: random.below(5) as u8,
     };
@@ -195,7 +195,7 @@ pub(crate) fn random_chunk(random: &mut impl Draw, out: Bytes) -> Bytes {
         random.odd32()
     };
     let out = out.number(request).number(total).number(offset);
-    // A unit's beginning, or nothing that makes sense.
+    // The beginning of a unit, or random bytes.
     let mut bytes = if random.below(2) == 0 {
         random_unit(random).0
     } else {
@@ -219,7 +219,7 @@ pub(crate) fn random_fetch(random: &mut impl Draw, out: Bytes) -> Bytes {
     out.byte(random.below(3) as u8)
 }
 
-/// A range, mostly all, or of a level and a prefix that go together or don't.
+/// A range: mostly the whole range, or a level and a prefix that may not fit together.
 pub(crate) fn random_range(random: &mut impl Draw, out: Bytes) -> Bytes {
     let level = random.one(&[0, 0, 0, 1, 2, 8, 9, 255_u8]);
     let prefix = random.odd32() & !(u32::MAX.checked_shr(u32::from(level) * 4).unwrap_or(0));
@@ -227,7 +227,7 @@ pub(crate) fn random_range(random: &mut impl Draw, out: Bytes) -> Bytes {
     out.byte(level).number(prefix)
 }
 
-/// The first bytes of hashes that the others know, or not.
+/// The first bytes of hashes, of which the others know some.
 pub(crate) fn random_hashes(random: &mut impl Draw, len: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     for _ in 0..random.below(40) {
@@ -263,7 +263,7 @@ pub(crate) fn random_repair(random: &mut impl Draw, out: Bytes, kind: u8) -> Byt
     }
 }
 
-/// The hash of a member, or of nobody.
+/// The hash of the name of a member or of an unknown node.
 pub(crate) fn random_node(random: &mut impl Draw) -> [u8; 4] {
     let known = name_hash(random.one(&[b"e".as_slice(), b"t1", b"t2", b"x"])) as u32;
     known.to_le_bytes()
@@ -377,7 +377,7 @@ pub(crate) fn random_messages(random: &mut impl Draw) -> Vec<u8> {
     body
 }
 
-/// The same, cut, changed or with more in it.
+/// Random messages that are cut, changed or extended.
 pub(crate) fn damaged_messages(random: &mut impl Draw) -> Vec<u8> {
     let mut body = random_messages(random);
     match random.below(3) {

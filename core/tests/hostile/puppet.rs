@@ -15,7 +15,7 @@ pub(crate) struct Puppet {
     boot: [u8; 16],
     pub(crate) address: SocketAddr,
     counter: u64,
-    /// Boots of those that it is a member with.
+    /// The boots of the nodes whose member it is.
     pub(crate) boots: Vec<(&'static str, [u8; 16])>,
 }
 
@@ -75,7 +75,7 @@ impl Puppet {
         cluster.node(name).handle_datagram(now, from, &mut datagram);
     }
 
-    /// Becomes a member with `name`.
+    /// Becomes a member in the table of `name`.
     pub(crate) fn join(&mut self, cluster: &mut Cluster, name: &'static str) {
         self.introduce(cluster, name, None);
         let mut out = [0; 2_000];
@@ -86,7 +86,7 @@ impl Puppet {
             }
             let mut boot = [0; 16];
             boot.copy_from_slice(&out[8..24]);
-            // The challenge: the message's end is Some(challenge), None, least, name_taken, empty.
+            // The last fields of the message are Some(challenge), None, least, name_taken, empty.
             let body = &out[24..sent.len - 16];
             let mut challenge = [0; 8];
             challenge.copy_from_slice(&body[body.len() - 12..body.len() - 4]);
@@ -98,7 +98,7 @@ impl Puppet {
     }
 }
 
-/// What the member "e" writes is stamped so.
+/// The stamp of a write of the member "e".
 pub(crate) fn stamp(epoch: u32, seq: u64) -> Stamp {
     Stamp {
         epoch,
@@ -108,7 +108,7 @@ pub(crate) fn stamp(epoch: u32, seq: u64) -> Stamp {
     }
 }
 
-/// `names` without a key, and the member "e" that is driven by hand.
+/// A cluster of `names` without a key, and the member "e", which the test controls.
 pub(crate) fn joined(names: &[&'static str], backups: u8) -> (Cluster, Puppet) {
     let mut cluster = Cluster::with(&[], backups);
     cluster.key = None;

@@ -1,4 +1,4 @@
-// Writes the serialized values that tests of deltas compare: java core/tests/java/Values.java
+// Writes the serialized values that tests of deltas compare. Run: java core/tests/java/Values.java
 import java.io.ByteArrayOutputStream;
 import java.io.ObjectOutputStream;
 import java.io.Serializable;

@@ -1,4 +1,4 @@
-//! What was recorded on the wire changes nothing when it is played back: at once, later, after a
+//! Tests that recorded datagrams change nothing when they are played back: at once, later, after a
 //! restart of either end, at another node, with another key, or damaged.
 
 #![allow(
@@ -18,11 +18,11 @@ use cluster::key;
 use net::*;
 use relevo_core::{Duration, Event, Instant, KeyringError, MemberState};
 
-/// A challenge is echoed in time within two buckets of five seconds.
+/// The time after which all challenges have expired: a challenge is valid within two intervals of five seconds.
 const CHALLENGES_ARE_OVER: Duration = Duration::from_secs(11);
 
-/// All that two nodes have to say to each other: introductions, commits, a transfer, hand-overs,
-/// the end of a session.
+/// A conversation of two nodes with introductions, commits, a transfer, hand-overs, and the end of a
+/// session.
 fn conversation() -> Net {
     let mut net = Net::of(&["a", "b"]);
     for round in 0..5 {
@@ -193,7 +193,7 @@ fn a_node_with_another_key_never_becomes_a_member_however_often_it_asks() {
     }
 }
 
-/// Each bit of the datagram flipped alone: none is taken, each is counted.
+/// Flips each bit of the datagram alone. Each of these datagrams is refused and counted.
 fn no_flipped_bit_is_taken(net: &mut Net, name: &str, datagram: &Datagram) {
     let flipped = (0..datagram.bytes.len() * 8).map(|bit| {
         let mut damaged = datagram.clone();
@@ -232,7 +232,7 @@ fn an_echo_with_any_bit_flipped_installs_nobody_and_the_true_one_does() {
     net.start("c");
     let mut echo = None;
     for _ in 0..2 {
-        // Who I am; then the challenge; then the echo is held.
+        // This sends the introduction and the challenge, and keeps the echo back.
         for datagram in net.take() {
             let to = if datagram.to == address("b") {
                 "b"
@@ -253,7 +253,7 @@ fn an_echo_with_any_bit_flipped_installs_nobody_and_the_true_one_does() {
         "nothing is kept of who asks"
     );
     no_flipped_bit_is_taken(&mut net, "b", &echo);
-    // From another address it isn't the echo that was asked for.
+    // An echo from another address isn't accepted.
     let mut moved = echo.clone();
     moved.from = address("x");
     net.changes_nothing("b", [&moved]);
@@ -290,10 +290,10 @@ fn a_beacon_starts_a_challenge_and_nothing_else() {
     assert_eq!(answers[0].to, beacon.from);
     assert!(is_introduction(&answers[0]));
     assert!(answers[0].bytes.len() < 2 * beacon.bytes.len());
-    // The host may be slow: a thousand of them cost no memory, and few answers.
+    // Even if the host is slow, a thousand of them take no memory and cause few answers.
     net.changes_nothing("a", std::iter::repeat_n(&beacon, 1_000));
     assert!(net.take().len() <= 16);
-    // Played back when its sender is long gone, it stays a question that nobody answers.
+    // If it is played back when its sender is long gone, it only causes a question that nobody answers.
     net.hosts.remove("c");
     net.changes_nothing("a", [&beacon]);
     net.settles_as_before(&["a", "b"]);
@@ -313,7 +313,7 @@ fn a_live_newcomer_that_sends_beacons_becomes_a_member() {
     }
 }
 
-/// A third node that calls itself `a` too, and what it was answered.
+/// The answers to a third node that calls itself `a` too.
 fn refusals_of_a_name(net: &mut Net) -> Vec<Datagram> {
     let before = net.tape.len();
     net.start_with("impostor", |config, _| config.name = "a");
@@ -353,7 +353,7 @@ fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
     for keys in [&[KEY, OTHER_KEY][..], &[OTHER_KEY, KEY], &[OTHER_KEY]] {
         for name in names {
             net.node(name).set_keys(keys).unwrap();
-            // While the step is half done the session moves around and each commit is confirmed.
+            // While only some nodes have made the step, the session moves around and each commit is confirmed.
             for writer in names {
                 assert!(net.fetch(writer, "s").found);
                 round += 1;
@@ -376,7 +376,7 @@ fn a_cluster_changes_its_key_under_commits_and_loses_nothing() {
         assert!(found.found && !found.maybe_stale);
         assert_eq!(net.value(name, "s").unwrap(), round.to_le_bytes());
     }
-    // A newcomer with the old key alone stays outside, one with the new key is a member.
+    // A newcomer with only the old key stays outside; one with the new key becomes a member.
     net.start("x");
     net.run(Duration::from_secs(2));
     assert_eq!(net.picture("x").members.len(), 1);
@@ -410,7 +410,7 @@ fn a_datagram_of_the_old_key_that_arrives_after_its_removal_is_refused() {
     for name in ["a", "b"] {
         net.node(name).set_keys(&[OTHER_KEY, KEY]).unwrap();
     }
-    // What was lost comes again, sealed with the new key.
+    // Lost contents are sent again, sealed with the new key.
     net.run(Duration::from_secs(1));
     assert_eq!(net.value("b", "s").unwrap(), b"sealed with the old key");
     for name in ["a", "b"] {
@@ -437,7 +437,7 @@ fn who_still_sends_with_a_removed_key_is_refused_at_once() {
 
 #[test]
 fn a_key_with_the_hint_of_a_removed_one_is_another_key() {
-    // Found by trying: both have the hint 0xbb.
+    // These keys were found by trying; both have the hint 0xbb.
     let [mut former, mut later] = [[0; 32]; 2];
     (former[0], later[0]) = (12, 26);
     let mut net = Net::of(&["a", "b"]);

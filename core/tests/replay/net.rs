@@ -1,4 +1,4 @@
-//! Nodes on a network that keeps a recording.
+//! Nodes on a network that records datagrams.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,7 +28,7 @@ pub(crate) struct Host {
     pub(crate) events: Vec<Event>,
 }
 
-/// Nodes on a network that keeps a recording.
+/// Nodes on a network that records datagrams.
 pub(crate) struct Net {
     pub(crate) hosts: BTreeMap<&'static str, Host>,
     pub(crate) now: Instant,
@@ -38,10 +38,10 @@ pub(crate) struct Net {
     pub(crate) boots: u8,
 }
 
-/// Digest, whether it is served here, contents.
+/// The digest of a session, whether the node owns it, and its contents.
 type Session = (u64, bool, BTreeMap<String, Vec<u8>>);
 
-/// What must not change. `stats` is without the counters of datagrams.
+/// The state that must not change. `stats` doesn't include the counters of datagrams.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Picture {
     pub(crate) members: Vec<(String, MemberState, u32, SocketAddr)>,
@@ -59,7 +59,7 @@ pub(crate) fn is_introduction(datagram: &Datagram) -> bool {
     datagram.bytes[0] & 0x0F == 1
 }
 
-/// Datagrams that the node gave a reason for: one counter each.
+/// The number of datagrams that were counted under some cause.
 pub(crate) fn counted(stats: &Stats) -> u64 {
     stats.received + stats.refused()
 }
@@ -94,7 +94,7 @@ impl Net {
         }
     }
 
-    /// A node that contacts nobody. `change` may choose settings and the key.
+    /// Starts a node that contacts no other. `change` may change the settings and the key.
     pub(crate) fn start_with(
         &mut self,
         name: &'static str,
@@ -125,7 +125,7 @@ impl Net {
         &mut self.hosts.get_mut(name).unwrap().node
     }
 
-    /// Takes what the nodes have to say; it isn't sent.
+    /// Takes the datagrams of the nodes without sending them.
     pub(crate) fn take(&mut self) -> Vec<Datagram> {
         let mut out = vec![0; 2_000];
         let mut taken = Vec::new();
@@ -161,7 +161,7 @@ impl Net {
         }
     }
 
-    /// Hands a datagram to `name`, whoever it was meant for.
+    /// Hands a datagram to `name`, even if it was sent to another node.
     pub(crate) fn play(&mut self, name: &str, datagram: &Datagram) {
         let now = self.now;
         let mut bytes = datagram.bytes.clone();
@@ -297,7 +297,7 @@ impl Net {
         }
     }
 
-    /// Plays each datagram to `name`: each is counted, none changes anything.
+    /// Plays each datagram to `name`, and checks that each is counted and none changes anything.
     pub(crate) fn changes_nothing<'a>(
         &mut self,
         name: &str,
@@ -331,7 +331,7 @@ impl Net {
         }
     }
 
-    /// Lets everything that a playback started come to an end: still nothing has changed.
+    /// Waits until everything that a playback started has ended, and checks that still nothing has changed.
     pub(crate) fn settles_as_before(&mut self, names: &[&'static str]) {
         let before: Vec<_> = names.iter().map(|name| self.picture(name)).collect();
         for host in self.hosts.values_mut() {

@@ -1,8 +1,8 @@
-//! Where each broken rule of the protocol is noticed.
+//! The seed at which each broken rule of the protocol is noticed.
 
 use relevo_core::sim::Mutation;
 
-/// Each broken rule, and the seed of a run that fails with it and not without. A change of the protocol may move it a little.
+/// Each broken rule, and the seed of a run that fails with it and not without it. A change of the protocol may change the seed a little.
 pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NoEpochAtTakeover, 0),
     (Mutation::NoBaseCheck, 1),
@@ -61,7 +61,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NameTakenFromTheLiving, 13),
 ];
 
-/// Broken rules that no seed below 160 notices: what the checks don't see yet.
+/// Broken rules that no seed below 160 notices. The checks don't see these yet.
 pub(crate) const UNNOTICED: &[Mutation] = &[
     Mutation::SubkeysOutliveKeys,
     Mutation::AckWithoutGeneration,
