@@ -1,11 +1,12 @@
-//! Measures the work that joins, deaths, restarts and splits cause on a node that is the home of many sessions.
+//! Measures the work that joins, deaths, restarts and splits cause on a node that is the primary of many sessions.
 //!
 //! ```text
 //! cargo run --release -p relevo-benches --bin recovery -- [SESSIONS…]
 //! ```
 //!
-//! There are three nodes, one backup, values of 100 bytes, and a network without loss on a virtual clock. Times are processor times of
-//! calls to the core on the node that is the home. A call is one of `handle_datagram`, `handle_timeout` and `poll_transmit`.
+//! There are three nodes, one backup, values of 100 bytes, and a network without loss on a virtual clock. Times are
+//! processor times of calls to the core on the node that is the primary. A call is one of `handle_datagram`,
+//! `handle_timeout` and `poll_transmit`.
 
 #![expect(
     clippy::unwrap_used,

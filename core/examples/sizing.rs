@@ -24,7 +24,7 @@ sizing [board | linux] [--OPTION NUMBER]…    bytes that a node of this configu
   --sessions     sessions, ended ones that are remembered included
   --attributes   attributes of a session
   --bytes        bytes of a session: names and values
-  --deltas       attributes of a session whose newest delta is kept: at its home, not in copies
+  --deltas       attributes of a session whose newest delta is kept: at its primary, not in copies
   --pages        pages in all, instead of as many as --bytes asks for
   --max-value    bytes of the largest value
   --in-flight    records, and pieces of transfers, in packets that are not yet acknowledged

@@ -13,7 +13,7 @@ use crate::wire::message::VALUE_HEADS;
 /// Longest member name in bytes.
 pub const MAX_NAME: usize = 64;
 
-/// Most copies of a session beside the home's own.
+/// Most copies of a session beside the primary's own.
 pub const MAX_BACKUPS: u8 = 7;
 
 /// Smallest datagram a node may be limited to, in bytes of UDP payload.
@@ -49,7 +49,7 @@ pub struct Config<'a> {
     pub frequency: Duration,
     /// The bound on the time from a crash to the member's removal (Tomcat's `dropTime`).
     pub drop_time: Duration,
-    /// Copies beside the home's own, at most [`MAX_BACKUPS`].
+    /// Copies beside the primary's own, at most [`MAX_BACKUPS`].
     pub backups: u8,
     /// Largest datagram to send, in bytes of UDP payload. 1,232 passes every IPv6 path.
     pub datagram: usize,

@@ -44,7 +44,7 @@ pub enum Event {
     MemberDown(MemberId),
     /// A member doesn't answer and is asked to show that it lives.
     MemberSuspected(MemberId),
-    /// Another node became the session's home: drop what was kept of it.
+    /// Another node became the session's primary: drop what was kept of it.
     Moved(SessionId),
     /// The name of this node belongs to another one that answers: choose another name.
     NameTaken,

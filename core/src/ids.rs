@@ -131,8 +131,8 @@ pub(crate) struct HolderBits(u8);
 impl HolderBits {
     pub(crate) const NONE: Self = Self(0);
     pub(crate) const ALL: Self = Self(u8::MAX);
-    /// The home, the first of all holders.
-    pub(crate) const HOME: Self = Self(1);
+    /// The primary, the first of all holders.
+    pub(crate) const PRIMARY: Self = Self(1);
 
     /// The holder at this position of the list; nobody if a list is never so long.
     pub(crate) fn of(position: usize) -> Self {

@@ -20,7 +20,7 @@
 //! important ones:
 //!
 //! - **session**: what the application has; a node stores it as a **record**, a header and named **attributes**;
-//! - **primary** (in this code still: home): the node that served the session last, which alone may serve it without
+//! - **primary**: the node that served the session last, which alone may serve it without
 //!   asking; **backups** keep copies for it, and any node that has a copy is a **holder**;
 //! - **commit**: the attributes that one request changed, replicated together or not at all;
 //! - **stamp**: `(epoch, node, boot, number)`; of two writes of one attribute the greater stamp wins, on every node;

@@ -1,6 +1,7 @@
 //! Rules of the protocol that the simulator breaks on purpose: each must be noticed.
 //!
-//! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, and nothing of this is left.
+//! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, and nothing of this is
+//! left.
 
 use crate::event::SessionEvent;
 
@@ -36,7 +37,7 @@ mutations! {
     NoBaseCheck,
     /// Tombstones are forgotten at the next sweep.
     EarlyTombstoneRemoval,
-    /// A home that is asked for a session goes on serving it.
+    /// A primary that is asked for a session goes on serving it.
     NoHandOver,
     /// A node with a copy serves it without asking.
     OwnCopyUnasked,
@@ -54,8 +55,8 @@ mutations! {
     EarlyRelease,
     /// A holder without room acknowledges all the same.
     FullConfirms,
-    /// A former home forgets what nobody confirmed.
-    FormerHomeForgets,
+    /// A former primary forgets what nobody confirmed.
+    FormerPrimaryForgets,
     /// A node serves on after a split as if it had never been away.
     NoDoubtAfterSplit,
     /// Dead members are never contacted again.
@@ -66,14 +67,14 @@ mutations! {
     NoRepairOfHolders,
     /// Nobody compares the digest beside a header with what it has.
     DigestIgnored,
-    /// A home keeps to itself what others wrote.
-    HomeKeepsToItself,
+    /// A primary keeps to itself what others wrote.
+    PrimaryKeepsToItself,
     /// The end of a renamed session's old id doesn't wait for the new record.
     EndOvertakes,
-    /// Former holders drop their copies although the home lacks something of them.
+    /// Former holders drop their copies although the primary lacks something of them.
     DroppedUnseen,
     /// Nobody is told that a session was used without a change.
-    TouchStaysHome,
+    TouchStaysPrimary,
     /// Expired sessions are offered to nobody.
     NeverOffered,
     /// An application is told of an expired session until it ends it.
@@ -92,19 +93,19 @@ mutations! {
     CursorNotSteppedBack,
     /// Whoever says that a session was used later is right.
     YoungerAgeWins,
-    /// Each backup acts for a dead home.
+    /// Each backup acts for a dead primary.
     AnyHolderGuards,
-    /// A node that acts for a dead home serves without asking.
+    /// A node that acts for a dead primary serves without asking.
     GuardServes,
     /// An older packet brings back what a node was told to drop.
     ReleaseForgotten,
-    /// A home releases holders although a member that it names may not have heard of it.
+    /// A primary releases holders although a member that it names may not have heard of it.
     ReleasedUnheard,
     /// Nobody learns from others who may have a copy of an ended session.
     HoldersOfEndNotMerged,
-    /// A home that can't name all who have a copy takes its list for complete.
+    /// A primary that can't name all who have a copy takes its list for complete.
     IncompleteForgotten,
-    /// A home doesn't name dead members that may still have a copy.
+    /// A primary doesn't name dead members that may still have a copy.
     DeadNotNamed,
     /// A node that stood still serves on as if no time had passed.
     NoDoubtAfterFreeze,
@@ -116,9 +117,9 @@ mutations! {
     FirstAnswerWins,
     /// Two nodes that take a session over at a time both do.
     NobodyGoesFirst,
-    /// A node that acts for a dead home lets a session expire by its limit.
+    /// A node that acts for a dead primary lets a session expire by its limit.
     GuardWaitsNoLonger,
-    /// A copy that the home may not know of isn't told to it.
+    /// A copy that the primary may not know of isn't told to it.
     NoAnnounce,
     /// Nobody learns from others when a session was used.
     TouchesIgnored,
@@ -144,22 +145,22 @@ mutations! {
     FullTellsNobody,
     /// A commit waits for copies of a record that is gone.
     WaitsOutliveRecords,
-    /// A copy whose home knows nothing of it is dropped.
+    /// A copy whose primary knows nothing of it is dropped.
     OldRefusalDeletes,
-    /// A home that was cut off yields to the guard that took its place meanwhile.
+    /// A primary that was cut off yields to the guard that took its place meanwhile.
     GuardOutranks,
     /// A node that has refuted something is told that another boot has its name.
     OwnBootSupersedes,
     /// A former holder that keeps its copy confirms that it has dropped it.
     KeptCountsAsReleased,
-    /// A list of holders that was passed on is taken for the home's own.
+    /// A list of holders that was passed on is taken for the primary's own.
     HearsayListTrusted,
     /// Confirmations count that came when the wait was over.
     LateAcksCount,
-    /// A node leaves with what it had for a home that is gone.
+    /// A node leaves with what it had for a primary that is gone.
     LeaverKeepsTheOnlyCopy,
     /// The backups don't hear when a session is to expire.
-    LimitStaysHome,
+    LimitStaysPrimary,
     /// Tombstones go as soon as all have confirmed them.
     NoGrace,
     /// A session that was used expires all the same.

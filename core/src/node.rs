@@ -421,7 +421,7 @@ impl<'m> Node<'m> {
 /// How much of the storage is in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Live sessions held, as home or as backup.
+    /// Live sessions held, as primary or as backup.
     pub sessions: u32,
     /// Ended sessions that are remembered.
     pub tombstones: u32,

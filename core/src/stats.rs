@@ -69,13 +69,13 @@ stats! {
     rests,
     /// Transfers of units larger than a datagram, begun.
     transfers,
-    /// Sessions taken over from another home.
+    /// Sessions taken over from another primary.
     takeovers,
     /// Fetches that had to ask others.
     fetches,
     /// Fetches that ended without an answer of all that may hold a newer copy.
     maybe_stale,
-    /// Fetches that asked nobody but the former home, since all had denied the session just before.
+    /// Fetches that asked nobody but the former primary, since all had denied the session just before.
     misses_remembered,
     /// Fetches that found nothing and asked only the likeliest, since too many unknown sessions were
     /// asked for.

@@ -78,7 +78,7 @@ impl Scene {
         scene
     }
 
-    /// "e", the session's home, sends its header to a node; `attributes` is 0 or 1.
+    /// "e", the session's primary, sends its header to a node; `attributes` is 0 or 1.
     fn tells(&mut self, to: &str, head: &Head) {
         let unit = match head.attributes {
             0 => head.bytes(),
@@ -177,7 +177,7 @@ impl Scene {
 /// A header of "e" without contents.
 fn header(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     let mut head = Head::of(b"s", stamp, 0);
-    head.flags = HOME;
+    head.flags = PRIMARY;
     head.digest = Some(puppet::stamp(1, 1).mix(name_hash(b"n")));
     let header = head.header.as_mut().unwrap();
     let hashes = holders.iter().map(|name| name_hash(name.as_bytes()) as u32);
@@ -189,7 +189,7 @@ fn header(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
 /// A header of "e" with all contents of the session.
 fn everything(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     Head {
-        flags: HOME | COMPLETE,
+        flags: PRIMARY | COMPLETE,
         attributes: 1,
         ..header(stamp, holders, wanted)
     }
@@ -197,7 +197,7 @@ fn everything(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
 
 fn release(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     Head {
-        flags: HOME | RELEASE,
+        flags: PRIMARY | RELEASE,
         key: None,
         ..header(stamp, holders, wanted)
     }
@@ -300,7 +300,7 @@ impl Reader<'_> {
 }
 
 #[test]
-fn a_former_holder_keeps_its_copy_until_its_home_releases_it_and_answers() {
+fn a_former_holder_keeps_its_copy_until_its_primary_releases_it_and_answers() {
     let mut scene = Scene::of(&["t1", "t2"], 1);
     scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
     scene.tells("t1", &header(stamp(1, 2), &["t2", "t1"], 1));
@@ -311,20 +311,20 @@ fn a_former_holder_keeps_its_copy_until_its_home_releases_it_and_answers() {
     assert!(scene.cluster.holders("s").is_empty());
     let packets = scene.run(WALK);
     assert_eq!(dropped(&packets, "t1"), [(1, 2)]);
-    // That answer may be lost, so the home repeats the release.
+    // That answer may be lost, so the primary repeats the release.
     scene.tells("t1", &release(stamp(1, 3), &["t2", "t1"], 1));
     let packets = scene.run(WALK);
     assert_eq!(dropped(&packets, "t1"), [(1, 3)], "nothing is there");
 }
 
 #[test]
-fn no_copy_is_released_while_a_member_that_is_named_may_follow_another_home() {
+fn no_copy_is_released_while_a_member_that_is_named_may_follow_another_primary() {
     let mut scene = Scene::of(&["t1", "t2"], 0);
     for name in ["t1", "t2"] {
         scene.tells(name, &everything(stamp(1, 1), &["t1", "t2"], 3));
     }
     scene.acks = false;
-    // "e" lives and doesn't answer: it may still act as the home, and give copies to others.
+    // "e" lives and doesn't answer: it may still act as the primary, and give copies to others.
     assert!(scene.cluster.fetch("t1", "s", None).maybe_stale);
     scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1", "t2"]);
@@ -334,7 +334,7 @@ fn no_copy_is_released_while_a_member_that_is_named_may_follow_another_home() {
 }
 
 #[test]
-fn a_release_that_another_node_than_the_home_passes_on_drops_nothing() {
+fn a_release_that_another_node_than_the_primary_passes_on_drops_nothing() {
     let mut scene = with_a_former_holder(1);
     let mut other = Puppet::new(b"f", 0xFF, 6_667);
     other.join(&mut scene.cluster, "t1");
@@ -342,7 +342,7 @@ fn a_release_that_another_node_than_the_home_passes_on_drops_nothing() {
         let unit = release(stamp(epoch, seq), &["t2", "t1"], 1).bytes();
         other.send(&mut scene.cluster, "t1", &update(&unit, 0).0);
     }
-    // An older release of the home itself has no effect either.
+    // An older release of the primary itself has no effect either.
     scene.tells("t1", &release(stamp(1, 1), &["t2", "t1"], 1));
     let packets = scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1"]);
@@ -410,7 +410,7 @@ fn a_holder_that_owes_something_is_not_released() {
 }
 
 #[test]
-fn a_holder_that_knows_of_a_copy_that_its_home_does_not_know_of_is_not_released() {
+fn a_holder_that_knows_of_a_copy_that_its_primary_does_not_know_of_is_not_released() {
     let mut scene = Scene::of(&["t1", "t2"], 1);
     scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
     scene.run(Duration::from_secs(1));
@@ -428,7 +428,7 @@ fn a_holder_that_knows_of_a_copy_that_its_home_does_not_know_of_is_not_released(
     assert_eq!(dropped(&packets, "t1"), []);
 }
 
-/// "e" is the home of a session whose copy at t1 isn't wanted any more, so t1 announces it to "e" from time to time.
+/// "e" is the primary of a session whose copy at t1 isn't wanted any more, so t1 announces it to "e" from time to time.
 fn with_a_former_holder(backups: u8) -> Scene {
     let mut scene = Scene::of(&["t1", "t2"], backups);
     scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
@@ -440,7 +440,7 @@ fn with_a_former_holder(backups: u8) -> Scene {
 }
 
 #[test]
-fn where_the_home_and_all_others_know_nothing_the_copy_is_guarded() {
+fn where_the_primary_and_all_others_know_nothing_the_copy_is_guarded() {
     let mut scene = with_a_former_holder(1);
     assert_eq!(scene.cluster.node("t1").stats().takeovers, 0);
     scene.knows_nothing = true;
@@ -458,7 +458,7 @@ fn where_the_home_and_all_others_know_nothing_the_copy_is_guarded() {
 }
 
 #[test]
-fn where_the_home_knows_nothing_the_copy_finds_its_new_home_and_is_released_there() {
+fn where_the_primary_knows_nothing_the_copy_finds_its_new_primary_and_is_released_there() {
     let mut scene = with_a_former_holder(0);
     // t2 got the session from "e" and took it over; t1 doesn't know that, and t2 doesn't know of t1.
     scene.tells("t2", &everything(stamp(2, 3), &["t2"], 1));
@@ -489,7 +489,7 @@ fn where_the_home_knows_nothing_the_copy_finds_its_new_home_and_is_released_ther
 }
 
 #[test]
-fn a_guard_is_refuted_by_a_home_that_was_cut_off_and_serves_on() {
+fn a_guard_is_refuted_by_a_primary_that_was_cut_off_and_serves_on() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     assert!(cluster.commit("t1", "s", &[("n", b"1")], Ack::All).met);
     cluster.cut("t1", "t2");
@@ -513,13 +513,13 @@ fn a_guard_is_refuted_by_a_home_that_was_cut_off_and_serves_on() {
 }
 
 #[test]
-fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_home() {
+fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_primary() {
     let mut scene = Scene::of(&["t1", "t2"], 2);
     let changes = [("n", &b"1"[..])];
     scene.cluster.commit("t2", "s", &changes, Ack::None);
     scene.run(WALK);
     assert_eq!(scene.cluster.holders("s"), ["t1", "t2"]);
-    // The home's next header reaches only "e", which passes it on.
+    // The primary's next header reaches only "e", which passes it on.
     scene.cluster.network.cut = vec![("t2", "t1")];
     scene.cluster.max_inactive = 900;
     scene.cluster.commit("t2", "s", &changes, Ack::None);
@@ -543,14 +543,15 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_home() {
         units.map(|unit| unit.to).collect::<BTreeSet<_>>()
     };
     let asked = asks(&scene.run(Duration::from_millis(500)));
-    assert_eq!(asked, BTreeSet::from(["t2"]), "the home alone is asked");
+    assert_eq!(asked, BTreeSet::from(["t2"]), "the primary alone is asked");
     scene.cluster.heal();
     scene.run(WALK);
     let asked = asks(&scene.run(WALK.fraction(3, 1)));
-    assert!(asked.is_empty(), "it has the home's own word");
+    assert!(asked.is_empty(), "it has the primary's own word");
 }
 
-/// "e" hands t1 a session with a header that has these flags; t1 serves and ends it. Returns the nodes that know of the end.
+/// "e" hands t1 a session with a header that has these flags; t1 serves and ends it. Returns the nodes that know of the
+/// end.
 fn end_of_a_session_with(flags: u8) -> Vec<&'static str> {
     let names = ["t1", "t2", "t3", "t4"];
     let mut scene = Scene::of(&names, 1);

@@ -81,7 +81,7 @@ fn a_holder_that_said_good_bye_is_not_waited_for() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
     let [_, backup] = cluster.holders("s")[..] else {
-        panic!("the home and one backup");
+        panic!("the primary and one backup");
     };
     let now = cluster.now;
     let ticket = cluster.node(backup).leave(now, LEAVE);
@@ -92,7 +92,7 @@ fn a_holder_that_said_good_bye_is_not_waited_for() {
     assert_eq!(tombstones(&mut cluster, "t1"), 0);
 }
 
-/// `t3` gets a copy from the backup `t2`, and neither the home `t1` nor a header names `t3`.
+/// `t3` gets a copy from the backup `t2`, and neither the primary `t1` nor a header names `t3`.
 fn with_a_secret_copy() -> (Cluster, &'static str) {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     let ids = ["s0", "s1", "s2", "s3", "s4", "s5", "s6", "s7"];
@@ -155,7 +155,7 @@ fn after_a_split_the_side_that_served_on_hears_of_the_end() {
     cluster.run(Duration::from_secs(10));
     assert!(cluster.fetch(backup, "s", Some("t1")).found);
     for round in 0..6_u8 {
-        // There are new homes with backups of their own, of which t1 never heard.
+        // There are new primaries with backups of their own, of which t1 never heard.
         let name = others[usize::from(round) % 3];
         assert!(cluster.fetch(name, "s", None).found);
         cluster.commit(name, "s", &[("n", &[round])], Ack::All);

@@ -1,4 +1,4 @@
-//! Tests that an idle session whose home is gone is handed to one application.
+//! Tests that an idle session whose primary is gone is handed to one application.
 
 #![allow(
     clippy::allow_attributes,
@@ -206,7 +206,7 @@ fn a_request_that_changes_nothing_is_a_use_that_the_backup_hears_of() {
 }
 
 #[test]
-fn a_home_hears_of_the_later_use_of_a_former_one_and_tells_its_backup() {
+fn a_primary_hears_of_the_later_use_of_a_former_one_and_tells_its_backup() {
     let mut cluster = cluster(&["t1", "t2"]);
     cluster.commit("t1", "s", &[("cart", b"apple")], Ack::All);
     cluster.cut("t1", "t2");

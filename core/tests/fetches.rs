@@ -70,10 +70,10 @@ fn a_silent_node_is_waited_for_no_longer_because_many_sessions_are_asked_for() {
 #[test]
 fn of_more_than_eight_members_each_is_asked_before_a_session_counts_as_unknown() {
     let mut cluster = twelve();
-    for (number, home) in TWELVE.iter().enumerate() {
+    for (number, primary) in TWELVE.iter().enumerate() {
         let id = format!("s{number}");
-        // Only the home has it yet.
-        cluster.commit(home, &id, &[("n", b"1")], Ack::None);
+        // Only the primary has it yet.
+        cluster.commit(primary, &id, &[("n", b"1")], Ack::None);
         let asker = TWELVE[(number + 5) % 12];
         let outcome = cluster.fetch(asker, &id, None);
         assert!(outcome.found && !outcome.maybe_stale, "{id}: {outcome:?}");

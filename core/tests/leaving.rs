@@ -61,13 +61,13 @@ fn a_node_that_has_said_good_bye_confirms_no_copy() {
 }
 
 #[test]
-fn a_node_that_has_said_good_bye_hands_over_what_a_dead_home_leaves_to_it() {
+fn a_node_that_has_said_good_bye_hands_over_what_a_dead_primary_leaves_to_it() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     let ids: Vec<_> = (0..20).map(|n| format!("s{n}")).collect();
     for id in &ids {
-        let home = if id.len() == 2 { "t1" } else { "t2" };
+        let primary = if id.len() == 2 { "t1" } else { "t2" };
         // This is larger than a datagram, so it is sent in pieces.
-        cluster.commit(home, id, &[("n", &[7; 3_000])], Ack::All);
+        cluster.commit(primary, id, &[("n", &[7; 3_000])], Ack::All);
     }
     cluster.kill("t1");
     cluster.run(Duration::from_millis(1_000));

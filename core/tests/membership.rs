@@ -195,9 +195,9 @@ fn a_node_that_does_not_know_all_warns_and_owns_nothing_when_it_has_left() {
 #[test]
 fn a_member_that_moves_is_found_where_it_is_and_again_when_it_is_back() {
     let mut cluster = Cluster::of(&["a1", "a2", "a3"]);
-    let home = cluster.hosts["a2"].address;
+    let usual = cluster.hosts["a2"].address;
     let elsewhere = "127.0.0.2:7000".parse().unwrap();
-    for address in [elsewhere, home] {
+    for address in [elsewhere, usual] {
         cluster.moved("a2", address);
         cluster.run(Duration::from_secs(2));
         for name in ["a1", "a3"] {

@@ -125,7 +125,7 @@ struct Report {
     transfers: u64,
     fetched: FetchOutcome,
     fetched_equal: bool,
-    former_home_told: bool,
+    former_primary_told: bool,
     renamed: CommitOutcome,
     old_id_found: bool,
     new_id_found: bool,
@@ -142,7 +142,7 @@ impl Report {
             assert!(outcome.met && outcome.copies == 2, "{outcome:?}");
         }
         assert!(self.deltas > 0 && self.transfers > 0);
-        assert!(self.transferred_equal && self.fetched_equal && self.former_home_told);
+        assert!(self.transferred_equal && self.fetched_equal && self.former_primary_told);
         assert!(
             self.fetched.found && !self.fetched.maybe_stale,
             "{:?}",
@@ -171,7 +171,7 @@ fn exchange(pair: &mut Pair) -> Report {
     let ticket = pair.nodes[T2].fetch(pair.now, OLD, Some("t1")).unwrap();
     let fetched = pair.wait(T2, ticket);
     let fetched_equal = pair.holds(T2, large);
-    let former_home_told = pair.moved[T1];
+    let former_primary_told = pair.moved[T1];
 
     let renamed = pair.nodes[T2].rename(pair.now, OLD, NEW.id, Ack::All);
     let renamed = pair.wait(T2, renamed.unwrap());
@@ -194,7 +194,7 @@ fn exchange(pair: &mut Pair) -> Report {
         transfers,
         fetched,
         fetched_equal,
-        former_home_told,
+        former_primary_told,
         renamed,
         old_id_found,
         new_id_found,

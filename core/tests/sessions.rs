@@ -23,7 +23,7 @@ fn nodes_introduce_themselves_and_all_know_all() {
 }
 
 #[test]
-fn a_commit_is_acknowledged_by_its_backup_and_survives_the_home() {
+fn a_commit_is_acknowledged_by_its_backup_and_survives_the_primary() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     let outcome = cluster.commit("t1", "6B94", &[("n", b"1"), ("cart", b"apple")], Ack::All);
     assert!(outcome.met);
@@ -37,7 +37,7 @@ fn a_commit_is_acknowledged_by_its_backup_and_survives_the_home() {
 }
 
 #[test]
-fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_home_stops_serving() {
+fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_primary_stops_serving() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
     for round in 0..20_u8 {
@@ -70,7 +70,7 @@ fn a_session_moves_to_whoever_is_asked_for_it_and_the_former_home_stops_serving(
         assert_eq!(
             holders.len(),
             2,
-            "round {round}: the home and one backup: {holders:?}"
+            "round {round}: the primary and one backup: {holders:?}"
         );
     }
 }
@@ -182,7 +182,7 @@ fn a_renamed_session_lives_under_its_new_id_alone() {
 }
 
 #[test]
-fn a_dead_home_is_guarded_and_its_copies_restored() {
+fn a_dead_primary_is_guarded_and_its_copies_restored() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3"]);
     for n in 0..40_u8 {
         cluster.commit("t1", &format!("s{n}"), &[("n", &[n])], Ack::All);
@@ -327,7 +327,7 @@ fn two_nodes_that_leave_at_the_same_moment_take_no_session_with_them() {
 }
 
 #[test]
-fn a_backup_that_is_asked_to_leave_when_the_home_has_just_died_hands_the_session_over() {
+fn a_backup_that_is_asked_to_leave_when_the_primary_has_just_died_hands_the_session_over() {
     let mut cluster = Cluster::of(&["t1", "t2", "t3", "t4"]);
     let ids = commit_many(&mut cluster, "t1");
     cluster.kill("t1");
@@ -382,7 +382,7 @@ fn what_changes_while_its_value_is_on_its_way_follows_as_a_delta() {
 }
 
 #[test]
-fn a_backup_that_gives_a_session_a_new_id_is_its_home() {
+fn a_backup_that_gives_a_session_a_new_id_is_its_primary() {
     let mut cluster = Cluster::of(&["t1", "t2"]);
     cluster.commit("t1", "a", &[("n", b"1")], Ack::All);
     let now = cluster.now;

@@ -186,10 +186,10 @@ fn a_commit_is_met_when_the_node_that_takes_the_session_over_has_it() {
 }
 
 #[test]
-fn a_commit_whose_new_home_has_it_waits_for_no_copies_of_which_it_would_never_hear() {
+fn a_commit_whose_new_primary_has_it_waits_for_no_copies_of_which_it_would_never_hear() {
     let mut cluster = Cluster::with(&["t1", "t2", "t3"], 2);
     cluster.commit("t1", "s", &[("n", b"1")], Ack::All);
-    // t3 hears nothing from t1, only from t2 once t2 is the home.
+    // t3 hears nothing from t1, only from t2 once t2 is the primary.
     cluster.network.cut = vec![("t1", "t3")];
     let now = cluster.now;
     let commit = write(&mut cluster, "t1", Ack::Copies(3));
@@ -243,8 +243,8 @@ enum Client {
     Committing(Ticket<CommitOutcome>, Instant),
 }
 
-/// Two clients at each node each write one attribute of a session, 400 times in all. Returns how long the slowest commit
-/// took.
+/// Two clients at each node each write one attribute of a session, 400 times in all. Returns how long the slowest
+/// commit took.
 fn write_everywhere(
     cluster: &mut Cluster,
     names: &[&'static str],

@@ -129,7 +129,7 @@ enum relevo_event_kind
     RELEVO_EVENT_KIND_OTHER = 1,
     // A concurrent commit of the same attribute outranked this node's, which is gone.
     RELEVO_EVENT_KIND_CONFLICT = 2,
-    // An idle session whose home is gone has expired: this node is to end it, by fetching it,
+    // An idle session whose primary is gone has expired: this node is to end it, by fetching it,
     // running its listeners and invalidating it.
     RELEVO_EVENT_KIND_EXPIRED = 3,
     // A session ended on another node: drop what was kept of it.
@@ -144,7 +144,7 @@ enum relevo_event_kind
     RELEVO_EVENT_KIND_MEMBER_LEFT = 8,
     // A member doesn't answer and is asked to show that it lives.
     RELEVO_EVENT_KIND_MEMBER_SUSPECTED = 9,
-    // Another node became the session's home: drop what was kept of it.
+    // Another node became the session's primary: drop what was kept of it.
     RELEVO_EVENT_KIND_MOVED = 10,
     // The name of this node belongs to another one that answers: choose another name.
     RELEVO_EVENT_KIND_NAME_TAKEN = 11,
@@ -344,7 +344,7 @@ relevo_result relevo_config_set_insecure(relevo_config *config, uint32_t insecur
 // What the node is for: a relevo_role.
 relevo_result relevo_config_set_role(relevo_config *config, uint32_t role);
 
-// How many copies each session gets beside the home's own: 0 to 7. Default 1.
+// How many copies each session gets beside the primary's own: 0 to 7. Default 1.
 relevo_result relevo_config_set_backups(relevo_config *config, uint8_t backups);
 
 // The node's weight when copies are placed: one of 32 gets twice as many as one of 16, the
@@ -454,7 +454,7 @@ relevo_result relevo_node_leave(const relevo_node *node,
 relevo_result relevo_node_close(relevo_node *node);
 
 // Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
-// its home, and sends the changes to the nodes that hold copies. No changes at all write the
+// its primary, and sends the changes to the nodes that hold copies. No changes at all write the
 // takeover and `max_inactive` only.
 //
 // `max_inactive` is the number of seconds after which the session ends if nobody uses it; 0 means
@@ -478,7 +478,7 @@ relevo_result relevo_node_get(const relevo_node *node,
                               const relevo_key *key,
                               relevo_session **session);
 
-// Makes this node the home of a session and reads it, as the live nodes that hold it know it:
+// Makes this node the primary of a session and reads it, as the live nodes that hold it know it:
 // what to do with the first request for a session that this node doesn't own. `hint` is the name
 // of the node that served it last, if the id that the client sent ends with one, or NULL.
 // RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with

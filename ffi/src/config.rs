@@ -190,7 +190,7 @@ pub extern "C" fn relevo_config_set_role(config: Option<&mut Config>, role: u32)
     })
 }
 
-/// How many copies each session gets beside the home's own: 0 to 7. Default 1.
+/// How many copies each session gets beside the primary's own: 0 to 7. Default 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_backups(config: Option<&mut Config>, backups: u8) -> Code {
     set(config, |options| options.backups = backups)

@@ -22,7 +22,7 @@ pub enum EventKind {
     Other = 1,
     /// A concurrent commit of the same attribute outranked this node's, which is gone.
     Conflict = 2,
-    /// An idle session whose home is gone has expired: this node is to end it, by fetching it,
+    /// An idle session whose primary is gone has expired: this node is to end it, by fetching it,
     /// running its listeners and invalidating it.
     Expired = 3,
     /// A session ended on another node: drop what was kept of it.
@@ -37,7 +37,7 @@ pub enum EventKind {
     MemberLeft = 8,
     /// A member doesn't answer and is asked to show that it lives.
     MemberSuspected = 9,
-    /// Another node became the session's home: drop what was kept of it.
+    /// Another node became the session's primary: drop what was kept of it.
     Moved = 10,
     /// The name of this node belongs to another one that answers: choose another name.
     NameTaken = 11,

@@ -119,7 +119,7 @@ pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
 }
 
 /// Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
-/// its home, and sends the changes to the nodes that hold copies. No changes at all write the
+/// its primary, and sends the changes to the nodes that hold copies. No changes at all write the
 /// takeover and `max_inactive` only.
 ///
 /// `max_inactive` is the number of seconds after which the session ends if nobody uses it; 0 means
@@ -168,7 +168,7 @@ pub extern "C" fn relevo_node_get(
     })
 }
 
-/// Makes this node the home of a session and reads it, as the live nodes that hold it know it:
+/// Makes this node the primary of a session and reads it, as the live nodes that hold it know it:
 /// what to do with the first request for a session that this node doesn't own. `hint` is the name
 /// of the node that served it last, if the id that the client sent ends with one, or NULL.
 /// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with

@@ -40,7 +40,7 @@ pub enum Event {
     MemberSuspected(Member),
     /// The application of this member sent a message.
     Message(Member, Vec<u8>),
-    /// Another node became the session's home: drop what was kept of it.
+    /// Another node became the session's primary: drop what was kept of it.
     Moved(SessionId),
     /// The name of this node belongs to another one that answers: choose another name.
     NameTaken,

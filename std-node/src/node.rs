@@ -154,7 +154,7 @@ impl Node {
         )
     }
 
-    /// Makes this node the session's home and returns the newest contents that its live holders
+    /// Makes this node the session's primary and returns the newest contents that its live holders
     /// know, within [`Options::fetch_timeout`], or four times that while those asked are busy
     /// answering other questions. `hint`: the route suffix of the id. `None`: no
     /// such session.

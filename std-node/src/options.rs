@@ -33,7 +33,7 @@ pub struct Options {
     pub drop_time: Duration,
     /// Whether an application runs here, the default, or the node only keeps copies.
     pub role: Role,
-    /// Copies beside the home's own, at most 7. Default 1.
+    /// Copies beside the primary's own, at most 7. Default 1.
     pub backups: u8,
     /// Capacity class: weight in placement, 1 to 255. Default 16.
     pub capacity: u8,

@@ -19,7 +19,7 @@ pub struct Session {
     pub idle: Duration,
     /// Names these contents: see [`Node::version`](crate::Node::version).
     pub version: u64,
-    /// A holder or the former home didn't answer in time: newer changes may exist.
+    /// A holder or the former primary didn't answer in time: newer changes may exist.
     pub maybe_stale: bool,
 }
 

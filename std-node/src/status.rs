@@ -68,9 +68,9 @@ pub struct Status {
     pub uptime: Duration,
     /// Members that answer, this node included.
     pub members: usize,
-    /// Copies beside the home's own that each session is to have.
+    /// Copies beside the primary's own that each session is to have.
     pub backups: u8,
-    /// Live sessions of which this node has a copy, as home or as backup.
+    /// Live sessions of which this node has a copy, as primary or as backup.
     pub sessions_held: u32,
     /// Ended sessions that are remembered so that they stay dead.
     pub sessions_ended: u32,

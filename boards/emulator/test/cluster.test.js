@@ -7,7 +7,7 @@ const PIECE = 1000;
 
 const isMember = (world, name, other, times = 1) => world.heard('member', name, other, 'joined').length === times;
 
-test('a board joins, keeps copies, and gives them back to a home that died', async () => {
+test('a board joins, keeps copies, and gives them back to a primary that died', async () => {
   const { world, picos, pico } = cluster();
   await until(world, () => pico.last().members === 2, 10);
   await commitAll(world, 'a', 0, 20, 200, 2);

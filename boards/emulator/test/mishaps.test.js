@@ -6,8 +6,8 @@ import { SECOND, assertStacks, cluster, holdingsOfBoards, restart, until } from 
 const NODES = ['a', 'b', 'c'], BOARDS = 4, BACKUPS = 2;
 
 /** Each round has seconds of requests under faults, with a request each tenth of a second, and then seconds of quiet. The quiet must be
- * long enough for a copy that no header names: a walk over all records, every five seconds, reports it to its home, and the home answers
- * with its next walk. */
+ * long enough for a copy that no header names: a walk over all records, every five seconds, reports it to its primary, and the
+ * primary answers with its next walk. */
 const FAULTY = 5, QUIET = 12;
 
 /** How many of a thousand frames and datagrams are lost during the faults. */

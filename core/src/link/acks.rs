@@ -86,20 +86,25 @@ impl Node<'_> {
             false => Again::No,
         };
         self.release_former(record, again);
-        if self.records.get(record).home() == Some(member) {
-            self.home_confirmed(member, record, confirmed);
+        if self.records.get(record).primary() == Some(member) {
+            self.primary_confirmed(member, record, confirmed);
         }
     }
 
-    /// The home has what this node told it of the record.
-    fn home_confirmed(&mut self, member: MemberIndex, record: RecordIndex, confirmed: Confirmed) {
+    /// The primary has what this node told it of the record.
+    fn primary_confirmed(
+        &mut self,
+        member: MemberIndex,
+        record: RecordIndex,
+        confirmed: Confirmed,
+    ) {
         let slot = self.records.get_mut(record);
         slot.set(ANSWERED, slot.is(ANSWERED) && confirmed.is_owed);
         if confirmed.took_header {
             self.records.clear_also(record);
         }
         if confirmed.took {
-            // A release that was sent before the home took this doesn't cover it.
+            // A release that was sent before the primary took this doesn't cover it.
             let session = self.members.get(member).session.as_ref();
             let newest = session.map_or(0, |session| session.window.newest());
             let link = &mut self.members.get_mut(member).link;
@@ -166,7 +171,7 @@ impl Node<'_> {
         }
         // The first refusal of several from one packet has taken all that it carried.
         let slot = self.records.get(record);
-        let lacks = cause != Cause::NotHome;
+        let lacks = cause != Cause::NotPrimary;
         carried_it |= lacks && slot.owed().intersects(slot.bit_of(member));
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
         if carried_it {
@@ -200,9 +205,9 @@ impl Node<'_> {
     ) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
-        let is_former = slot.is_home_here() && !bit.intersects(slot.wanted_bits());
+        let is_former = slot.is_primary_here() && !bit.intersects(slot.wanted_bits());
         match cause {
-            // An end before what took the session's place: its home sends that, the end waits.
+            // An end before what took the session's place: its primary sends that, the end waits.
             Cause::Base if !slot.is_live() => self.records.get_mut(record).set(DECLINED, true),
             // It isn't to have the attributes, and hears in time that its copy isn't needed.
             Cause::Base if is_former => {}
@@ -210,7 +215,7 @@ impl Node<'_> {
             Cause::Unknown => self.unknown_at(now, record, member),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
-            Cause::NotHome => {}
+            Cause::NotPrimary => {}
         }
     }
 

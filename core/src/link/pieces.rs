@@ -167,7 +167,7 @@ impl Node<'_> {
         // What changed while it was on its way follows now; and the age of the last use, which grew.
         self.owe_carried_again(member, record, generation);
         let slot = self.records.get(record);
-        if took > SHORT && slot.generation == generation && slot.is_home_here() {
+        if took > SHORT && slot.generation == generation && slot.is_primary_here() {
             self.owe_header(record, slot.bit_of(member));
         }
         self.members.get_mut(member).link.behind = true;

@@ -13,7 +13,7 @@ use crate::wire::member::MemberState;
 const PERIOD: Duration = Duration::from_millis(20);
 
 impl Node<'_> {
-    /// Says good-bye: the sessions whose home is here go on at their backups. Each gets one backup
+    /// Says good-bye: the sessions whose primary is here go on at their backups. Each gets one backup
     /// more before, so that it has two copies from the first, even if a backup leaves in the same
     /// moment. The ticket is done when all that was owed has been confirmed and the others were told, or
     /// when `bound` is over; go on driving the node until then. It isn't met if something is

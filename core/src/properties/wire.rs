@@ -116,7 +116,7 @@ impl Draw {
         let (namespace, id, bytes) = (&*self.more, &*self.bytes, &*self.bytes);
         let (newest, digest, counter) = (self.numbers[0], self.numbers[3], self.numbers[2]);
         let (range, hash) = (self.range(), self.sixteen());
-        let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotHome];
+        let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotPrimary];
         let cause = causes[usize::from(self.kind / 17 % 4)];
         match self.kind % 25 {
             0 => Ping { table: a.to_le_bytes() },

@@ -17,7 +17,7 @@ use crate::storage::records::{DECLINED, Holders, INCOMPLETE, STRANGERS, seconds}
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
-use crate::wire::message::{Cause, HOME, UNNAMED, UnitHead};
+use crate::wire::message::{Cause, PRIMARY, UNNAMED, UnitHead};
 
 /// How long a tombstone stays that all have confirmed: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ impl Node<'_> {
         };
         if self.records.get(record).is_live() {
             if !self.records.is_served(record) {
-                // Without its home's word nobody knows all that may have a copy.
+                // Without its primary's word nobody knows all that may have a copy.
                 self.records.get_mut(record).set(INCOMPLETE, true);
             }
             self.bury(now, record);
@@ -120,8 +120,8 @@ impl Node<'_> {
     }
 
     /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
-    /// at a node that has met nobody yet; and until one is met that was a stranger. A node that has no room for some, or
-    /// has just begun to meet others, doesn't know all: others go on telling theirs, and it begins again.
+    /// at a node that has met nobody yet; and until one is met that was a stranger. A node that has no room for some,
+    /// or has just begun to meet others, doesn't know all: others go on telling theirs, and it begins again.
     fn name_members(&mut self, now: Instant, record: RecordIndex, names: &mut Holders) {
         let slot = self.records.get(record);
         let (was_filled, from) = (slot.lent_to > SELF, slot.lent_to.max(SELF.next()));
@@ -265,7 +265,7 @@ impl Node<'_> {
     ///
     /// # Errors
     /// `Base`: `known`, the copy here, may be the last one of its contents. The new record must come
-    /// first, or be at its backups, as its home says; whoever knows of the end tells again later.
+    /// first, or be at its backups, as its primary says; whoever knows of the end tells again later.
     fn successor_told(
         &self,
         known: Option<RecordIndex>,
@@ -277,7 +277,7 @@ impl Node<'_> {
         let is_live = known.is_some_and(|record| self.records.get(record).is_live());
         let is_fresh = Duration::from_secs(u64::from(head.idle)) < RENAMED_FOR;
         let lacks = is_live && is_fresh && self.successor_of(short) == Successor::Unknown;
-        if lacks && !head.is(HOME) {
+        if lacks && !head.is(PRIMARY) {
             return Err(Cause::Base);
         }
         Ok(Some(short))
@@ -328,7 +328,7 @@ impl Node<'_> {
     }
 
     /// Gives the session a new id as one unit: the old id is dead, and points nowhere. As a commit does,
-    /// it makes this node the session's home.
+    /// it makes this node the session's primary.
     ///
     /// # Errors
     /// [`BuryError`]; nothing was changed then.
@@ -380,7 +380,7 @@ impl Node<'_> {
         // Where all of the old id's copies are, until the sweep moves them to where the new id
         // belongs: a holder of the old one gives that up for the new one in one packet.
         let all = self.set_holders(new, &holders, holders.len() as u8);
-        self.become_home(new, all, &[], true);
+        self.become_primary(new, all, &[], true);
         if !self.breaks(Mutation::WaitsStayAtRename) {
             let (from, to) = (self.records.reference(old), self.records.reference(new));
             self.waits.move_to(from, to);

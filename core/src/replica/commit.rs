@@ -48,7 +48,7 @@ pub struct Change<'a> {
 pub enum Ack {
     /// Not at all.
     None,
-    /// This many copies, the home's included.
+    /// This many copies, the primary's included.
     Copies(u8),
     /// All live holders.
     All,
@@ -99,7 +99,7 @@ impl fmt::Display for CommitError {
 impl core::error::Error for CommitError {}
 
 impl Node<'_> {
-    /// Writes `commit.changes` to the session and makes this node its home. A session that isn't
+    /// Writes `commit.changes` to the session and makes this node its primary. A session that isn't
     /// known is created. What equals the stored bytes is not written and sends nothing.
     ///
     /// Work: linear in the bytes written; at most 64 attributes a session is a good idea.
@@ -132,7 +132,7 @@ impl Node<'_> {
         if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
             let is_new = slot.stamp.is_none();
             slot.max_inactive = commit.max_inactive;
-            if is_new || !self.breaks(Mutation::LimitStaysHome) {
+            if is_new || !self.breaks(Mutation::LimitStaysPrimary) {
                 self.write_header(record);
             }
         }
@@ -193,7 +193,7 @@ impl Node<'_> {
         }
     }
 
-    /// Who writes to a live session is its home from then on, whoever was it before.
+    /// Who writes to a live session is its primary from then on, whoever was it before.
     pub(crate) fn own(&mut self, now: Instant, record: RecordIndex) {
         if !self.records.get(record).is(OWNED) {
             self.take_over(now, record, &[], true);
@@ -206,7 +206,7 @@ impl Node<'_> {
         }
     }
 
-    /// Makes this node the session's home: an epoch above all that was written before. `answers`:
+    /// Makes this node the session's primary: an epoch above all that was written before. `answers`:
     /// the members that sent their copies, and the digests of those. `serve`: as owner, for an
     /// application.
     pub(crate) fn take_over(
@@ -217,13 +217,13 @@ impl Node<'_> {
         serve: bool,
     ) {
         let new = self.choose_holders(now, record);
-        self.become_home(record, new, answers, serve);
+        self.become_primary(record, new, answers, serve);
         self.review_record(now, record);
     }
 
     /// The same, where the holders are chosen already, with this node as the first of them. `new`:
     /// the bits of those that have nothing.
-    pub(crate) fn become_home(
+    pub(crate) fn become_primary(
         &mut self,
         record: RecordIndex,
         new: HolderBits,
@@ -231,7 +231,7 @@ impl Node<'_> {
         serve: bool,
     ) {
         debug_assert_eq!(
-            self.records.get(record).home(),
+            self.records.get(record).primary(),
             Some(SELF),
             "it is the first"
         );
@@ -292,7 +292,7 @@ impl Node<'_> {
         slot.digest = slot.digest.wrapping_sub(old).wrapping_add(new);
     }
 
-    /// The digest of the record's attributes: equal ones mean equal contents, whoever the home is.
+    /// The digest of the record's attributes: equal ones mean equal contents, whoever the primary is.
     pub(crate) fn contents_digest(&self, record: RecordIndex) -> u64 {
         let slot = self.records.get(record);
         slot.digest.wrapping_sub(self.mix(slot.stamp, 0))
@@ -461,14 +461,14 @@ impl Node<'_> {
         self.note_use(now, record);
     }
 
-    /// The home of a session has served a request.
+    /// The primary of a session has served a request.
     fn note_use(&mut self, now: Instant, record: RecordIndex) {
         let second = seconds(now);
         let slot = self.records.get_mut(record);
         slot.touches = slot.touches.saturating_add(1);
         if slot.is_use_to_tell(second) {
             slot.touched = second;
-            if !self.breaks(Mutation::TouchStaysHome) {
+            if !self.breaks(Mutation::TouchStaysPrimary) {
                 self.write_header(record);
             }
         }

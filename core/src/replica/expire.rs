@@ -1,12 +1,12 @@
 //! An idle session that nobody serves expires: one application gets it, with its last contents.
 //!
 //! ```text
-//! idle too long ──▶ expired ──▶ taken ──▶ handed to the application of the home
+//! idle too long ──▶ expired ──▶ taken ──▶ handed to the application of the primary
 //!                      │           │
 //!                      └───────────┴──▶ alive: somebody served it, or serves it now
 //! ```
 //!
-//! *Expired* and *taken* are values of the header. The home of an expired session offers it to one
+//! *Expired* and *taken* are values of the header. The primary of an expired session offers it to one
 //! node after another until one takes it, by the same fetch as for a request: so of two that
 //! would take it one finds that the other has. The application is told when all live holders know
 //! that it was taken. Where a session is served its host ends it, by its own clock.
@@ -37,16 +37,16 @@ impl Node<'_> {
         number.is_some()
     }
 
-    /// Looks at an idle session whose home this node is.
+    /// Looks at an idle session whose primary this node is.
     pub(crate) fn expire(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
-        if !slot.is_home_here() {
+        if !slot.is_primary_here() {
             return;
         }
         if self.records.serves(slot) {
             return self.hand_to_application(record);
         }
-        // A guard knows the idle time from hearsay: a tenth more than the home would wait.
+        // A guard knows the idle time from hearsay: a tenth more than the primary would wait.
         let tenths = if self.breaks(Mutation::GuardWaitsNoLonger) {
             10
         } else {
@@ -153,7 +153,7 @@ impl Node<'_> {
     /// have answered, it has expired, and nobody else took it.
     pub(crate) fn may_take(&self, record: RecordIndex, maybe_stale: bool) -> bool {
         let slot = self.records.get(record);
-        let others = slot.is(TAKEN) && !slot.is_home_here();
+        let others = slot.is(TAKEN) && !slot.is_primary_here();
         let others = others && !self.breaks(Mutation::TakenByMany);
         slot.is(EXPIRING) && !others && !maybe_stale
     }

@@ -1,8 +1,8 @@
-//! What becomes of a session whose home is gone, and of a copy whose home knows nothing of it.
+//! What becomes of a session whose primary is gone, and of a copy whose primary knows nothing of it.
 //!
-//! The first holder that lives guards the session: it takes the home's place with a header that says so
+//! The first holder that lives guards the session: it takes the primary's place with a header that says so
 //! ([`GUARD`]), restores the copies and lets the session expire when its time comes, but serves nobody before it
-//! asked. A home that was there all the time, only cut off, refutes that header by a greater one, and goes on.
+//! asked. A primary that was there all the time, only cut off, refutes that header by a greater one, and goes on.
 //!
 //! "I know nothing of it" never makes anybody drop a copy. The holder asks all members then, as a fetch does
 //! ([`adopt`](Node::adopt)): it follows the greatest header that they answer, and guards the session if all have
@@ -20,11 +20,13 @@ use crate::time::Instant;
 use crate::wire::message::{BY_GUARD, UNNAMED, WireHeader};
 
 impl Node<'_> {
-    /// Whether the home is dead, or started anew and so has nothing of the record.
-    pub(crate) fn home_is_lost(&self, record: RecordIndex) -> bool {
+    /// Whether the primary is dead, or started anew and so has nothing of the record.
+    pub(crate) fn primary_is_lost(&self, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
-        let Some(home) = slot.home() else { return true };
-        !self.members.get(home).is_live() || self.began_anew(home, record)
+        let Some(primary) = slot.primary() else {
+            return true;
+        };
+        !self.members.get(primary).is_live() || self.began_anew(primary, record)
     }
 
     /// Whether the member wrote the record's header, in a boot before its present one.
@@ -36,12 +38,12 @@ impl Node<'_> {
         })
     }
 
-    /// The home is gone: the first live holder takes its place, and restores the copies. It doesn't serve the
+    /// The primary is gone: the first live holder takes its place, and restores the copies. It doesn't serve the
     /// session before it asked.
     pub(crate) fn guard(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
-        // The home has nothing, unless it is this node, which got back what its former boot had.
-        let former = slot.home().filter(|home| *home != SELF);
+        // The primary has nothing, unless it is this node, which got back what its former boot had.
+        let former = slot.primary().filter(|primary| *primary != SELF);
         let mut others = slot.holders().iter().copied();
         // Also when it has said good-bye, until it is gone.
         let lives = |holder: &MemberIndex| *holder == SELF || self.members.get(*holder).is_live();
@@ -61,7 +63,7 @@ impl Node<'_> {
         }
     }
 
-    /// Asks all members for the session of a copy whose home knows nothing of it.
+    /// Asks all members for the session of a copy whose primary knows nothing of it.
     fn adopt(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         if self.waits.fetches(&slot.hash) {
@@ -76,16 +78,16 @@ impl Node<'_> {
     }
 
     /// All members were asked for the session, and answered. `had`: the stamp of the header here when they were asked;
-    /// one of them may have had a greater one. `has_home`: the home has a copy.
+    /// one of them may have had a greater one. `has_primary`: the primary has a copy.
     pub(crate) fn adopted(
         &mut self,
         now: Instant,
         record: RecordIndex,
         had: Stamp,
-        has_home: bool,
+        has_primary: bool,
     ) {
         let slot = self.records.get(record);
-        if slot.stamp == had && !has_home && !slot.is_home_here() {
+        if slot.stamp == had && !has_primary && !slot.is_primary_here() {
             self.take_over(now, record, &[], false);
         }
     }
@@ -96,7 +98,7 @@ impl Node<'_> {
         let bit = slot.bit_of(peer);
         if !slot.is_live() {
             self.owe_again(record, bit);
-        } else if slot.is_home_here() {
+        } else if slot.is_primary_here() {
             if bit.intersects(slot.wanted_bits()) {
                 return self.owe_again(record, bit);
             }
@@ -115,19 +117,19 @@ impl Node<'_> {
         }
     }
 
-    /// A copy whose home may not know of it, or of names that this node knows: the home is to hear of that.
+    /// A copy whose primary may not know of it, or of names that this node knows: the primary is to hear of that.
     pub(crate) fn announce(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_kept = slot.bit_of(SELF).intersects(slot.wanted_bits());
         let has_news = !is_kept || slot.is(HEARSAY) || !slot.also().is_empty();
         if has_news && !self.breaks(Mutation::NoAnnounce) {
-            self.records.owe_header(record, HolderBits::HOME);
-            self.owe_later(record, HolderBits::HOME);
+            self.records.owe_header(record, HolderBits::PRIMARY);
+            self.owe_later(record, HolderBits::PRIMARY);
         }
     }
 
-    /// Takes into account that a holder started anew since the record last changed here: its copy is gone. So a new boot
-    /// costs no walk over all records at once; every use of what holders lack comes here first.
+    /// Takes into account that a holder started anew since the record last changed here: its copy is gone. So a new
+    /// boot costs no walk over all records at once; every use of what holders lack comes here first.
     pub(crate) fn refresh(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_anew = |holder: &MemberIndex| self.members.get(*holder).link.since > slot.changed;
@@ -150,7 +152,7 @@ impl Node<'_> {
         let lacks = slot.owed().intersects(bit);
         if !slot.is_live() {
             self.forget_confirmation(record, bit);
-        } else if slot.is_home_here() {
+        } else if slot.is_primary_here() {
             let is_wanted = bit.intersects(slot.wanted_bits());
             self.records.get_mut(record).set(INCOMPLETE, true);
             if is_wanted {
@@ -158,7 +160,7 @@ impl Node<'_> {
             } else {
                 self.forget_holder(record, member);
             }
-        } else if bit == HolderBits::HOME {
+        } else if bit == HolderBits::PRIMARY {
             // What its former boot lacked would be a part of a commit to the new one.
             self.records.owe_nothing(record, bit);
             if lacks && !self.began_anew(member, record) {
@@ -171,7 +173,7 @@ impl Node<'_> {
     pub(crate) fn refutes_guard(&self, record: RecordIndex, header: &WireHeader) -> bool {
         let slot = self.records.get(record);
         let is_guard = header.is(BY_GUARD) && !self.breaks(Mutation::GuardOutranks);
-        is_guard && slot.is_home_here() && slot.was_served_here()
+        is_guard && slot.is_primary_here() && slot.was_served_here()
     }
 
     /// Writes a header above that of a guard, and goes on. What the guard named may have copies.

@@ -1,7 +1,7 @@
 //! A session moves to the node that is asked for it.
 //!
-//! Only an owner reads without asking. Another node asks the former home and whoever else may hold
-//! a copy, takes the greatest of the answers and of its own copy, and becomes the home. An owner's
+//! Only an owner reads without asking. Another node asks the former primary and whoever else may hold
+//! a copy, takes the greatest of the answers and of its own copy, and becomes the primary. An owner's
 //! answer alone isn't enough: after a split there may be two. But with it nobody waits for suspects.
 
 use core::fmt;
@@ -56,8 +56,8 @@ impl fmt::Display for FetchError {
 impl core::error::Error for FetchError {}
 
 impl Node<'_> {
-    /// Makes this node the session's home, with the newest contents that others answer within
-    /// `fetch_timeout`. `hint`: the route suffix of the id, which names the former home.
+    /// Makes this node the session's primary, with the newest contents that others answer within
+    /// `fetch_timeout`. `hint`: the route suffix of the id, which names the former primary.
     ///
     /// The [outcome](FetchOutcome) says whether the session exists. It is decided at once if
     /// this node owns the session, or nobody else is there.
@@ -134,7 +134,7 @@ impl Node<'_> {
         if let Some(wait) = self.waits.fetch_mut(fetch) {
             let former = core::mem::replace(&mut wait.purpose, Purpose::Serve);
             if former == Purpose::Adopt {
-                // Those that answered go on serving it: they were asked for its home, not for the session.
+                // Those that answered go on serving it: they were asked for its primary, not for the session.
                 let deadline = now + self.rules.fetch_timeout;
                 self.waits.serve_instead(fetch, deadline);
                 self.plan_fetches(deadline, deadline);
@@ -190,7 +190,7 @@ impl Node<'_> {
         }
     }
 
-    /// The live members that may hold the session, at most eight: the former home, the holders,
+    /// The live members that may hold the session, at most eight: the former primary, the holders,
     /// then the first in rendezvous order.
     fn whom_to_ask(&self, hash: &[u8; 16], hint: Option<&str>, reach: Reach) -> Asked {
         let mut asked = Asked::new();
@@ -263,11 +263,11 @@ impl Node<'_> {
         }
     }
 
-    /// `peer` has a copy: whoever that says has one too is asked as well. With eight asked already its home alone is, in
-    /// the place of `peer`, which has answered.
+    /// `peer` has a copy: whoever that says has one too is asked as well. With eight asked already its primary alone
+    /// is, in the place of `peer`, which has answered.
     fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
-        let (home, holders) = (slot.home(), slot.holders());
+        let (primary, holders) = (slot.primary(), slot.holders());
         let holders: Asked = list::collect(holders.iter().copied());
         for holder in holders {
             let wait = self.waits.fetch(number);
@@ -278,7 +278,7 @@ impl Node<'_> {
             if let Some(wait) = self.waits.fetch_mut(number)
                 && !wait.ask_too(holder)
             {
-                if Some(holder) != home {
+                if Some(holder) != primary {
                     continue;
                 }
                 wait.ask_instead(peer, holder);
@@ -287,16 +287,17 @@ impl Node<'_> {
         }
     }
 
-    /// Another node took over a session that is fetched here: what that answered before is old, and it may write from now on.
-    pub(crate) fn ask_new_home(&mut self, record: RecordIndex) {
+    /// Another node took over a session that is fetched here: what that answered before is old, and it may write from
+    /// now on.
+    pub(crate) fn ask_new_primary(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
-        let Some(home) = slot.home().filter(|home| *home != SELF) else {
+        let Some(primary) = slot.primary().filter(|primary| *primary != SELF) else {
             return;
         };
         if let Some(fetch) = self.waits.fetch_of(&slot.hash)
-            && self.members.get(home).is_reachable()
+            && self.members.get(primary).is_reachable()
         {
-            self.waits.ask_again(fetch, home);
+            self.waits.ask_again(fetch, primary);
             let silent = self.waits.fetch(fetch).map(FetchWait::silent);
             for member in silent.unwrap_or_default() {
                 self.members.nudge(member);
@@ -336,8 +337,8 @@ impl Node<'_> {
         }
     }
 
-    /// The next fetch, of `from` and those behind it, that `peer` hasn't answered, and whose question to it is to be sent
-    /// or was.
+    /// The next fetch, of `from` and those behind it, that `peer` hasn't answered, and whose question to it is to be
+    /// sent or was.
     fn next_question(
         &self,
         from: Option<WaitIndex>,
@@ -522,10 +523,10 @@ impl Node<'_> {
             self.take_fetched(now, record, &answers, purpose, maybe_stale);
         }
         if let Some(record) = record.filter(|_| purpose == Purpose::Adopt && !maybe_stale) {
-            let home = self.records.get(record).home();
+            let primary = self.records.get(record).primary();
             let mut copies = answers.iter().filter(|(_, digest)| *digest != ABSENT);
-            let has_home = copies.any(|(member, _)| Some(*member) == home);
-            self.adopted(now, record, had, has_home);
+            let has_primary = copies.any(|(member, _)| Some(*member) == primary);
+            self.adopted(now, record, had, has_primary);
         }
         self.end_of_fetch(number, &hash, FetchOutcome { found, maybe_stale });
     }
@@ -543,7 +544,7 @@ impl Node<'_> {
         }
     }
 
-    /// Makes this node the home of a session that was fetched, as owner.
+    /// Makes this node the primary of a session that was fetched, as owner.
     fn take_fetched(
         &mut self,
         now: Instant,

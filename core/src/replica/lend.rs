@@ -28,7 +28,7 @@ impl Node<'_> {
     }
 
     /// Of two nodes that take a session over at the same time, one waits for the other: else both
-    /// would be its home.
+    /// would be its primary.
     fn goes_first(&self, peer: MemberIndex) -> bool {
         if self.breaks(Mutation::NobodyGoesFirst) {
             return false;

@@ -13,7 +13,7 @@ const REFILL: u32 = 13;
 
 /// How long it is remembered that all members have nothing of a session, [coarsely](Instant::coarse):
 /// just below a second. Whoever makes one with an id that was denied before may be missed so long
-/// where its home isn't named.
+/// where its primary isn't named.
 const REMEMBERED: u32 = 976;
 
 /// Sessions that are remembered so.

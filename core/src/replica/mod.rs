@@ -3,8 +3,8 @@
 //! [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
 //! travel. [`fetch`]: a session moves to the node that is asked for it. [`lend`]: what the others do then.
 //! [`misses`]: what ids that nobody knows may cost. [`bury`]: invalidation and rename. [`place`]: who keeps
-//! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose home is gone. `walks`: what is looked
-//! at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
+//! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose primary is gone. `walks`: what
+//! is looked at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
 
 mod answering;
 pub(crate) mod bury;

@@ -28,14 +28,14 @@ struct Placement {
 }
 
 impl Node<'_> {
-    /// Chooses the holders of a record that this node is or becomes the home of. Returns the bits of
+    /// Chooses the holders of a record that this node is or becomes the primary of. Returns the bits of
     /// those that were none.
     pub(crate) fn choose_holders(&mut self, now: Instant, record: RecordIndex) -> HolderBits {
         let placement = self.placement(now, record);
         self.place(record, &placement)
     }
 
-    /// Where a record whose home this node is belongs: here, at the first live members in rendezvous
+    /// Where a record whose primary this node is belongs: here, at the first live members in rendezvous
     /// order, and behind them at former holders that still have a copy. With too few live ones the
     /// dead keep theirs: most of it is still good when they come back.
     fn placement(&self, now: Instant, record: RecordIndex) -> Placement {
@@ -119,19 +119,19 @@ impl Node<'_> {
     }
 
     /// The member has a copy, whether it is to have one or not: it must hear of the end. A node that isn't the
-    /// home keeps the name until the home has it, which hears of it in time.
+    /// primary keeps the name until the primary has it, which hears of it in time.
     pub(crate) fn note_copy_at(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
         if !slot.is_live() || !bit.is_empty() {
             return self.records.note_copy(record, bit);
         }
-        if !slot.is_home_here() {
+        if !slot.is_primary_here() {
             let is_news = self.records.add_also(record, member);
             let slot = self.records.get(record);
-            if is_news && slot.header_owed().intersects(HolderBits::HOME) {
+            if is_news && slot.header_owed().intersects(HolderBits::PRIMARY) {
                 // The packet that is on its way doesn't name it.
-                self.owe_later(record, HolderBits::HOME);
+                self.owe_later(record, HolderBits::PRIMARY);
             }
             return;
         }
@@ -140,7 +140,7 @@ impl Node<'_> {
         if holders.push(member).is_err() {
             return self.records.get_mut(record).set(INCOMPLETE, true);
         }
-        // It is told to drop the copy, unless it becomes the home.
+        // It is told to drop the copy, unless it becomes the primary.
         self.set_holders(record, &holders, wanted);
     }
 
@@ -208,8 +208,8 @@ impl Node<'_> {
         self.records.owe_at_takeover(record, new | asked, clean);
     }
 
-    /// The home moves the copies to where they belong since members came or went. After a split,
-    /// two homes of a session meet at the first of them.
+    /// The primary moves the copies to where they belong since members came or went. After a split,
+    /// two primaries of a session meet at the first of them.
     pub(crate) fn restore_copies(&mut self, now: Instant, record: RecordIndex) {
         let placement = self.placement(now, record);
         let slot = self.records.get(record);
@@ -240,7 +240,7 @@ impl Node<'_> {
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get_mut(record);
         slot.set(DECLINED, !slot.is_live());
-        if !slot.is_live() || !slot.is_home_here() {
+        if !slot.is_live() || !slot.is_primary_here() {
             return;
         }
         if !slot.bit_of(member).intersects(slot.wanted_bits()) {

@@ -113,7 +113,7 @@ impl<'a> Record<'a> {
         self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
     }
 
-    /// How many nodes are to hold it, the home included.
+    /// How many nodes are to hold it, the primary included.
     #[must_use]
     pub const fn wanted_copies(&self) -> u8 {
         self.slot.wanted()

@@ -1,17 +1,17 @@
 //! Releases: how a former holder comes to drop its copy, and its name to leave the list.
 //!
 //! ```text
-//! home ── header ──────────────────────▶ all holders
-//! home ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it, and all
+//! primary ── header ──────────────────────▶ all holders
+//! primary ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it, and all
 //!                                                        that live have the header
-//! home ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
+//! primary ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
 //! ```
 //!
 //! The end of a session apart, nothing else makes a node drop a copy, and nothing else strikes a name, but a boot that
-//! replaced the one that was named, or a good-bye. A release is the word of the home that wrote the header which it
+//! replaced the one that was named, or a good-bye. A release is the word of the primary that wrote the header which it
 //! carries. It is repeated until it is answered; a node that has no copy answers it too. As long as one that lives may
-//! still follow another home, or be it, all keep their copies, and tell it of the present one when they hear from it. Else
-//! it could give them copies again of which this home doesn't know.
+//! still follow another primary, or be it, all keep their copies, and tell it of the present one when they hear from
+//! it. Else it could give them copies again of which this primary doesn't know.
 
 use crate::ids::{HolderBits, MemberIndex, RecordIndex};
 use crate::mutation::Mutation;
@@ -29,12 +29,12 @@ pub(crate) enum Again {
 }
 
 impl Node<'_> {
-    /// Whether this node is the home, and all that are to keep a copy, of which there are enough, have
+    /// Whether this node is the primary, and all that are to keep a copy, of which there are enough, have
     /// all of it.
     fn has_replacements(&self, slot: &RecordSlot) -> bool {
-        let is_home = slot.is_live() && slot.is_home_here();
+        let is_primary = slot.is_live() && slot.is_primary_here();
         let lacks = slot.owed().intersects(slot.keeper_bits());
-        is_home
+        is_primary
             && slot.wanted() > self.rules.backups
             && (!lacks || self.breaks(Mutation::EarlyRelease))
     }
@@ -47,8 +47,8 @@ impl Node<'_> {
         is_told && !slot.lent_to_peer(member) && self.has_replacements(slot)
     }
 
-    /// Whether a named member that lives may not have heard yet that this node is the home. Those that were told to drop
-    /// their copies have.
+    /// Whether a named member that lives may not have heard yet that this node is the primary. Those that were told to
+    /// drop their copies have.
     fn is_unheard(&self, slot: &RecordSlot) -> bool {
         let unheard = slot.header_owed() & !slot.released();
         let lives = |member: &&MemberIndex| self.members.get(**member).is_live();
@@ -82,7 +82,7 @@ impl Node<'_> {
         }
     }
 
-    /// The member has no copy, as the home's header of this stamp asked of it, unless it asked for one since.
+    /// The member has no copy, as the primary's header of this stamp asked of it, unless it asked for one since.
     pub(crate) fn on_dropped(&mut self, member: MemberIndex, short: [u8; 8], epoch: u32, seq: u64) {
         let Some(record) = self.records.find_short(short) else {
             return;
@@ -90,7 +90,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let is_present = slot.stamp.epoch == epoch && slot.stamp.seq() == seq;
         let is_former = slot.bit_of(member).intersects(slot.released());
-        if slot.is_live() && slot.is_home_here() && is_present && is_former {
+        if slot.is_live() && slot.is_primary_here() && is_present && is_former {
             self.forget_holder(record, member);
         }
     }
@@ -122,11 +122,11 @@ impl Node<'_> {
     ) {
         let slot = self.records.get(record);
         let stamp = self.writers.wire(slot.stamp);
-        let is_word_of_home = head.header.as_ref().is_some_and(|header| {
+        let is_word_of_primary = head.header.as_ref().is_some_and(|header| {
             Some(header.stamp) == stamp
                 && header.stamp.writer == self.members.writer_of(origin.peer)
         });
-        let obeys = head.is(RELEASE) && is_word_of_home && !slot.is_home_here();
+        let obeys = head.is(RELEASE) && is_word_of_primary && !slot.is_primary_here();
         let owes = !slot.owed().is_empty() || !slot.also().is_empty();
         let owes = owes && !self.breaks(Mutation::DroppedUnseen);
         let fetches = self.waits.fetches(&slot.hash);
@@ -144,8 +144,8 @@ impl Node<'_> {
                 self.has_dropped(origin, head);
             }
         } else if is_late {
-            // It was sent before the home took what was here: the home is asked for another one.
-            self.owe_header(record, HolderBits::HOME);
+            // It was sent before the primary took what was here: the primary is asked for another one.
+            self.owe_header(record, HolderBits::PRIMARY);
         } else {
             self.remove_record(record);
             self.has_dropped(origin, head);

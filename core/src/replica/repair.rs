@@ -10,7 +10,7 @@
 //! ```
 //!
 //! A range's digest is the sum of a mix of each record's hash and digest, over the live records
-//! that one of the two is the home of and the other a holder. The asker keeps its way through the
+//! that one of the two is the primary of and the other a holder. The asker keeps its way through the
 //! ranges, and whoever answers keeps nothing. What the link owes the other anyway, or has under way,
 //! isn't repaired; a list that was out of date when it arrived costs a header and no more, since
 //! whatever arrives is merged by stamps. A tombstone is the answer to a live record.

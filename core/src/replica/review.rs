@@ -87,7 +87,7 @@ impl Node<'_> {
     /// Whether the holder confirmed all there is already: equal bytes change nothing, and nothing is sent.
     fn lacks_nothing(&self, slot: &RecordSlot, holder: MemberIndex) -> bool {
         let keeps = (slot.bit_of(holder) & slot.wanted_bits()).intersects(!slot.owed());
-        let is_other = holder != SELF && slot.home() == Some(SELF);
+        let is_other = holder != SELF && slot.primary() == Some(SELF);
         is_other && keeps && self.members.get(holder).is_live()
     }
 
@@ -98,7 +98,7 @@ impl Node<'_> {
             // What is here counts no more, and nobody is heard.
             return Tally::unmet(wait.confirmed());
         }
-        if slot.is_live() && !slot.is_home_here() {
+        if slot.is_live() && !slot.is_primary_here() {
             return self.tally_handed_over(slot, wait);
         }
         let kept = match slot.is_live() {
@@ -134,17 +134,17 @@ impl Node<'_> {
         }
     }
 
-    /// Another node is the home: what was committed here went there, and it tells its backups. Only what that node
+    /// Another node is the primary: what was committed here went there, and it tells its backups. Only what that node
     /// confirms is heard here, and who confirmed before is known.
     fn tally_handed_over(&self, slot: &RecordSlot, wait: &NodesWait) -> Tally {
-        let home = slot.home().unwrap_or(MemberIndex::UNKNOWN);
-        let has = wait.has(home);
+        let primary = slot.primary().unwrap_or(MemberIndex::UNKNOWN);
+        let has = wait.has(primary);
         let known = wait.confirmed().saturating_add(1);
         let known = known.min(self.lasting_copies());
         Tally {
             known,
             met: has && wait.is_met(known, false),
-            is_awaited: !has && self.members.get(home).is_live(),
+            is_awaited: !has && self.members.get(primary).is_live(),
         }
     }
 

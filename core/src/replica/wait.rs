@@ -2,8 +2,8 @@
 //!
 //! | a wait for | is met when | ends before its deadline with less, as soon as |
 //! | --- | --- | --- |
-//! | copies of a commit, at the home | so many holders that are to keep their copy confirmed, or all that live | the others are dead or have left, or declined, and no other member could get a copy; the session ended here; this node gives its copy up |
-//! | copies of a commit, once another node is the home | that node has the contents, and so many confirmed or it is for all | it has them, and more are asked for: this node would not hear of them; it is dead, or has left; the session ended here; this node gives its copy up |
+//! | copies of a commit, at the primary | so many holders that are to keep their copy confirmed, or all that live | the others are dead or have left, or declined, and no other member could get a copy; the session ended here; this node gives its copy up |
+//! | copies of a commit, once another node is the primary | that node has the contents, and so many confirmed or it is for all | it has them, and more are asked for: this node would not hear of them; it is dead, or has left; the session ended here; this node gives its copy up |
 //! | nodes that know of an end, or of a rename | all holders that live know of it, or so many | the others are dead or have left |
 //! | a fetch | all that may hold a copy answered | the others are dead or have left, or are suspects where an owner answered; the session ended |
 //! | a leave | others have all that was here, and were told | nobody else is there |
@@ -378,8 +378,8 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// A fetch that looked for a home is to serve the session from now on. What was answered is void, and all are asked
-    /// again, under another number.
+    /// A fetch that looked for a primary is to serve the session from now on. What was answered is void, and all are
+    /// asked again, under another number.
     pub(crate) fn serve_instead(&mut self, place: WaitIndex, deadline: Instant) {
         self.renew_request(place);
         if let Some(fetch) = self.fetch_mut(place) {

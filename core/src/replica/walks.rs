@@ -46,15 +46,15 @@ impl Node<'_> {
             if !slot.is_live() {
                 continue;
             }
-            if slot.is_home_here() {
+            if slot.is_primary_here() {
                 if self.leaving || kept.any(lost) {
                     self.restore_copies(now, record);
                 }
             } else if self.leaving
-                && self.home_is_lost(record)
+                && self.primary_is_lost(record)
                 && !self.breaks(Mutation::LeaverKeepsTheOnlyCopy)
             {
-                // Nobody else may have all that is here: as the home it hands it over before it goes.
+                // Nobody else may have all that is here: as the primary it hands it over before it goes.
                 self.take_over(now, record, &[], false);
             }
             if self.leaving {
@@ -103,10 +103,10 @@ impl Node<'_> {
     }
 
     fn sweep_live(&mut self, now: Instant, record: RecordIndex) {
-        if self.records.get(record).is_home_here() {
+        if self.records.get(record).is_primary_here() {
             self.restore_copies(now, record);
             self.release_former(record, Again::Yes);
-        } else if self.home_is_lost(record) {
+        } else if self.primary_is_lost(record) {
             self.guard(now, record);
         } else {
             self.announce(record);
@@ -127,14 +127,14 @@ impl Node<'_> {
         }
     }
 
-    /// What the home, or of a home a backup, lacks of the session is sent, if it isn't yet.
+    /// What the primary, or of a primary a backup, lacks of the session is sent, if it isn't yet.
     fn hand_over_for_good(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
-        let is_home = slot.is_home_here();
-        let receivers = if is_home {
+        let is_primary = slot.is_primary_here();
+        let receivers = if is_primary {
             slot.keeper_bits()
         } else {
-            HolderBits::HOME
+            HolderBits::PRIMARY
         };
         let lives = |holder: &&MemberIndex| self.members.get(**holder).is_reachable();
         let live = slot.holders().iter().filter(lives);
@@ -142,7 +142,7 @@ impl Node<'_> {
             live.fold(HolderBits::NONE, |all, holder| all | slot.bit_of(*holder)) & receivers;
         let owed = slot.owed().intersects(live);
         self.sweep.owes |= owed;
-        self.sweep.keeps |= is_home && live.is_empty();
+        self.sweep.keeps |= is_primary && live.is_empty();
         if owed {
             self.send_forgotten(record);
         }

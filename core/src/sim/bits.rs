@@ -124,7 +124,7 @@ impl World<'_> {
             );
         }
         let slot = machine.records.get(record);
-        if slot.is_live() && slot.is_home_here() {
+        if slot.is_live() && slot.is_primary_here() {
             let kept = slot.holders().iter().take(usize::from(slot.wanted()));
             let owed_nothing =
                 |holder: &&MemberIndex| !slot.owed().intersects(slot.bit_of(**holder));
@@ -250,16 +250,16 @@ fn wrong_bits(machine: &Node<'_>, record: RecordIndex) -> Option<&'static str> {
     if slot.header_owed().intersects(!slot.owed()) {
         return Some("a header that is owed makes a record owed");
     }
-    // By a header of its former boot a node is no home yet, and nobody's backup.
-    let is_former = slot.home() == Some(SELF) && !slot.is_home_here();
+    // By a header of its former boot a node is no primary yet, and nobody's backup.
+    let is_former = slot.primary() == Some(SELF) && !slot.is_primary_here();
     if !slot.is_live() || is_former {
         return None;
     }
-    let is_home = slot.is_home_here();
-    let may_be = if is_home {
+    let is_primary = slot.is_primary_here();
+    let may_be = if is_primary {
         slot.wanted_bits()
     } else {
-        HolderBits::HOME
+        HolderBits::PRIMARY
     };
     let bits = machine.records.attributes_of(record);
     let bits = bits.fold(HolderBits::NONE, |all, attribute| {
@@ -267,7 +267,7 @@ fn wrong_bits(machine: &Node<'_>, record: RecordIndex) -> Option<&'static str> {
     });
     if bits.intersects(!may_be) {
         Some("attributes are owed to those that are to have them")
-    } else if is_home && bits.intersects(!slot.owed()) {
+    } else if is_primary && bits.intersects(!slot.owed()) {
         Some("an attribute that is owed makes a record owed")
     } else {
         None

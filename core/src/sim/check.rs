@@ -61,7 +61,7 @@ impl World<'_> {
 
     /// How many copies of the commit are kept. A holder beyond those that are to keep a copy may have
     /// confirmed before it was released, and nodes may differ in how many backups they have: what stays are
-    /// the home and its backups, whatever the count was.
+    /// the primary and its backups, whatever the count was.
     fn lasting(&self, commit: &Committed) -> u32 {
         let lasting = u32::from(self.common.least_backups) + 1;
         commit.copies.min(lasting)
@@ -135,7 +135,7 @@ impl World<'_> {
         if self.is_crowded(key) {
             return None;
         }
-        let mut homes = Vec::new();
+        let mut primaries = Vec::new();
         for machine in up() {
             let Some(record) = machine.find(key) else {
                 continue;
@@ -144,51 +144,52 @@ impl World<'_> {
             if machine.records.is_served(record) && ended {
                 return of("after healing nobody serves what was ended");
             }
-            if slot.is_live() && slot.home() == Some(SELF) {
-                homes.push((machine, record));
+            if slot.is_live() && slot.primary() == Some(SELF) {
+                primaries.push((machine, record));
             }
         }
         if ended {
             return None;
         }
         let copies = up().filter(|machine| machine.read(key).is_some()).count();
-        match homes[..] {
+        match primaries[..] {
             [] if copies == 0 => None,
-            [(home, record)] => {
-                let slot = home.records.get(record);
+            [(primary, record)] => {
+                let slot = primary.records.get(record);
                 let there = self.hosts.iter().filter(|host| host.is_in()).count();
-                let copies = there.min(usize::from(home.rules.backups) + 1);
+                let copies = there.min(usize::from(primary.rules.backups) + 1);
                 let roomy = self.hosts.iter().all(|host| !host.is_small());
                 // With too few nodes those that are gone stay named.
                 let kept = slot.holders().iter().take(slot.wanted().into());
-                let kept = kept
-                    .filter(|holder| **holder == SELF || home.members.get(**holder).is_reachable());
+                let kept = kept.filter(|holder| {
+                    **holder == SELF || primary.members.get(**holder).is_reachable()
+                });
                 if roomy && kept.count() != copies {
                     return of("as many copies as the nodes allow");
                 }
                 let kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
-                let there = |holder: &&MemberIndex| home.members.get(**holder).is_reachable();
+                let there = |holder: &&MemberIndex| primary.members.get(**holder).is_reachable();
                 for holder in kept.filter(there) {
-                    let there = self.runs_as(home, *holder);
-                    if let Some(rule) = self.differs(home, record, there, key) {
+                    let there = self.runs_as(primary, *holder);
+                    if let Some(rule) = self.differs(primary, record, there, key) {
                         return of(rule);
                     }
                 }
                 None
             }
-            _ => of("a session has one home"),
+            _ => of("a session has one primary"),
         }
     }
 
-    /// What a backup has otherwise than the home.
+    /// What a backup has otherwise than the primary.
     fn differs(
         &self,
-        home: &Node<'_>,
+        primary: &Node<'_>,
         record: RecordIndex,
         there: Option<&Host<'_>>,
         key: Key<'_>,
     ) -> Option<&'static str> {
-        let slot = home.records.get(record);
+        let slot = primary.records.get(record);
         let agree = "all holders of a session agree";
         let Some((host, machine)) = there.and_then(|host| Some((host, host.node.as_ref()?))) else {
             return Some(agree);
@@ -200,14 +201,17 @@ impl World<'_> {
         if copy.max_inactive != slot.max_inactive {
             return Some("all holders know when a session expires");
         }
-        let at_home = self.hosts.iter().find(|host| {
+        let at_primary = self.hosts.iter().find(|host| {
             let boot = host.node.as_ref().map(|it| it.identity.boot);
-            boot == Some(home.identity.boot)
+            boot == Some(primary.identity.boot)
         });
         let age = |host: &Host<'_>, slot: &RecordSlot| {
             slot.age(host.clock(self.now)).as_micros() / 1_000_000
         };
-        let (own, theirs) = (at_home.map_or(0, |host| age(host, slot)), age(host, copy));
+        let (own, theirs) = (
+            at_primary.map_or(0, |host| age(host, slot)),
+            age(host, copy),
+        );
         // Clocks that jumped differ for ever.
         let limit = u64::from(slot.max_inactive);
         let told = limit == 0 || self.report.jumps > 0;
@@ -227,11 +231,11 @@ impl World<'_> {
         up.into_iter().any(|machine| {
             machine.find(key).is_some_and(|record| {
                 let slot = machine.records.get(record);
-                let is_home = slot.is_live() && slot.is_home_here();
-                // What a home has taken it can send, but it may have no room for what others give it.
-                let sends = is_new && (is_home || !slot.owed().intersects(HolderBits::HOME));
+                let is_primary = slot.is_live() && slot.is_primary_here();
+                // What a primary has taken it can send, but it may have no room for what others give it.
+                let sends = is_new && (is_primary || !slot.owed().intersects(HolderBits::PRIMARY));
                 let mut others = slot.holders().iter().skip(usize::from(sends));
-                (!(is_new && is_home) && small(&machine.members.me().name))
+                (!(is_new && is_primary) && small(&machine.members.me().name))
                     || others.any(|holder| small(&machine.members.get(*holder).name))
             })
         })

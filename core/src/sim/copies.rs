@@ -63,7 +63,7 @@ impl World<'_> {
             .iter()
             .filter(|boot| ended(boot) || (boot.died_at >= Some(committed.at) && holds(boot)));
         let copies = now.chain(died).count();
-        // Where nodes differ in how many backups they have, another home may have kept fewer.
+        // Where nodes differ in how many backups they have, another primary may have kept fewer.
         let counted = match self.common.is_uneven {
             true => outcome.copies.min(self.common.least_backups + 1),
             false => outcome.copies,

@@ -181,7 +181,7 @@ impl World<'_> {
     }
 
     /// Whether nobody else may have taken over the session that the host takes for its own. A node that
-    /// asks before it serves on, since others may have gone on without it, still is its home.
+    /// asks before it serves on, since others may have gone on without it, still is its primary.
     fn still_serves(&self, node: usize, hash: &[u8; 16]) -> bool {
         use crate::storage::records::{LENT, OWNED};
         let machine = self.hosts[node].node.as_ref();

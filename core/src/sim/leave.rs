@@ -75,7 +75,7 @@ impl World<'_> {
     }
 
     /// A leave was met: what the node had is at others. From now on it counts for nothing. Of what it
-    /// backed there's one copy less until the home has found another backup.
+    /// backed there's one copy less until the primary has found another backup.
     fn check_left(&mut self, node: usize) -> Result<(), Violation> {
         self.requests.retain(|request| request.node != node);
         for number in 0..self.model.commits.len() {
@@ -106,7 +106,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether a home may still count copies of the commit, and among them one that has gone.
+    /// Whether a primary may still count copies of the commit, and among them one that has gone.
     fn is_waited_for(&self, commit: usize) -> bool {
         let mut requests = self.requests.iter();
         requests.any(|request| request.commit() == Some(commit))
@@ -117,7 +117,7 @@ impl World<'_> {
         let Some(machine) = &self.hosts[node].node else {
             return 0;
         };
-        let Some((record, home)) = self.record_of(machine, commit) else {
+        let Some((record, primary)) = self.record_of(machine, commit) else {
             return 0;
         };
         let others = machine.members.others();
@@ -135,28 +135,28 @@ impl World<'_> {
         let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
         // A list has no more places.
         let takers = takers.min(MAX_HOLDERS as u32 - 1);
-        if home == SELF {
+        if primary == SELF {
             takers
-        } else if machine.began_anew(home, record) {
+        } else if machine.began_anew(primary, record) {
             0 // it has nothing, and who guards the session may not be settled yet
-        } else if self.is_there(machine, home).is_some() {
-            1 // the home itself
-        } else if machine.members.get(home).is_live() {
+        } else if self.is_there(machine, primary).is_some() {
+            1 // the primary itself
+        } else if machine.members.get(primary).is_live() {
             0 // it died, and this node doesn't know yet
         } else {
             takers.min(1)
         }
     }
 
-    /// How many nodes have what the commit wrote and are to keep it, as the home knows, if it is
-    /// there: other copies may be dropped, as the home has told or is about to tell.
+    /// How many nodes have what the commit wrote and are to keep it, as the primary knows, if it is
+    /// there: other copies may be dropped, as the primary has told or is about to tell.
     fn copies_that_stay(&self, node: usize, commit: &Committed) -> Option<u32> {
         let leaver = self.hosts[node].node.as_ref()?;
-        let (_, home) = self.record_of(leaver, commit)?;
-        let machine = if home == SELF {
+        let (_, primary) = self.record_of(leaver, commit)?;
+        let machine = if primary == SELF {
             leaver
         } else {
-            self.is_there(leaver, home)?.node.as_ref()?
+            self.is_there(leaver, primary)?.node.as_ref()?
         };
         let (record, _) = self.record_of(machine, commit)?;
         let slot = machine.records.get(record);
@@ -175,7 +175,7 @@ impl World<'_> {
         Some(kept.filter(stays).count() as u32)
     }
 
-    /// The record that the node has of the commit's session, and its home.
+    /// The record that the node has of the commit's session, and its primary.
     fn record_of(
         &self,
         machine: &Node<'_>,
@@ -185,8 +185,8 @@ impl World<'_> {
         let mut records = hashes.filter_map(|hash| machine.records.find(hash));
         records.find_map(|record| {
             let slot = machine.records.get(record);
-            let home = slot.home().filter(|_| slot.is_live())?;
-            Some((record, home))
+            let primary = slot.primary().filter(|_| slot.is_live())?;
+            Some((record, primary))
         })
     }
 

@@ -29,13 +29,13 @@ impl World<'_> {
         for (member, former, hash) in &found.struck {
             let rule = "who has a copy is named, or the list isn't complete";
             let named_there =
-                former.is_some_and(|home| self.is_named_by(node, home, *member, hash));
+                former.is_some_and(|primary| self.is_named_by(node, primary, *member, hash));
             if !named_there && !self.is_told_of(node, *member, hash) {
                 self.check_lacks(rule, node, *member, hash)?;
             }
         }
         for (member, hash) in &found.passed_over {
-            let rule = "the first live backup acts for a home that is gone";
+            let rule = "the first live backup acts for a primary that is gone";
             self.check_lacks(rule, node, *member, hash)?;
         }
         for hash in &found.forgotten {
@@ -44,7 +44,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether another node that the list names knows that the member may have a copy: the home is to hear of it.
+    /// Whether another node that the list names knows that the member may have a copy: the primary is to hear of it.
     fn is_told_of(&self, node: usize, member: MemberIndex, hash: &[u8; 16]) -> bool {
         let Some(machine) = &self.hosts[node].node else {
             return false;
@@ -57,8 +57,9 @@ impl World<'_> {
         others.any(|other| *other != SELF && self.is_named_by(node, *other, member, hash))
     }
 
-    /// Whether the node that `other` stands for in the table of `node` names the member as a holder. A former home may
-    /// have struck the name, as this node heard, and have given the member another copy since, of which it will tell.
+    /// Whether the node that `other` stands for in the table of `node` names the member as a holder. A former primary
+    /// may have struck the name, as this node heard, and have given the member another copy since, of which it will
+    /// tell.
     fn is_named_by(
         &self,
         node: usize,
@@ -150,13 +151,13 @@ impl World<'_> {
             return Ok(());
         };
         let slot = machine.records.get(wait.record().record);
-        if !slot.is_live() || !slot.is_home_here() {
+        if !slot.is_live() || !slot.is_primary_here() {
             return Ok(());
         }
         let header = machine.writers.wire(slot.stamp);
         let newer = |host: &Host<'_>| host.observed.any_header(&slot.hash) > header;
         if self.hosts.iter().any(newer) {
-            return Ok(()); // another one is the home, and has told those that answered
+            return Ok(()); // another one is the primary, and has told those that answered
         }
         let committed = &self.model.commits[commit];
         for member in slot.holders().iter().filter(|member| wait.has(**member)) {

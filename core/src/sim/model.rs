@@ -75,7 +75,7 @@ pub(super) struct Committed {
     pub(super) writes: Vec<(u8, WireStamp)>,
     /// When.
     pub(super) at: u64,
-    /// How many copies were promised: the home's own, until others confirmed.
+    /// How many copies were promised: the primary's own, until others confirmed.
     pub(super) copies: u32,
     /// How many nodes that held it have crashed since.
     pub(super) crashes: u32,

@@ -14,7 +14,7 @@ use crate::wire::stamp::WireStamp;
 /// differ in what they serve.
 const SETTLING: u64 = 1_000_000;
 
-/// How long after that two homes of a session may not have met: two walks over all records, and
+/// How long after that two primaries of a session may not have met: two walks over all records, and
 /// some.
 const MEETING: u64 = 12_000_000;
 
@@ -52,8 +52,8 @@ impl World<'_> {
             lives: up.iter().any(|observed| observed.has(&hash)),
             ended: up.iter().any(|observed| observed.ended.contains_key(&hash)),
             stamps: core::array::from_fn(|attribute| {
-                let home = up.iter().max_by_key(|observed| observed.header(&hash));
-                home.and_then(|home| home.stamp(&hash, attribute as u8))
+                let primary = up.iter().max_by_key(|observed| observed.header(&hash));
+                primary.and_then(|primary| primary.stamp(&hash, attribute as u8))
             }),
         }
     }
@@ -109,10 +109,10 @@ impl World<'_> {
             );
         }
         let owners = self.hosts.iter().filter(|host| host.owns(&hash));
-        let two_homes = owners.count() > 1;
+        let two_primaries = owners.count() > 1;
         let observed = &self.hosts[node].observed;
         let known = &mut self.model.sessions[session];
-        if two_homes && known.warned_at > 0 {
+        if two_primaries && known.warned_at > 0 {
             known.warned_at = self.now; // until they have met
         }
         let excused = self.unwhole_at >= before.at || known.warned_at + SETTLING >= before.at;

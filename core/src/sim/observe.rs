@@ -37,12 +37,12 @@ pub(super) struct Seen {
     state: State,
     digest: u64,
     header: Option<WireStamp>,
-    is_home: bool,
-    /// Its home took it for its end.
+    is_primary: bool,
+    /// Its primary took it for its end.
     is_taken: bool,
     is_owned: bool,
     is_expiring: bool,
-    /// Members that may have a copy, the home first; as they were when anything of it last changed.
+    /// Members that may have a copy, the primary first; as they were when anything of it last changed.
     holders: Vec<MemberIndex>,
     pub(super) attributes: Vec<Held>,
 }
@@ -67,9 +67,9 @@ pub(super) struct Found {
     pub(super) forgotten: Vec<[u8; 16]>,
     /// What became of records that breaks a rule.
     pub(super) wrong: Vec<(&'static str, [u8; 16])>,
-    /// Live backups in the list before this node, which acts for the home.
+    /// Live backups in the list before this node, which acts for the primary.
     pub(super) passed_over: Vec<(MemberIndex, [u8; 16])>,
-    /// Members that a home's list named, and names no more; and the home before this node, if it was another one.
+    /// Members that a primary's list named, and names no more; and the primary before this node, if it was another one.
     pub(super) struck: Vec<(MemberIndex, Option<MemberIndex>, [u8; 16])>,
     /// Live copies that are gone.
     pub(super) dropped: Vec<Seen>,
@@ -162,14 +162,14 @@ impl Found {
         let limit = u64::from(slot.max_inactive) * 1_000_000;
         let is_fresh = limit > 0 && slot.age(clock).as_micros() < limit;
         let was_served = before.is_owned && !before.is_expiring && !before.is_taken;
-        if was_served && now.is_expiring && is_fresh && !slot.is_home_here() {
+        if was_served && now.is_expiring && is_fresh && !slot.is_primary_here() {
             self.wrong
                 .push(("who served a session refutes that it has expired", now.hash));
         }
-        if !slot.is_home_here() {
+        if !slot.is_primary_here() {
             return;
         }
-        let former = before.holders.first().filter(|home| **home != SELF);
+        let former = before.holders.first().filter(|primary| **primary != SELF);
         let others = before.holders.iter().copied();
         let others = others.filter(|holder| Some(holder) != former);
         let earlier = others.take_while(|holder| *holder != SELF);
@@ -210,7 +210,7 @@ impl Observed {
 
     /// The stamp of the header that is held now, if it is one of this node.
     pub(super) fn header(&self, hash: &[u8; 16]) -> Option<WireStamp> {
-        self.live(hash).filter(|seen| seen.is_home)?.header
+        self.live(hash).filter(|seen| seen.is_primary)?.header
     }
 
     /// The stamp of the header that is held now, whoever wrote it.
@@ -276,7 +276,7 @@ impl Observed {
             self.note(now, index.index(), seen);
         }
         found.touched = touched;
-        // A node that has asked all members may act for a home, whichever other nodes have a copy.
+        // A node that has asked all members may act for a primary, whichever other nodes have a copy.
         if core::mem::replace(&mut self.fetches, node.stats.fetches) != node.stats.fetches {
             found.passed_over.clear();
         }
@@ -312,7 +312,7 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
         state: slot.state(),
         digest: slot.digest,
         header: node.writers.wire(slot.stamp),
-        is_home: slot.home() == Some(SELF),
+        is_primary: slot.primary() == Some(SELF),
         is_taken: slot.is(TAKEN),
         is_owned: slot.is(OWNED),
         is_expiring: slot.is(EXPIRING),

@@ -104,7 +104,7 @@ pub(super) struct NodePlan {
     pub(super) drift: i64,
     /// Microseconds until it takes what arrived.
     pub(super) slowness: u64,
-    /// Copies beside the home's own, instead of the plan's.
+    /// Copies beside the primary's own, instead of the plan's.
     pub(super) backups: Option<u8>,
     /// Bytes of its longest datagrams.
     pub(super) datagram: usize,
@@ -179,7 +179,7 @@ impl Plan {
         }
     }
 
-    /// The copies beside the home's own that every node has made.
+    /// The copies beside the primary's own that every node has made.
     pub(super) fn least_backups(&self) -> u8 {
         let all = self.nodes.iter();
         let all = all.map(|node| node.backups.unwrap_or(self.backups));

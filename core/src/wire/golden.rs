@@ -12,8 +12,8 @@ use std::vec::Vec;
 use serde::Serialize;
 
 use super::message::{
-    Address, AttributeHead, Body, Cause, GROUPS, HOME, Introduction, MAX_ACKS, MemberUpdate,
-    Message, News, Standing, UnitHead, WireHeader,
+    Address, AttributeHead, Body, Cause, GROUPS, Introduction, MAX_ACKS, MemberUpdate, Message,
+    News, PRIMARY, Standing, UnitHead, WireHeader,
 };
 use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, TAG};
 use super::vectors::*;
@@ -237,7 +237,7 @@ fn a_new_session_that_breaks_a_rule_is_refused_and_nothing_is_kept() {
     let cases: [(&str, Cause, Breach); 11] = [
         ("no key", Cause::Unknown, |head, _| head.key = None),
         ("no header", Cause::Unknown, |head, _| head.header = None),
-        ("not complete", Cause::Unknown, |head, _| head.flags = HOME),
+        ("not complete", Cause::Unknown, |head, _| head.flags = PRIMARY),
         ("another hash", Cause::Unknown, |head, _| head.hash = [0; 16]),
         ("an empty id", Cause::Unknown, |head, _| head.key = wire_key(b"n", b"")),
         ("a long id", Cause::Unknown, |head, _| head.key = wire_key(b"n", &[b'x'; MAX_ID + 1])),
@@ -317,7 +317,10 @@ fn a_dead_unit_buries_a_session_for_good() {
     assert_eq!(apply(&mut node, unit_of(UPDATE_NEW)), Ok(()));
     assert_eq!(apply(&mut node, unit_of(UPDATE_DEAD)), Ok(()));
     assert_eq!((node.usage().sessions, node.usage().tombstones), (0, 1));
-    assert_eq!(apply(&mut node, unit_of(UPDATE_NEW)), Err(Cause::NotHome));
+    assert_eq!(
+        apply(&mut node, unit_of(UPDATE_NEW)),
+        Err(Cause::NotPrimary)
+    );
 }
 
 #[test]
@@ -407,7 +410,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("PingRequest", Message::PingRequest { target: [0; 4] }),
         ("Member", Message::Member(member)),
         ("Received", Message::Received { newest: PACKET, before }),
-        ("Refused", Message::Refused { counter: PACKET, hash: [0; 16], cause: Cause::NotHome }),
+        ("Refused", Message::Refused { counter: PACKET, hash: [0; 16], cause: Cause::NotPrimary }),
         ("Fetch", Message::Fetch { request: FAR, namespace, id, digest: u64::MAX, adopts: true }),
         ("Absent", Message::Absent { request: FAR }),
         ("Update", Message::Update { request: FAR, len: FAR }),

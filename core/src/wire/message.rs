@@ -48,7 +48,7 @@ pub(crate) enum Message<'a> {
         namespace: &'a [u8],
         id: &'a [u8],
         digest: u64,
-        /// I don't take it over: I have a copy and look for its home.
+        /// I don't take it over: I have a copy and look for its primary.
         adopts: bool,
     },
     /// I have nothing of the session of your `request`.
@@ -143,8 +143,8 @@ pub(crate) enum Cause {
     Full,
     /// The receiver doesn't know the record: send its key.
     Unknown,
-    /// The receiver knows a newer home.
-    NotHome,
+    /// The receiver knows a newer primary.
+    NotPrimary,
 }
 
 /// What a unit of one attribute says if the receiver has all else of the session, and its sender
@@ -286,7 +286,7 @@ pub(crate) const VALUE_HEADS: usize = MAX_HEAD + ATTRIBUTE_HEAD + MAX_ATTRIBUTE_
 pub(crate) struct UnitHead<'a> {
     #[serde(with = "array")]
     pub(crate) hash: [u8; 16],
-    /// [`OWNER`], [`HOME`], [`DEAD`], [`COMPLETE`], [`RELEASE`], [`ASKS`].
+    /// [`OWNER`], [`PRIMARY`], [`DEAD`], [`COMPLETE`], [`RELEASE`], [`ASKS`].
     pub(crate) flags: u8,
     /// In an answer, or beside a header: the digest of the attributes that the sender has. Of a
     /// session that was renamed: what the new record's hash begins with.
@@ -296,7 +296,7 @@ pub(crate) struct UnitHead<'a> {
     pub(crate) key: Option<WireKey<'a>>,
     /// The header, unless the receiver has it.
     pub(crate) header: Option<WireHeader>,
-    /// Seconds since the last use, and the home's count of uses.
+    /// Seconds since the last use, and the primary's count of uses.
     pub(crate) idle: u32,
     pub(crate) touches: u32,
     pub(crate) attributes: u16,
@@ -304,9 +304,9 @@ pub(crate) struct UnitHead<'a> {
 
 /// [`UnitHead::flags`]: the sender owned the session when it sent this.
 pub(crate) const OWNER: u8 = 1;
-/// [`UnitHead::flags`]: the sender is the session's home, as far as it knows. Of a session that was
+/// [`UnitHead::flags`]: the sender is the session's primary, as far as it knows. Of a session that was
 /// renamed: of the new record.
-pub(crate) const HOME: u8 = 2;
+pub(crate) const PRIMARY: u8 = 2;
 /// [`UnitHead::flags`]: the session ended; no attributes follow.
 pub(crate) const DEAD: u8 = 4;
 /// [`UnitHead::flags`]: all attributes follow, so that the unit may make a record.
@@ -314,7 +314,7 @@ pub(crate) const COMPLETE: u8 = 8;
 
 /// [`UnitHead::flags`]: the receiver's copy isn't needed any more.
 pub(crate) const RELEASE: u8 = 16;
-/// [`UnitHead::flags`]: the sender has its header from another node than the home, and asks for the home's own.
+/// [`UnitHead::flags`]: the sender has its header from another node than the primary, and asks for the primary's own.
 pub(crate) const ASKS: u8 = 32;
 
 impl UnitHead<'_> {
@@ -334,7 +334,7 @@ pub(crate) struct WireKey<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WireHeader {
     pub(crate) stamp: WireStamp,
-    /// Hashes of the names of all holders but the home, which is the stamp's writer. Of a session that
+    /// Hashes of the names of all holders but the primary, which is the stamp's writer. Of a session that
     /// ended: of all that may have a copy.
     pub(crate) holders: Vec<u32, MAX_HOLDERS>,
     /// How many of them, from the front, are to keep their copy. Of a session that ended, bit i:
@@ -351,9 +351,9 @@ pub(crate) struct WireHeader {
 pub(crate) const UNNAMED: u8 = 1;
 /// [`WireHeader::flags`]: the session was idle for too long, and nobody took it yet.
 pub(crate) const EXPIRED: u8 = 2;
-/// [`WireHeader::flags`]: the home took the expired session, for its application to end it.
+/// [`WireHeader::flags`]: the primary took the expired session, for its application to end it.
 pub(crate) const HANDED: u8 = 4;
-/// [`WireHeader::flags`]: the home is a guard, which took the place of one that it couldn't reach.
+/// [`WireHeader::flags`]: the primary is a guard, which took the place of one that it couldn't reach.
 pub(crate) const BY_GUARD: u8 = 8;
 
 impl WireHeader {

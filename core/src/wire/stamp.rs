@@ -10,7 +10,7 @@ use crate::hash::scramble;
 /// issued twice, and equal stamps mean equal bytes: that makes deltas safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct WireStamp {
-    /// Grows with each takeover: a new home's writes outrank what the old one wrote unseen.
+    /// Grows with each takeover: a new primary's writes outrank what the old one wrote unseen.
     pub(crate) epoch: u32,
     pub(crate) writer: Writer,
     pub(crate) seq: u64,
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_takeover_outranks_any_number_of_writes_of_the_former_home() {
+    fn a_takeover_outranks_any_number_of_writes_of_the_former_primary() {
         let stamp = |epoch, node, boot, seq| WireStamp {
             epoch,
             writer: Writer { node, boot },

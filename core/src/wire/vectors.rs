@@ -10,9 +10,9 @@
 use core::net::SocketAddr;
 
 use super::message::{
-    ASKS, Address, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, HOME,
-    Introduction, MemberUpdate, Message, News, Note, OWNER, RELEASE, Standing, UNNAMED, UnitHead,
-    ValueHead, WireHeader, WireKey,
+    ASKS, Address, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, GROUPS,
+    Introduction, MemberUpdate, Message, News, Note, OWNER, PRIMARY, RELEASE, Standing, UNNAMED,
+    UnitHead, ValueHead, WireHeader, WireKey,
 };
 use super::packet::{ANY_CLUSTER, Header, Sender};
 use crate::delta::Checksum;
@@ -293,7 +293,7 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
         ..whole(b"visits", stamp(5), 0)
     };
     let answer = UnitHead {
-        flags: OWNER | HOME,
+        flags: OWNER | PRIMARY,
         touches: 2,
         attributes: 0,
         ..new_head()
@@ -342,7 +342,11 @@ fn other_headers(like: &UnitHead<'static>) -> [UnitHead<'static>; 3] {
         flags: UNNAMED | BY_GUARD,
         ..header()
     };
-    let heads = [(HOME | RELEASE, release), (ASKS, passed_on), (HOME, guard)];
+    let heads = [
+        (PRIMARY | RELEASE, release),
+        (ASKS, passed_on),
+        (PRIMARY, guard),
+    ];
     heads.map(|(flags, header)| UnitHead {
         flags,
         key: like.key.filter(|_| flags & RELEASE == 0),
@@ -365,7 +369,7 @@ pub(crate) fn new_contents() -> u64 {
 pub(crate) fn new_head() -> UnitHead<'static> {
     UnitHead {
         hash: key::hash(cluster(), SESSION),
-        flags: HOME | COMPLETE,
+        flags: PRIMARY | COMPLETE,
         digest: Some(new_contents()),
         key: wire_key(SESSION.namespace, SESSION.id),
         header: Some(header()),
@@ -405,7 +409,7 @@ pub(crate) fn delta_head() -> UnitHead<'static> {
 pub(crate) fn change() -> ChangeHead<'static> {
     ChangeHead {
         session: SHORT,
-        flags: HOME,
+        flags: PRIMARY,
         idle: 0,
         touches: 2,
         name: b"visits",

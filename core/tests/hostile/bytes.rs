@@ -37,7 +37,7 @@ pub(crate) const DROPPED: u8 = 24;
 
 // Flags of a unit.
 pub(crate) const OWNER: u8 = 1;
-pub(crate) const HOME: u8 = 2;
+pub(crate) const PRIMARY: u8 = 2;
 pub(crate) const DEAD: u8 = 4;
 pub(crate) const COMPLETE: u8 = 8;
 
@@ -116,11 +116,11 @@ pub(crate) fn hash(namespace: &[u8], id: &[u8]) -> [u8; 16] {
     hasher.finish128().as_bytes()
 }
 
-/// The header of a session, whose home is the stamp's writer.
+/// The header of a session, whose primary is the stamp's writer.
 #[derive(Clone, Debug)]
 pub(crate) struct Header {
     pub(crate) stamp: Stamp,
-    /// Hashes of the names of all holders but the home.
+    /// Hashes of the names of all holders but the primary.
     pub(crate) holders: Vec<u32>,
     /// The number of them that are to keep their copies.
     pub(crate) wanted: u8,
@@ -167,7 +167,7 @@ impl Head {
         };
         Self {
             hash: hash(NAMESPACE, id),
-            flags: HOME | COMPLETE,
+            flags: PRIMARY | COMPLETE,
             digest: None,
             key: Some((NAMESPACE.to_vec(), id.to_vec())),
             header: Some(header),

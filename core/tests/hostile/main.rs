@@ -41,11 +41,11 @@ impl Draw for Random {
 }
 
 impl Puppet {
-    /// Tells t1 that `backups` are to keep copies of a session, besides its home, which wrote the stamp.
+    /// Tells t1 that `backups` are to keep copies of a session, besides its primary, which wrote the stamp.
     fn places(&mut self, cluster: &mut Cluster, id: &[u8], stamp: Stamp, backups: [&[u8]; 2]) {
         let mut head = Head::of(id, stamp, 1);
         if stamp.node != name_hash(&self.name) as u32 {
-            head.flags &= !HOME;
+            head.flags &= !PRIMARY;
         }
         let header = head.header.as_mut().unwrap();
         header.holders = backups.map(|name| name_hash(name) as u32).to_vec();
@@ -116,14 +116,14 @@ fn is_bounded(cluster: &Cluster) {
 fn goes_on(cluster: &mut Cluster, round: u32) {
     is_bounded(cluster);
     let value = round.to_le_bytes();
-    for (home, id) in [("t1", "of t1"), ("t2", "of t2")] {
-        let outcome = cluster.commit(home, id, &[("n", &value)], Ack::Copies(2));
+    for (primary, id) in [("t1", "of t1"), ("t2", "of t2")] {
+        let outcome = cluster.commit(primary, id, &[("n", &value)], Ack::Copies(2));
         assert!(
             outcome.met,
             "{id}, {round}: {outcome:?}\n{}",
             cluster.describe()
         );
-        assert_eq!(cluster.value(home, id, "n").unwrap(), value);
+        assert_eq!(cluster.value(primary, id, "n").unwrap(), value);
     }
 }
 
@@ -266,10 +266,10 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
 }
 
 #[test]
-fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
+fn a_primary_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_argument() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     evil.places(&mut cluster, b"ee", puppet::stamp(2, 7), [b"t1", b"t2"]);
-    // "e" passes on a header by which a former boot of t1 was the home, and t2 and a node unknown to t1 are
+    // "e" passes on a header by which a former boot of t1 was the primary, and t2 and a node unknown to t1 are
     // to keep copies. By the header, "e" is to keep one too.
     let stamp = Stamp {
         node: name_hash(b"t1") as u32,
@@ -286,14 +286,14 @@ fn a_home_by_another_ones_word_and_a_holder_that_it_does_not_count_end_their_arg
 }
 
 #[test]
-fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back() {
+fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_primary_is_back() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     cluster.commit("t1", "a", &[("n", b"1")], Ack::None);
     let now = cluster.now;
     let key = cluster::key("a");
     let ticket = cluster.node("t1").rename(now, key, b"s", Ack::None);
     cluster.node("t1").finish(ticket.unwrap());
-    // "e" passes on a header by which t2 is the home and "e" keeps a copy.
+    // "e" passes on a header by which t2 is the primary and "e" keeps a copy.
     let [boot, ..] = evil.boots[1].1;
     let stamp = Stamp {
         node: name_hash(b"t2") as u32,
@@ -301,7 +301,7 @@ fn a_holder_that_knows_nothing_is_told_no_more_than_once_where_its_home_is_back(
         ..puppet::stamp(9, 7)
     };
     evil.places(&mut cluster, b"s", stamp, [b"e", b"t1"]);
-    // t1 tells "e", the next holder in order, that the home is dead. Then the home is back.
+    // t1 tells "e", the next holder in order, that the primary is dead. Then the primary is back.
     cluster.kill("t2");
     evil.lives(&mut cluster, 50, Duration::from_millis(100));
     cluster.start("t2");

@@ -2,7 +2,8 @@
 
 use relevo_core::sim::Mutation;
 
-/// Each broken rule, and the seed of a run that fails with it and not without it. A change of the protocol may change the seed a little.
+/// Each broken rule, and the seed of a run that fails with it and not without it. A change of the protocol may change
+/// the seed a little.
 pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NoEpochAtTakeover, 0),
     (Mutation::NoBaseCheck, 1),
@@ -16,16 +17,16 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::LastArrivalWins, 0),
     (Mutation::EarlyRelease, 94),
     (Mutation::FullConfirms, 8),
-    (Mutation::FormerHomeForgets, 0),
+    (Mutation::FormerPrimaryForgets, 0),
     (Mutation::NoDoubtAfterSplit, 22),
     (Mutation::DeadStayDead, 86),
     (Mutation::NoRefutation, 1),
     (Mutation::NoRepairOfHolders, 8),
     (Mutation::DigestIgnored, 0),
-    (Mutation::HomeKeepsToItself, 0),
+    (Mutation::PrimaryKeepsToItself, 0),
     (Mutation::EndOvertakes, 106),
     (Mutation::DroppedUnseen, 1),
-    (Mutation::TouchStaysHome, 60),
+    (Mutation::TouchStaysPrimary, 60),
     (Mutation::NeverOffered, 0),
     (Mutation::HandedAgain, 0),
     (Mutation::LeavesEmptyHanded, 6),
@@ -53,7 +54,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::OldRefusalDeletes, 9),
     (Mutation::KeptCountsAsReleased, 17),
     (Mutation::LeaverKeepsTheOnlyCopy, 71),
-    (Mutation::LimitStaysHome, 9),
+    (Mutation::LimitStaysPrimary, 9),
     (Mutation::NoGrace, 0),
     (Mutation::MessagesTakenTwice, 45),
     (Mutation::MessagesOvertake, 32),

@@ -186,7 +186,7 @@ fn the_survivor_has_what_a_dead_node_committed() {
 const ROUNDS: u32 = 12;
 
 #[test]
-fn a_count_survives_the_death_of_each_of_its_homes() {
+fn a_count_survives_the_death_of_each_of_its_primaries() {
     let [mut serving, mut other, _replica] = cluster(["tomcat1", "tomcat2", "pi"]);
     let mut count = 0_u32;
     for round in 0..ROUNDS {

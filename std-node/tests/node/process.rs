@@ -412,19 +412,19 @@ fn a_folder_of_sockets_that_others_may_write_is_refused() {
     assert!(err.contains("not this user's alone"), "{err}");
 }
 
-/// Set in the process that [`a_killed_home_loses_nothing`] starts: the survivor's address.
-const HOME_OF: &str = "RELEVO_TEST_HOME_OF";
+/// Set in the process that [`a_killed_primary_loses_nothing`] starts: the survivor's address.
+const PRIMARY_OF: &str = "RELEVO_TEST_PRIMARY_OF";
 
 /// Not a test by itself: commits, tells so, and waits to be killed.
 #[test]
-fn home() {
-    let Ok(seed) = std::env::var(HOME_OF) else {
+fn primary() {
+    let Ok(seed) = std::env::var(PRIMARY_OF) else {
         return;
     };
     let seeds = vec![seed.parse().unwrap()];
     let node = Node::open(Options {
         seeds,
-        ..crate::common::options("home")
+        ..crate::common::options("primary")
     })
     .unwrap();
     await_members(&node, 2);
@@ -440,28 +440,28 @@ fn home() {
 }
 
 #[test]
-fn a_killed_home_loses_nothing() {
+fn a_killed_primary_loses_nothing() {
     let survivor = Node::open(Options {
         role: Role::Application,
         ..crate::common::options("b")
     })
     .unwrap();
-    let mut home = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "process::home", "--nocapture"])
-        .env(HOME_OF, survivor.address().to_string())
+    let mut primary = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "process::primary", "--nocapture"])
+        .env(PRIMARY_OF, survivor.address().to_string())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(home.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(primary.stdout.take().unwrap()).lines();
     assert!(
         lines.map(Result::unwrap).any(|line| line == "committed"),
-        "the home failed"
+        "the primary failed"
     );
-    home.kill().unwrap();
-    home.wait().unwrap();
+    primary.kill().unwrap();
+    primary.wait().unwrap();
     for number in 0..100_u8 {
         let session = survivor
-            .fetch(key(&format!("session-{number}")), Some("home"))
+            .fetch(key(&format!("session-{number}")), Some("primary"))
             .unwrap();
         assert_eq!(
             session.unwrap().attribute(b"n"),

@@ -154,12 +154,12 @@ impl Node<'_> {
         }
         // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
         // one it finds out.
-        match (slot.is_home_here(), listed.is_some()) {
+        match (slot.is_primary_here(), listed.is_some()) {
             (true, true) => self.restore_at(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,
-            // The home may not know of this copy: then it says so.
-            (false, false) if slot.home() == Some(self.repair.peer) => {
+            // The primary may not know of this copy: then it says so.
+            (false, false) if slot.primary() == Some(self.repair.peer) => {
                 self.owe_header(record, bit);
             }
             (false, false) => self.correct(self.repair.peer, record),

@@ -5,10 +5,10 @@ use crate::ids::{MemberIndex, RecordIndex};
 use crate::storage::records::{RecordSlot, Records, Stretch, leading};
 use crate::wire::range::{PARTS, Range};
 
-/// Whether the record is one that this node and `peer` compare: one of them is its home, and the other a holder.
+/// Whether the record is one that this node and `peer` compare: one of them is its primary, and the other a holder.
 fn is_shared(slot: &RecordSlot, peer: MemberIndex) -> bool {
-    let own = slot.is_home_here() && !slot.bit_of(peer).is_empty();
-    slot.is_live() && (own || slot.home() == Some(peer))
+    let own = slot.is_primary_here() && !slot.bit_of(peer).is_empty();
+    slot.is_live() && (own || slot.primary() == Some(peer))
 }
 
 /// A record in a list.

@@ -16,8 +16,8 @@ use crate::storage::records::{
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, HOME, OWNER,
-    RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, OWNER,
+    PRIMARY, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 use crate::wire::stamp::WireStamp;
 
@@ -36,7 +36,7 @@ impl Node<'_> {
     ) -> Result<UnitSummary, Cause> {
         let head = UnitHead {
             hash: self.records.get(record).hash,
-            flags: change.flags & HOME,
+            flags: change.flags & PRIMARY,
             digest: None,
             key: None,
             header: None,
@@ -68,7 +68,7 @@ impl Node<'_> {
     /// Takes a unit that arrived.
     ///
     /// # Errors
-    /// Why it wasn't taken; nothing was changed then, but for `NotHome`.
+    /// Why it wasn't taken; nothing was changed then, but for `NotPrimary`.
     pub(crate) fn apply_unit(
         &mut self,
         now: Instant,
@@ -119,10 +119,10 @@ impl Node<'_> {
         };
         self.merge_idle(now, record, peer, head, fate);
         count(&mut self.stats.applied);
-        if fate == HeaderFate::NewHome && !is_new {
+        if fate == HeaderFate::NewPrimary && !is_new {
             self.hand_over(now, record, peer, head.digest);
             if !origin.answers {
-                self.ask_new_home(record);
+                self.ask_new_primary(record);
             }
         }
         self.note_copy_at(record, peer);
@@ -167,7 +167,7 @@ impl Node<'_> {
         } else {
             self.unstage(staged);
         }
-        if revives && matches!(fate, HeaderFate::NewHome | HeaderFate::Taken) {
+        if revives && matches!(fate, HeaderFate::NewPrimary | HeaderFate::Taken) {
             self.records.get_mut(record).set(EXPIRING | TAKEN, false);
             self.take_over(now, record, &[], false);
         }
@@ -213,8 +213,8 @@ impl Node<'_> {
         head: &UnitHead<'_>,
     ) -> Result<(), Cause> {
         let slot = self.records.get(record);
-        if slot.is(GUARD) && slot.is_home_here() {
-            // A home that was cut off refutes a guard as soon as it hears of it, and nothing is in dispute.
+        if slot.is(GUARD) && slot.is_primary_here() {
+            // A primary that was cut off refutes a guard as soon as it hears of it, and nothing is in dispute.
             let bit = slot.bit_of(peer);
             if !slot.owed().intersects(bit) {
                 self.owe_header(record, bit);
@@ -222,23 +222,23 @@ impl Node<'_> {
             return self.is_equal(record, head);
         }
         self.correct(peer, record);
-        Err(Cause::NotHome)
+        Err(Cause::NotPrimary)
     }
 
-    /// Of two that take themselves for the home, the one that yields soon may take the other's word for a
+    /// Of two that take themselves for the primary, the one that yields soon may take the other's word for a
     /// confirmation only if they have the same.
     fn is_equal(&self, record: RecordIndex, head: &UnitHead<'_>) -> Result<(), Cause> {
         match head.digest == Some(self.contents_digest(record)) {
             true => Ok(()),
-            false => Err(Cause::NotHome),
+            false => Err(Cause::NotPrimary),
         }
     }
 
-    /// A holder told of members that may have a copy, or asks for the home's own list.
+    /// A holder told of members that may have a copy, or asks for the primary's own list.
     fn hear_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
         let Some(header) = &head.header else { return };
         let slot = self.records.get(record);
-        if !slot.is_live() || slot.home() == Some(peer) {
+        if !slot.is_live() || slot.primary() == Some(peer) {
             return;
         }
         if header.is(UNNAMED) {
@@ -248,13 +248,13 @@ impl Node<'_> {
         for member in also {
             if member != SELF && self.records.get(record).bit_of(member).is_empty() {
                 self.note_copy_at(record, member);
-                // It may know nothing of this home.
+                // It may know nothing of this primary.
                 let bit = self.records.get(record).bit_of(member);
                 self.owe_header(record, bit);
             }
         }
         let slot = self.records.get(record);
-        if head.is(ASKS) && slot.is_home_here() {
+        if head.is(ASKS) && slot.is_primary_here() {
             let bit = slot.bit_of(peer);
             self.owe_header(record, bit);
         } else {
@@ -279,11 +279,11 @@ impl Node<'_> {
         // The confirmation waits until the sender knows of all that may hold a copy.
         let record = self.records.find(&head.hash).unwrap_or(RecordIndex::NONE);
         self.correct(origin.peer, record);
-        Err(Cause::NotHome)
+        Err(Cause::NotPrimary)
     }
 
-    /// Whether what a unit of the home holds may be taken by a node that is to keep a copy: all there is, or what was
-    /// lacking for the same contents. Of what lacks more it might be a part of a commit.
+    /// Whether what a unit of the primary holds may be taken by a node that is to keep a copy: all there is, or what
+    /// was lacking for the same contents. Of what lacks more it might be a part of a commit.
     fn completes(
         &self,
         record: RecordIndex,
@@ -296,24 +296,24 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         if head.header.is_none() {
-            // By another node's list this one may be no keeper, and lack what the home believes it has.
-            return !(slot.is(HEARSAY) && slot.home() == Some(peer));
+            // By another node's list this one may be no keeper, and lack what the primary believes it has.
+            return !(slot.is(HEARSAY) && slot.primary() == Some(peer));
         }
-        let theirs = self.digest_at_home(record, peer, head);
+        let theirs = self.digest_at_primary(record, peer, head);
         theirs.is_none_or(|digest| digest == self.digest_with(record, staged))
     }
 
-    /// If something is here that the home, whose unit was taken, lacks, the home gets it.
+    /// If something is here that the primary, whose unit was taken, lacks, the primary gets it.
     fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
-        let theirs = self.digest_at_home(record, peer, head);
+        let theirs = self.digest_at_primary(record, peer, head);
         if theirs.is_some_and(|digest| digest != self.contents_digest(record)) {
-            self.records.owe_home(record);
+            self.records.owe_primary(record);
             self.changed(record);
         }
     }
 
-    /// The digest of what the home has, if the unit is from there and this node is to keep a copy.
-    fn digest_at_home(
+    /// The digest of what the primary has, if the unit is from there and this node is to keep a copy.
+    fn digest_at_primary(
         &self,
         record: RecordIndex,
         peer: MemberIndex,
@@ -321,13 +321,13 @@ impl Node<'_> {
     ) -> Option<u64> {
         let slot = self.records.get(record);
         let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
-        let is_kept = is_wanted && slot.home() == Some(peer);
+        let is_kept = is_wanted && slot.primary() == Some(peer);
         head.digest.filter(|_| is_kept && head.header.is_some())
     }
 
-    /// Another node is the home now. What it may lack of this copy goes to it, so that changes of
-    /// different attributes all survive: what this node wrote last, and what a former home sent
-    /// to this node alone. `digest`: of what the home has, beside the header.
+    /// Another node is the primary now. What it may lack of this copy goes to it, so that changes of
+    /// different attributes all survive: what this node wrote last, and what a former primary sent
+    /// to this node alone. `digest`: of what the primary has, beside the header.
     fn hand_over(
         &mut self,
         now: Instant,
@@ -337,24 +337,24 @@ impl Node<'_> {
     ) {
         let slot = self.records.get_mut(record);
         slot.set(ANSWERED, false);
-        if slot.is_home_here() {
+        if slot.is_primary_here() {
             return; // it revived the session
         }
-        let from_home = slot.home() == Some(peer);
-        let equal = from_home && digest == Some(self.contents_digest(record));
-        if equal || self.breaks(Mutation::FormerHomeForgets) {
+        let from_primary = slot.primary() == Some(peer);
+        let equal = from_primary && digest == Some(self.contents_digest(record));
+        if equal || self.breaks(Mutation::FormerPrimaryForgets) {
             self.confirm_waits(now, peer, record, u64::MAX);
         } else {
-            self.records.owe_home(record);
+            self.records.owe_primary(record);
             self.changed(record);
         }
     }
 
-    /// The home says that it is. What it lacks of this copy is sent now if it refused it, since it had written a header
-    /// that this node didn't know then.
+    /// The primary says that it is. What it lacks of this copy is sent now if it refused it, since it had written a
+    /// header that this node didn't know then.
     fn go_on_handing_over(&mut self, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
-        let owes = slot.home() == Some(peer) && slot.owed().intersects(HolderBits::HOME);
+        let owes = slot.primary() == Some(peer) && slot.owed().intersects(HolderBits::PRIMARY);
         if owes && !self.in_flight.is_on_its_way(peer, record) {
             self.changed(record);
         }
@@ -374,7 +374,7 @@ impl Node<'_> {
             }
             if !self.breaks(Mutation::WriteRevives) {
                 self.tell_end(record, origin.peer);
-                return Err(Cause::NotHome);
+                return Err(Cause::NotPrimary);
             }
             self.remove_record(record);
         }
@@ -435,21 +435,21 @@ impl Node<'_> {
             .map_err(|_| Cause::Full)?;
         let slot = self.records.get(record);
         let here = self.writers.wire(slot.stamp);
-        // A sender of an older header, or one that thinks it is the home and isn't by the header
+        // A sender of an older header, or one that thinks it is the primary and isn't by the header
         // here, must be told.
         let Some(header) = &head.header else {
-            let wrong = head.is(HOME) && slot.home() != Some(peer);
+            let wrong = head.is(PRIMARY) && slot.primary() != Some(peer);
             return Ok(if wrong {
                 HeaderFate::Outdated
             } else {
                 HeaderFate::Kept
             });
         };
-        let is_word_of_home = header.stamp.writer == self.members.writer_of(peer);
+        let is_word_of_primary = header.stamp.writer == self.members.writer_of(peer);
         match here {
             Some(here) if here == header.stamp => {
-                if is_word_of_home && slot.is_live() {
-                    self.take_list(record, header, true, is_word_of_home);
+                if is_word_of_primary && slot.is_live() {
+                    self.take_list(record, header, true, is_word_of_primary);
                 }
                 return Ok(HeaderFate::Kept);
             }
@@ -462,7 +462,7 @@ impl Node<'_> {
         }
         let stamp = self.store_stamp(header.stamp).ok_or(Cause::Full)?;
         let was_owned = self.records.get(record).is(OWNED);
-        let is_same_home = here.is_some_and(|here| here.writer == header.stamp.writer);
+        let is_same_primary = here.is_some_and(|here| here.writer == header.stamp.writer);
         self.set_header_stamp(record, stamp);
         let slot = self.records.get_mut(record);
         slot.max_inactive = header.max_inactive;
@@ -470,30 +470,30 @@ impl Node<'_> {
         slot.set(TAKEN, header.is(HANDED));
         slot.set(GUARD, header.is(BY_GUARD));
         slot.set(OWNED | LENT | DOUBT, false);
-        self.take_list(record, header, is_same_home, is_word_of_home);
+        self.take_list(record, header, is_same_primary, is_word_of_primary);
         if was_owned {
             self.tell(SessionEvent::Moved, record);
         }
-        Ok(if is_same_home {
+        Ok(if is_same_primary {
             HeaderFate::Taken
         } else {
-            HeaderFate::NewHome
+            HeaderFate::NewPrimary
         })
     }
 
-    /// Takes the list of a header that was taken. What the home may not know, it is to hear: names that its list
+    /// Takes the list of a header that was taken. What the primary may not know, it is to hear: names that its list
     /// lacks, and that this node has the list from another one.
     fn take_list(
         &mut self,
         record: RecordIndex,
         header: &WireHeader,
-        is_same_home: bool,
-        is_word_of_home: bool,
+        is_same_primary: bool,
+        is_word_of_primary: bool,
     ) {
         let (holders, wanted, all_named) = self.holders_of(header);
         let slot = self.records.get(record);
         let mut names: Holders = list::collect(slot.also().iter().copied());
-        if !is_same_home {
+        if !is_same_primary {
             let may_have = |name: &MemberIndex| {
                 *name != SELF && *name != MemberIndex::UNKNOWN && self.may_have_copies(*name)
             };
@@ -505,15 +505,15 @@ impl Node<'_> {
             }
         }
         let is_incomplete = slot.is(INCOMPLETE);
-        let home = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
-        if !is_same_home {
-            // What is on its way to it may be less than the home is to have.
-            self.forget_in_flight(record, home);
+        let primary = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
+        if !is_same_primary {
+            // What is on its way to it may be less than the primary is to have.
+            self.forget_in_flight(record, primary);
         }
-        let is_hearsay = !is_word_of_home && !self.breaks(Mutation::HearsayListTrusted);
+        let is_hearsay = !is_word_of_primary && !self.breaks(Mutation::HearsayListTrusted);
         let changes = self
             .records
-            .follow(record, &holders, wanted, &names, is_same_home);
+            .follow(record, &holders, wanted, &names, is_same_primary);
         for holder in &changes {
             self.waits.uncount(self.records.reference(record), *holder);
         }
@@ -524,21 +524,21 @@ impl Node<'_> {
         );
         slot.set(HEARSAY, is_hearsay);
         let tells = slot.is(HEARSAY)
-            || (!is_same_home && !slot.also().is_empty())
-            || (!is_same_home && is_incomplete && !header.is(UNNAMED));
+            || (!is_same_primary && !slot.also().is_empty())
+            || (!is_same_primary && is_incomplete && !header.is(UNNAMED));
         if tells {
-            self.records.owe_header(record, HolderBits::HOME);
-            self.owe_later(record, HolderBits::HOME);
+            self.records.owe_header(record, HolderBits::PRIMARY);
+            self.owe_later(record, HolderBits::PRIMARY);
         }
     }
 
-    /// The members that a header names, the home first, how many of them are to keep their copy, and whether they are
-    /// all that may have one. A home that isn't known here keeps its place, as a member that is not live.
+    /// The members that a header names, the primary first, how many of them are to keep their copy, and whether they
+    /// are all that may have one. A primary that isn't known here keeps its place, as a member that is not live.
     pub(crate) fn holders_of(&self, header: &WireHeader) -> (Holders, u8, bool) {
         let mut holders = Holders::new();
-        let home = self.members.by_hash(header.stamp.writer.node);
+        let primary = self.members.by_hash(header.stamp.writer.node);
         // The list has room for eight.
-        let _ = holders.push(home.unwrap_or(MemberIndex::UNKNOWN));
+        let _ = holders.push(primary.unwrap_or(MemberIndex::UNKNOWN));
         let mut wanted = 1_u8;
         let mut all_named = !header.is(UNNAMED);
         for (position, hash) in (0..u8::MAX).zip(&header.holders) {
@@ -556,24 +556,24 @@ impl Node<'_> {
         (holders, wanted, all_named)
     }
 
-    /// Installs what arrived. The home passes on to its backups what others wrote, and a node that isn't the home
+    /// Installs what arrived. The primary passes on to its backups what others wrote, and a node that isn't the primary
     /// passes on to it what it didn't send: a part of that alone would be a part of a commit. A node that
-    /// is about to take the session over keeps it, unless it owes the home what that takes the place of.
+    /// is about to take the session over keeps it, unless it owes the primary what that takes the place of.
     fn merge_staged(&mut self, record: RecordIndex, peer: MemberIndex, staged: AttributeIndex) {
         if staged == AttributeIndex::NONE {
             return;
         }
         let slot = self.records.get(record);
-        let home = slot.home();
-        let bits = if slot.is_home_here() {
-            match self.breaks(Mutation::HomeKeepsToItself) {
+        let primary = slot.primary();
+        let bits = if slot.is_primary_here() {
+            match self.breaks(Mutation::PrimaryKeepsToItself) {
                 true => HolderBits::NONE,
                 false => slot.keeper_bits(),
             }
-        } else if home.is_some_and(|home| home != SELF && home != peer)
-            && (slot.owed().intersects(HolderBits::HOME) || !self.waits.fetches(&slot.hash))
+        } else if primary.is_some_and(|primary| primary != SELF && primary != peer)
+            && (slot.owed().intersects(HolderBits::PRIMARY) || !self.waits.fetches(&slot.hash))
         {
-            HolderBits::HOME
+            HolderBits::PRIMARY
         } else {
             HolderBits::NONE
         };
@@ -583,8 +583,8 @@ impl Node<'_> {
         }
     }
 
-    /// The home's word says when the session was used last: that of its newer header, or of a higher count under
-    /// the same one; of equal counts the greater age, since the other one was longer on its way. A home hears of
+    /// The primary's word says when the session was used last: that of its newer header, or of a higher count under
+    /// the same one; of equal counts the greater age, since the other one was longer on its way. A primary hears of
     /// later uses from a former one that served on meanwhile, and tells its backups.
     fn merge_idle(
         &mut self,
@@ -600,7 +600,7 @@ impl Node<'_> {
         let touched = seconds(now).saturating_sub(head.idle);
         let younger = self.breaks(Mutation::YoungerAgeWins);
         let slot = self.records.get_mut(record);
-        if slot.is_home_here() {
+        if slot.is_primary_here() {
             let is_older = matches!(fate, HeaderFate::Outdated | HeaderFate::Refuted);
             if is_older && slot.is_use_to_tell(touched) {
                 slot.touched = touched;
@@ -609,10 +609,10 @@ impl Node<'_> {
             return;
         }
         let is_news = match fate {
-            HeaderFate::Taken | HeaderFate::NewHome => true,
+            HeaderFate::Taken | HeaderFate::NewPrimary => true,
             HeaderFate::Kept => {
-                let is_home = head.header.is_some() || slot.home() == Some(peer);
-                is_home && head.touches >= slot.touches
+                let is_primary = head.header.is_some() || slot.primary() == Some(peer);
+                is_primary && head.touches >= slot.touches
             }
             HeaderFate::Outdated | HeaderFate::Refuted => false,
         };
@@ -643,10 +643,10 @@ enum HeaderFate {
     Kept,
     /// It is that of a guard, and this node was there all the time.
     Refuted,
-    /// It is newer than the one here, and by the same boot of the same home.
+    /// It is newer than the one here, and by the same boot of the same primary.
     Taken,
-    /// It is newer than the one here, and by another home.
-    NewHome,
-    /// The sender's is older, or it takes itself for the home and isn't.
+    /// It is newer than the one here, and by another primary.
+    NewPrimary,
+    /// The sender's is older, or it takes itself for the primary and isn't.
     Outdated,
 }

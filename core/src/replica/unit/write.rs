@@ -19,8 +19,8 @@ use crate::storage::records::{
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, HOME,
-    Message, OWNER, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, Message,
+    OWNER, PRIMARY, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Where a unit is written: a packet, or the pages of a transfer.
@@ -133,7 +133,7 @@ impl Node<'_> {
     }
 
     /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
-    /// with. Only the home of that knows when all have it that are to.
+    /// with. Only the primary of that knows when all have it that are to.
     fn end_flags(&self, record: RecordIndex) -> (u8, Option<u64>) {
         let named = self.records.get(record).successor();
         let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
@@ -144,8 +144,9 @@ impl Node<'_> {
         match self.successor_of(short) {
             Successor::Lives(new) => {
                 let slot = self.records.get(new);
-                let is_copied = slot.is_home_here() && !slot.owed().intersects(slot.keeper_bits());
-                (if is_copied { DEAD | HOME } else { DEAD }, digest)
+                let is_copied =
+                    slot.is_primary_here() && !slot.owed().intersects(slot.keeper_bits());
+                (if is_copied { DEAD | PRIMARY } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),
             Successor::Ended => (DEAD, None),
@@ -162,7 +163,7 @@ impl Node<'_> {
             (BY_GUARD, slot.is(GUARD)),
         ];
         let flags = flags.into_iter().filter(|(_, on)| *on);
-        // The home is the stamp's writer. An end names all that may have a copy.
+        // The primary is the stamp's writer. An end names all that may have a copy.
         let (first, wanted, max_inactive) = match slot.is_live() {
             true => (1, slot.wanted().saturating_sub(1), slot.max_inactive),
             false => (0, (slot.all_bits() & !slot.owed()).bits(), 0),
@@ -279,7 +280,7 @@ impl Node<'_> {
                 OWNER,
                 reader.is_some_and(|peer| self.records.is_newest_for(slot, peer)),
             ),
-            (HOME, slot.is_home_here()),
+            (PRIMARY, slot.is_primary_here()),
         ];
         flags
             .iter()

@@ -38,7 +38,7 @@ pub(crate) enum Purpose {
     Serve,
     /// To end it, since it has expired. Nobody waits for it.
     End,
-    /// To find the home of a copy, or to guard it. Nobody waits for it.
+    /// To find the primary of a copy, or to guard it. Nobody waits for it.
     Adopt,
 }
 
@@ -56,7 +56,7 @@ pub(crate) struct Question {
     pub(crate) request: u32,
     /// The digest of the peer's copy.
     pub(crate) digest: u64,
-    /// The peer looks for the home of its copy, and doesn't take the session over.
+    /// The peer looks for the primary of its copy, and doesn't take the session over.
     pub(crate) adopts: bool,
 }
 

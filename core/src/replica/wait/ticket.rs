@@ -96,7 +96,7 @@ pub struct CommitOutcome {
 /// How a fetch ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchOutcome {
-    /// Whether the session exists; this node is its home then.
+    /// Whether the session exists; this node is its primary then.
     pub found: bool,
     /// Not all that may hold a newer copy answered in time.
     pub maybe_stale: bool,

@@ -8,8 +8,8 @@ use crate::ids::RecordIndex;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stretch {
     position: usize,
-    /// Places that are left in which records of the stretch have their home.
-    homes: usize,
+    /// Places that are left where records of the stretch belong.
+    places_left: usize,
     /// Places that are left of the whole index.
     left: usize,
 }
@@ -21,7 +21,7 @@ pub(crate) const fn leading(hash: &[u8; 16]) -> u32 {
 }
 
 impl Records<'_> {
-    fn home_slot(&self, hash: &[u8; 16]) -> usize {
+    fn own_place(&self, hash: &[u8; 16]) -> usize {
         self.place_of(leading(hash))
     }
 
@@ -35,7 +35,7 @@ impl Records<'_> {
         let begin = self.place_of(first);
         Stretch {
             position: begin,
-            homes: self.place_of(last).saturating_sub(begin).saturating_add(1),
+            places_left: self.place_of(last).saturating_sub(begin).saturating_add(1),
             left: self.index.len(),
         }
     }
@@ -45,10 +45,10 @@ impl Records<'_> {
     pub(crate) fn next_of(&self, stretch: &mut Stretch) -> Option<RecordIndex> {
         stretch.left = stretch.left.checked_sub(1)?;
         let record = self.entry(stretch.position)?;
-        if record == RecordIndex::NONE && stretch.homes == 0 {
+        if record == RecordIndex::NONE && stretch.places_left == 0 {
             return None; // what had its place in the stretch stands no further behind it
         }
-        stretch.homes = stretch.homes.saturating_sub(1);
+        stretch.places_left = stretch.places_left.saturating_sub(1);
         stretch.position = self.following(stretch.position);
         Some(record)
     }
@@ -77,7 +77,7 @@ impl Records<'_> {
     }
 
     fn position_of(&self, hash: &[u8; 16]) -> Option<usize> {
-        let mut position = self.home_slot(hash);
+        let mut position = self.own_place(hash);
         for _ in 0..self.index.len() {
             let record = self.entry(position)?;
             if record == RecordIndex::NONE {
@@ -97,7 +97,7 @@ impl Records<'_> {
     }
 
     pub(super) fn index_insert(&mut self, hash: &[u8; 16], record: RecordIndex) {
-        let mut position = self.home_slot(hash);
+        let mut position = self.own_place(hash);
         for _ in 0..self.index.len() {
             match self.index.get_mut(position) {
                 Some(entry) if *entry == RecordIndex::NONE.number() => {
@@ -121,7 +121,7 @@ impl Records<'_> {
             if entry == RecordIndex::NONE {
                 break;
             }
-            let wants = self.home_slot(&self.get(entry).hash);
+            let wants = self.own_place(&self.get(entry).hash);
             let stays = if gap <= position {
                 gap < wants && wants <= position
             } else {

@@ -1,13 +1,13 @@
 //! The ledger: which members may hold a copy of a record, and what each of them lacks.
 //!
-//! A record's list names its holders, and a bit stands for the holder at that position. A [`Ledger`] is what the slot of a
-//! record keeps of it, a [`Debt`] what the slot of an attribute keeps. Their fields are private to this file, so
+//! A record's list names its holders, and a bit stands for the holder at that position. A [`Ledger`] is what the slot
+//! of a record keeps of it, a [`Debt`] what the slot of an attribute keeps. Their fields are private to this file, so
 //! every change is one of the methods below, and each of them leaves the invariant true
 //! ([`Records::assert_ledger`]):
 //!
 //! - a holder is owed the record exactly if it is owed its header or one of its attributes;
 //! - only holders that the list names are owed something, and this node never is;
-//! - the home owes attributes to those alone that are to keep their copy, and any other node to the home alone;
+//! - the primary owes attributes to those alone that are to keep their copy, and any other node to the primary alone;
 //! - a holder is released only if it isn't to keep its copy.
 
 use heapless::Vec;
@@ -23,8 +23,8 @@ pub(crate) type Holders = Vec<MemberIndex, MAX_HOLDERS>;
 /// What a record's slot keeps of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    /// The home first, then the others that are to keep their copy, then former holders. Behind them stand
-    /// the names that this node has still to tell the home (`also`), up to the first unknown one.
+    /// The primary first, then the others that are to keep their copy, then former holders. Behind them stand
+    /// the names that this node has still to tell the primary (`also`), up to the first unknown one.
     holders: [MemberIndex; MAX_HOLDERS],
     /// How many holders the list names, and in the upper half how many of them are to keep their copy.
     counts: u8,
@@ -95,13 +95,13 @@ impl Ledger {
         self.counts >> 4
     }
 
-    /// The members that the list names, the home first.
+    /// The members that the list names, the primary first.
     pub(crate) fn holders(&self) -> &[MemberIndex] {
         let count = usize::from(self.holder_count());
         self.holders.get(..count).unwrap_or_default()
     }
 
-    /// Names that the home has still to hear of, since its list lacks them.
+    /// Names that the primary has still to hear of, since its list lacks them.
     pub(crate) fn also(&self) -> &[MemberIndex] {
         let count = usize::from(self.holder_count());
         let rest = self.holders.get(count..).unwrap_or_default();
@@ -213,10 +213,10 @@ impl Records<'_> {
                 attributes |= attribute.debt.owed;
             }
             owed |= attributes;
-            let keepers = if slot.is_home_here() {
+            let keepers = if slot.is_primary_here() {
                 ledger.keeper_bits()
             } else {
-                HolderBits::HOME
+                HolderBits::PRIMARY
             };
             debug_assert_eq!(ledger.owed, owed, "the sum of what is owed: {slot:?}");
             debug_assert!(
@@ -234,8 +234,8 @@ impl Records<'_> {
         }
     }
 
-    /// Writes the list of holders, and moves what they are owed to their new places. What those that aren't to keep their
-    /// copy lack isn't owed to them any more. Names that the home has still to hear of stay, as far as there
+    /// Writes the list of holders, and moves what they are owed to their new places. What those that aren't to keep
+    /// their copy lack isn't owed to them any more. Names that the primary has still to hear of stay, as far as there
     /// is room for them.
     pub(crate) fn set_list(
         &mut self,
@@ -278,24 +278,24 @@ impl Records<'_> {
         change
     }
 
-    /// Another node's header was taken, with its list: what this node owed as the home is that one's to send, and
-    /// what it owed to a home that stays goes on. Of another home nobody knows what it has. `names` are to be told to it.
-    /// Returns the members that were to keep their copy, and aren't any more.
+    /// Another node's header was taken, with its list: what this node owed as the primary is that one's to send, and
+    /// what it owed to a primary that stays goes on. Of another primary nobody knows what it has. `names` are to be
+    /// told to it. Returns the members that were to keep their copy, and aren't any more.
     pub(crate) fn follow(
         &mut self,
         record: RecordIndex,
         holders: &[MemberIndex],
         wanted: u8,
         names: &[MemberIndex],
-        is_same_home: bool,
+        is_same_primary: bool,
     ) -> Holders {
         let old = self.get(record).ledger.clone();
         let slot = self.get_mut(record);
         let fits = slot.ledger.write_list(holders, wanted, names);
         let ledger = &mut slot.ledger;
         ledger.released = HolderBits::NONE;
-        let kept = match is_same_home {
-            true => HolderBits::HOME & ledger.backup_bits(),
+        let kept = match is_same_primary {
+            true => HolderBits::PRIMARY & ledger.backup_bits(),
             false => HolderBits::NONE,
         };
         ledger.header = old.header & kept;
@@ -307,7 +307,7 @@ impl Records<'_> {
         }
         self.update_attributes(record, |attribute| {
             attribute.debt.owed &= kept;
-            if !is_same_home {
+            if !is_same_primary {
                 attribute.debt.whole = HolderBits::ALL;
             }
         });
@@ -315,7 +315,7 @@ impl Records<'_> {
         left
     }
 
-    /// A name that the home has still to hear of. Returns whether it is news.
+    /// A name that the primary has still to hear of. Returns whether it is news.
     pub(crate) fn add_also(&mut self, record: RecordIndex, name: MemberIndex) -> bool {
         let slot = self.get_mut(record);
         let places = usize::from(slot.holder_count()).saturating_add(slot.also().len());
@@ -332,7 +332,7 @@ impl Records<'_> {
         is_news
     }
 
-    /// The home knows of all names.
+    /// The primary knows of all names.
     pub(crate) fn clear_also(&mut self, record: RecordIndex) {
         let ledger = &mut self.get_mut(record).ledger;
         let count = usize::from(ledger.holder_count());
@@ -382,7 +382,9 @@ impl Records<'_> {
         let slot = self.get(record);
         let bits = bits & slot.ledger.backup_bits();
         let receivers = slot.receivers();
-        if bits.is_empty() || (slot.is_live() && !slot.is_home_here() && bits != HolderBits::HOME) {
+        if bits.is_empty()
+            || (slot.is_live() && !slot.is_primary_here() && bits != HolderBits::PRIMARY)
+        {
             return false;
         }
         let ledger = &mut self.get_mut(record).ledger;
@@ -396,13 +398,13 @@ impl Records<'_> {
         true
     }
 
-    /// The home may lack what is here: all attributes are owed to it.
-    pub(crate) fn owe_home(&mut self, record: RecordIndex) {
+    /// The primary may lack what is here: all attributes are owed to it.
+    pub(crate) fn owe_primary(&mut self, record: RecordIndex) {
         let slot = self.get(record);
-        let bits = HolderBits::HOME & slot.receivers() & slot.ledger.backup_bits();
+        let bits = HolderBits::PRIMARY & slot.receivers() & slot.ledger.backup_bits();
         self.update_attributes(record, |attribute| {
             attribute.debt.owed |= bits;
-            attribute.debt.whole |= HolderBits::HOME;
+            attribute.debt.whole |= HolderBits::PRIMARY;
         });
         self.sum_up(record);
     }
@@ -416,8 +418,8 @@ impl Records<'_> {
         self.sum_up(record);
     }
 
-    /// This node became the home. `lacking` are owed all attributes, `clean` have what is here. The others are owed what
-    /// they were owed before; what else they have, a comparison with the header shows.
+    /// This node became the primary. `lacking` are owed all attributes, `clean` have what is here. The others are owed
+    /// what they were owed before; what else they have, a comparison with the header shows.
     pub(crate) fn owe_at_takeover(
         &mut self,
         record: RecordIndex,
@@ -478,16 +480,16 @@ impl Records<'_> {
         // An end changes the record without a new stamp: only a later packet carried it.
         let carried_header = slot.is_live() && slot.stamp.is_own() && slot.stamp.seq() <= number;
         let took_header = bit.intersects(slot.ledger.header) && (is_unchanged || carried_header);
-        // With the home's header its digest went, and a holder that is to keep a copy has compared it.
+        // With the primary's header its digest went, and a holder that is to keep a copy has compared it.
         let is_keeper = bit.intersects(slot.ledger.wanted_bits());
-        let compared = took_header && is_keeper && slot.is_live() && slot.is_home_here();
+        let compared = took_header && is_keeper && slot.is_live() && slot.is_primary_here();
         let mut owed = slot.ledger.header & bit;
         if took_header {
             owed = HolderBits::NONE;
         }
         let header = owed;
-        // What isn't owed to the home is from there, or was compared with what it has.
-        let is_at_home = slot.home() == Some(member);
+        // What isn't owed to the primary is from there, or was compared with what it has.
+        let is_at_primary = slot.primary() == Some(member);
         // What was sent to a member that isn't named any more may have been the header alone.
         let (mut lacks, mut took) = (bit.is_empty(), false);
         self.update_attributes(record, |attribute| {
@@ -504,7 +506,7 @@ impl Records<'_> {
             // What isn't owed to the holder it is not to have: it is a former one.
             let is_owed = debt.owed.intersects(bit);
             let is_later = is_own && seq > number && is_owed;
-            lacks |= debt.whole.intersects(bit) && !is_later && (is_owed || !is_at_home);
+            lacks |= debt.whole.intersects(bit) && !is_later && (is_owed || !is_at_primary);
         });
         let ledger = &mut self.get_mut(record).ledger;
         ledger.header = (ledger.header & !bit) | header;
@@ -530,12 +532,12 @@ impl Records<'_> {
 }
 
 impl RecordSlot {
-    /// Those to whom this node may owe attributes: as the home the other keepers of a copy, else the home.
+    /// Those to whom this node may owe attributes: as the primary the other keepers of a copy, else the primary.
     fn receivers(&self) -> HolderBits {
-        if self.is_home_here() {
+        if self.is_primary_here() {
             self.ledger.keeper_bits()
         } else {
-            HolderBits::HOME & self.ledger.backup_bits()
+            HolderBits::PRIMARY & self.ledger.backup_bits()
         }
     }
 }

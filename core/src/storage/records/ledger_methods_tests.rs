@@ -17,8 +17,9 @@ struct Scene<'m> {
 }
 
 impl<'m> Scene<'m> {
-    /// This node is its home, by its header of number 10; the attribute's value has the number 11. Nobody is owed it.
-    fn at_home(memory: &'m mut Memory, holders: &[MemberIndex], wanted: u8) -> Self {
+    /// This node is its primary, by its header of number 10; the attribute's value has the number 11. Nobody is owed
+    /// it.
+    fn at_primary(memory: &'m mut Memory, holders: &[MemberIndex], wanted: u8) -> Self {
         let mut records = memory.records();
         let record = records.insert(hash(1), 0, b"s", NOW).unwrap();
         records.get_mut(record).stamp = Writers::issue(1, 10);
@@ -35,9 +36,9 @@ impl<'m> Scene<'m> {
         scene
     }
 
-    /// The home is the first of these; it has all.
+    /// The primary is the first of these; it has all.
     fn elsewhere(memory: &'m mut Memory, holders: &[MemberIndex], wanted: u8) -> Self {
-        let mut scene = Self::at_home(memory, &[SELF], 1);
+        let mut scene = Self::at_primary(memory, &[SELF], 1);
         scene.follow(holders, wanted, &[]);
         scene
     }
@@ -82,7 +83,7 @@ impl<'m> Scene<'m> {
 #[test]
 fn with_a_new_list_what_is_owed_stays_with_its_holder() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 3);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 3);
     let b = scene.bit(B);
     scene.records.owe_everything(scene.record, b);
     let change = scene.records.set_list(scene.record, &[SELF, B, C], 3);
@@ -98,7 +99,7 @@ fn with_a_new_list_what_is_owed_stays_with_its_holder() {
 #[test]
 fn a_holder_that_is_not_to_keep_its_copy_is_owed_no_attributes_but_counts_as_lacking_them() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 3);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 3);
     let b = scene.bit(B);
     scene.records.owe_everything(scene.record, b);
     scene.records.set_list(scene.record, &[SELF, A, B], 2);
@@ -114,7 +115,7 @@ fn a_holder_that_is_not_to_keep_its_copy_is_owed_no_attributes_but_counts_as_lac
 #[test]
 fn a_released_holder_that_is_wanted_again_may_have_nothing() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 2);
     let both = scene.bit(A) | scene.bit(B);
     scene.records.note_released(scene.record, both);
     assert_eq!(scene.slot().released(), scene.bit(B), "A keeps its copy");
@@ -124,7 +125,7 @@ fn a_released_holder_that_is_wanted_again_may_have_nothing() {
 }
 
 #[test]
-fn names_that_the_home_lacks_give_way_to_a_longer_list_which_is_incomplete_then() {
+fn names_that_the_primary_lacks_give_way_to_a_longer_list_which_is_incomplete_then() {
     let mut memory = Memory::new();
     let mut scene = Scene::elsewhere(&mut memory, &[A, SELF], 2);
     for number in 10..16 {
@@ -150,9 +151,9 @@ fn names_that_the_home_lacks_give_way_to_a_longer_list_which_is_incomplete_then(
 }
 
 #[test]
-fn with_another_home_this_node_owes_nothing_and_knows_nothing_of_what_that_has() {
+fn with_another_primary_this_node_owes_nothing_and_knows_nothing_of_what_that_has() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 2);
     let all = scene.slot().all_bits();
     scene.records.owe_everything(scene.record, all);
     scene.records.note_released(scene.record, all);
@@ -166,25 +167,27 @@ fn with_another_home_this_node_owes_nothing_and_knows_nothing_of_what_that_has()
     assert!(scene.slot().owed().is_empty());
     assert!(scene.slot().released().is_empty());
     scene.records.owe_missing(scene.record, HolderBits::ALL);
-    assert_eq!(scene.debt().owed(), HolderBits::HOME, "it may lack all");
+    assert_eq!(scene.debt().owed(), HolderBits::PRIMARY, "it may lack all");
 }
 
 #[test]
-fn with_a_newer_header_of_the_same_home_what_it_is_owed_goes_on() {
+fn with_a_newer_header_of_the_same_primary_what_it_is_owed_goes_on() {
     let mut memory = Memory::new();
     let mut scene = Scene::elsewhere(&mut memory, &[A, SELF], 2);
-    scene.records.owe_everything(scene.record, HolderBits::HOME);
+    scene
+        .records
+        .owe_everything(scene.record, HolderBits::PRIMARY);
     scene.records.get_mut(scene.record).stamp = of_another(21);
     scene
         .records
         .follow(scene.record, &[A, B, SELF], 3, &[], true);
-    assert_eq!(scene.slot().owed(), HolderBits::HOME);
-    assert_eq!(scene.slot().header_owed(), HolderBits::HOME);
-    assert_eq!(scene.debt().owed(), HolderBits::HOME);
+    assert_eq!(scene.slot().owed(), HolderBits::PRIMARY);
+    assert_eq!(scene.slot().header_owed(), HolderBits::PRIMARY);
+    assert_eq!(scene.debt().owed(), HolderBits::PRIMARY);
 }
 
 #[test]
-fn a_node_that_is_not_the_home_owes_to_the_home_alone() {
+fn a_node_that_is_not_the_primary_owes_to_the_primary_alone() {
     let mut memory = Memory::new();
     let mut scene = Scene::elsewhere(&mut memory, &[A, SELF, B], 3);
     let b = scene.bit(B);
@@ -192,19 +195,23 @@ fn a_node_that_is_not_the_home_owes_to_the_home_alone() {
     assert!(scene.slot().owed().is_empty());
     scene.records.owe_header(scene.record, b);
     assert_eq!(scene.slot().owed(), b, "a header may go to anybody");
-    scene.records.owe_home(scene.record);
-    assert_eq!(scene.debt().owed(), HolderBits::HOME);
+    scene.records.owe_primary(scene.record);
+    assert_eq!(scene.debt().owed(), HolderBits::PRIMARY);
     assert_eq!(scene.slot().header_owed(), b);
-    scene.records.owe_nothing(scene.record, HolderBits::HOME);
+    scene.records.owe_nothing(scene.record, HolderBits::PRIMARY);
     assert_eq!(scene.slot().owed(), b);
 }
 
 #[test]
-fn the_home_owes_itself_nothing() {
+fn the_primary_owes_itself_nothing() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A], 2);
-    scene.records.owe_home(scene.record);
-    assert!(!scene.records.owe_everything(scene.record, HolderBits::HOME));
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A], 2);
+    scene.records.owe_primary(scene.record);
+    assert!(
+        !scene
+            .records
+            .owe_everything(scene.record, HolderBits::PRIMARY)
+    );
     let bits = scene.records.owe_header_to_all(scene.record);
     assert_eq!(bits, scene.bit(A));
     assert_eq!(scene.slot().owed(), bits);
@@ -214,7 +221,7 @@ fn the_home_owes_itself_nothing() {
 #[test]
 fn a_newer_value_that_is_owed_to_fewer_ends_what_the_older_one_was_owed_to_others() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 3);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 3);
     let (a, b) = (scene.bit(A), scene.bit(B));
     let base = scene.debt().of_base();
     scene.write(12, base, a | b);
@@ -229,7 +236,7 @@ fn a_newer_value_that_is_owed_to_fewer_ends_what_the_older_one_was_owed_to_other
 #[test]
 fn at_a_takeover_those_that_answered_the_same_are_owed_no_attributes() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B, C], 3);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B, C], 3);
     let (a, b, c) = (scene.bit(A), scene.bit(B), scene.bit(C));
     scene.records.owe_at_takeover(scene.record, a | b | c, a);
     assert_eq!(scene.debt().owed(), b, "C isn't to keep its copy");
@@ -240,7 +247,7 @@ fn at_a_takeover_those_that_answered_the_same_are_owed_no_attributes() {
 #[test]
 fn exactly_the_holders_that_are_named_lack_a_tombstone() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A, B], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 2);
     let both = scene.bit(A) | scene.bit(B);
     scene.records.note_released(scene.record, both);
     scene.records.bury(scene.record, NOW);
@@ -260,7 +267,7 @@ fn exactly_the_holders_that_are_named_lack_a_tombstone() {
 #[test]
 fn a_confirmation_counts_for_what_was_there_at_its_number() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A], 2);
     let a = scene.bit(A);
     scene.records.owe_everything(scene.record, a);
     let confirmed = scene.records.confirm(scene.record, A, 9);
@@ -278,7 +285,7 @@ fn a_confirmation_counts_for_what_was_there_at_its_number() {
 #[test]
 fn what_others_wrote_is_confirmed_only_by_a_number_as_high_as_the_last_change() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A], 2);
     let a = scene.bit(A);
     let attribute = scene.attribute();
     scene.records.attribute_mut(attribute).stamp = of_another(3);
@@ -294,7 +301,7 @@ fn what_others_wrote_is_confirmed_only_by_a_number_as_high_as_the_last_change() 
 fn with_the_header_a_holder_that_is_to_keep_a_copy_confirms_what_it_was_not_owed() {
     for wanted in [1, 2] {
         let mut memory = Memory::new();
-        let mut scene = Scene::at_home(&mut memory, &[SELF, A], wanted);
+        let mut scene = Scene::at_primary(&mut memory, &[SELF, A], wanted);
         let a = scene.bit(A);
         // Nothing is known of what it has.
         scene
@@ -314,7 +321,7 @@ fn with_the_header_a_holder_that_is_to_keep_a_copy_confirms_what_it_was_not_owed
 #[test]
 fn what_a_stranger_confirms_changes_nothing() {
     let mut memory = Memory::new();
-    let mut scene = Scene::at_home(&mut memory, &[SELF, A], 2);
+    let mut scene = Scene::at_primary(&mut memory, &[SELF, A], 2);
     let a = scene.bit(A);
     scene.records.owe_everything(scene.record, a);
     let confirmed = scene.records.confirm(scene.record, B, 11);

@@ -42,7 +42,7 @@ struct Model {
 }
 
 impl Model {
-    fn is_home(&self) -> bool {
+    fn is_primary(&self) -> bool {
         self.list.first() == Some(&SELF) && self.own_header.is_some()
     }
 
@@ -56,7 +56,7 @@ impl Model {
 
     /// Whether this node may owe attributes to the member.
     fn is_receiver(&self, member: MemberIndex) -> bool {
-        match self.is_home() {
+        match self.is_primary() {
             true => self.is_other(member) && self.keepers().contains(&member),
             false => self.is_other(member) && self.list[0] == member,
         }
@@ -120,18 +120,18 @@ impl Model {
         list: &[MemberIndex],
         wanted: usize,
         names: &[MemberIndex],
-        is_same_home: bool,
+        is_same_primary: bool,
     ) -> Vec<MemberIndex> {
         let old = self.clone();
         self.own_header = None;
         self.write_list(list, wanted, names);
         self.released.clear();
-        let home = list[0];
-        let keeps = is_same_home && home != SELF;
-        self.lacks.retain(|(member, _)| keeps && *member == home);
+        let primary = list[0];
+        let keeps = is_same_primary && primary != SELF;
+        self.lacks.retain(|(member, _)| keeps && *member == primary);
         // Of others nothing is known.
         for (member, name) in pairs(list, &self.names()) {
-            if member != home || !is_same_home {
+            if member != primary || !is_same_primary {
                 self.lacks.insert((member, What::Whole(name)));
             }
         }
@@ -156,7 +156,7 @@ impl Model {
 
     fn owe_everything(&mut self, to: &[MemberIndex]) -> bool {
         let to: Vec<_> = to.iter().copied().filter(|m| self.is_other(*m)).collect();
-        let may_send = self.dead || self.is_home() || to == [self.list[0]];
+        let may_send = self.dead || self.is_primary() || to == [self.list[0]];
         if to.is_empty() || !may_send {
             return false;
         }
@@ -205,8 +205,8 @@ impl Model {
         let own_header = self.own_header.filter(|_| !self.dead);
         let has_header = is_unchanged || own_header.is_some_and(|own| own <= number);
         let took_header = has_header && self.lacks.remove(&(member, What::Header));
-        let compares = self.is_home() && self.keepers().contains(&member) && !self.dead;
-        let is_at_home = self.list.first() == Some(&member);
+        let compares = self.is_primary() && self.keepers().contains(&member) && !self.dead;
+        let is_at_primary = self.list.first() == Some(&member);
         let (mut took, mut lacks) = (false, false);
         for (name, own) in self.attributes.clone() {
             let was_carried = is_unchanged || own.is_some_and(|own| own <= number);
@@ -218,8 +218,8 @@ impl Model {
             }
             let is_later = own.is_some_and(|own| own > number);
             let follows = is_later && self.has(member, What::Value(name));
-            // What isn't owed to the home it has.
-            let may_lack = self.has(member, What::Value(name)) || !is_at_home;
+            // What isn't owed to the primary it has.
+            let may_lack = self.has(member, What::Value(name)) || !is_at_primary;
             lacks |= self.has(member, What::Whole(name)) && !follows && may_lack;
         }
         let values = self.names().into_iter().map(What::Value);
@@ -328,22 +328,22 @@ impl<'m> Both<'m> {
 
     fn follow(&mut self) {
         let old = self.model.list.first().copied();
-        let old = old.filter(|_| !self.model.is_home() && self.model.own_header.is_none());
-        let is_same_home = old.is_some() && self.below(2) == 0;
-        let home = match old.filter(|_| is_same_home) {
-            Some(home) => home,
+        let old = old.filter(|_| !self.model.is_primary() && self.model.own_header.is_none());
+        let is_same_primary = old.is_some() && self.below(2) == 0;
+        let primary = match old.filter(|_| is_same_primary) {
+            Some(primary) => primary,
             None if self.below(8) == 0 => MemberIndex::UNKNOWN,
             None => MemberIndex::new(1 + self.below(usize::from(MEMBERS) - 1) as u16),
         };
-        let list = self.members(Some(home), MAX_HOLDERS);
+        let list = self.members(Some(primary), MAX_HOLDERS);
         let wanted = 1 + self.below(list.len());
         let mut names = self.members(None, MAX_HOLDERS);
         names.retain(|name| *name != SELF);
         self.records.get_mut(self.record).stamp = of_another(1);
         let left = self
             .records
-            .follow(self.record, &list, wanted as u8, &names, is_same_home);
-        let expected = self.model.follow(&list, wanted, &names, is_same_home);
+            .follow(self.record, &list, wanted as u8, &names, is_same_primary);
+        let expected = self.model.follow(&list, wanted, &names, is_same_primary);
         assert_eq!(left[..], expected[..]);
     }
 
@@ -387,12 +387,12 @@ impl<'m> Both<'m> {
                 let may_send = records.owe_everything(record, bits);
                 assert_eq!(may_send, self.model.owe_everything(&some));
             }
-            2 if !self.model.is_home() => {
-                records.owe_home(record);
-                let home = self.model.list[0];
-                for name in self.model.names().into_iter().filter(|_| home != SELF) {
-                    self.model.lacks.insert((home, What::Value(name)));
-                    self.model.lacks.insert((home, What::Whole(name)));
+            2 if !self.model.is_primary() => {
+                records.owe_primary(record);
+                let primary = self.model.list[0];
+                for name in self.model.names().into_iter().filter(|_| primary != SELF) {
+                    self.model.lacks.insert((primary, What::Value(name)));
+                    self.model.lacks.insert((primary, What::Whole(name)));
                 }
             }
             3 => {
@@ -490,7 +490,7 @@ impl<'m> Both<'m> {
             _ if self.model.dead => self.end(),
             1 => self.take_over(),
             2 => self.follow(),
-            3 | 4 if self.model.is_home() => {
+            3 | 4 if self.model.is_primary() => {
                 let list = self.members(Some(SELF), MAX_HOLDERS);
                 self.set_list(&list);
             }
@@ -509,7 +509,7 @@ impl<'m> Both<'m> {
         assert_eq!(usize::from(slot.wanted()), model.wanted);
         assert_eq!(slot.also(), model.also);
         assert_eq!(slot.is(INCOMPLETE), model.incomplete);
-        assert_eq!(slot.is_home_here(), model.is_home());
+        assert_eq!(slot.is_primary_here(), model.is_primary());
         for member in (0..MEMBERS).map(MemberIndex::new) {
             let bit = slot.bit_of(member);
             assert_eq!(bit.is_empty(), !model.list.contains(&member));

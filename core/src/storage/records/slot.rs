@@ -22,7 +22,7 @@ pub(crate) enum State {
 
 /// This node serves the session and may do so without asking.
 pub(crate) const OWNED: u16 = 1;
-/// The home released this copy while it owed something: it asks for another release when the home has that.
+/// The primary released this copy while it owed something: it asks for another release when the primary has that.
 pub(crate) const RELEASED: u16 = 2;
 /// The session was idle for too long, and its end is with no application yet.
 pub(crate) const EXPIRING: u16 = 4;
@@ -35,9 +35,9 @@ pub(crate) const ANSWERED: u16 = 16;
 pub(crate) const DECLINED: u16 = 32;
 /// Nodes that `holders` doesn't name may have a copy. It is never taken back while the record lives.
 pub(crate) const INCOMPLETE: u16 = 64;
-/// The home took the session for its end. Without [`EXPIRING`]: and its application was told.
+/// The primary took the session for its end. Without [`EXPIRING`]: and its application was told.
 pub(crate) const TAKEN: u16 = 128;
-/// The header is that of a guard: a holder that took a lost home's place and serves nobody.
+/// The header is that of a guard: a holder that took a lost primary's place and serves nobody.
 pub(crate) const GUARD: u16 = 256;
 /// The list came from a node that didn't write it: it is good for finding copies, and for nothing else.
 pub(crate) const HEARSAY: u16 = 512;
@@ -67,7 +67,7 @@ pub struct RecordSlot {
     pub(crate) max_inactive: u32,
     /// Second at which the session was last used, or ended; see [`seconds`].
     pub(crate) touched: u32,
-    /// The home's count of uses: equal counts keep the greater age. Of a tombstone: the second at
+    /// The primary's count of uses: equal counts keep the greater age. Of a tombstone: the second at
     /// which somebody who may hold a copy was last seen not to know of the end.
     pub(crate) touches: u32,
     /// Who may hold a copy, and what each of them lacks.
@@ -145,12 +145,12 @@ impl RecordSlot {
         self.ledger.wanted()
     }
 
-    /// The members that the list names, the home first.
+    /// The members that the list names, the primary first.
     pub(crate) fn holders(&self) -> &[MemberIndex] {
         self.ledger.holders()
     }
 
-    /// Names that the home has still to hear of.
+    /// Names that the primary has still to hear of.
     pub(crate) fn also(&self) -> &[MemberIndex] {
         self.ledger.also()
     }
@@ -170,15 +170,15 @@ impl RecordSlot {
         self.ledger.released()
     }
 
-    /// The session's home, if it has one; [unknown](MemberIndex::UNKNOWN) if it is no member here.
-    pub(crate) fn home(&self) -> Option<MemberIndex> {
+    /// The session's primary, if it has one; [unknown](MemberIndex::UNKNOWN) if it is no member here.
+    pub(crate) fn primary(&self) -> Option<MemberIndex> {
         self.holders().first().copied()
     }
 
-    /// Whether this node is the session's home: its present boot wrote the header. One that a former boot
+    /// Whether this node is the session's primary: its present boot wrote the header. One that a former boot
     /// wrote makes it no more than a holder.
-    pub(crate) fn is_home_here(&self) -> bool {
-        self.home() == Some(SELF) && self.stamp.is_own()
+    pub(crate) fn is_primary_here(&self) -> bool {
+        self.primary() == Some(SELF) && self.stamp.is_own()
     }
 
     /// The first eight bytes of the hash: they name a record among those of two nodes.

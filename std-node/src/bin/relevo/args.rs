@@ -135,7 +135,7 @@ pub(crate) struct RunArgs {
     /// Whether an application runs here or the node only keeps copies
     #[arg(long, value_enum, default_value_t = RoleArg::Replica)]
     role: RoleArg,
-    /// Copies beside the home's own that each session is to have, at most 7
+    /// Copies beside the primary's own that each session is to have, at most 7
     #[arg(long, default_value_t = 1)]
     backups: u8,
     /// Capacity class: this node's share of copies, against the others' 16

@@ -16,7 +16,7 @@ public final class Ack {
     }
 
     /**
-     * @param copies 1 to 255, the home's included
+     * @param copies 1 to 255, the primary's included
      * @return wait for so many
      */
     public static Ack copies(int copies) {
@@ -24,7 +24,7 @@ public final class Ack {
     }
 
     /**
-     * @param copies 1 to 255, the home's included
+     * @param copies 1 to 255, the primary's included
      * @return wait for so many, but refuse before writing if fewer live nodes could hold one
      */
     public static Ack atLeast(int copies) {

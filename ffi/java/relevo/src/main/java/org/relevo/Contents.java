@@ -49,7 +49,7 @@ public final class Contents {
         return version;
     }
 
-    /** @return whether a holder or the former home didn't answer in time, so that newer changes may exist */
+    /** @return whether a holder or the former primary didn't answer in time, so that newer changes may exist */
     public boolean maybeStale() {
         return maybeStale;
     }

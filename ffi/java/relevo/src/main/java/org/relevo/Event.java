@@ -9,9 +9,9 @@ public final class Event {
         CONFLICT,
         /** The session ended on another node: drop what was kept of it. */
         INVALIDATED,
-        /** Another node became the session's home: drop what was kept of it. */
+        /** Another node became the session's primary: drop what was kept of it. */
         MOVED,
-        /** An idle session whose home is gone is to be ended here: fetch it, run its listeners, invalidate it. */
+        /** An idle session whose primary is gone is to be ended here: fetch it, run its listeners, invalidate it. */
         EXPIRED,
         /** The session was served without an answer of all that may hold a newer copy. */
         MAYBE_STALE,

@@ -54,10 +54,10 @@ public interface Node extends AutoCloseable {
     Contents get(SessionKey key) throws RelevoException;
 
     /**
-     * Makes this node the session's home.
+     * Makes this node the session's primary.
      *
      * @param key a session
-     * @param hint the route suffix of its id, which names the former home; may be null
+     * @param hint the route suffix of its id, which names the former primary; may be null
      * @return the newest contents that the live holders know; null if there is no such session
      * @throws RelevoException if the session can't be had
      */

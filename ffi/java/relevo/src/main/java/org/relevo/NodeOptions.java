@@ -78,7 +78,7 @@ public final class NodeOptions {
         return set("dropTime", millis);
     }
 
-    /** @return this, with the copies to keep beside the home's own, 0 to 7 */
+    /** @return this, with the copies to keep beside the primary's own, 0 to 7 */
     public NodeOptions backups(int copies) {
         return set("backups", copies);
     }

@@ -5,7 +5,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.apache.catalina.Session;
 
 /**
- * Sessions by id, whatever route the id carries: a session that moved here is found by the id of its former home,
+ * Sessions by id, whatever route the id carries: a session that moved here is found by the id of its former primary,
  * which requests may still bring.
  */
 final class SessionMap extends ConcurrentHashMap<String, Session> {

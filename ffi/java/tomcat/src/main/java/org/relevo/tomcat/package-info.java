@@ -5,6 +5,6 @@
  * {@link org.relevo.tomcat.RouteBinderValve} for {@code ReplicationValve} and {@code JvmRouteBinderValve}.
  *
  * <p>A session is a Java object on the node that serves it and nowhere else; on the others it is bytes in the node,
- * which a new home turns into objects, attribute by attribute, when an application asks for them.
+ * which a new primary turns into objects, attribute by attribute, when an application asks for them.
  */
 package org.relevo.tomcat;
