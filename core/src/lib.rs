@@ -85,8 +85,8 @@ pub use link::mailbox::{MAX_MESSAGE, SendError};
 pub use membership::member::Member;
 pub use memory::Storage;
 pub use node::{Node, Usage};
-pub use replica::bury::BuryError;
 pub use replica::commit::{Ack, Change, Commit, CommitError};
+pub use replica::end::EndError;
 pub use replica::fetch::FetchError;
 pub use replica::read::{Attribute, Record};
 pub use replica::wait::ticket::{

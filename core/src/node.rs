@@ -19,7 +19,7 @@ use crate::membership::pending::PendingIntroduction;
 use crate::membership::prober::Prober;
 use crate::memory::Storage;
 use crate::mutation::Mutation;
-use crate::replica::bury::GRACE;
+use crate::replica::end::GRACE;
 use crate::replica::misses::Misses;
 use crate::replica::repair::state::Repair;
 use crate::replica::reply::Reply;

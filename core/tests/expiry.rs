@@ -177,7 +177,7 @@ fn a_request_for_an_expired_session_makes_it_live() {
 
 /// t1 hands the session over to t2, which never gets it and knows nothing of it.
 #[test]
-fn a_session_that_was_lent_to_who_never_took_it_expires() {
+fn a_session_that_was_handed_over_to_a_node_that_never_took_it_expires() {
     let mut cluster = cluster(&["t1", "t2", "r3"]);
     let id = session_kept_by(&mut cluster, "r3");
     cluster.network.cut.extend([("t1", "t2"), ("r3", "t2")]);

@@ -2,7 +2,7 @@
 
 use std::{fmt, io};
 
-use relevo_node::relevo_core::{BuryError, CommitError, FetchError, SendError};
+use relevo_node::relevo_core::{CommitError, EndError, FetchError, SendError};
 use relevo_node::{CallError, KeyFileError, KeysError, OpenError};
 
 use crate::last_error;
@@ -122,7 +122,7 @@ impl Refusal for SendError {
     }
 }
 
-impl Refusal for BuryError {
+impl Refusal for EndError {
     fn code(&self) -> Code {
         match self {
             Self::Full => Code::Full,

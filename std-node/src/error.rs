@@ -216,10 +216,10 @@ pub type CommitError = CallError<relevo_core::CommitError>;
 pub type FetchError = CallError<relevo_core::FetchError>;
 
 /// Why a session was not ended.
-pub type InvalidateError = CallError<relevo_core::BuryError>;
+pub type InvalidateError = CallError<relevo_core::EndError>;
 
 /// Why a session kept its id.
-pub type RenameError = CallError<relevo_core::BuryError>;
+pub type RenameError = CallError<relevo_core::EndError>;
 
 /// Why a message was not sent.
 pub type SendError = CallError<relevo_core::SendError>;

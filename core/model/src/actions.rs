@@ -47,7 +47,7 @@ impl Action {
                 | Self::Cut(_)
                 | Self::Leave(_)
                 | Self::TimeOut(_)
-                | Self::Do(Duty::EndLending(..))
+                | Self::Do(Duty::EndHandOver(..))
         )
     }
 }
@@ -58,7 +58,7 @@ pub enum Duty {
     /// Asks a member that hasn't answered.
     Ask(NodeId, NodeId),
     /// Stops waiting for a member that asked for the session to take it over.
-    EndLending(NodeId, NodeId),
+    EndHandOver(NodeId, NodeId),
     /// Writes a new replica set.
     Place(NodeId),
     /// Guards the session of a lost primary.
@@ -179,7 +179,7 @@ impl State {
                 }
             }
             Slot::Live(record) => {
-                duties.extend(record.lent_to.iter().map(|m| Duty::EndLending(n, m)));
+                duties.extend(record.hand_over_to.iter().map(|m| Duty::EndHandOver(n, m)));
                 duties.extend(self.owes(n).iter().map(|m| Duty::Push(n, m)));
                 if self.is_primary(n) && self.placement(n, record) != record.wanted {
                     duties.push(Duty::Place(n));
@@ -308,9 +308,9 @@ impl State {
     fn do_duty(&mut self, duty: Duty) {
         match duty {
             Duty::Ask(n, m) => self.ask(n, m),
-            Duty::EndLending(n, m) => {
+            Duty::EndHandOver(n, m) => {
                 if let Some(record) = self.nodes[n].record_mut() {
-                    record.lent_to -= Set::of(m);
+                    record.hand_over_to -= Set::of(m);
                 }
             }
             Duty::Place(n) => self.rewrite(n),

@@ -35,10 +35,10 @@ impl State {
         if self.ghosts.heard_end.is_empty() {
             self.ghosts.crashes_at_end = self.ghosts.crashes;
         }
-        self.bury(n, tombstone);
+        self.end_with(n, tombstone);
     }
 
-    fn bury(&mut self, n: NodeId, tombstone: Tombstone) {
+    fn end_with(&mut self, n: NodeId, tombstone: Tombstone) {
         self.ghosts.heard_end |= Set::of(n);
         let node = &mut self.nodes[n];
         node.question = None;
@@ -79,7 +79,7 @@ impl State {
         confirmed.add(mine.confirmed);
         confirmed.strike(n);
         let all = mine.all || ended.all;
-        self.bury(
+        self.end_with(
             n,
             Tombstone {
                 named,

@@ -101,8 +101,8 @@ impl State {
             return Set::NONE;
         }
         let mut released = record.named.set_of() - record.wanted;
-        if self.keeps(Rule::NoReleaseWhileLent) {
-            released -= record.lent_to;
+        if self.keeps(Rule::NoReleaseWhileHandingOver) {
+            released -= record.hand_over_to;
         }
         if !self.keeps(Rule::ReleaseCarriesHeader) {
             released -= record.owed;
@@ -121,7 +121,7 @@ impl State {
         record.guard = guard;
         record.role = role;
         record.hearsay = false;
-        record.lent_to = Set::NONE;
+        record.hand_over_to = Set::NONE;
         record.named.add(record.also);
         record.also = Names::default();
         record.release_numbers = PerNode::default();
@@ -237,7 +237,7 @@ impl State {
         record.header = copy.header;
         record.guard = copy.guard;
         record.role = Role::Holder;
-        record.lent_to = Set::NONE;
+        record.hand_over_to = Set::NONE;
         record.release_numbers = PerNode::default();
         record.owed = Set::NONE;
         if !copy.own_word || !copy.contents.cover(record.contents) {
@@ -306,7 +306,7 @@ impl State {
             self.note_as_primary(n, names);
         }
         self.take_over(n, copy.header, role);
-        if role == Role::Lent {
+        if role == Role::HandingOver {
             self.ghosts.undue = self.record(n).map_or(Stamp::NONE, |record| record.header);
         }
     }

@@ -100,7 +100,7 @@ impl State {
         let new_boot = new.boot != old.boot;
         if new.status != Status::Live || new_boot {
             if let Some(record) = self.nodes[n].record_mut() {
-                record.lent_to -= Set::of(m);
+                record.hand_over_to -= Set::of(m);
             }
             self.await_no_more(n, m);
         }

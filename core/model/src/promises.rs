@@ -210,7 +210,7 @@ impl State {
     /// Whether `duty` is due. A node that was asked waits for the asker as long as the question is open.
     fn is_due(&self, duty: Duty) -> bool {
         match duty {
-            Duty::EndLending(_, m) => self.nodes[m].question.is_none(),
+            Duty::EndHandOver(_, m) => self.nodes[m].question.is_none(),
             _ => true,
         }
     }

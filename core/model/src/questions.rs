@@ -103,7 +103,7 @@ impl State {
             Slot::Empty => self.send(n, f, Body::Nothing(number, self.nodes[n].moved_to)),
             Slot::Live(_) => {
                 if purpose == Purpose::Fetch {
-                    self.lend(n, f);
+                    self.hand_over(n, f);
                 }
                 if self.keeps(Rule::NoteAsker) {
                     self.note_asker(n, f);
@@ -116,12 +116,12 @@ impl State {
     }
 
     /// The primary `n` hands the record over to `f`, and stops serving.
-    fn lend(&mut self, n: NodeId, f: NodeId) {
+    fn hand_over(&mut self, n: NodeId, f: NodeId) {
         if let Some(record) = self.nodes[n].record_mut()
             && record.role != Role::Holder
         {
-            record.role = Role::Lent;
-            record.lent_to |= Set::of(f);
+            record.role = Role::HandingOver;
+            record.hand_over_to |= Set::of(f);
         }
     }
 

@@ -192,7 +192,7 @@ impl State {
         let serves = match record.role {
             Role::Serves => true,
             Role::Doubts => self.keeps(Rule::RefuteInDoubt),
-            Role::Lent => !self.keeps(Rule::LentDoesNotRefute),
+            Role::HandingOver => !self.keeps(Rule::HandingOverDoesNotRefute),
             Role::Guards | Role::Holder => false,
         };
         serves && copy.guard && self.keeps(Rule::RefuteGuard)
@@ -396,7 +396,7 @@ impl State {
         if primary && present && answers_last && !record.wanted.has(f) {
             record.named.strike(f);
             record.owed -= Set::of(f);
-            record.lent_to -= Set::of(f);
+            record.hand_over_to -= Set::of(f);
         }
     }
 }

@@ -74,7 +74,7 @@ rules! {
     "R2" NoReleaseWhileAsking,
     /// A primary doesn't release a node to which it hands the record over.
     /// Without it the question's answer and the release follow each other for as long as the question is open.
-    "R2" NoReleaseWhileLent,
+    "R2" NoReleaseWhileHandingOver,
     /// A node remembers which primary released it, and says so to everybody that speaks of the session.
     /// Without it a node with an old list takes "I have nothing" for "nobody got a copy from me".
     "R2" RememberReleaser,
@@ -137,7 +137,7 @@ rules! {
     "R7" RefuteInDoubt,
     /// A primary that hands the record over doesn't refute.
     /// The guard may follow from the node that has taken over.
-    "R7" LentDoesNotRefute,
+    "R7" HandingOverDoesNotRefute,
     /// A primary that refutes a guard takes the names that the guard knows.
     /// Without it copies that the guard made aren't named.
     "R7" RefuteTakesNames,

@@ -49,7 +49,7 @@ pub enum Role {
     /// The primary that has met a member again: it asks before it serves.
     Doubts,
     /// The primary that has handed the record over to a node that asked: it asks before it serves.
-    Lent,
+    HandingOver,
     /// The guard of a dead primary's session: the primary, but it asks before it serves.
     Guards,
 }
@@ -74,7 +74,7 @@ pub struct Record {
     /// The role of this node for it.
     pub role: Role,
     /// At the primary: the nodes to which the record is being handed over.
-    pub lent_to: Set,
+    pub hand_over_to: Set,
     /// At the primary: the number of the next release of each member.
     pub release_numbers: PerNode<u8>,
     /// The nodes to which header or contents are owed: at the primary named members, at a holder the primary.

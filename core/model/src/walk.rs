@@ -99,6 +99,6 @@ const fn is_rare(action: &Action) -> bool {
             | Action::Leave(_)
             | Action::TimeOut(_)
             | Action::Lose(_)
-            | Action::Do(Duty::EndLending(..))
+            | Action::Do(Duty::EndHandOver(..))
     )
 }

@@ -32,7 +32,7 @@ impl fmt::Display for Duty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ask(n, m) => write!(f, "{n} asks {m}"),
-            Self::EndLending(n, m) => write!(f, "{n} doesn't wait any more for {m} to take over"),
+            Self::EndHandOver(n, m) => write!(f, "{n} doesn't wait any more for {m} to take over"),
             Self::Place(n) => write!(f, "{n} sets the replica set anew"),
             Self::Guard(n) => write!(f, "{n} guards the session"),
             Self::Push(n, m) => write!(f, "{n} sends {m} what it owes"),
@@ -147,7 +147,7 @@ fn live(record: &Record) -> String {
         Role::Holder => "holds",
         Role::Serves => "serves",
         Role::Doubts => "doubts",
-        Role::Lent => "hands over",
+        Role::HandingOver => "hands over",
         Role::Guards => "guards",
     };
     let hearsay = if record.hearsay { "hearsay " } else { "" };

@@ -32,7 +32,7 @@ const NOTICED: &[(&str, &str, &str, &str, &str)] = &[
     ("GuardRaisesEpoch", "3", "1", "fresh", "1401"),
     ("RefuteGuard", "3", "1", "fresh", "10"),
     ("RefuteInDoubt", "3", "1", "fresh", "10"),
-    ("LentDoesNotRefute", "3", "1", "fresh", "749"),
+    ("HandingOverDoesNotRefute", "3", "1", "fresh", "749"),
     ("DoubtAfterSplit", "3", "1", "fresh", "1047"),
     ("NoteAsker", "3", "1", "fresh", "7"),
     ("TombstoneNamesAll", "3", "1", "fresh", "7"),

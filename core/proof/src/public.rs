@@ -10,7 +10,7 @@ use relevo_core::memory::{
     RecordSlot, Sizes, TransferSlot, WaitSlot, WriterSlot,
 };
 use relevo_core::{
-    Ack, Attribute, BuryError, Change, Commit, CommitError, Config, ConfigError, Duration, Entropy,
+    Ack, Attribute, Change, Commit, CommitError, Config, ConfigError, Duration, EndError, Entropy,
     FetchError, Instant, Key, KeyringError, Node, Outcome, Record, Refusal, SendError, SessionId,
     Stats, Storage, Ticket, WaitId,
 };
@@ -119,9 +119,9 @@ fn commands(node: &mut Node<'_>) {
     let asked = Node::fetch(any(node), now(), key(), any(Some("h")));
     follow::<FetchError, _>(asked, node);
     let asked = Node::invalidate(any(node), now(), key());
-    follow::<BuryError, _>(asked, node);
+    follow::<EndError, _>(asked, node);
     let asked = Node::rename(any(node), now(), key(), any(&[1]), ack);
-    follow::<BuryError, _>(asked, node);
+    follow::<EndError, _>(asked, node);
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
     any(Node::sessions_owed(any(node)));
@@ -281,8 +281,8 @@ fn show<T: Display>(value: &T) {
     let _ = any(write!(any(Nowhere), "{value}"));
 }
 
-/// Formats a value with `Debug`, if that is written in the core or derived from plain fields. The standard library's `Debug` of
-/// strings and addresses contains panics, whatever the arguments are.
+/// Formats a value with `Debug`, if that is written in the core or derived from plain fields. The standard library's
+/// `Debug` of strings and addresses contains panics, whatever the arguments are.
 fn debug<T: Debug>(value: &T) {
     let _ = any(write!(any(Nowhere), "{value:?}"));
 }

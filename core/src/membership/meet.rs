@@ -220,7 +220,7 @@ impl Node<'_> {
             slot.state() != State::Free
                 && (slot.holders().contains(&member)
                     || slot.also().contains(&member)
-                    || slot.lent_to_peer(member))
+                    || slot.is_handed_to(member))
         })
     }
 

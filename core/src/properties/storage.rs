@@ -26,7 +26,7 @@ enum Step {
         key: u8,
         id_len: usize,
     },
-    Bury {
+    End {
         key: u8,
     },
     Remove {
@@ -52,7 +52,7 @@ fn step() -> impl Strategy<Value = Step> {
     let value = || vec(any::<u8>(), 0..300);
     prop_oneof![
         3 => (key.clone(), 1..=128_usize).prop_map(|(key, id_len)| Step::Insert { key, id_len }),
-        1 => key.clone().prop_map(|key| Step::Bury { key }),
+        1 => key.clone().prop_map(|key| Step::End { key }),
         1 => key.clone().prop_map(|key| Step::Remove { key }),
         1 => key.clone().prop_map(|key| Step::Touch { key }),
         6 => (key, name, value(), 0..200_usize)
@@ -73,7 +73,7 @@ struct Model {
 #[derive(Default)]
 struct Session {
     id_len: usize,
-    buried: bool,
+    ended: bool,
     /// Values and the lengths of their deltas, by name.
     attributes: BTreeMap<u8, (Vec<u8>, usize)>,
 }
@@ -131,12 +131,12 @@ fn apply(step: &Step, records: &mut Records<'_>, model: &mut Model) {
             }
         }
         Step::Insert { .. } => {}
-        Step::Bury { key } => {
+        Step::End { key } => {
             if let (Some(record), Some(session)) =
                 (found(records, *key), model.records.get_mut(key))
             {
-                records.bury(record, NOW);
-                session.buried = true;
+                records.make_tombstone(record, NOW);
+                session.ended = true;
                 session.attributes.clear();
             }
         }
@@ -176,7 +176,7 @@ fn write(
     delta: usize,
 ) {
     let (key, name) = place;
-    if model.records.get(&key).is_none_or(|session| session.buried) {
+    if model.records.get(&key).is_none_or(|session| session.ended) {
         return;
     }
     let Some(staged) = stage(records, model, name, value, delta) else {
@@ -226,8 +226,8 @@ fn stage(
 
 fn compare(records: &Records<'_>, model: &Model) {
     assert_eq!(records.count() as usize, model.records.len());
-    let buried = model.records.values().filter(|session| session.buried);
-    assert_eq!(records.tombstones() as usize, buried.count());
+    let ended = model.records.values().filter(|session| session.ended);
+    assert_eq!(records.tombstones() as usize, ended.count());
     assert_eq!(
         records.pages.used() as usize,
         model.pages(),

@@ -17,8 +17,8 @@ use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::stats::count;
 use crate::storage::pages::Cursor;
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, LENT, OWNED, State, TAKEN,
-    seconds,
+    ANSWERED, AttributeSlot, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, Holders, OWNED, State,
+    TAKEN, seconds,
 };
 use crate::storage::stamp::{Stamp, Writers};
 use crate::time::Instant;
@@ -240,7 +240,7 @@ impl Node<'_> {
         let epoch = slot.stamp.epoch.saturating_add(step).max(1);
         slot.set(OWNED, serve);
         slot.set(GUARD, !serve);
-        slot.set(LENT | ANSWERED, false);
+        slot.set(HANDING_OVER | ANSWERED, false);
         if serve {
             slot.set(EXPIRING | TAKEN, false);
         }

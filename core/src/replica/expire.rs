@@ -58,7 +58,7 @@ impl Node<'_> {
         }
         match (slot.is(EXPIRING), slot.is(TAKEN)) {
             // Its listeners may have run: nobody else may run them.
-            (_, true) if !slot.is(OWNED) => self.bury(now, record),
+            (_, true) if !slot.is(OWNED) => self.end_session(now, record),
             (false, true) => {}
             (true, true) => self.take_expired(now, record),
             (true, false) => self.offer(now, record),
@@ -77,7 +77,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let lacks = |holder: &MemberIndex| {
             let live = *holder != SELF && self.members.get(*holder).is_live();
-            live && slot.owed().intersects(slot.bit_of(*holder)) && !slot.lent_to_peer(*holder)
+            live && slot.owed().intersects(slot.bit_of(*holder)) && !slot.is_handed_to(*holder)
         };
         !slot.holders().iter().any(lacks)
     }

@@ -1,18 +1,18 @@
 //! Sessions: how they are written, moved, found, repeated and ended.
 //!
 //! [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
-//! travel. [`fetch`]: a session moves to the node that is asked for it. [`lend`]: what the others do then.
-//! [`misses`]: what ids that nobody knows may cost. [`bury`]: invalidation and rename. [`place`]: who keeps
+//! travel. [`fetch`]: a session moves to the node that is asked for it. [`hand_over`]: what the others do then.
+//! [`misses`]: what ids that nobody knows may cost. [`end`]: invalidation and rename. [`place`]: who keeps
 //! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose primary is gone. `walks`: what
 //! is looked at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
 
 mod answering;
-pub(crate) mod bury;
 pub(crate) mod commit;
+pub(crate) mod end;
 pub(crate) mod expire;
 pub(crate) mod fail_over;
 pub(crate) mod fetch;
-mod lend;
+mod hand_over;
 pub(crate) mod misses;
 pub(crate) mod place;
 pub(crate) mod read;

@@ -126,7 +126,7 @@ impl fmt::Debug for Record<'_> {
         let slot = self.slot;
         writeln!(
             f,
-            "{:?} holders {:?} wanted {} owed {:b} header_owed {:b} flags {:b} changed {} lent to {}",
+            "{:?} holders {:?} wanted {} owed {:b} header_owed {:b} flags {:b} changed {} hand-over to {}",
             slot.stamp,
             slot.holders(),
             slot.wanted(),
@@ -134,7 +134,7 @@ impl fmt::Debug for Record<'_> {
             slot.header_owed(),
             slot.flags(),
             slot.changed,
-            slot.lent_to.number()
+            slot.hand_over_to.number()
         )?;
         let mut next = slot.attributes;
         while next != AttributeIndex::NONE {

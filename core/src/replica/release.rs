@@ -44,7 +44,7 @@ impl Node<'_> {
     pub(crate) fn may_release(&self, record: RecordIndex, member: MemberIndex) -> bool {
         let slot = self.records.get(record);
         let is_told = slot.bit_of(member).intersects(slot.released());
-        is_told && !slot.lent_to_peer(member) && self.has_replacements(slot)
+        is_told && !slot.is_handed_to(member) && self.has_replacements(slot)
     }
 
     /// Whether a named member that lives may not have heard yet that this node is the primary. Those that were told to
@@ -71,7 +71,7 @@ impl Node<'_> {
         let mut bits = HolderBits::NONE;
         for member in slot.holders().iter().skip(usize::from(slot.wanted())) {
             let is_there = self.members.get(*member).is_reachable();
-            if is_there && !slot.lent_to_peer(*member) {
+            if is_there && !slot.is_handed_to(*member) {
                 bits |= slot.bit_of(*member) & !told;
             }
         }

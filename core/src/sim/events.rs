@@ -153,7 +153,7 @@ impl World<'_> {
             }
         }
         let heard = &self.hosts[node].heard;
-        for hash in &found.buried {
+        for hash in &found.ended_now {
             if !resynced && !invalidated.contains(hash) && !heard.ended_here.contains(hash) {
                 return broken("the end of a session is told", self.told_detail(node, hash));
             }
@@ -183,13 +183,13 @@ impl World<'_> {
     /// Whether nobody else may have taken over the session that the host takes for its own. A node that
     /// asks before it serves on, since others may have gone on without it, still is its primary.
     fn still_serves(&self, node: usize, hash: &[u8; 16]) -> bool {
-        use crate::storage::records::{LENT, OWNED};
+        use crate::storage::records::{HANDING_OVER, OWNED};
         let machine = self.hosts[node].node.as_ref();
         machine.is_some_and(|machine| {
             machine.records.find(hash).is_some_and(|record| {
                 let slot = machine.records.get(record);
-                let lent = slot.is(LENT) && slot.lent_to != SELF;
-                slot.is_live() && slot.is(OWNED) && !lent
+                let hands_over = slot.is(HANDING_OVER) && slot.hand_over_to != SELF;
+                slot.is_live() && slot.is(OWNED) && !hands_over
             })
         })
     }

@@ -10,7 +10,7 @@ use crate::replica::commit::Ack;
 use crate::replica::wait::ticket::{CommitOutcome, FetchOutcome};
 use crate::wire::stamp::WireStamp;
 
-/// How long after a warning, or after a write on a node that had lent the session, two nodes may
+/// How long after a warning, or after a write on a node that had handed the session over, two nodes may
 /// differ in what they serve.
 const SETTLING: u64 = 1_000_000;
 

@@ -74,7 +74,7 @@ pub(super) struct Found {
     /// Live copies that are gone.
     pub(super) dropped: Vec<Seen>,
     /// Sessions that ended here, and weren't taken for their end before.
-    pub(super) buried: Vec<[u8; 16]>,
+    pub(super) ended_now: Vec<[u8; 16]>,
     /// Tombstones that are new here.
     pub(super) tombstones: Vec<[u8; 16]>,
     /// Writes of this boot that gave way to those of others.
@@ -110,7 +110,7 @@ impl Found {
     /// Adds what a host is to be told of.
     pub(super) fn add(&mut self, later: Self) {
         self.sessions.extend(later.sessions);
-        self.buried.extend(later.buried);
+        self.ended_now.extend(later.ended_now);
         self.outranked.extend(later.outranked);
     }
 
@@ -129,7 +129,7 @@ impl Found {
         }
         let was_live = before.state == State::Live && before.header.is_some();
         if now.state == State::Tombstone && was_live && !before.is_taken {
-            self.buried.push(now.hash);
+            self.ended_now.push(now.hash);
         }
         let own = node.writers.wire(Writers::issue(0, 0));
         let own = own.map(|stamp| stamp.writer);

@@ -13,7 +13,7 @@ pub(crate) use self::index::{Stretch, leading};
 pub(crate) use self::ledger::Ledger;
 pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 pub(crate) use self::slot::{
-    ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HEARSAY, INCOMPLETE, LENT, OWNED, RELEASED,
+    ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, INCOMPLETE, OWNED, RELEASED,
     STRANGERS, State, TAKEN, seconds,
 };
 pub use self::slot::{AttributeSlot, RecordSlot};
@@ -195,7 +195,7 @@ impl<'m> Records<'m> {
     }
 
     /// Turns the record into a tombstone, in its slot.
-    pub(crate) fn bury(&mut self, record: RecordIndex, now: Instant) {
+    pub(crate) fn make_tombstone(&mut self, record: RecordIndex, now: Instant) {
         self.drop_attributes(record);
         let slot = self.get_mut(record);
         if slot.is_live() {

@@ -312,7 +312,7 @@ fn bytes_behind_an_introduction_are_ignored() {
 }
 
 #[test]
-fn a_dead_unit_buries_a_session_for_good() {
+fn a_dead_unit_ends_a_session_for_good() {
     let (_, mut node) = introduced();
     assert_eq!(apply(&mut node, unit_of(UPDATE_NEW)), Ok(()));
     assert_eq!(apply(&mut node, unit_of(UPDATE_DEAD)), Ok(()));

@@ -1,6 +1,6 @@
 //! Changes on the condition that the session is as the caller last saw it.
 
-use relevo_core::{BuryError, Commit, Key, Record};
+use relevo_core::{Commit, EndError, Key, Record};
 
 use super::Node;
 use crate::error::{CallError, CommitError, InvalidateError};
@@ -74,7 +74,7 @@ impl Node {
             if served_version(core, key) != Some(base) {
                 return Err(None);
             }
-            core.invalidate(now, key).map_err(Some::<BuryError>)
+            core.invalidate(now, key).map_err(Some::<EndError>)
         };
         unless_changed(self.ask(bound, start, |_, outcome| outcome))
     }
@@ -86,7 +86,8 @@ impl Node {
     }
 }
 
-/// The outcome of what was asked on a condition; `None` if the condition didn't hold, which is a refusal without a cause.
+/// The outcome of what was asked on a condition; `None` if the condition didn't hold, which is a refusal without a
+/// cause.
 fn unless_changed<T, E>(done: Result<T, CallError<Option<E>>>) -> Result<Option<T>, CallError<E>> {
     match done {
         Ok(outcome) => Ok(Some(outcome)),

@@ -11,7 +11,8 @@ use crate::replica::unit::{Origin, UnitSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
-    ANSWERED, DOUBT, EXPIRING, GUARD, HEARSAY, Holders, INCOMPLETE, LENT, OWNED, TAKEN, seconds,
+    ANSWERED, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, Holders, INCOMPLETE, OWNED, TAKEN,
+    seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
@@ -120,7 +121,7 @@ impl Node<'_> {
         self.merge_idle(now, record, peer, head, fate);
         count(&mut self.stats.applied);
         if fate == HeaderFate::NewPrimary && !is_new {
-            self.hand_over(now, record, peer, head.digest);
+            self.send_to_new_primary(now, record, peer, head.digest);
             if !origin.answers {
                 self.ask_new_primary(record);
             }
@@ -131,7 +132,7 @@ impl Node<'_> {
             return Ok(summary);
         }
         if head.header.is_some() {
-            self.go_on_handing_over(record, peer);
+            self.resume_sending_to_primary(record, peer);
         }
         self.answer_unit(record, origin, head, fate, completes)?;
         Ok(summary)
@@ -269,11 +270,11 @@ impl Node<'_> {
         origin: Origin,
         head: &UnitHead<'_>,
     ) -> Result<(), Cause> {
-        let buried = self.bury_as_told(now, origin, head);
-        if origin.answers && buried == Err(Cause::Base) {
+        let covered = self.apply_tombstone(now, origin, head);
+        if origin.answers && covered == Err(Cause::Base) {
             self.end_fetch(now, &head.hash);
         }
-        if buried? || origin.answers {
+        if covered? || origin.answers {
             return Ok(());
         }
         // The confirmation waits until the sender knows of all that may hold a copy.
@@ -328,7 +329,7 @@ impl Node<'_> {
     /// Another node is the primary now. What it may lack of this copy goes to it, so that changes of
     /// different attributes all survive: what this node wrote last, and what a former primary sent
     /// to this node alone. `digest`: of what the primary has, beside the header.
-    fn hand_over(
+    fn send_to_new_primary(
         &mut self,
         now: Instant,
         record: RecordIndex,
@@ -352,7 +353,7 @@ impl Node<'_> {
 
     /// The primary says that it is. What it lacks of this copy is sent now if it refused it, since it had written a
     /// header that this node didn't know then.
-    fn go_on_handing_over(&mut self, record: RecordIndex, peer: MemberIndex) {
+    fn resume_sending_to_primary(&mut self, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let owes = slot.primary() == Some(peer) && slot.owed().intersects(HolderBits::PRIMARY);
         if owes && !self.in_flight.is_on_its_way(peer, record) {
@@ -469,7 +470,7 @@ impl Node<'_> {
         slot.set(EXPIRING, header.is(EXPIRED));
         slot.set(TAKEN, header.is(HANDED));
         slot.set(GUARD, header.is(BY_GUARD));
-        slot.set(OWNED | LENT | DOUBT, false);
+        slot.set(OWNED | HANDING_OVER | DOUBT, false);
         self.take_list(record, header, is_same_primary, is_word_of_primary);
         if was_owned {
             self.tell(SessionEvent::Moved, record);

@@ -8,7 +8,7 @@ use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID};
 use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::bury::Successor;
+use crate::replica::end::Successor;
 use crate::replica::unit::Extent;
 use crate::replica::value::DeltaHead;
 use crate::stats::count;

@@ -229,7 +229,7 @@ mod tests {
         }
         assert_eq!(records.find_attribute(record, b"w"), None);
         assert_eq!(records.find_attribute(record, b""), None);
-        records.bury(record, NOW);
+        records.make_tombstone(record, NOW);
         assert_eq!(records.pages.used(), 0);
         assert_eq!(records.get(record).attributes, AttributeIndex::NONE);
     }

@@ -93,7 +93,7 @@ mod tests {
             let mut other = id;
             other[len - 1] ^= 1;
             assert!(!records.has_id(record, 3, &other[..len]));
-            records.bury(record, NOW);
+            records.make_tombstone(record, NOW);
             assert!(records.has_id(record, 3, &id[..len]), "a tombstone answers");
             records.remove(record);
             assert_eq!(records.pages.used(), 0, "{len}");

@@ -250,7 +250,7 @@ fn exactly_the_holders_that_are_named_lack_a_tombstone() {
     let mut scene = Scene::at_primary(&mut memory, &[SELF, A, B], 2);
     let both = scene.bit(A) | scene.bit(B);
     scene.records.note_released(scene.record, both);
-    scene.records.bury(scene.record, NOW);
+    scene.records.make_tombstone(scene.record, NOW);
     assert!(scene.slot().owed().is_empty());
     assert!(scene.slot().released().is_empty());
     scene.records.owe_end(scene.record, HolderBits::ALL);

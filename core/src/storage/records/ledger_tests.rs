@@ -460,7 +460,7 @@ impl<'m> Both<'m> {
     /// The session ends, or the end is owed to others; in time another session has the slot.
     fn end(&mut self) {
         if self.below(4) > 0 {
-            self.records.bury(self.record, NOW);
+            self.records.make_tombstone(self.record, NOW);
             if !self.model.dead {
                 self.model.lacks.clear();
                 self.model.released.clear();

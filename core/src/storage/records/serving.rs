@@ -1,7 +1,7 @@
 //! Which sessions this node may serve without asking.
 
 use super::Records;
-use super::slot::{DOUBT, LENT, OWNED, RecordSlot};
+use super::slot::{DOUBT, HANDING_OVER, OWNED, RecordSlot};
 use crate::ids::{MemberIndex, RecordIndex};
 
 impl Records<'_> {
@@ -18,13 +18,13 @@ impl Records<'_> {
 
     /// The same of its slot.
     pub(crate) fn serves(&self, slot: &RecordSlot) -> bool {
-        slot.is_live() && slot.is(OWNED) && !slot.is(LENT) && !self.is_doubted(slot)
+        slot.is_live() && slot.is(OWNED) && !slot.is(HANDING_OVER) && !self.is_doubted(slot)
     }
 
     /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
     pub(crate) fn is_newest_for(&self, slot: &RecordSlot, peer: MemberIndex) -> bool {
-        let is_lent = slot.is(LENT) && slot.lent_to != peer;
-        slot.is(OWNED) && !is_lent && !self.is_doubted(slot)
+        let is_handing_over = slot.is(HANDING_OVER) && slot.hand_over_to != peer;
+        slot.is(OWNED) && !is_handing_over && !self.is_doubted(slot)
     }
 
     /// The header is about to be written anew, which settles no doubt.

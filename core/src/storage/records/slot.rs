@@ -27,8 +27,8 @@ pub(crate) const RELEASED: u16 = 2;
 /// The session was idle for too long, and its end is with no application yet.
 pub(crate) const EXPIRING: u16 = 4;
 /// A peer is taking the session over: this node asks before it serves it again.
-pub(crate) const LENT: u16 = 8;
-/// The member `lent_to` was sent this copy.
+pub(crate) const HANDING_OVER: u16 = 8;
+/// The member `hand_over_to` was sent this copy.
 pub(crate) const ANSWERED: u16 = 16;
 /// Of a tombstone: a member that doesn't know the session had no room for it, and is told again by the
 /// walk over all records.
@@ -79,8 +79,8 @@ pub struct RecordSlot {
     pub(super) flags: u16,
     /// Changes whenever the slot gets another session.
     pub(crate) generation: u16,
-    /// With [`LENT`] or [`ANSWERED`]: the member that takes the session over.
-    pub(crate) lent_to: MemberIndex,
+    /// With [`HANDING_OVER`] or [`ANSWERED`]: the member that takes the session over.
+    pub(crate) hand_over_to: MemberIndex,
 }
 
 impl RecordSlot {
@@ -101,7 +101,7 @@ impl RecordSlot {
         namespace: 0,
         flags: 0,
         generation: 0,
-        lent_to: SELF,
+        hand_over_to: SELF,
     };
 
     /// What the slot holds.
@@ -263,14 +263,14 @@ impl RecordSlot {
     }
 
     /// Whether `peer` is taking the session over.
-    pub(crate) fn lent_to_peer(&self, peer: MemberIndex) -> bool {
-        self.is(LENT | ANSWERED) && self.lent_to == peer
+    pub(crate) fn is_handed_to(&self, peer: MemberIndex) -> bool {
+        self.is(HANDING_OVER | ANSWERED) && self.hand_over_to == peer
     }
 
     /// Whether this node served the session all the time, as far as it knows: nobody is taking it over,
     /// though some member that is back may have.
     pub(crate) fn was_served_here(&self) -> bool {
-        self.is_live() && self.is(OWNED) && !self.is(LENT)
+        self.is_live() && self.is(OWNED) && !self.is(HANDING_OVER)
     }
 }
 

@@ -74,7 +74,7 @@ fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
     let mut memory = Memory::new();
     let mut records = memory.records();
     let mut random = 0x9E37_79B9_7F4A_7C15;
-    // Of each key: its record, and whether it is buried.
+    // Of each key: its record, and whether it is ended.
     let mut model = [None::<(RecordIndex, bool)>; 40];
     let mut order = heapless::Vec::<RecordIndex, SLOTS>::new();
     for round in 0..30_000 {
@@ -93,7 +93,7 @@ fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
                 model[key] = None;
             }
             (2, Some((record, _))) => {
-                records.bury(record, NOW);
+                records.make_tombstone(record, NOW);
                 model[key] = Some((record, true));
             }
             (3..6, Some((record, _))) => {
@@ -109,8 +109,8 @@ fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
         }
         let live = model.iter().flatten();
         assert_eq!(records.count() as usize, live.clone().count());
-        let buried = live.filter(|(_, buried)| *buried).count();
-        assert_eq!(records.tombstones() as usize, buried);
+        let ended = live.filter(|(_, ended)| *ended).count();
+        assert_eq!(records.tombstones() as usize, ended);
         assert_eq!(list(&records), order, "round {round}");
         let long = |(key, held): (usize, &Option<_>)| held.is_some() && key * 3 % 128 >= 32;
         let long = model.iter().enumerate().filter(|entry| long(*entry));

@@ -1,4 +1,4 @@
-//! A session is lent: who asks for it gets the copy here, and this node asks before it serves it again.
+//! Hand-over: the node that asks for a session gets the copy here, and this node asks before it serves it again.
 
 use crate::event::SessionEvent;
 use crate::ids::{MemberIndex, RecordIndex};
@@ -8,7 +8,7 @@ use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::unit::Extent;
 use crate::replica::wait::fetch::Question;
-use crate::storage::records::{ANSWERED, LENT};
+use crate::storage::records::{ANSWERED, HANDING_OVER};
 use crate::time::Instant;
 
 impl Node<'_> {
@@ -50,13 +50,13 @@ impl Node<'_> {
         // Also where this node was to ask first: its host may still take the session for its own.
         if self.records.get(record).was_served_here() && hands_over {
             // From here on the peer may write: serving on would read what is no longer the newest.
-            self.records.get_mut(record).set(LENT, true);
+            self.records.get_mut(record).set(HANDING_OVER, true);
             self.tell(SessionEvent::Moved, record);
         }
         let slot = self.records.get_mut(record);
         if slot.is_live() && !adopts {
             slot.set(ANSWERED, true);
-            slot.lent_to = peer;
+            slot.hand_over_to = peer;
         }
         if slot.is_live() {
             self.note_copy_at(record, peer);

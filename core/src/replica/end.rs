@@ -30,7 +30,7 @@ const RENAMES: usize = 8;
 
 /// Why a session wasn't ended or renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BuryError {
+pub enum EndError {
     /// No slot is free to remember the end in.
     Full,
     /// A key is empty or longer than allowed, or the new id is in use.
@@ -39,7 +39,7 @@ pub enum BuryError {
     Unknown,
 }
 
-impl fmt::Display for BuryError {
+impl fmt::Display for EndError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => "session storage is full: give the node more memory",
@@ -49,7 +49,7 @@ impl fmt::Display for BuryError {
     }
 }
 
-impl core::error::Error for BuryError {}
+impl core::error::Error for EndError {}
 
 impl Node<'_> {
     /// Ends the session everywhere. The ticket is met when all live holders know of it, within
@@ -58,13 +58,13 @@ impl Node<'_> {
     /// Ending a session that has ended already is met at once.
     ///
     /// # Errors
-    /// [`BuryError::Full`] if the session isn't known here and there's no slot to remember its
-    /// end in; [`BuryError::Invalid`] if the key can't be a session's.
+    /// [`EndError::Full`] if the session isn't known here and there's no slot to remember its
+    /// end in; [`EndError::Invalid`] if the key can't be a session's.
     pub fn invalidate(
         &mut self,
         now: Instant,
         key: Key<'_>,
-    ) -> Result<Ticket<EndOutcome>, BuryError> {
+    ) -> Result<Ticket<EndOutcome>, EndError> {
         let record = match self.find(key) {
             Some(record) => record,
             None => self.record_of_unknown(now, key)?,
@@ -74,7 +74,7 @@ impl Node<'_> {
                 // Without its primary's word nobody knows all that may have a copy.
                 self.records.get_mut(record).set(INCOMPLETE, true);
             }
-            self.bury(now, record);
+            self.end_session(now, record);
         }
         let deadline = now + self.rules.fetch_timeout;
         Ok(Ticket::of(self.wait_for_nodes(
@@ -86,24 +86,24 @@ impl Node<'_> {
         )))
     }
 
-    fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<RecordIndex, BuryError> {
+    fn record_of_unknown(&mut self, now: Instant, key: Key<'_>) -> Result<RecordIndex, EndError> {
         if !key.is_valid() {
-            return Err(BuryError::Invalid);
+            return Err(EndError::Invalid);
         }
         let namespace = self
             .namespaces
             .intern(key.namespace)
-            .ok_or(BuryError::Full)?;
+            .ok_or(EndError::Full)?;
         let hash = self.hash_of(key);
         let record = self.records.insert(hash, namespace, key.id, now);
-        let record = record.map_err(|_| BuryError::Full)?;
+        let record = record.map_err(|_| EndError::Full)?;
         self.choose_holders(now, record);
         Ok(record)
     }
 
     /// Turns the record into a tombstone and owes it to all that may hold a copy: those that the list names, those
     /// whose names are still to be told, and where that isn't all, every member.
-    pub(crate) fn bury(&mut self, now: Instant, record: RecordIndex) {
+    pub(crate) fn end_session(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         let all = slot.holders().iter().chain(slot.also()).copied();
         let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
@@ -124,7 +124,7 @@ impl Node<'_> {
     /// or has just begun to meet others, doesn't know all: others go on telling theirs, and it begins again.
     fn name_members(&mut self, now: Instant, record: RecordIndex, names: &mut Holders) {
         let slot = self.records.get(record);
-        let (was_filled, from) = (slot.lent_to > SELF, slot.lent_to.max(SELF.next()));
+        let (was_filled, from) = (slot.hand_over_to > SELF, slot.hand_over_to.max(SELF.next()));
         let next = self.fill_with_members(from, names);
         let are_more = next < self.members.end();
         let begins_again = !are_more && (self.is_new(now) || self.outgrown_since(now).is_some());
@@ -133,7 +133,7 @@ impl Node<'_> {
             slot.set(STRANGERS, false);
         }
         let waits = next == SELF.next() || (next == from && slot.is(STRANGERS));
-        slot.lent_to = if begins_again { SELF } else { next };
+        slot.hand_over_to = if begins_again { SELF } else { next };
         slot.set(INCOMPLETE, are_more || begins_again || waits);
     }
 
@@ -153,8 +153,8 @@ impl Node<'_> {
         if !self.breaks(Mutation::WaitsStayAtRename) {
             self.end_waits_of(record, Why::Over);
         }
-        self.records.bury(record, now);
-        self.records.get_mut(record).lent_to = SELF;
+        self.records.make_tombstone(record, now);
+        self.records.get_mut(record).hand_over_to = SELF;
         if self.records.get(record).stamp.is_none() {
             // A header travels with a stamp; any will do, the end wins over all of them.
             let number = self.next_number();
@@ -217,12 +217,12 @@ impl Node<'_> {
     fn tell_all_members(&mut self, record: RecordIndex) {
         let slot = self.records.get_mut(record);
         slot.set(INCOMPLETE, true);
-        slot.lent_to = SELF;
+        slot.hand_over_to = SELF;
     }
 
     /// A peer says that the session ended: that wins over any write. Returns whether the peer
     /// knows of all that may hold a copy; if not, it is to hear of the others.
-    pub(crate) fn bury_as_told(
+    pub(crate) fn apply_tombstone(
         &mut self,
         now: Instant,
         origin: Origin,
@@ -240,7 +240,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let (was_live, was_used) = (slot.is_live(), !slot.stamp.is_none());
         if was_live {
-            self.bury(now, record);
+            self.end_session(now, record);
         }
         let slot = self.records.get_mut(record);
         if let Some(successor) = successor.filter(|_| slot.successor().is_none()) {
@@ -331,14 +331,14 @@ impl Node<'_> {
     /// it makes this node the session's primary.
     ///
     /// # Errors
-    /// [`BuryError`]; nothing was changed then.
+    /// [`EndError`]; nothing was changed then.
     pub fn rename(
         &mut self,
         now: Instant,
         key: Key<'_>,
         id: &[u8],
         ack: Ack,
-    ) -> Result<Ticket<CommitOutcome>, BuryError> {
+    ) -> Result<Ticket<CommitOutcome>, EndError> {
         let new_key = Key {
             namespace: key.namespace,
             id,
@@ -346,20 +346,20 @@ impl Node<'_> {
         let old = self
             .find(key)
             .filter(|record| self.records.get(*record).is_live());
-        let old = old.ok_or(BuryError::Unknown)?;
+        let old = old.ok_or(EndError::Unknown)?;
         let hash = self.hash_of(new_key);
         if !new_key.is_valid() || self.records.find(&hash).is_some() {
-            return Err(BuryError::Invalid);
+            return Err(EndError::Invalid);
         }
         let namespace = self.records.get(old).namespace;
         let new = self
             .records
             .insert(hash, namespace, id, now)
-            .map_err(|_| BuryError::Full)?;
+            .map_err(|_| EndError::Full)?;
         self.own(now, old);
         self.move_contents(old, new);
         // The tombstone is behind the new record in the list of changes, and waits for it.
-        self.bury(now, old);
+        self.end_session(now, old);
         let short = self.records.get(new).short();
         self.records.get_mut(old).set_successor(short);
         Ok(self.wait_for_copies(now, old, ack))
@@ -450,7 +450,7 @@ impl Node<'_> {
             self.tell_all_members(record);
         }
         let slot = self.records.get(record);
-        let has_newcomers = slot.lent_to > SELF && slot.lent_to < self.members.end();
+        let has_newcomers = slot.hand_over_to > SELF && slot.hand_over_to < self.members.end();
         if !slot.is(INCOMPLETE) && !has_newcomers {
             return false;
         }
