@@ -104,7 +104,7 @@ mutations! {
     /// Nobody learns from others who may have a copy of an ended session.
     HoldersOfEndNotMerged,
     /// A primary that can't name all who have a copy takes its list for complete.
-    IncompleteForgotten,
+    NotAllNamedForgotten,
     /// A primary doesn't name dead members that may still have a copy.
     DeadNotNamed,
     /// A node that stood still serves on as if no time had passed.

@@ -574,10 +574,13 @@ fn end_of_a_session_with(flags: u8) -> Vec<&'static str> {
 
 #[test]
 fn the_end_of_a_session_whose_copies_are_not_all_named_reaches_every_member() {
-    const UNNAMED: u8 = 1;
+    const NOT_ALL_NAMED: u8 = 1;
     let named = end_of_a_session_with(0);
     assert!(named.len() <= 2, "the holders alone: {named:?}");
-    assert_eq!(end_of_a_session_with(UNNAMED), ["t1", "t2", "t3", "t4"]);
+    assert_eq!(
+        end_of_a_session_with(NOT_ALL_NAMED),
+        ["t1", "t2", "t3", "t4"]
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::stats::count;
 use crate::storage::pages::Cursor;
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, Holders, OWNED, State,
+    ANSWERED, AttributeSlot, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, Holders, OWNED, State,
     TAKEN, seconds,
 };
 use crate::storage::stamp::{Stamp, Writers};
@@ -242,7 +242,7 @@ impl Node<'_> {
         slot.set(GUARD, !serve);
         slot.set(HANDING_OVER | ANSWERED, false);
         if serve {
-            slot.set(EXPIRING | TAKEN, false);
+            slot.set(EXPIRED | TAKEN, false);
         }
         let bits = self.renew_header(record, epoch);
         self.records.get_mut(record).set(DOUBT, false);

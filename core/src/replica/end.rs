@@ -13,11 +13,11 @@ use crate::replica::review::Why;
 use crate::replica::unit::Origin;
 use crate::replica::wait::Lane;
 use crate::replica::wait::ticket::{CommitOutcome, EndOutcome, Ticket};
-use crate::storage::records::{DECLINED, Holders, INCOMPLETE, STRANGERS, seconds};
+use crate::storage::records::{DECLINED, Holders, NOT_ALL_NAMED, STRANGERS, seconds};
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
-use crate::wire::message::{Cause, PRIMARY, UNNAMED, UnitHead};
+use crate::wire::message::{Cause, PRIMARY, UnitHead, WireHeader};
 
 /// How long a tombstone stays that all have confirmed: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ impl Node<'_> {
         if self.records.get(record).is_live() {
             if !self.records.is_served(record) {
                 // Without its primary's word nobody knows all that may have a copy.
-                self.records.get_mut(record).set(INCOMPLETE, true);
+                self.records.get_mut(record).set(NOT_ALL_NAMED, true);
             }
             self.end_session(now, record);
         }
@@ -109,10 +109,10 @@ impl Node<'_> {
         let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
         let mut names: Holders = list::collect(all.clone().filter(is_member));
         let has_strangers = !all.clone().all(|name| is_member(&name));
-        let is_incomplete = slot.is(INCOMPLETE) || has_strangers;
+        let has_unnamed = slot.is(NOT_ALL_NAMED) || has_strangers;
         self.put_tombstone(now, record);
         self.records.get_mut(record).set(STRANGERS, has_strangers);
-        if is_incomplete {
+        if has_unnamed {
             self.name_members(now, record, &mut names);
         }
         self.set_holders(record, &names, 0);
@@ -134,7 +134,7 @@ impl Node<'_> {
         }
         let waits = next == SELF.next() || (next == from && slot.is(STRANGERS));
         slot.hand_over_to = if begins_again { SELF } else { next };
-        slot.set(INCOMPLETE, are_more || begins_again || waits);
+        slot.set(NOT_ALL_NAMED, are_more || begins_again || waits);
     }
 
     /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
@@ -186,7 +186,7 @@ impl Node<'_> {
                 match names.iter_mut().find(knows) {
                     Some(name) => *name = member,
                     // It is told when the others know.
-                    None => return self.records.get_mut(record).set(INCOMPLETE, true),
+                    None => return self.records.get_mut(record).set(NOT_ALL_NAMED, true),
                 }
             }
             self.set_holders(record, &names, 0);
@@ -216,7 +216,7 @@ impl Node<'_> {
     /// Every member is to confirm the end.
     fn tell_all_members(&mut self, record: RecordIndex) {
         let slot = self.records.get_mut(record);
-        slot.set(INCOMPLETE, true);
+        slot.set(NOT_ALL_NAMED, true);
         slot.hand_over_to = SELF;
     }
 
@@ -251,7 +251,7 @@ impl Node<'_> {
         let told = head.header.as_ref().map(|header| Told {
             holders: &header.holders,
             know: header.wanted,
-            all_named: !header.is(UNNAMED),
+            all_named: !header.is(WireHeader::NOT_ALL_NAMED),
         });
         let covered = self.merge_tombstone(record, origin.peer, &told.unwrap_or(Told::NOBODY));
         if was_live && was_used {
@@ -292,7 +292,7 @@ impl Node<'_> {
         let is_named = |member: &MemberIndex| {
             *member == SELF || told.holders.contains(&self.members.get(*member).hash)
         };
-        let all_named = !slot.is(INCOMPLETE);
+        let all_named = !slot.is(NOT_ALL_NAMED);
         let covered = !told.all_named || (all_named && names.iter().all(is_named));
         let lacks = |member: &MemberIndex| slot.owed().intersects(slot.bit_of(*member));
         let mut lacking: Holders = list::collect(names.iter().copied().filter(lacks));
@@ -318,7 +318,7 @@ impl Node<'_> {
         }
         self.set_holders(record, &names, 0);
         let slot = self.records.get_mut(record);
-        slot.set(INCOMPLETE, !is_complete);
+        slot.set(NOT_ALL_NAMED, !is_complete);
         let bits = lacking.iter().filter(|member| **member != peer);
         let bits = bits.fold(HolderBits::NONE, |all, member| all | slot.bit_of(*member));
         if bits & slot.backup_bits() != slot.owed() {
@@ -451,7 +451,7 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         let has_newcomers = slot.hand_over_to > SELF && slot.hand_over_to < self.members.end();
-        if !slot.is(INCOMPLETE) && !has_newcomers {
+        if !slot.is(NOT_ALL_NAMED) && !has_newcomers {
             return false;
         }
         let mut names = Holders::new();

@@ -20,9 +20,9 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::wait::fetch::Purpose;
-use crate::storage::records::{EXPIRING, OWNED, TAKEN};
+use crate::storage::records::{EXPIRED, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
-use crate::wire::message::{EXPIRED, HANDED, WireHeader};
+use crate::wire::message::WireHeader;
 
 /// How long one node has to take an expired session before the next is asked.
 const TURN: Duration = Duration::from_secs(10);
@@ -56,7 +56,7 @@ impl Node<'_> {
         if slot.max_inactive == 0 || slot.age(now) <= limit {
             return;
         }
-        match (slot.is(EXPIRING), slot.is(TAKEN)) {
+        match (slot.is(EXPIRED), slot.is(TAKEN)) {
             // Its listeners may have run: nobody else may run them.
             (_, true) if !slot.is(OWNED) => self.end_session(now, record),
             (false, true) => {}
@@ -64,7 +64,7 @@ impl Node<'_> {
             (true, false) => self.offer(now, record),
             // Two guards of one session have met when all live holders know of this one.
             (false, false) if self.all_know(record) => {
-                self.records.get_mut(record).set(EXPIRING, true);
+                self.records.get_mut(record).set(EXPIRED, true);
                 self.write_header(record);
             }
             (false, false) => {}
@@ -85,10 +85,10 @@ impl Node<'_> {
     /// The application gets a taken session once, when the others know that it was taken.
     fn hand_to_application(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
-        let taken = slot.is(TAKEN) && slot.is(EXPIRING);
+        let taken = slot.is(TAKEN) && slot.is(EXPIRED);
         if taken && self.all_know(record) && self.events.has_room() {
             let again = self.breaks(Mutation::HandedAgain);
-            self.records.get_mut(record).set(EXPIRING, again);
+            self.records.get_mut(record).set(EXPIRED, again);
             self.tell(SessionEvent::Expired, record);
         }
     }
@@ -155,14 +155,14 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let others = slot.is(TAKEN) && !slot.is_primary_here();
         let others = others && !self.breaks(Mutation::TakenByMany);
-        slot.is(EXPIRING) && !others && !maybe_stale
+        slot.is(EXPIRED) && !others && !maybe_stale
     }
 
     /// The session was used: it lives.
     pub(crate) fn revive(&mut self, record: RecordIndex) {
         let slot = self.records.get_mut(record);
-        if slot.is(EXPIRING | TAKEN) {
-            slot.set(EXPIRING | TAKEN, false);
+        if slot.is(EXPIRED | TAKEN) {
+            slot.set(EXPIRED | TAKEN, false);
             let epoch = slot.stamp.epoch.saturating_add(1);
             self.renew_header(record, epoch);
             self.changed(record);
@@ -178,9 +178,9 @@ impl Node<'_> {
     ) -> bool {
         let slot = self.records.get(record);
         let fresh = slot.age(now) <= Duration::from_secs(u64::from(slot.max_inactive));
-        let told = header.is_some_and(|header| header.is(EXPIRED | HANDED));
+        let told = header.is_some_and(|header| header.is(WireHeader::EXPIRED | WireHeader::TAKEN));
         let fresh = fresh && !self.breaks(Mutation::ExpiryNotRefuted);
-        told && fresh && slot.is(OWNED) && !slot.is(EXPIRING | TAKEN)
+        told && fresh && slot.is(OWNED) && !slot.is(EXPIRED | TAKEN)
     }
 
     /// Copies the session's key to an offer.

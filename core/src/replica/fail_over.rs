@@ -14,10 +14,10 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::fetch::Purpose;
-use crate::storage::records::{GUARD, HEARSAY, Holders, INCOMPLETE};
+use crate::storage::records::{GUARD, HEARSAY, Holders, NOT_ALL_NAMED};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;
-use crate::wire::message::{BY_GUARD, UNNAMED, WireHeader};
+use crate::wire::message::WireHeader;
 
 impl Node<'_> {
     /// Whether the primary is dead, or started anew and so has nothing of the record.
@@ -154,7 +154,7 @@ impl Node<'_> {
             self.forget_confirmation(record, bit);
         } else if slot.is_primary_here() {
             let is_wanted = bit.intersects(slot.wanted_bits());
-            self.records.get_mut(record).set(INCOMPLETE, true);
+            self.records.get_mut(record).set(NOT_ALL_NAMED, true);
             if is_wanted {
                 self.records.owe_everything(record, bit);
             } else {
@@ -172,7 +172,7 @@ impl Node<'_> {
     /// Whether this node, which served the session all the time, refutes the greater header of a guard.
     pub(crate) fn refutes_guard(&self, record: RecordIndex, header: &WireHeader) -> bool {
         let slot = self.records.get(record);
-        let is_guard = header.is(BY_GUARD) && !self.breaks(Mutation::GuardOutranks);
+        let is_guard = header.is(WireHeader::GUARD) && !self.breaks(Mutation::GuardOutranks);
         is_guard && slot.is_primary_here() && slot.was_served_here()
     }
 
@@ -191,8 +191,8 @@ impl Node<'_> {
                 self.note_copy_at(record, *member);
             }
         }
-        if !all_named || header.is(UNNAMED) {
-            self.records.get_mut(record).set(INCOMPLETE, true);
+        if !all_named || header.is(WireHeader::NOT_ALL_NAMED) {
+            self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
         self.records.get_mut(record).set(GUARD, false);
         let bits = self.renew_header(record, header.stamp.epoch.saturating_add(1));

@@ -22,7 +22,7 @@ use crate::replica::wait::Lane;
 use crate::replica::wait::fetch::{ABSENT, Asked, FetchWait, Purpose, REPEAT, Reach};
 use crate::replica::wait::ticket::{Done, FetchOutcome, Outcome, Ticket, WaitId};
 use crate::stats::count;
-use crate::storage::records::{EXPIRING, OWNED, TAKEN};
+use crate::storage::records::{EXPIRED, OWNED, TAKEN};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 use crate::wire::member::MemberState;
@@ -557,7 +557,7 @@ impl Node<'_> {
             self.take_over(now, record, answers, true);
             self.records
                 .get_mut(record)
-                .set(EXPIRING | TAKEN, purpose == Purpose::End);
+                .set(EXPIRED | TAKEN, purpose == Purpose::End);
         }
         if maybe_stale {
             count(&mut self.stats.maybe_stale);

@@ -7,7 +7,7 @@ use crate::list;
 use crate::membership::member::MemberSlot;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::storage::records::{DECLINED, Holders, INCOMPLETE};
+use crate::storage::records::{DECLINED, Holders, NOT_ALL_NAMED};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 
@@ -105,8 +105,8 @@ impl Node<'_> {
     /// Returns the bits of those that were no holders.
     fn place(&mut self, record: RecordIndex, placement: &Placement) -> HolderBits {
         let new = self.set_holders(record, &placement.holders, placement.wanted);
-        if !placement.all_named && !self.breaks(Mutation::IncompleteForgotten) {
-            self.records.get_mut(record).set(INCOMPLETE, true);
+        if !placement.all_named && !self.breaks(Mutation::NotAllNamedForgotten) {
+            self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
         new
     }
@@ -138,7 +138,7 @@ impl Node<'_> {
         let mut holders: Holders = list::collect(slot.holders().iter().copied());
         let wanted = slot.wanted();
         if holders.push(member).is_err() {
-            return self.records.get_mut(record).set(INCOMPLETE, true);
+            return self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
         // It is told to drop the copy, unless it becomes the primary.
         self.set_holders(record, &holders, wanted);

@@ -11,7 +11,7 @@ use crate::ids::{AttributeIndex, MemberIndex, RecordIndex, SELF};
 use crate::key::MAX_ATTRIBUTE_NAME;
 use crate::node::Node;
 use crate::replica::read::Attribute;
-use crate::storage::records::{EXPIRING, INCOMPLETE, OWNED, State, TAKEN};
+use crate::storage::records::{EXPIRED, NOT_ALL_NAMED, OWNED, State, TAKEN};
 use crate::storage::stamp::Writers;
 use crate::time::Instant;
 use crate::wire::stamp::WireStamp;
@@ -41,7 +41,7 @@ pub(super) struct Seen {
     /// Its primary took it for its end.
     is_taken: bool,
     is_owned: bool,
-    is_expiring: bool,
+    is_expired: bool,
     /// Members that may have a copy, the primary first; as they were when anything of it last changed.
     holders: Vec<MemberIndex>,
     pub(super) attributes: Vec<Held>,
@@ -161,8 +161,8 @@ impl Found {
         }
         let limit = u64::from(slot.max_inactive) * 1_000_000;
         let is_fresh = limit > 0 && slot.age(clock).as_micros() < limit;
-        let was_served = before.is_owned && !before.is_expiring && !before.is_taken;
-        if was_served && now.is_expiring && is_fresh && !slot.is_primary_here() {
+        let was_served = before.is_owned && !before.is_expired && !before.is_taken;
+        if was_served && now.is_expired && is_fresh && !slot.is_primary_here() {
             self.wrong
                 .push(("who served a session refutes that it has expired", now.hash));
         }
@@ -178,7 +178,7 @@ impl Found {
             self.passed_over
                 .extend(live.map(|holder| (holder, now.hash)));
         }
-        if !slot.is(INCOMPLETE) {
+        if !slot.is(NOT_ALL_NAMED) {
             let gone = before
                 .holders
                 .iter()
@@ -315,7 +315,7 @@ fn examine(node: &Node<'_>, record: RecordIndex, model: &Model) -> Result<Seen, 
         is_primary: slot.primary() == Some(SELF),
         is_taken: slot.is(TAKEN),
         is_owned: slot.is(OWNED),
-        is_expiring: slot.is(EXPIRING),
+        is_expired: slot.is(EXPIRED),
         holders: slot.holders().to_vec(),
         attributes: Vec::new(),
     };

@@ -13,8 +13,8 @@ pub(crate) use self::index::{Stretch, leading};
 pub(crate) use self::ledger::Ledger;
 pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 pub(crate) use self::slot::{
-    ANSWERED, DECLINED, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, INCOMPLETE, OWNED, RELEASED,
-    STRANGERS, State, TAKEN, seconds,
+    ANSWERED, DECLINED, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, NOT_ALL_NAMED, OWNED,
+    RELEASED, STRANGERS, State, TAKEN, seconds,
 };
 pub use self::slot::{AttributeSlot, RecordSlot};
 use super::pages::Pages;

@@ -342,21 +342,21 @@ pub(crate) struct WireHeader {
     pub(crate) wanted: u8,
     /// Names that the receiver's list lacks.
     pub(crate) also: Vec<u32, MAX_HOLDERS>,
-    /// [`UNNAMED`], [`EXPIRED`], [`HANDED`], [`BY_GUARD`].
+    /// [`Self::NOT_ALL_NAMED`], [`Self::EXPIRED`], [`Self::TAKEN`], [`Self::GUARD`].
     pub(crate) flags: u8,
     pub(crate) max_inactive: u32,
 }
 
-/// [`WireHeader::flags`]: nodes that are not named may have a copy.
-pub(crate) const UNNAMED: u8 = 1;
-/// [`WireHeader::flags`]: the session was idle for too long, and nobody took it yet.
-pub(crate) const EXPIRED: u8 = 2;
-/// [`WireHeader::flags`]: the primary took the expired session, for its application to end it.
-pub(crate) const HANDED: u8 = 4;
-/// [`WireHeader::flags`]: the primary is a guard, which took the place of one that it couldn't reach.
-pub(crate) const BY_GUARD: u8 = 8;
-
 impl WireHeader {
+    /// One of the [flags](Self::flags): nodes that are not named may have a copy.
+    pub(crate) const NOT_ALL_NAMED: u8 = 1;
+    /// The session was idle for too long, and nobody took it yet.
+    pub(crate) const EXPIRED: u8 = 2;
+    /// The primary took the expired session, for its application to end it.
+    pub(crate) const TAKEN: u8 = 4;
+    /// The primary is a guard, which took the place of one that it couldn't reach.
+    pub(crate) const GUARD: u8 = 8;
+
     pub(crate) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }

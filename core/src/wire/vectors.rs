@@ -10,9 +10,9 @@
 use core::net::SocketAddr;
 
 use super::message::{
-    ASKS, Address, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, GROUPS,
-    Introduction, MemberUpdate, Message, News, Note, OWNER, PRIMARY, RELEASE, Standing, UNNAMED,
-    UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, Address, AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, Introduction,
+    MemberUpdate, Message, News, Note, OWNER, PRIMARY, RELEASE, Standing, UnitHead, ValueHead,
+    WireHeader, WireKey,
 };
 use super::packet::{ANY_CLUSTER, Header, Sender};
 use crate::delta::Checksum;
@@ -339,7 +339,7 @@ fn other_headers(like: &UnitHead<'static>) -> [UnitHead<'static>; 3] {
     let guard = WireHeader {
         stamp: guard_stamp(),
         holders: hashes(["r3", "t1"]),
-        flags: UNNAMED | BY_GUARD,
+        flags: WireHeader::NOT_ALL_NAMED | WireHeader::GUARD,
         ..header()
     };
     let heads = [

@@ -72,7 +72,7 @@ pub(crate) const UNNOTICED: &[Mutation] = &[
     Mutation::ReleaseForgotten,
     Mutation::ReleasedUnheard,
     Mutation::NoAnnounce,
-    Mutation::IncompleteForgotten,
+    Mutation::NotAllNamedForgotten,
     Mutation::HoldersOfEndNotMerged,
     Mutation::LostIsNotRepeated,
     Mutation::GuardWaitsNoLonger,

@@ -11,14 +11,14 @@ use crate::replica::unit::{Origin, UnitSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
-    ANSWERED, DOUBT, EXPIRING, GUARD, HANDING_OVER, HEARSAY, Holders, INCOMPLETE, OWNED, TAKEN,
+    ANSWERED, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, Holders, NOT_ALL_NAMED, OWNED, TAKEN,
     seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, COMPLETE, Cause, ChangeHead, DEAD, EXPIRED, HANDED, OWNER,
-    PRIMARY, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, OWNER, PRIMARY, RELEASE, UnitHead,
+    ValueHead, WireHeader, WireKey,
 };
 use crate::wire::stamp::WireStamp;
 
@@ -169,7 +169,7 @@ impl Node<'_> {
             self.unstage(staged);
         }
         if revives && matches!(fate, HeaderFate::NewPrimary | HeaderFate::Taken) {
-            self.records.get_mut(record).set(EXPIRING | TAKEN, false);
+            self.records.get_mut(record).set(EXPIRED | TAKEN, false);
             self.take_over(now, record, &[], false);
         }
         Ok((fate, completes))
@@ -242,8 +242,8 @@ impl Node<'_> {
         if !slot.is_live() || slot.primary() == Some(peer) {
             return;
         }
-        if header.is(UNNAMED) {
-            self.records.get_mut(record).set(INCOMPLETE, true);
+        if header.is(WireHeader::NOT_ALL_NAMED) {
+            self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
         let also: Holders = list::collect(self.members_of(&header.also));
         for member in also {
@@ -467,9 +467,9 @@ impl Node<'_> {
         self.set_header_stamp(record, stamp);
         let slot = self.records.get_mut(record);
         slot.max_inactive = header.max_inactive;
-        slot.set(EXPIRING, header.is(EXPIRED));
-        slot.set(TAKEN, header.is(HANDED));
-        slot.set(GUARD, header.is(BY_GUARD));
+        slot.set(EXPIRED, header.is(WireHeader::EXPIRED));
+        slot.set(TAKEN, header.is(WireHeader::TAKEN));
+        slot.set(GUARD, header.is(WireHeader::GUARD));
         slot.set(OWNED | HANDING_OVER | DOUBT, false);
         self.take_list(record, header, is_same_primary, is_word_of_primary);
         if was_owned {
@@ -500,12 +500,12 @@ impl Node<'_> {
             };
             for name in slot.holders().iter().copied().filter(may_have) {
                 if !names.contains(&name) && !holders.contains(&name) {
-                    // Without room for it the list counts as incomplete.
+                    // Without room for it the list counts as one that doesn't name all.
                     let _ = names.push(name);
                 }
             }
         }
-        let is_incomplete = slot.is(INCOMPLETE);
+        let has_unnamed = slot.is(NOT_ALL_NAMED);
         let primary = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
         if !is_same_primary {
             // What is on its way to it may be less than the primary is to have.
@@ -520,13 +520,13 @@ impl Node<'_> {
         }
         let slot = self.records.get_mut(record);
         slot.set(
-            INCOMPLETE,
-            is_incomplete || slot.is(INCOMPLETE) || !all_named,
+            NOT_ALL_NAMED,
+            has_unnamed || slot.is(NOT_ALL_NAMED) || !all_named,
         );
         slot.set(HEARSAY, is_hearsay);
         let tells = slot.is(HEARSAY)
             || (!is_same_primary && !slot.also().is_empty())
-            || (!is_same_primary && is_incomplete && !header.is(UNNAMED));
+            || (!is_same_primary && has_unnamed && !header.is(WireHeader::NOT_ALL_NAMED));
         if tells {
             self.records.owe_header(record, HolderBits::PRIMARY);
             self.owe_later(record, HolderBits::PRIMARY);
@@ -541,7 +541,7 @@ impl Node<'_> {
         // The list has room for eight.
         let _ = holders.push(primary.unwrap_or(MemberIndex::UNKNOWN));
         let mut wanted = 1_u8;
-        let mut all_named = !header.is(UNNAMED);
+        let mut all_named = !header.is(WireHeader::NOT_ALL_NAMED);
         for (position, hash) in (0..u8::MAX).zip(&header.holders) {
             let Some(member) = self.members.by_hash(*hash) else {
                 all_named = false;

@@ -14,13 +14,13 @@ use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    AttributeSlot, EXPIRING, GUARD, HEARSAY, INCOMPLETE, RecordSlot, TAKEN, seconds,
+    AttributeSlot, EXPIRED, GUARD, HEARSAY, NOT_ALL_NAMED, RecordSlot, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, BY_GUARD, Body, COMPLETE, ChangeHead, DEAD, EXPIRED, HANDED, Message,
-    OWNER, PRIMARY, RELEASE, UNNAMED, UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, Body, COMPLETE, ChangeHead, DEAD, Message, OWNER, PRIMARY, RELEASE,
+    UnitHead, ValueHead, WireHeader, WireKey,
 };
 
 /// Where a unit is written: a packet, or the pages of a transfer.
@@ -157,10 +157,10 @@ impl Node<'_> {
     fn wire_header(&self, record: RecordIndex) -> Option<WireHeader> {
         let slot = self.records.get(record);
         let flags = [
-            (UNNAMED, slot.is(INCOMPLETE)),
-            (EXPIRED, slot.is(EXPIRING) && !slot.is(TAKEN)),
-            (HANDED, slot.is(TAKEN)),
-            (BY_GUARD, slot.is(GUARD)),
+            (WireHeader::NOT_ALL_NAMED, slot.is(NOT_ALL_NAMED)),
+            (WireHeader::EXPIRED, slot.is(EXPIRED) && !slot.is(TAKEN)),
+            (WireHeader::TAKEN, slot.is(TAKEN)),
+            (WireHeader::GUARD, slot.is(GUARD)),
         ];
         let flags = flags.into_iter().filter(|(_, on)| *on);
         // The primary is the stamp's writer. An end names all that may have a copy.

@@ -13,7 +13,7 @@
 use heapless::Vec;
 
 use super::Records;
-use super::slot::{INCOMPLETE, RecordSlot};
+use super::slot::{NOT_ALL_NAMED, RecordSlot};
 use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::list;
 
@@ -262,7 +262,7 @@ impl Records<'_> {
         ledger.header = old.moved(old.header, holders) & others;
         ledger.released = old.moved(old.released, holders) & !ledger.wanted_bits();
         if !fits {
-            slot.set(INCOMPLETE, true);
+            slot.set(NOT_ALL_NAMED, true);
         }
         let slot = self.get(record);
         let receivers = slot.receivers();
@@ -303,7 +303,7 @@ impl Records<'_> {
         let left = old.holders().iter().filter(|name| !keepers.contains(name));
         let left = list::collect(left.copied());
         if !fits {
-            slot.set(INCOMPLETE, true);
+            slot.set(NOT_ALL_NAMED, true);
         }
         self.update_attributes(record, |attribute| {
             attribute.debt.owed &= kept;
@@ -327,8 +327,8 @@ impl Records<'_> {
             *place = name;
             return true;
         }
-        let is_news = !slot.is(INCOMPLETE);
-        slot.set(INCOMPLETE, true);
+        let is_news = !slot.is(NOT_ALL_NAMED);
+        slot.set(NOT_ALL_NAMED, true);
         is_news
     }
 

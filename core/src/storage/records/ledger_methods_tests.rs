@@ -125,7 +125,7 @@ fn a_released_holder_that_is_wanted_again_may_have_nothing() {
 }
 
 #[test]
-fn names_that_the_primary_lacks_give_way_to_a_longer_list_which_is_incomplete_then() {
+fn names_that_the_primary_lacks_give_way_to_a_longer_list_which_then_does_not_name_all() {
     let mut memory = Memory::new();
     let mut scene = Scene::elsewhere(&mut memory, &[A, SELF], 2);
     for number in 10..16 {
@@ -136,15 +136,18 @@ fn names_that_the_primary_lacks_give_way_to_a_longer_list_which_is_incomplete_th
     for known in [SELF, A] {
         assert!(!scene.records.add_also(scene.record, known));
     }
-    assert!(!scene.slot().is(INCOMPLETE));
+    assert!(!scene.slot().is(NOT_ALL_NAMED));
     let one_more = MemberIndex::new(16);
     assert!(scene.records.add_also(scene.record, one_more), "news once");
     assert!(!scene.records.add_also(scene.record, one_more));
-    assert!(scene.slot().is(INCOMPLETE));
-    scene.records.get_mut(scene.record).set(INCOMPLETE, false);
+    assert!(scene.slot().is(NOT_ALL_NAMED));
+    scene
+        .records
+        .get_mut(scene.record)
+        .set(NOT_ALL_NAMED, false);
     scene.records.set_list(scene.record, &[A, SELF, B], 2);
     assert_eq!(scene.slot().also().len(), 5);
-    assert!(scene.slot().is(INCOMPLETE));
+    assert!(scene.slot().is(NOT_ALL_NAMED));
     scene.records.clear_also(scene.record);
     assert!(scene.slot().also().is_empty());
     assert_eq!(scene.slot().holders(), [A, SELF, B]);

@@ -30,7 +30,7 @@ struct Model {
     list: Vec<MemberIndex>,
     wanted: usize,
     also: Vec<MemberIndex>,
-    incomplete: bool,
+    not_all_named: bool,
     lacks: BTreeSet<(MemberIndex, What)>,
     released: BTreeSet<MemberIndex>,
     /// Names of attributes, with the number of the own write, or `None` for one of another node.
@@ -76,7 +76,7 @@ impl Model {
         self.wanted = wanted;
         self.also = also.to_vec();
         self.also.retain(|name| !list.contains(name));
-        self.incomplete |= list.len() + self.also.len() > MAX_HOLDERS;
+        self.not_all_named |= list.len() + self.also.len() > MAX_HOLDERS;
         self.also.truncate(MAX_HOLDERS - list.len());
     }
 
@@ -425,9 +425,9 @@ impl<'m> Both<'m> {
         let model = &mut self.model;
         let is_known = model.list.contains(&name) || model.also.contains(&name) || name == SELF;
         let is_full = model.list.len() + model.also.len() == MAX_HOLDERS;
-        let expected = !(is_known || is_full && model.incomplete);
+        let expected = !(is_known || is_full && model.not_all_named);
         assert_eq!(is_news, expected);
-        model.incomplete |= !is_known && is_full;
+        model.not_all_named |= !is_known && is_full;
         if !is_known && !is_full {
             model.also.push(name);
         }
@@ -508,7 +508,7 @@ impl<'m> Both<'m> {
         assert_eq!(slot.holders(), model.list);
         assert_eq!(usize::from(slot.wanted()), model.wanted);
         assert_eq!(slot.also(), model.also);
-        assert_eq!(slot.is(INCOMPLETE), model.incomplete);
+        assert_eq!(slot.is(NOT_ALL_NAMED), model.not_all_named);
         assert_eq!(slot.is_primary_here(), model.is_primary());
         for member in (0..MEMBERS).map(MemberIndex::new) {
             let bit = slot.bit_of(member);

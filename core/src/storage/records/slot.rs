@@ -25,7 +25,7 @@ pub(crate) const OWNED: u16 = 1;
 /// The primary released this copy while it owed something: it asks for another release when the primary has that.
 pub(crate) const RELEASED: u16 = 2;
 /// The session was idle for too long, and its end is with no application yet.
-pub(crate) const EXPIRING: u16 = 4;
+pub(crate) const EXPIRED: u16 = 4;
 /// A peer is taking the session over: this node asks before it serves it again.
 pub(crate) const HANDING_OVER: u16 = 8;
 /// The member `hand_over_to` was sent this copy.
@@ -34,8 +34,8 @@ pub(crate) const ANSWERED: u16 = 16;
 /// walk over all records.
 pub(crate) const DECLINED: u16 = 32;
 /// Nodes that `holders` doesn't name may have a copy. It is never taken back while the record lives.
-pub(crate) const INCOMPLETE: u16 = 64;
-/// The primary took the session for its end. Without [`EXPIRING`]: and its application was told.
+pub(crate) const NOT_ALL_NAMED: u16 = 64;
+/// The primary took the session for its end. Without [`EXPIRED`]: and its application was told.
 pub(crate) const TAKEN: u16 = 128;
 /// The header is that of a guard: a holder that took a lost primary's place and serves nobody.
 pub(crate) const GUARD: u16 = 256;
@@ -125,7 +125,7 @@ impl RecordSlot {
 
     /// The session ended. What its flags said is over, but for who may have a copy.
     pub(super) const fn begin_tombstone(&mut self) {
-        self.flags &= INCOMPLETE;
+        self.flags &= NOT_ALL_NAMED;
         self.set_state(State::Tombstone);
     }
 
