@@ -6,7 +6,7 @@ use core::net::SocketAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::seal::KeyringError;
-use crate::storage::pages::LONGEST_UNIT;
+use crate::storage::pages::LONGEST_UPDATE;
 use crate::time::Duration;
 use crate::wire::message::VALUE_HEADS;
 
@@ -19,8 +19,8 @@ pub const MAX_BACKUPS: u8 = 7;
 /// Smallest datagram a node may be limited to, in bytes of UDP payload.
 pub const MIN_DATAGRAM: usize = 512;
 
-/// Largest `max_value`, in bytes: with its name and the session's header it is a unit of 4 MiB.
-pub const MAX_VALUE: usize = LONGEST_UNIT - VALUE_HEADS;
+/// Largest `max_value`, in bytes: with its name and the session's header it is a record update of 4 MiB.
+pub const MAX_VALUE: usize = LONGEST_UPDATE - VALUE_HEADS;
 
 /// What a node is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

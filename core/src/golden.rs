@@ -4,10 +4,11 @@ use core::hint::black_box;
 
 use crate::delta::Sink;
 use crate::identity::Opener;
-use crate::wire::message::{Body, Message, UnitHead};
+use crate::wire::message::{Body, Message, UpdateHead};
 use crate::wire::packet::{Header, TAG};
 use crate::wire::vectors::{
-    CHANGE, OPERATIONS, change, cluster, datagrams, identity, messages, updates,
+    ATTRIBUTE_UPDATE, OPERATIONS, attribute_update, cluster, datagrams, identity, messages,
+    record_updates,
 };
 
 /// Length in bytes of the datagrams of [`seal_and_open`].
@@ -21,7 +22,7 @@ pub fn make(mut show: impl FnMut(&[u8], bool)) {
         let read = postcard::take_from_bytes(bytes) == Ok((message.clone(), &[][..]));
         with_body(|body| body.push(&message), |made| show(made, read));
     }
-    for (bytes, request, head, attribute) in updates() {
+    for (bytes, request, head, attribute) in record_updates() {
         let write = |body: &mut Body<'_>| {
             body.push(&head)?;
             if let Some((head, content)) = &attribute {
@@ -29,18 +30,18 @@ pub fn make(mut show: impl FnMut(&[u8], bool)) {
                 body.put(content)?;
             }
             let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
-            body.prepend(0, &Message::Update { request, len })
+            body.prepend(0, &Message::RecordUpdate { request, len })
         };
         let head_of = |bytes| {
-            let (_, unit) = postcard::take_from_bytes::<Message<'_>>(bytes).ok()?;
-            let (head, _) = postcard::take_from_bytes::<UnitHead<'_>>(unit).ok()?;
+            let (_, update) = postcard::take_from_bytes::<Message<'_>>(bytes).ok()?;
+            let (head, _) = postcard::take_from_bytes::<UpdateHead<'_>>(update).ok()?;
             Some(head)
         };
         let read = head_of(bytes).as_ref() == Some(&head);
         with_body(write, |made| show(made, read));
     }
-    let message = Message::Change(change());
-    let read = postcard::take_from_bytes(CHANGE) == Ok((message.clone(), OPERATIONS));
+    let message = Message::AttributeUpdate(attribute_update());
+    let read = postcard::take_from_bytes(ATTRIBUTE_UPDATE) == Ok((message.clone(), OPERATIONS));
     let write = |body: &mut Body<'_>| {
         body.push(&message)?;
         body.put(OPERATIONS)

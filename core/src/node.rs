@@ -28,7 +28,7 @@ use crate::replica::wait::Waits;
 use crate::seal::{BootId, Keyring, KeyringError, Secret};
 use crate::stats::Stats;
 use crate::stats::count;
-use crate::storage::pages::{Pages, pages_for_unit};
+use crate::storage::pages::{Pages, pages_for_update};
 use crate::storage::records::Records;
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
@@ -487,7 +487,7 @@ fn check_storage(config: &Config<'_>, storage: &Storage<'_>) -> Result<(), Confi
     if let Some((part, _)) = parts.iter().find(|(_, enough)| !enough) {
         return Err(ConfigError::Storage(part));
     }
-    let least = pages_for_unit(config.max_value.saturating_add(VALUE_HEADS));
+    let least = pages_for_update(config.max_value.saturating_add(VALUE_HEADS));
     if storage.pages.len() < least {
         return Err(ConfigError::Pages { least });
     }

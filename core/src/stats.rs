@@ -48,7 +48,7 @@ stats! {
     refused_cluster,
     /// Members refused, or not taken from what others told, because the table is full.
     refused_full,
-    /// Messages and units of members that made no sense; each member's own are with the
+    /// Messages and record updates of members that made no sense; each member's own are with the
     /// [`Member`](crate::Member).
     malformed,
     /// Commits by the application.
@@ -57,17 +57,17 @@ stats! {
     whole_values,
     /// Attributes that travelled as a delta.
     deltas,
-    /// Units taken from other nodes.
+    /// Record updates taken from other nodes.
     applied,
-    /// Units refused because a delta's base wasn't here.
+    /// Record updates refused because a delta's base wasn't here.
     base_mismatches,
-    /// Units refused because storage was full.
+    /// Record updates refused because storage was full.
     declined,
     /// Packets with records taken for lost.
     lost,
     /// Times that a member refused packet after packet within moments, and got no sessions for another one.
     rests,
-    /// Transfers of units larger than a datagram, begun.
+    /// Transfers of record updates larger than a datagram, begun.
     transfers,
     /// Sessions taken over from another primary.
     takeovers,

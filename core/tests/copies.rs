@@ -31,7 +31,7 @@ const WALK: Duration = Duration::from_secs(7);
 /// The time after which a tombstone is forgotten that all have confirmed.
 const FORGOTTEN: Duration = Duration::from_secs(90);
 
-// Flags of a unit.
+// Flags of a record update.
 const RELEASE: u8 = 16;
 const ASKS: u8 = 32;
 
@@ -44,7 +44,7 @@ struct Sent {
 }
 
 /// The information about a session that one node sent to another.
-struct Unit {
+struct Update {
     from: &'static str,
     to: &'static str,
     flags: u8,
@@ -80,11 +80,12 @@ impl Scene {
 
     /// "e", the session's primary, sends its header to a node; `attributes` is 0 or 1.
     fn tells(&mut self, to: &str, head: &Head) {
-        let unit = match head.attributes {
+        let update = match head.attributes {
             0 => head.bytes(),
             _ => whole(head.bytes(), b"n", &stamp(1, 1), b"value"),
         };
-        self.e.send(&mut self.cluster, to, &update(&unit, 0).0);
+        self.e
+            .send(&mut self.cluster, to, &record_update(&update, 0).0);
     }
 
     /// Lets time pass, while "e" stays a member and answers as it is set to. Returns all packets.
@@ -147,17 +148,17 @@ impl Scene {
 
     /// Lets "e" answer a packet.
     fn answers(&mut self, sent: &Sent) {
-        if self.knows_nothing && !units([sent], "s").is_empty() {
-            let refused = Bytes::default().byte(REFUSED).number(sent.counter);
+        if self.knows_nothing && !updates([sent], "s").is_empty() {
+            let refused = Bytes::default().byte(NACK).number(sent.counter);
             let refused = refused.raw(&hash(NAMESPACE, b"s")).byte(UNKNOWN);
             self.e.send(&mut self.cluster, sent.from, &refused.0);
         } else if self.acks {
-            let received = Bytes::default().byte(RECEIVED).number(sent.counter);
+            let received = Bytes::default().byte(ACK).number(sent.counter);
             self.e
                 .send(&mut self.cluster, sent.from, &received.byte(0).0);
         }
         for (request, _) in questions(sent).into_iter().filter(|_| self.acks) {
-            let absent = Bytes::default().byte(ABSENT).number(request);
+            let absent = Bytes::default().byte(NOT_FOUND).number(request);
             self.e.send(&mut self.cluster, sent.from, &absent.0);
         }
     }
@@ -203,15 +204,18 @@ fn release(stamp: Stamp, holders: &[&str], wanted: u8) -> Head {
     }
 }
 
-/// The information about a session in these packets, unit by unit.
-fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit> {
+/// The information about a session in these packets, record update by record update.
+fn updates<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Update> {
     let hash = hash(NAMESPACE, id.as_bytes());
-    let mut units = Vec::new();
+    let mut updates = Vec::new();
     for sent in packets {
         for at in 0..sent.body.len().saturating_sub(16) {
             let before = &sent.body[..at];
-            let is_unit = matches!(before, [.., UPDATE, 0, _] | [.., UPDATE, 0, 0x80..=0xFF, _]);
-            if !is_unit || sent.body[at..at + 16] != hash {
+            let is_update = matches!(
+                before,
+                [.., RECORD_UPDATE, 0, _] | [.., RECORD_UPDATE, 0, 0x80..=0xFF, _]
+            );
+            if !is_update || sent.body[at..at + 16] != hash {
                 continue;
             }
             let mut rest = Reader(&sent.body[at + 16..]);
@@ -227,7 +231,7 @@ fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit>
                 let [epoch, _node, _boot, seq] = [(); 4].map(|()| rest.number());
                 (epoch as u32, seq)
             });
-            units.push(Unit {
+            updates.push(Update {
                 from: sent.from,
                 to: sent.to,
                 flags,
@@ -235,7 +239,7 @@ fn units<'a>(packets: impl IntoIterator<Item = &'a Sent>, id: &str) -> Vec<Unit>
             });
         }
     }
-    units
+    updates
 }
 
 /// The requests of fetches of "s" in the packet, and whether each is an adoption.
@@ -339,8 +343,8 @@ fn a_release_that_another_node_than_the_primary_passes_on_drops_nothing() {
     let mut other = Puppet::new(b"f", 0xFF, 6_667);
     other.join(&mut scene.cluster, "t1");
     for (epoch, seq) in [(1, 2), (2, 3)] {
-        let unit = release(stamp(epoch, seq), &["t2", "t1"], 1).bytes();
-        other.send(&mut scene.cluster, "t1", &update(&unit, 0).0);
+        let update = release(stamp(epoch, seq), &["t2", "t1"], 1).bytes();
+        other.send(&mut scene.cluster, "t1", &record_update(&update, 0).0);
     }
     // An older release of the primary itself has no effect either.
     scene.tells("t1", &release(stamp(1, 1), &["t2", "t1"], 1));
@@ -368,9 +372,9 @@ fn a_release_is_repeated_until_it_is_answered_with_the_present_stamp() {
     let fetch = fetch.number(0_u32).byte(1);
     scene.e.send(&mut scene.cluster, "t1", &fetch.0);
     let releases = |packets: &[Sent]| {
-        let to_e = units(packets, id).into_iter();
-        let to_e = to_e.filter(|unit| unit.to == "e" && unit.flags & RELEASE != 0);
-        to_e.map(|unit| unit.stamp.unwrap()).collect::<Vec<_>>()
+        let to_e = updates(packets, id).into_iter();
+        let to_e = to_e.filter(|update| update.to == "e" && update.flags & RELEASE != 0);
+        to_e.map(|update| update.stamp.unwrap()).collect::<Vec<_>>()
     };
     // The release was accepted, but the answer is lost.
     let told = releases(&scene.run(WALK.fraction(3, 1)));
@@ -399,7 +403,7 @@ fn a_holder_that_owes_something_is_not_released() {
     let packets = scene.run(Duration::from_secs(1));
     assert_eq!(scene.cluster.holders("s"), ["t1"]);
     assert_eq!(dropped(&packets, "t1"), []);
-    assert!(!units(&packets, "s").is_empty(), "it tells \"e\" of it");
+    assert!(!updates(&packets, "s").is_empty(), "it tells \"e\" of it");
     // Now it has that write.
     scene.acks = true;
     scene.run(Duration::from_secs(3));
@@ -434,8 +438,8 @@ fn with_a_former_holder(backups: u8) -> Scene {
     scene.tells("t1", &everything(stamp(1, 1), &["t1"], 1));
     scene.tells("t1", &header(stamp(1, 2), &["t1"], 0));
     let packets = scene.run(WALK);
-    let announced = |unit: &Unit| unit.from == "t1" && unit.stamp == Some((1, 2));
-    assert!(units(&packets, "s").iter().any(announced));
+    let announced = |update: &Update| update.from == "t1" && update.stamp == Some((1, 2));
+    assert!(updates(&packets, "s").iter().any(announced));
     scene
 }
 
@@ -481,8 +485,9 @@ fn where_the_primary_knows_nothing_the_copy_finds_its_new_primary_and_is_release
     packets.extend(scene.run(Duration::from_millis(10)));
     let asked = packets.iter().filter(|sent| sent.from == "t1");
     assert!(asked.flat_map(questions).any(|(_, adopts)| adopts));
-    let released = |unit: &Unit| unit.from == "t2" && unit.to == "t1" && unit.flags & RELEASE != 0;
-    assert!(units(&packets, "s").iter().any(released), "not by \"e\"");
+    let released =
+        |update: &Update| update.from == "t2" && update.to == "t1" && update.flags & RELEASE != 0;
+    assert!(updates(&packets, "s").iter().any(released), "not by \"e\"");
     assert_eq!(dropped(&packets, "t1").len(), 1);
     assert_eq!(scene.cluster.node("t1").stats().takeovers, 0);
     assert_eq!(scene.cluster.value("t2", "s", "n").unwrap(), b"value");
@@ -524,8 +529,8 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_primary() {
     scene.cluster.max_inactive = 900;
     scene.cluster.commit("t2", "s", &changes, Ack::None);
     let packets = scene.run(Duration::from_millis(50));
-    let to_e = units(&packets, "s").into_iter().filter(|u| u.to == "e");
-    let (epoch, seq) = to_e.filter_map(|unit| unit.stamp).next_back().unwrap();
+    let to_e = updates(&packets, "s").into_iter().filter(|u| u.to == "e");
+    let (epoch, seq) = to_e.filter_map(|update| update.stamp).next_back().unwrap();
     let (_, [boot, ..]) = scene.e.boots[1];
     let passed_on = Stamp {
         epoch,
@@ -538,9 +543,9 @@ fn a_list_that_a_third_node_passed_on_is_asked_for_at_the_primary() {
     head.header.as_mut().unwrap().max_inactive = 900;
     scene.tells("t1", &head);
     let asks = |packets: &[Sent]| {
-        let asks = |unit: &Unit| unit.from == "t1" && unit.flags & ASKS != 0;
-        let units = units(packets, "s").into_iter().filter(asks);
-        units.map(|unit| unit.to).collect::<BTreeSet<_>>()
+        let asks = |update: &Update| update.from == "t1" && update.flags & ASKS != 0;
+        let updates = updates(packets, "s").into_iter().filter(asks);
+        updates.map(|update| update.to).collect::<BTreeSet<_>>()
     };
     let asked = asks(&scene.run(Duration::from_millis(500)));
     assert_eq!(asked, BTreeSet::from(["t2"]), "the primary alone is asked");

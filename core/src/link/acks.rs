@@ -145,7 +145,7 @@ impl Node<'_> {
         hash: &[u8; 16],
         cause: Cause,
     ) {
-        // Who lacks the session of a Change knows no more than the beginning of its hash.
+        // Who lacks the session of an AttributeUpdate knows no more than the beginning of its hash.
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);

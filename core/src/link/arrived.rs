@@ -51,7 +51,7 @@ impl Arrived {
         {
             left &= left.wrapping_sub(1);
         }
-        Some((Message::Received { newest, before }, left))
+        Some((Message::Ack { newest, before }, left))
     }
 
     /// Writes all of them to a packet. Returns whether there was room.
@@ -84,7 +84,7 @@ mod tests {
 
     fn received(newest: u64, before: &[u32]) -> Option<Message<'static>> {
         let before = Vec::from_slice(before).unwrap();
-        Some(Message::Received { newest, before })
+        Some(Message::Ack { newest, before })
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let mut arrived = Arrived::new();
         (1_000..1_128).for_each(|counter| arrived.add(counter));
         let mut named = std::vec::Vec::new();
-        while let Some((Message::Received { newest, before }, left)) = arrived.next() {
+        while let Some((Message::Ack { newest, before }, left)) = arrived.next() {
             named.push(newest);
             named.extend(before.iter().map(|far| newest - u64::from(*far)));
             arrived.before = left;

@@ -19,16 +19,16 @@ use crate::replica::wait::{Lane, Wait};
 use crate::stats::count;
 use crate::storage::pages::Cursor;
 use crate::time::Instant;
-use crate::wire::message::{Body, Message, Note};
+use crate::wire::message::{AppMessage, Body, Message};
 use crate::wire::packet::{HEADER, TAG};
 
 /// Messages to one member that it hasn't answered.
 const WINDOW: usize = 16;
 
-/// Bytes of a `Note` beside the application's, at most.
+/// Bytes of a `AppMessage` beside the application's, at most.
 const NOTE_HEAD: usize = 14;
 
-/// Number of `Message::Note` on the wire.
+/// Number of `Message::AppMessage` on the wire.
 const NOTE_KIND: u8 = 22;
 
 impl Node<'_> {
@@ -140,7 +140,7 @@ impl Node<'_> {
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;
         let number = link.mail_last;
-        if link.answers_mail && body.push(&Message::Noted { number }).is_ok() {
+        if link.answers_mail && body.push(&Message::AppAck { number }).is_ok() {
             link.answers_mail = false;
         }
         let (taken, mut sent) = (link.mail_taken, link.mail_sent);
@@ -156,7 +156,7 @@ impl Node<'_> {
             let bytes = body.free().get_mut(..len).unwrap_or_default();
             let read = self.records.pages.read(&mut cursor, bytes).is_ok();
             body.advance(len);
-            let head = NoteHead {
+            let head = AppMessageHead {
                 kind: NOTE_KIND,
                 number: slot.number,
                 after,
@@ -175,8 +175,8 @@ impl Node<'_> {
     }
 
     /// A message arrived: it is taken if it is the next one, and there is room.
-    pub(crate) fn told_note(&mut self, member: MemberIndex, note: &Note<'_>) {
-        let Note {
+    pub(crate) fn told_note(&mut self, member: MemberIndex, note: &AppMessage<'_>) {
+        let AppMessage {
             number,
             after,
             bytes,
@@ -296,9 +296,9 @@ impl Node<'_> {
     }
 }
 
-/// A `Message::Note` without its bytes, which stand in the packet already.
+/// A `Message::AppMessage` without its bytes, which stand in the packet already.
 #[derive(serde::Serialize)]
-struct NoteHead {
+struct AppMessageHead {
     kind: u8,
     number: u32,
     after: u32,

@@ -1,11 +1,11 @@
-//! Units too large for a datagram arrive in pieces, and are granted.
+//! Record updates too large for a datagram arrive in pieces, and are granted.
 
 use crate::ids::MemberIndex;
 use crate::link::transfer::{Direction, TransferSlot, outgoing, vacant};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::Origin;
+use crate::replica::update::Origin;
 use crate::stats::count;
 use crate::storage::pages::{Cursor, Input};
 use crate::storage::records::seconds;
@@ -59,7 +59,7 @@ impl Node<'_> {
         }
     }
 
-    /// A slot for a unit that begins to arrive with this piece; or the sender is told why not.
+    /// A slot for a record update that begins to arrive with this piece; or the sender is told why not.
     fn begin_to_receive(
         &mut self,
         now: Instant,
@@ -71,15 +71,15 @@ impl Node<'_> {
             self.reply(member, Answer::Restart { transfer: piece.id });
             return None;
         }
-        // A unit begins with its record's hash.
+        // A record update begins with its record's hash.
         let hash = bytes.first_chunk()?;
         // What its sender began before, and cut anew since, isn't sent any more.
         self.stop_transfers_of(member, hash, Some(piece.request));
         let (total, pages) = (piece.total as usize, &self.records.pages);
-        if total > pages.longest_unit() || !pages.has_room_for(total) {
+        if total > pages.longest_update() || !pages.has_room_for(total) {
             count(&mut self.stats.declined);
             self.answer_refused(piece.request);
-            self.reply(member, Answer::refused(0, *hash, Cause::Full));
+            self.reply(member, Answer::nack(0, *hash, Cause::Full));
             return None;
         }
         // The last slot is for sending: two nodes full of each other's pieces would else stop.
@@ -100,24 +100,24 @@ impl Node<'_> {
         Some(at)
     }
 
-    /// All pieces are here: take the unit.
+    /// All pieces are here: take the record update.
     fn transfer_arrived(&mut self, now: Instant, at: usize) {
         let Some(slot) = self.transfers.get(at) else {
             return;
         };
         let (peer, request, chain) = (slot.peer, slot.request, slot.chain);
-        let unit = Input::Chain {
+        let update = Input::Chain {
             cursor: Cursor::start(chain.head),
             left: chain.len,
         };
         let mut hash = [0; 16];
-        unit.peek(&self.records.pages, &mut hash);
+        update.peek(&self.records.pages, &mut hash);
         let origin = Origin {
             peer,
             counter: u64::MAX,
             answers: request != 0,
         };
-        let applied = self.apply_unit(now, origin, unit);
+        let applied = self.apply_update(now, origin, update);
         let Some(slot) = self.transfers.get_mut(at) else {
             return;
         };
@@ -135,12 +135,12 @@ impl Node<'_> {
                     count(&mut self.stats.declined);
                 }
                 self.answer_refused(request);
-                self.reply(peer, Answer::refused(0, hash, cause));
+                self.reply(peer, Answer::nack(0, hash, cause));
             }
         }
     }
 
-    /// The member has so many bytes of a transfer, and room for all; or nothing; or it took the unit.
+    /// The member has so many bytes of a transfer, and room for all; or nothing; or it took the record update.
     pub(crate) fn granted(&mut self, now: Instant, member: MemberIndex, id: u32, have: u32) {
         let (next, piece) = (self.next_transfer.wrapping_add(1), self.piece_len());
         let Some(slot) = outgoing(self.transfers, member, id) else {
@@ -200,7 +200,7 @@ impl Node<'_> {
                 None => slot.direction == Direction::Outgoing,
                 Some(request) => slot.direction == Direction::Incoming && slot.request == request,
             };
-            // A unit begins with its record's hash; the record may be in another slot by now.
+            // A record update begins with its record's hash; the record may be in another slot by now.
             let start = &mut Cursor::start(slot.chain.head);
             if is_meant && slot.peer == member && self.records.pages.starts_with(start, hash) {
                 stopped = true;

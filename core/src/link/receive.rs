@@ -10,13 +10,13 @@ use crate::membership::prober::GOSSIP_PERIOD;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::{Origin, UnitSummary};
+use crate::replica::update::{Origin, UpdateSummary};
 use crate::replica::wait::fetch::Question;
 use crate::seal::BootId;
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::time::{Duration, Instant};
-use crate::wire::message::{Cause, ChangeHead, Message};
+use crate::wire::message::{AttributeUpdateHead, Cause, Message};
 use crate::wire::packet::{ANY_CLUSTER, Header, LONGEST, Refusal, Sender, TAG};
 
 /// Whether a packet's records were taken: only then it is acknowledged.
@@ -131,7 +131,7 @@ impl Node<'_> {
             }
         };
         match postcard::from_bytes(body) {
-            Ok(Message::Introduction(introduction)) => {
+            Ok(Message::Handshake(introduction)) => {
                 if introduction.cluster != self.rules.cluster.to_le_bytes() {
                     return Err(Refusal::Cluster);
                 }
@@ -215,7 +215,8 @@ impl Node<'_> {
                 break;
             };
             body = rest;
-            let (Message::Update { len, .. } | Message::Change(ChangeHead { len, .. })) = message
+            let (Message::RecordUpdate { len, .. }
+            | Message::AttributeUpdate(AttributeUpdateHead { len, .. })) = message
             else {
                 verdict.carried |= matches!(message, Message::Chunk { .. });
                 self.handle_message(now, member, message);
@@ -234,8 +235,8 @@ impl Node<'_> {
 
     fn handle_message(&mut self, now: Instant, member: MemberIndex, message: Message<'_>) {
         match message {
-            Message::Received { newest, before } => self.received(now, member, newest, &before),
-            Message::Refused {
+            Message::Ack { newest, before } => self.received(now, member, newest, &before),
+            Message::Nack {
                 counter,
                 hash,
                 cause,
@@ -257,7 +258,7 @@ impl Node<'_> {
                 };
                 self.asked_for(Key { namespace, id }, question);
             }
-            Message::Absent { request } => self.answered_absent(now, member, request),
+            Message::NotFound { request } => self.answered_absent(now, member, request),
             Message::Chunk {
                 transfer,
                 request,
@@ -278,9 +279,9 @@ impl Node<'_> {
                 epoch,
                 seq,
             } => self.on_dropped(member, session, epoch, seq),
-            Message::Grant { transfer, have } => self.granted(now, member, transfer, have),
-            Message::Note(note) => self.told_note(member, &note),
-            Message::Noted { number } => self.noted(now, member, number),
+            Message::TransferAck { transfer, have } => self.granted(now, member, transfer, have),
+            Message::AppMessage(note) => self.told_note(member, &note),
+            Message::AppAck { number } => self.noted(now, member, number),
             Message::Compare { range, sum } => self.asked_to_compare(now, member, range, sum),
             Message::Agreed { range } => self.agreed(now, member, range),
             Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
@@ -288,7 +289,7 @@ impl Node<'_> {
             Message::Missing { hashes } => self.asked_for_missing(member, hashes),
             // What is followed by contents is taken apart by the caller; introductions come in packets
             // of their own.
-            Message::Update { .. } | Message::Change(_) | Message::Introduction(_) => {
+            Message::RecordUpdate { .. } | Message::AttributeUpdate(_) | Message::Handshake(_) => {
                 self.malformed(member);
             }
             about_members => self.handle_membership(now, member, about_members),
@@ -305,19 +306,19 @@ impl Node<'_> {
             Message::PingRequest { target } => {
                 self.asked_to_ping(member, u32::from_le_bytes(target));
             }
-            Message::Heard { about, age } => {
+            Message::IndirectPong { about, age } => {
                 let age = Duration::from_millis(u64::from(age));
                 self.told_heard(now, u32::from_le_bytes(about), age);
             }
-            Message::Member(update) => self.told(now, member, &update),
+            Message::MemberUpdate(update) => self.told(now, member, &update),
             Message::News(news) => self.told_news(now, member, &news),
-            Message::Expire { namespace, id } => self.offered(now, Key { namespace, id }),
-            Message::Table { sums } => self.compared(member, &sums),
+            Message::ExpiryOffer { namespace, id } => self.offered(now, Key { namespace, id }),
+            Message::DigestTable { sums } => self.compared(member, &sums),
             _ => {}
         }
     }
 
-    /// A message with what stands behind it: a unit, or the operations of a change.
+    /// A message with what stands behind it: a record update, or the operations of a change.
     fn handle_contents(
         &mut self,
         now: Instant,
@@ -327,7 +328,7 @@ impl Node<'_> {
         content: &[u8],
     ) -> Verdict {
         let request = match message {
-            Message::Update { request, .. } => *request,
+            Message::RecordUpdate { request, .. } => *request,
             _ => 0,
         };
         let origin = Origin {
@@ -336,16 +337,16 @@ impl Node<'_> {
             answers: request != 0,
         };
         let (hash, applied) = match message {
-            Message::Change(change) => match self.records.find_short(change.session) {
+            Message::AttributeUpdate(change) => match self.records.find_short(change.session) {
                 Some(record) => (
                     Some(self.records.get(record).hash),
-                    self.apply_change(now, origin, record, change, content),
+                    self.apply_attribute_update(now, origin, record, change, content),
                 ),
                 None => (Some(lengthen(change.session)), Err(Cause::Unknown)),
             },
             _ => (
-                unit_hash(content),
-                self.apply_unit(now, origin, Input::Slice(content)),
+                update_hash(content),
+                self.apply_update(now, origin, Input::Slice(content)),
             ),
         };
         Verdict {
@@ -354,14 +355,14 @@ impl Node<'_> {
         }
     }
 
-    /// Tells the sender what became of a unit. Returns whether it was taken.
+    /// Tells the sender what became of a record update. Returns whether it was taken.
     fn settle_applied(
         &mut self,
         now: Instant,
         origin: Origin,
         request: u32,
         hash: Option<[u8; 16]>,
-        applied: Result<UnitSummary, Cause>,
+        applied: Result<UpdateSummary, Cause>,
     ) -> bool {
         let (member, counter) = (origin.peer, origin.counter);
         match applied {
@@ -380,7 +381,7 @@ impl Node<'_> {
                 }
                 self.answer_refused(request);
                 if let Some(hash) = hash.filter(|_| request == 0) {
-                    self.reply(member, Answer::refused(counter, hash, cause));
+                    self.reply(member, Answer::nack(counter, hash, cause));
                 }
                 false
             }
@@ -394,7 +395,7 @@ fn lengthen(short: [u8; 8]) -> [u8; 16] {
     [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]
 }
 
-/// The record's hash, with which a unit begins.
-fn unit_hash(unit: &[u8]) -> Option<[u8; 16]> {
-    unit.first_chunk().copied()
+/// The record's hash, with which a record update begins.
+fn update_hash(update: &[u8]) -> Option<[u8; 16]> {
+    update.first_chunk().copied()
 }

@@ -1,4 +1,4 @@
-//! Units too large for a datagram: a chain of pages, sent in pieces once the receiver took the first.
+//! Record updates too large for a datagram: a chain of pages, sent in pieces once the receiver took the first.
 //!
 //! The receiver takes pieces in any order. Packets that carried pieces are acknowledged like all
 //! others, so that only what was lost is sent again (RFC 9000, section 13.3).
@@ -19,10 +19,10 @@ pub(crate) enum Direction {
     /// Nothing.
     #[default]
     Free,
-    /// A copy of a record's unit, for a peer. Its pages stay until the peer has it all: a
+    /// A copy of a record's record update, for a peer. Its pages stay until the peer has it all: a
     /// session that changes all the time would else start it over for ever.
     Outgoing,
-    /// A unit that arrives from a peer.
+    /// A record update that arrives from a peer.
     Incoming,
     /// An incoming one that is complete: late pieces of it are answered from here.
     Complete,
@@ -43,10 +43,10 @@ pub struct TransferSlot {
     pub(crate) request: u32,
     pub(crate) record: RecordIndex,
     pub(crate) generation: u16,
-    /// The record's `changed` when the unit was copied.
+    /// The record's `changed` when the record update was copied.
     pub(crate) number: u64,
     pub(crate) total: u32,
-    /// In which second of this node's clock the unit was copied.
+    /// In which second of this node's clock the record update was copied.
     pub(crate) copied: u32,
     /// Length of all pieces but the last.
     piece: u16,
@@ -190,7 +190,7 @@ impl TransferSlot {
     }
 
     /// Bytes of which a grant says that they are here, from the beginning without a gap: all of them
-    /// only once the unit was taken.
+    /// only once the record update was taken.
     pub(crate) fn have(&self) -> u32 {
         match self.direction {
             Direction::Complete => self.total,

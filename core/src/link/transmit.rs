@@ -10,7 +10,7 @@ use crate::link::transfer::{Direction, TransferSlot, vacant};
 use crate::membership::table::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
-use crate::replica::unit::Extent;
+use crate::replica::update::Extent;
 use crate::stats::count;
 use crate::storage::pages::ChainWriter;
 use crate::storage::records::{DECLINED, seconds};
@@ -24,7 +24,7 @@ const LOOK_AT: usize = 1_024;
 /// Records looked at for one packet of copies that nobody waits for.
 const LOOK_AT_RESTORED: usize = 4_096;
 
-/// A unit that doesn't fit behind so many bytes of other messages is too large for a packet.
+/// A record update that doesn't fit behind so many bytes of other messages is too large for a packet.
 const CROWDED: usize = 128;
 
 impl Node<'_> {
@@ -91,7 +91,7 @@ impl Node<'_> {
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
             self.write_mail(now, &mut body, peer);
-            self.write_updates(now, counter, &mut body, peer);
+            self.write_record_updates(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
             self.write_restored(now, counter, &mut body, peer);
             self.write_piece(now, counter, &mut body, peer);
@@ -130,16 +130,16 @@ impl Node<'_> {
 
     fn write_reply(&mut self, now: Instant, body: &mut Body<'_>, reply: Reply) -> Result<(), Full> {
         match reply.answer {
-            Answer::Refused {
+            Answer::Nack {
                 counter,
                 hash,
                 cause,
-            } => body.push(&Message::Refused {
+            } => body.push(&Message::Nack {
                 counter: u64::from_le_bytes(counter),
                 hash,
                 cause,
             }),
-            Answer::Absent { request } => body.push(&Message::Absent { request }),
+            Answer::NotFound { request } => body.push(&Message::NotFound { request }),
             Answer::Dropped {
                 session,
                 epoch,
@@ -155,9 +155,9 @@ impl Node<'_> {
                 }
                 let mut buffer = [0; MAX_ID];
                 let Key { namespace, id } = self.offered_key(record, &mut buffer);
-                body.push(&Message::Expire { namespace, id })
+                body.push(&Message::ExpiryOffer { namespace, id })
             }
-            Answer::Restart { transfer } => body.push(&Message::Grant { transfer, have: 0 }),
+            Answer::Restart { transfer } => body.push(&Message::TransferAck { transfer, have: 0 }),
             Answer::Record {
                 record,
                 generation,
@@ -165,9 +165,10 @@ impl Node<'_> {
                 extent,
             } => {
                 if self.records.get(record).generation != generation {
-                    return body.push(&Message::Absent { request });
+                    return body.push(&Message::NotFound { request });
                 }
-                let written = self.write_update(now, body, reply.to, record, extent, request);
+                let written =
+                    self.write_record_update(now, body, reply.to, record, extent, request);
                 if written.is_ok() || body.len() >= CROWDED {
                     return written;
                 }
@@ -179,7 +180,7 @@ impl Node<'_> {
         }
     }
 
-    fn write_update(
+    fn write_record_update(
         &mut self,
         now: Instant,
         body: &mut Body<'_>,
@@ -198,16 +199,17 @@ impl Node<'_> {
             return written;
         }
         let reader = (request != 0).then_some(peer);
-        let written = self.write_unit(now, record, extent, reader, body);
+        let written = self.write_update(now, record, extent, reader, body);
         let len = u32::try_from(body.len().saturating_sub(start)).map_err(|_| Full)?;
-        let framed = written.and_then(|()| body.prepend(start, &Message::Update { request, len }));
+        let framed =
+            written.and_then(|()| body.prepend(start, &Message::RecordUpdate { request, len }));
         if framed.is_err() {
             body.truncate(start);
         }
         framed
     }
 
-    /// Copies a unit that is too large for a packet to pages of its own, to be sent in pieces.
+    /// Copies a record update that is too large for a packet to pages of its own, to be sent in pieces.
     fn begin_transfer(
         &mut self,
         now: Instant,
@@ -234,7 +236,7 @@ impl Node<'_> {
             return Begun::Later;
         };
         let pages = &self.records.pages;
-        if !pages.has_room_for_copy(self.unit_len(record, AttributeIndex::NONE))
+        if !pages.has_room_for_copy(self.update_len(record, AttributeIndex::NONE))
             && pages.has_copies()
         {
             return Begun::Later;
@@ -242,7 +244,7 @@ impl Node<'_> {
         let mut chain = ChainWriter::copy();
         let reader = (request != 0).then_some(peer);
         if self
-            .write_unit(now, record, extent, reader, &mut chain)
+            .write_update(now, record, extent, reader, &mut chain)
             .is_err()
         {
             self.records.pages.free_copy(chain);
@@ -296,7 +298,7 @@ impl Node<'_> {
     }
 
     /// Fills the packet with what the peer lacks, in the order of changes.
-    fn write_updates(
+    fn write_record_updates(
         &mut self,
         now: Instant,
         counter: u64,
@@ -463,7 +465,7 @@ impl Node<'_> {
             false => Extent::Owed(bit),
         };
         if self
-            .write_update(now, body, peer, record, extent, 0)
+            .write_record_update(now, body, peer, record, extent, 0)
             .is_err()
         {
             // What waits for another transfer keeps its place: its member stays in line until there is
@@ -487,7 +489,7 @@ impl Node<'_> {
             if !slot.grant_due || slot.peer != peer {
                 continue;
             }
-            let grant = Message::Grant {
+            let grant = Message::TransferAck {
                 transfer: slot.id,
                 have: slot.have(),
             };
@@ -543,7 +545,7 @@ enum Begun {
     Yes,
     /// All slots are in use, or the pages to send from; they will be free soon.
     Later,
-    /// The unit is larger than all that is kept to send from, which can't be, or isn't whole: the record
+    /// The record update is larger than all that is kept to send from, which can't be, or isn't whole: the record
     /// stays owed, for the walk over all records.
     Never,
 }

@@ -67,7 +67,7 @@ impl Node<'_> {
         if core::mem::take(&mut self.members.slot_mut(peer).outbox.compare) {
             let sums = self.sums().map(u16::to_le_bytes);
             // Without room the tables still differ at the next ping.
-            let _ = body.push(&Message::Table { sums });
+            let _ = body.push(&Message::DigestTable { sums });
         }
     }
 
@@ -129,7 +129,9 @@ impl Node<'_> {
             if is_known
                 && exchange.next != peer
                 && exchange.groups & bit != 0
-                && body.push(&Message::Member(slot.update())).is_err()
+                && body
+                    .push(&Message::MemberUpdate(slot.member_update()))
+                    .is_err()
             {
                 set_by(&mut self.prober.exchange_at, now + PACE);
                 self.members.slot_mut(peer).outbox.exchange = Some(exchange);

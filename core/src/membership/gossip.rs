@@ -96,7 +96,7 @@ impl Node<'_> {
             let slot = self.members.get(about);
             let about = slot.hash.to_le_bytes();
             let age = millis(now.since(slot.seen));
-            let _ = body.push(&Message::Heard { about, age });
+            let _ = body.push(&Message::IndirectPong { about, age });
         }
         self.write_compare(body, peer);
     }
@@ -116,7 +116,7 @@ impl Node<'_> {
             }
             if member != peer {
                 let message = match self.members.get(member) {
-                    slot if slot.fresh => Message::Member(slot.update()),
+                    slot if slot.fresh => Message::MemberUpdate(slot.member_update()),
                     _ => self.news_of(now, member),
                 };
                 if body.push(&message).is_err() {

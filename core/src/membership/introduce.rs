@@ -25,7 +25,7 @@ use crate::node::Node;
 use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
-use crate::wire::message::{Address, Introduction, MemberUpdate, Message};
+use crate::wire::message::{Address, Handshake, MemberUpdate, Message};
 use crate::wire::packet::{ANY_CLUSTER, Header, INTRODUCTION_HEADER, Sender, TAG};
 
 /// Pause between two beacons once another member is known.
@@ -74,9 +74,9 @@ impl Node<'_> {
     /// Writes the next introduction that is to be sent.
     pub(crate) fn transmit_introduction(&mut self, out: &mut [u8]) -> Option<Transmit> {
         let pending = self.introductions.pop_front()?;
-        let message = Message::Introduction(Introduction {
+        let message = Message::Handshake(Handshake {
             cluster: self.rules.cluster.to_le_bytes(),
-            member: self.members.me().update(),
+            member: self.members.me().member_update(),
             asks: pending.is_hello() && pending.to.is_some(),
             challenge: pending.challenge,
             echo: pending.echo,
@@ -107,7 +107,7 @@ impl Node<'_> {
         now: Instant,
         from: SocketAddr,
         boot: BootId,
-        introduction: &Introduction<'_>,
+        introduction: &Handshake<'_>,
     ) {
         if !self.members.me().is_live() || self.leaves_to_others(boot, introduction) {
             return;
@@ -218,7 +218,7 @@ impl Node<'_> {
     }
 
     /// Whether this is a beacon that others may answer: all members hear it.
-    fn leaves_to_others(&mut self, boot: BootId, introduction: &Introduction<'_>) -> bool {
+    fn leaves_to_others(&mut self, boot: BootId, introduction: &Handshake<'_>) -> bool {
         let beacon =
             !introduction.asks && introduction.challenge.is_none() && introduction.echo.is_none();
         let others = self.members.live() as u64;
@@ -235,7 +235,7 @@ impl Node<'_> {
         now: Instant,
         from: SocketAddr,
         boot: BootId,
-        introduction: &Introduction<'_>,
+        introduction: &Handshake<'_>,
     ) -> Owner {
         let name = introduction.member.name;
         let Some(member) = self.members.by_hash(name_hash(name.as_bytes()) as u32) else {
@@ -309,7 +309,7 @@ impl Node<'_> {
         now: Instant,
         from: SocketAddr,
         boot: BootId,
-        introduction: &Introduction<'_>,
+        introduction: &Handshake<'_>,
     ) {
         let update = &introduction.member;
         if let Some(other) = self.members.by_address(from)
@@ -321,8 +321,8 @@ impl Node<'_> {
             return;
         };
         let had_former_boot = self.members.get(member).session.is_some();
-        // A former boot that died may have been cut off, and have taken sessions over on its side; what came of that this
-        // one can't know.
+        // A former boot that died may have been cut off, and have taken sessions over on its side; what came of that
+        // this one can't know.
         let is_clean = !had_former_boot || self.members.get(member).state == MemberState::Left;
         if had_former_boot {
             self.stop_transfers(member);

@@ -183,7 +183,7 @@ impl MemberSlot {
         self.is_live() && self.session.is_none()
     }
 
-    pub(crate) fn update(&self) -> MemberUpdate<'_> {
+    pub(crate) fn member_update(&self) -> MemberUpdate<'_> {
         MemberUpdate {
             name: &self.name,
             address: self.address,
@@ -213,7 +213,7 @@ pub struct Member<'a> {
     pub incarnation: u32,
     /// When it was last heard, on this node's clock.
     pub heard: Instant,
-    /// Messages and units of it that made no sense: above zero, its program or its machine is
+    /// Messages and record updates of it that made no sense: above zero, its program or its machine is
     /// faulty.
     pub malformed: u32,
     /// Whether it is this node.

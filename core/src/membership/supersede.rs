@@ -8,7 +8,7 @@ use crate::seal::BootId;
 use crate::seal::Keyring;
 use crate::time::Instant;
 use crate::wire::member::MemberState;
-use crate::wire::message::Introduction;
+use crate::wire::message::Handshake;
 
 impl Node<'_> {
     /// Whether this node was superseded: see [`Event::Superseded`](crate::Event::Superseded).
@@ -29,7 +29,7 @@ impl Node<'_> {
 
     /// Whether a member that knew this boot knows another one by its name now: a later one, since a
     /// boot never takes the place of a later one. It counts as such only if it is no recording.
-    pub(crate) fn is_of_successor(&self, boot: BootId, introduction: &Introduction<'_>) -> bool {
+    pub(crate) fn is_of_successor(&self, boot: BootId, introduction: &Handshake<'_>) -> bool {
         let member = self.members.by_tag(boot.tag());
         let knew = member.is_some_and(|member| {
             let slot = self.members.get(member);
@@ -57,6 +57,6 @@ impl Node<'_> {
 
 /// Whether the sender has another boot by the receiver's name, or says so. Who has this very boot puts no
 /// challenge to it, unless asked to.
-pub(crate) const fn knows_another(introduction: &Introduction<'_>) -> bool {
+pub(crate) const fn knows_another(introduction: &Handshake<'_>) -> bool {
     introduction.challenge.is_some() && introduction.least_incarnation > 0
 }

@@ -15,8 +15,8 @@ use crate::list;
 use crate::seal::{BootId, Keyring, Secret};
 use crate::wire::member::MemberState;
 use crate::wire::message::{
-    Address, AttributeHead, Cause, ChangeHead, Introduction, MemberUpdate, Message, News, Standing,
-    UnitHead, ValueHead, WireHeader, WireKey,
+    Address, AttributeHead, AttributeUpdateHead, Cause, Handshake, MemberUpdate, Message, News,
+    Standing, UpdateHead, ValueHead, WireHeader, WireKey,
 };
 use crate::wire::packet::{Header, Refusal, Sender, TAG};
 use crate::wire::range::Range;
@@ -122,33 +122,33 @@ impl Draw {
             0 => Ping { table: a.to_le_bytes() },
             1 => Pong { table: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
-            3 => Member(self.member()),
-            4 => Received { newest, before: self.words() },
-            5 => Refused { counter, hash, cause },
+            3 => MemberUpdate(self.member()),
+            4 => Ack { newest, before: self.words() },
+            5 => Nack { counter, hash, cause },
             6 => Fetch { request: a, namespace, id, digest, adopts: self.yes[0] },
-            7 => Absent { request: a },
-            8 => Update { request: a, len: b },
+            7 => NotFound { request: a },
+            8 => RecordUpdate { request: a, len: b },
             9 => Chunk { transfer: a, request: b, total: c, offset: d, bytes },
-            10 => Grant { transfer: a, have: b },
-            11 => Introduction(self.introduction()),
+            10 => TransferAck { transfer: a, have: b },
+            11 => Handshake(self.introduction()),
             12 => Compare { range, sum: self.yes[0].then_some(self.eight(0)) },
             13 => Agreed { range },
             14 => Sums { range, sums: core::array::from_fn(|part| self.eight(part % 4)) },
             15 => List { range, entries: bytes },
             16 => Missing { hashes: bytes },
-            17 => Heard { about: a.to_le_bytes(), age: b },
+            17 => IndirectPong { about: a.to_le_bytes(), age: b },
             18 => News(self.news()),
-            19 => Table { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
-            20 => Expire { namespace, id },
-            21 => Note(crate::wire::message::Note { number: a, after: b, bytes }),
-            22 => Noted { number: a },
+            19 => DigestTable { sums: core::array::from_fn(|group| [self.kind, group as u8]) },
+            20 => ExpiryOffer { namespace, id },
+            21 => AppMessage(crate::wire::message::AppMessage { number: a, after: b, bytes }),
+            22 => AppAck { number: a },
             23 => Dropped { session: self.eight(0), epoch: b, seq: newest },
-            _ => Change(self.change()),
+            _ => AttributeUpdate(self.attribute_update()),
         }
     }
 
-    fn change(&self) -> ChangeHead<'_> {
-        ChangeHead {
+    fn attribute_update(&self) -> AttributeUpdateHead<'_> {
+        AttributeUpdateHead {
             session: self.eight(0),
             flags: self.kind,
             idle: self.word(1),
@@ -179,8 +179,8 @@ impl Draw {
         }
     }
 
-    fn introduction(&self) -> Introduction<'_> {
-        Introduction {
+    fn introduction(&self) -> Handshake<'_> {
+        Handshake {
             cluster: self.eight(1),
             member: self.member(),
             asks: self.yes[0],
@@ -192,7 +192,7 @@ impl Draw {
         }
     }
 
-    fn unit(&self) -> UnitHead<'_> {
+    fn update(&self) -> UpdateHead<'_> {
         let (namespace, id) = (&*self.more, &*self.bytes);
         let header = WireHeader {
             stamp: self.stamp(),
@@ -202,7 +202,7 @@ impl Draw {
             flags: self.kind,
             max_inactive: self.word(3),
         };
-        UnitHead {
+        UpdateHead {
             hash: self.sixteen(),
             flags: self.kind,
             digest: self.yes[0].then_some(self.numbers[2]),
@@ -257,11 +257,11 @@ proptest! {
 
     #[test]
     fn every_message_is_read_as_it_was_written(draw in draw(), behind in vec(any::<u8>(), 0..9)) {
-        let (message, unit, attribute) = (draw.message(), draw.unit(), draw.attribute());
+        let (message, update, attribute) = (draw.message(), draw.update(), draw.attribute());
         let bytes = encoded(&message, &behind);
         prop_assert_eq!(postcard::take_from_bytes(&bytes), Ok((message, &behind[..])));
-        let bytes = encoded(&unit, &behind);
-        prop_assert_eq!(postcard::take_from_bytes(&bytes), Ok((unit, &behind[..])));
+        let bytes = encoded(&update, &behind);
+        prop_assert_eq!(postcard::take_from_bytes(&bytes), Ok((update, &behind[..])));
         let bytes = encoded(&attribute, &behind);
         prop_assert_eq!(postcard::take_from_bytes(&bytes), Ok((attribute, &behind[..])));
     }
@@ -282,7 +282,7 @@ proptest! {
             prop_assert!(again.len() <= bytes.len());
             prop_assert_eq!(postcard::take_from_bytes(&again), Ok((message, rest)));
         }
-        let _ = postcard::take_from_bytes::<UnitHead<'_>>(&bytes);
+        let _ = postcard::take_from_bytes::<UpdateHead<'_>>(&bytes);
         let _ = postcard::take_from_bytes::<AttributeHead<'_>>(&bytes);
     }
 

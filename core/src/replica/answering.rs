@@ -3,7 +3,7 @@
 use crate::ids::{MemberIndex, RecordIndex};
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
-use crate::replica::unit::Extent;
+use crate::replica::update::Extent;
 
 impl Node<'_> {
     /// Sends the record's header with the next packet to `peer`: its own is out of date.

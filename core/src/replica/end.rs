@@ -10,14 +10,14 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::review::Why;
-use crate::replica::unit::Origin;
+use crate::replica::update::Origin;
 use crate::replica::wait::Lane;
 use crate::replica::wait::ticket::{CommitOutcome, EndOutcome, Ticket};
 use crate::storage::records::{DECLINED, Holders, NOT_ALL_NAMED, STRANGERS, seconds};
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
-use crate::wire::message::{Cause, PRIMARY, UnitHead, WireHeader};
+use crate::wire::message::{Cause, PRIMARY, UpdateHead, WireHeader};
 
 /// How long a tombstone stays that all have confirmed: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
@@ -226,7 +226,7 @@ impl Node<'_> {
         &mut self,
         now: Instant,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Result<bool, Cause> {
         let known = self.records.find(&head.hash);
         let successor = self.successor_told(known, head)?;
@@ -269,7 +269,7 @@ impl Node<'_> {
     fn successor_told(
         &self,
         known: Option<RecordIndex>,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Result<Option<[u8; 8]>, Cause> {
         let Some(short) = head.digest.map(u64::to_le_bytes) else {
             return Ok(None);

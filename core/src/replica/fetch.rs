@@ -17,7 +17,7 @@ use crate::membership::prober::{set_by, take_due};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::place::SILENT_FOR;
-use crate::replica::unit::UnitSummary;
+use crate::replica::update::UpdateSummary;
 use crate::replica::wait::Lane;
 use crate::replica::wait::fetch::{ABSENT, Asked, FetchWait, Purpose, REPEAT, Reach};
 use crate::replica::wait::ticket::{Done, FetchOutcome, Outcome, Ticket, WaitId};
@@ -386,7 +386,7 @@ impl Node<'_> {
         now: Instant,
         peer: MemberIndex,
         request: u32,
-        unit: &UnitSummary,
+        update: &UpdateSummary,
     ) {
         self.is_answering(now, peer);
         let Some(number) = self.waits.by_request(request) else {
@@ -395,13 +395,13 @@ impl Node<'_> {
         let Some(wait) = self
             .waits
             .fetch_mut(number)
-            .filter(|wait| wait.hash == unit.hash)
+            .filter(|wait| wait.hash == update.hash)
         else {
             return;
         };
-        wait.note_answer(peer, unit.digest);
-        wait.owner_answered |= unit.owner;
-        match self.records.find(&unit.hash) {
+        wait.note_answer(peer, update.digest);
+        wait.owner_answered |= update.owner;
+        match self.records.find(&update.hash) {
             Some(record) if !self.records.get(record).is_live() => {
                 self.conclude_fetch(now, number, false);
             }

@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::Extent;
+use crate::replica::update::Extent;
 use crate::replica::wait::fetch::Question;
 use crate::storage::records::{ANSWERED, HANDING_OVER};
 use crate::time::Instant;
@@ -44,7 +44,7 @@ impl Node<'_> {
             adopts,
         } = question;
         let Some(record) = record else {
-            return self.reply(peer, Answer::Absent { request });
+            return self.reply(peer, Answer::NotFound { request });
         };
         let hands_over = !adopts && !self.breaks(Mutation::NoHandOver);
         // Also where this node was to ask first: its host may still take the session for its own.

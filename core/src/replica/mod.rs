@@ -1,6 +1,6 @@
 //! Sessions: how they are written, moved, found, repeated and ended.
 //!
-//! [`commit`]: local writes. [`unit`](mod@unit): a record's changes as they
+//! [`commit`]: local writes. [`update`](mod@update): a record's changes as they
 //! travel. [`fetch`]: a session moves to the node that is asked for it. [`hand_over`]: what the others do then.
 //! [`misses`]: what ids that nobody knows may cost. [`end`]: invalidation and rename. [`place`]: who keeps
 //! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose primary is gone. `walks`: what
@@ -21,7 +21,7 @@ pub(crate) mod repair;
 pub(crate) mod reply;
 mod review;
 pub(crate) mod sweep;
-pub(crate) mod unit;
+pub(crate) mod update;
 pub(crate) mod value;
 pub(crate) mod wait;
 mod walks;

@@ -17,9 +17,9 @@ use crate::ids::{HolderBits, MemberIndex, RecordIndex};
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
-use crate::replica::unit::Origin;
+use crate::replica::update::Origin;
 use crate::storage::records::{RELEASED, RecordSlot};
-use crate::wire::message::{RELEASE, UnitHead};
+use crate::wire::message::{RELEASE, UpdateHead};
 
 /// Whether holders are told that were told already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Node<'_> {
     }
 
     /// A release arrived for a session of which nothing is here.
-    pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UnitHead<'_>) {
+    pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UpdateHead<'_>) {
         let forgets = self.breaks(Mutation::ReleaseForgotten);
         let link = &mut self.members.get_mut(origin.peer).link;
         if origin.counter != u64::MAX && !forgets {
@@ -113,12 +113,12 @@ impl Node<'_> {
         }
     }
 
-    /// Drops the copy if the unit, whose header was taken, is a release that covers all that is here.
+    /// Drops the copy if the record update, whose header was taken, is a release that covers all that is here.
     pub(crate) fn obey_release(
         &mut self,
         record: RecordIndex,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) {
         let slot = self.records.get(record);
         let stamp = self.writers.wire(slot.stamp);

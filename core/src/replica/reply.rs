@@ -1,7 +1,7 @@
 //! Answers to a peer that wait for the next packet to it.
 
 use crate::ids::{MemberIndex, RecordIndex};
-use crate::replica::unit::Extent;
+use crate::replica::update::Extent;
 use crate::wire::message::Cause;
 
 /// One answer.
@@ -16,13 +16,13 @@ pub(crate) struct Reply {
 pub(crate) enum Answer {
     /// What packet `counter` carried of this record wasn't taken.
     /// The counter is little-endian: so there's no gap in any answer, of which a board has many.
-    Refused {
+    Nack {
         counter: [u8; 8],
         hash: [u8; 16],
         cause: Cause,
     },
     /// Nothing is known of the session of this request.
-    Absent { request: u32 },
+    NotFound { request: u32 },
     /// No copy is here, as the peer's header of this stamp asked. The number is little-endian for the same reason.
     Dropped {
         session: [u8; 8],
@@ -46,8 +46,8 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) const fn refused(counter: u64, hash: [u8; 16], cause: Cause) -> Self {
-        Self::Refused {
+    pub(crate) const fn nack(counter: u64, hash: [u8; 16], cause: Cause) -> Self {
+        Self::Nack {
             counter: counter.to_le_bytes(),
             hash,
             cause,

@@ -80,7 +80,7 @@ report! {
     unasked,
     /// Attributes that travelled as deltas.
     deltas,
-    /// Units in pieces.
+    /// Record updates in pieces.
     transfers,
     /// Members declared dead, rightly or not.
     deaths,

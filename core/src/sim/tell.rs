@@ -6,7 +6,9 @@ use std::vec::Vec;
 
 use crate::identity::Opener;
 use crate::node::Node;
-use crate::wire::message::{AttributeHead, ChangeHead, Introduction, Message, UnitHead, ValueHead};
+use crate::wire::message::{
+    AttributeHead, AttributeUpdateHead, Handshake, Message, UpdateHead, ValueHead,
+};
 use crate::wire::packet::{ANY_CLUSTER, Header};
 
 /// The messages of a packet of this node, in a line.
@@ -20,21 +22,24 @@ pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
     while let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) {
         body = rest;
         match message {
-            Message::Update { request, len } => {
-                let (unit, rest) = body.split_at(body.len().min(len as usize));
+            Message::RecordUpdate { request, len } => {
+                let (update, rest) = body.split_at(body.len().min(len as usize));
                 body = rest;
-                text += &format!(" update(for {request}, {})", self::unit(unit));
+                text += &format!(" record-update(for {request}, {})", self::update(update));
             }
-            Message::Change(change) => {
+            Message::AttributeUpdate(change) => {
                 body = body.split_at(body.len().min(change.len as usize)).1;
                 let (name, seq) = (String::from_utf8_lossy(change.name), change.seq);
-                let ChangeHead {
+                let AttributeUpdateHead {
                     session,
                     epoch,
                     len,
                     ..
                 } = change;
-                text += &format!(" change({:02x} {name} {epoch}.{seq}: {len})", session[0]);
+                text += &format!(
+                    " attribute-update({:02x} {name} {epoch}.{seq}: {len})",
+                    session[0]
+                );
             }
             Message::Chunk {
                 transfer,
@@ -46,11 +51,13 @@ pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
                 let len = bytes.len();
                 text += &format!(" piece({transfer} for {request}: {len} at {offset} of {total})");
             }
-            Message::Introduction(message) => text += &introduction(&message),
+            Message::Handshake(message) => text += &handshake(&message),
             Message::Fetch { request, id, .. } => {
                 text += &format!(" fetch({request}: {})", String::from_utf8_lossy(id));
             }
-            Message::Member(update) => text += &format!(" {} {:?}", update.name, update.state),
+            Message::MemberUpdate(update) => {
+                text += &format!(" {} {:?}", update.name, update.state)
+            }
             other => text += &format!(" {other:?}"),
         }
     }
@@ -75,10 +82,10 @@ fn opened(node: &Node<'_>, header: &Header, datagram: &[u8]) -> Vec<u8> {
     Vec::new()
 }
 
-fn introduction(message: &Introduction<'_>) -> String {
+fn handshake(message: &Handshake<'_>) -> String {
     let short = |word: [u8; 8]| format!("{:02x}{:02x}", word[0], word[1]);
     let mut text = format!(
-        " introduction({} {:08x} {}",
+        " handshake({} {:08x} {}",
         message.member.name, message.member.boot, message.member.incarnation
     );
     if message.asks {
@@ -99,18 +106,18 @@ fn introduction(message: &Introduction<'_>) -> String {
     text + ")"
 }
 
-fn unit(mut unit: &[u8]) -> String {
-    let Ok((head, rest)) = postcard::take_from_bytes::<UnitHead<'_>>(unit) else {
+fn update(mut update: &[u8]) -> String {
+    let Ok((head, rest)) = postcard::take_from_bytes::<UpdateHead<'_>>(update) else {
         return "malformed".into();
     };
-    unit = rest;
+    update = rest;
     let id = head.key.map(|key| String::from_utf8_lossy(key.id));
     let mut text = format!("{:02x} {id:?} flags {:b}", head.hash[0], head.flags);
     if let Some(header) = head.header {
         text += &format!(" header {}.{}", header.stamp.epoch, header.stamp.seq);
     }
     for _ in 0..head.attributes {
-        let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(unit) else {
+        let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(update) else {
             break;
         };
         let len = match head.value {
@@ -118,7 +125,7 @@ fn unit(mut unit: &[u8]) -> String {
             ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len as usize,
         };
         text += &format!(" {}.{} {:?}", head.stamp.epoch, head.stamp.seq, head.value);
-        unit = rest.get(len..).unwrap_or_default();
+        update = rest.get(len..).unwrap_or_default();
     }
     text
 }

@@ -9,5 +9,5 @@ use crate::wire::message::VALUE_HEADS;
 /// The largest [`max_value`](crate::Config::max_value) that so many pages allow.
 #[must_use]
 pub fn largest_value(pages: usize) -> usize {
-    pages::longest_unit(pages).saturating_sub(VALUE_HEADS)
+    pages::longest_update(pages).saturating_sub(VALUE_HEADS)
 }

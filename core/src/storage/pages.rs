@@ -24,16 +24,18 @@ impl Default for Page {
     }
 }
 
-/// Most bytes of the unit of a whole session, however many pages there are.
-pub(crate) const LONGEST_UNIT: usize = 4 << 20;
+/// Most bytes of the record update of a whole session, however many pages there are.
+pub(crate) const LONGEST_UPDATE: usize = 4 << 20;
 
-/// The longest unit takes at most this part of all pages: a session that others change is here up to
+/// The longest record update takes at most this part of all pages: a session that others change is here up to
 /// four times for a moment, as it was, as it arrives, as it will be, and as it is sent.
 const PART: usize = 8;
 
-/// Most bytes of the unit of a whole session where there are so many pages.
-pub(crate) fn longest_unit(pages: usize) -> usize {
-    (pages / PART).saturating_mul(PAGE_BYTES).min(LONGEST_UNIT)
+/// Most bytes of the record update of a whole session where there are so many pages.
+pub(crate) fn longest_update(pages: usize) -> usize {
+    (pages / PART)
+        .saturating_mul(PAGE_BYTES)
+        .min(LONGEST_UPDATE)
 }
 
 /// Pages that so many bytes take; no chain has 2^32.
@@ -46,8 +48,8 @@ const fn bytes_in(pages: u32) -> usize {
     (pages as usize).wrapping_mul(PAGE_BYTES)
 }
 
-/// How many pages there must be for a unit of so many bytes.
-pub(crate) const fn pages_for_unit(len: usize) -> usize {
+/// How many pages there must be for a record update of so many bytes.
+pub(crate) const fn pages_for_update(len: usize) -> usize {
     len.div_ceil(PAGE_BYTES).saturating_mul(PART)
 }
 
@@ -75,7 +77,7 @@ pub(crate) struct Pages<'m> {
 impl<'m> Pages<'m> {
     pub(crate) fn new(pages: &'m mut [Page]) -> Self {
         Self {
-            longest: longest_unit(pages.len()),
+            longest: longest_update(pages.len()),
             pages,
             free: NIL,
             fresh: 0,
@@ -120,7 +122,7 @@ impl<'m> Pages<'m> {
     }
 
     /// Most bytes that a copy is to have.
-    pub(crate) const fn longest_unit(&self) -> usize {
+    pub(crate) const fn longest_update(&self) -> usize {
         self.longest
     }
 

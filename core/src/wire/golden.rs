@@ -12,8 +12,8 @@ use std::vec::Vec;
 use serde::Serialize;
 
 use super::message::{
-    Address, AttributeHead, Body, Cause, GROUPS, Introduction, MAX_ACKS, MemberUpdate, Message,
-    News, PRIMARY, Standing, UnitHead, WireHeader,
+    Address, AttributeHead, Body, Cause, GROUPS, Handshake, MAX_ACKS, MemberUpdate, Message, News,
+    PRIMARY, Standing, UpdateHead, WireHeader,
 };
 use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, TAG};
 use super::vectors::*;
@@ -22,7 +22,7 @@ use crate::identity::Opener;
 use crate::ids::{MAX_HOLDERS, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE};
 use crate::replica::repair::state::{ENTRY, LIST as MOST};
-use crate::replica::unit::Origin;
+use crate::replica::update::Origin;
 use crate::seal::BootId;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
 use crate::wire::member::ACCUSERS;
@@ -48,9 +48,9 @@ const BROKEN: [(&str, &[u8]); 20] = [
     ("seventeen distances", &[4, 20, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]),
     ("no cause of this number", &[5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]),
     ("a length beyond the body", &[0x06, 0x05, 0x0A, b'l']),
-    ("a unit beyond the body", &[0x08, 0x00, 0x02, 0x00]),
+    ("a update beyond the body", &[0x08, 0x00, 0x02, 0x00]),
     ("a piece beyond the body", &[0x09, 0x01, 0x00, 0x0A, 0x00, 0x02, 0x00]),
-    ("an introduction in a packet", INTRODUCTION),
+    ("an introduction in a packet", HANDSHAKE),
     ("an application's message beyond the body", &[0x16, 0x01, 0x00, 0x05, 0x68]),
     ("a list beyond the body", &[0x0F, 0x00, 0x00, 0x0C, 0x00]),
     ("sums of fifteen parts", &[0x0E, 0x00, 0x00, 1, 2, 3, 4, 5, 6, 7, 8]),
@@ -70,20 +70,20 @@ fn every_message_has_the_bytes_of_the_specification() {
 
 #[test]
 fn every_update_has_the_bytes_of_the_specification() {
-    for (bytes, request, head, attribute) in updates() {
-        let unit = unit(&head, attribute.as_slice());
-        let len = unit.len() as u32;
-        let message = Message::Update { request, len };
+    for (bytes, request, head, attribute) in record_updates() {
+        let update = update(&head, attribute.as_slice());
+        let len = update.len() as u32;
+        let message = Message::RecordUpdate { request, len };
         let mut buffer = [0; 256];
         let mut body = Body::new(&mut buffer);
-        body.put(&unit).unwrap();
+        body.put(&update).unwrap();
         body.prepend(0, &message).unwrap();
         let written = body.len();
         assert_eq!(&buffer[..written], bytes, "{head:?}");
 
         let (decoded, rest) = postcard::take_from_bytes::<Message<'_>>(bytes).unwrap();
-        assert_eq!((decoded, rest), (message, &unit[..]));
-        let (decoded, rest) = postcard::take_from_bytes::<UnitHead<'_>>(rest).unwrap();
+        assert_eq!((decoded, rest), (message, &update[..]));
+        let (decoded, rest) = postcard::take_from_bytes::<UpdateHead<'_>>(rest).unwrap();
         assert_eq!(decoded, head);
         match attribute {
             Some(attribute) => assert_eq!(postcard::take_from_bytes(rest), Ok(attribute)),
@@ -140,7 +140,7 @@ fn a_header_cut_short_is_refused() {
 #[test]
 fn a_datagram_is_taken_whole_and_once_and_a_part_of_it_never() {
     let (_, mut t2) = introduced();
-    deliver(&mut t2, 999, UPDATE_NEW);
+    deliver(&mut t2, 999, RECORD_UPDATE_NEW);
     assert!(holds(&t2, &INTEGER));
     let before = t2.stats().clone();
     for datagram in [DATAGRAM, INTRODUCTION_DATAGRAM] {
@@ -199,10 +199,10 @@ fn a_body_that_breaks_a_rule_is_counted_and_not_acknowledged() {
 #[test]
 fn what_stands_before_a_broken_message_is_taken_and_asked_for_again() {
     let (_, mut t2) = introduced();
-    deliver(&mut t2, 1_000, &[UPDATE_NEW, &[0x0F]].concat());
+    deliver(&mut t2, 1_000, &[RECORD_UPDATE_NEW, &[0x0F]].concat());
     assert!(holds(&t2, &INTEGER));
     assert_eq!(acks(&t2), None);
-    deliver(&mut t2, 1_001, UPDATE_NEW);
+    deliver(&mut t2, 1_001, RECORD_UPDATE_NEW);
     assert_eq!(acks(&t2), received(1_001, &[]));
 }
 
@@ -210,26 +210,26 @@ fn what_stands_before_a_broken_message_is_taken_and_asked_for_again() {
 fn padded_varints_are_taken() {
     let padded = [0x07, 0x87, 0x80, 0x80, 0x80, 0x00];
     let decoded = postcard::take_from_bytes::<Message<'_>>(&padded);
-    assert_eq!(decoded, Ok((Message::Absent { request: 7 }, &[][..])));
+    assert_eq!(decoded, Ok((Message::NotFound { request: 7 }, &[][..])));
 }
 
 #[test]
-fn a_unit_cut_short_is_refused_and_nothing_changes() {
+fn a_record_update_cut_short_is_refused_and_nothing_changes() {
     let (_, mut node) = introduced();
-    let unit = unit_of(UPDATE_NEW);
-    for len in 0..unit.len() {
+    let update = update_of(RECORD_UPDATE_NEW);
+    for len in 0..update.len() {
         assert_eq!(
-            apply(&mut node, &unit[..len]),
+            apply(&mut node, &update[..len]),
             Err(Cause::Base),
             "{len} bytes"
         );
         assert_eq!((node.usage().sessions, node.usage().pages), (0, 0));
     }
-    assert_eq!(apply(&mut node, unit), Ok(()));
+    assert_eq!(apply(&mut node, update), Ok(()));
     assert!(holds(&node, &INTEGER));
 }
 
-type Breach = fn(&mut UnitHead<'static>, &mut AttributeHead<'static>);
+type Breach = fn(&mut UpdateHead<'static>, &mut AttributeHead<'static>);
 
 #[test]
 #[rustfmt::skip]
@@ -251,7 +251,7 @@ fn a_new_session_that_breaks_a_rule_is_refused_and_nothing_is_kept() {
         let (_, mut node) = introduced();
         let (mut head, mut attribute) = (new_head(), whole(b"n", stamp(1), 4));
         change(&mut head, &mut attribute);
-        assert_eq!(apply(&mut node, &unit(&head, &[(attribute, b"1234")])), Err(cause), "{rule}");
+        assert_eq!(apply(&mut node, &update(&head, &[(attribute, b"1234")])), Err(cause), "{rule}");
         assert_eq!((node.usage().sessions, node.usage().pages), (0, 0), "{rule}");
     }
 }
@@ -270,14 +270,14 @@ fn a_delta_that_breaks_a_rule_is_refused_and_the_value_stays() {
         ),
     ] {
         let (_, mut node) = introduced();
-        apply(&mut node, unit_of(UPDATE_NEW)).unwrap();
+        apply(&mut node, update_of(RECORD_UPDATE_NEW)).unwrap();
         let before = node.usage();
         let attribute = AttributeHead {
             value,
             ..whole(b"visits", stamp(5), 0)
         };
-        let unit = unit(&delta_head(), &[(attribute, operations)]);
-        assert_eq!(apply(&mut node, &unit), Err(Cause::Base), "{rule}");
+        let update = update(&delta_head(), &[(attribute, operations)]);
+        assert_eq!(apply(&mut node, &update), Err(Cause::Base), "{rule}");
         assert_eq!(node.usage(), before, "{rule}");
         assert!(holds(&node, &INTEGER), "{rule}");
     }
@@ -288,50 +288,53 @@ fn a_value_longer_than_allowed_is_refused() {
     let (_, mut node) = introduced();
     for (len, expected) in [(MAX_VALUE, Ok(())), (MAX_VALUE + 1, Err(Cause::Full))] {
         let head = whole(b"n", stamp(len as u64), len as u32);
-        let unit = unit(&new_head(), &[(head, &[7; MAX_VALUE + 1][..len])]);
-        assert_eq!(apply(&mut node, &unit), expected);
+        let update = update(&new_head(), &[(head, &[7; MAX_VALUE + 1][..len])]);
+        assert_eq!(apply(&mut node, &update), expected);
     }
 }
 
 #[test]
-fn unknown_flags_and_bytes_behind_a_unit_are_ignored() {
+fn unknown_flags_and_bytes_behind_a_record_update_are_ignored() {
     let (_, mut node) = introduced();
-    let mut unit = [unit_of(UPDATE_NEW), b"more"].concat();
-    unit[16] |= 0xC0;
-    assert_eq!(apply(&mut node, &unit), Ok(()));
+    let mut update = [update_of(RECORD_UPDATE_NEW), b"more"].concat();
+    update[16] |= 0xC0;
+    assert_eq!(apply(&mut node, &update), Ok(()));
     assert!(holds(&node, &INTEGER));
 }
 
 #[test]
 fn bytes_behind_an_introduction_are_ignored() {
     let (_, mut node) = introduced();
-    introduce(&mut node, &[INTRODUCTION, b"more"].concat());
+    introduce(&mut node, &[HANDSHAKE, b"more"].concat());
     assert_eq!(node.stats().malformed, 0);
     introduce(&mut node, PING);
     assert_eq!(node.stats().malformed, 1, "no introduction at all");
 }
 
 #[test]
-fn a_dead_unit_ends_a_session_for_good() {
+fn a_dead_record_update_ends_a_session_for_good() {
     let (_, mut node) = introduced();
-    assert_eq!(apply(&mut node, unit_of(UPDATE_NEW)), Ok(()));
-    assert_eq!(apply(&mut node, unit_of(UPDATE_DEAD)), Ok(()));
+    assert_eq!(apply(&mut node, update_of(RECORD_UPDATE_NEW)), Ok(()));
+    assert_eq!(apply(&mut node, update_of(RECORD_UPDATE_DEAD)), Ok(()));
     assert_eq!((node.usage().sessions, node.usage().tombstones), (0, 1));
     assert_eq!(
-        apply(&mut node, unit_of(UPDATE_NEW)),
+        apply(&mut node, update_of(RECORD_UPDATE_NEW)),
         Err(Cause::NotPrimary)
     );
 }
 
 #[test]
-fn a_unit_in_pages_is_taken_like_one_in_a_packet() {
+fn a_record_update_in_pages_is_taken_like_one_in_a_packet() {
     let (_, mut t2) = introduced();
-    for (update, value) in [(UPDATE_NEW, INTEGER), (UPDATE_DELTA, integer(42))] {
+    for (update, value) in [
+        (RECORD_UPDATE_NEW, INTEGER),
+        (RECORD_UPDATE_DELTA, integer(42)),
+    ] {
         let mut chain = ChainWriter::default();
         let pages = &mut t2.records.pages;
-        chain.put(pages, unit_of(update)).unwrap();
+        chain.put(pages, update_of(update)).unwrap();
         let (cursor, left) = (Cursor::start(chain.head), chain.len);
-        let applied = t2.apply_unit(NOW, ORIGIN, Input::Chain { cursor, left });
+        let applied = t2.apply_update(NOW, ORIGIN, Input::Chain { cursor, left });
         assert!(applied.is_ok() && holds(&t2, &value));
     }
 }
@@ -347,22 +350,25 @@ fn a_changed_integer_costs_a_node_as_much_as_in_the_specification() {
     let [datagram] = &datagrams[..] else {
         panic!("one datagram is all: {datagrams:02x?}");
     };
-    assert_eq!(datagram.len(), HEADER + CHANGE.len() + TAG);
+    assert_eq!(datagram.len(), HEADER + ATTRIBUTE_UPDATE.len() + TAG);
     assert!(datagram.len() - TAG <= 48, "beyond its sealing");
-    assert_eq!(open(datagram).len(), CHANGE.len());
+    assert_eq!(open(datagram).len(), ATTRIBUTE_UPDATE.len());
 }
 
 #[test]
 fn a_change_has_the_bytes_of_the_specification() {
-    let change = Message::Change(change());
-    assert_eq!([&encode(&change), OPERATIONS].concat(), CHANGE);
-    assert_eq!(postcard::take_from_bytes(CHANGE), Ok((change, OPERATIONS)));
-    for len in 0..CHANGE.len() - OPERATIONS.len() {
-        assert!(postcard::take_from_bytes::<Message<'_>>(&CHANGE[..len]).is_err());
+    let change = Message::AttributeUpdate(attribute_update());
+    assert_eq!([&encode(&change), OPERATIONS].concat(), ATTRIBUTE_UPDATE);
+    assert_eq!(
+        postcard::take_from_bytes(ATTRIBUTE_UPDATE),
+        Ok((change, OPERATIONS))
+    );
+    for len in 0..ATTRIBUTE_UPDATE.len() - OPERATIONS.len() {
+        assert!(postcard::take_from_bytes::<Message<'_>>(&ATTRIBUTE_UPDATE[..len]).is_err());
     }
     let (_, mut t2) = introduced();
-    deliver(&mut t2, 999, UPDATE_NEW);
-    deliver(&mut t2, 1_000, CHANGE);
+    deliver(&mut t2, 999, RECORD_UPDATE_NEW);
+    deliver(&mut t2, 1_000, ATTRIBUTE_UPDATE);
     assert!(holds(&t2, &integer(42)));
     assert_eq!(acks(&t2), received(1_000, &[1]));
 }
@@ -387,7 +393,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     let name = str::from_utf8(&[b'x'; 64]).unwrap();
     let address = Address::V6([0xFF; 16], u16::MAX);
     let member = MemberUpdate { address, boot: FAR, incarnation: FAR, ..member(name, 1, T1_BOOT) };
-    let introduction = Introduction {
+    let introduction = Handshake {
         cluster: [0; 8],
         member: member.clone(),
         asks: true,
@@ -408,24 +414,24 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("Ping", Message::Ping { table: [0; 4] }),
         ("Pong", Message::Pong { table: [0; 4] }),
         ("PingRequest", Message::PingRequest { target: [0; 4] }),
-        ("Member", Message::Member(member)),
-        ("Received", Message::Received { newest: PACKET, before }),
-        ("Refused", Message::Refused { counter: PACKET, hash: [0; 16], cause: Cause::NotPrimary }),
+        ("MemberUpdate", Message::MemberUpdate(member)),
+        ("Ack", Message::Ack { newest: PACKET, before }),
+        ("Nack", Message::Nack { counter: PACKET, hash: [0; 16], cause: Cause::NotPrimary }),
         ("Fetch", Message::Fetch { request: FAR, namespace, id, digest: u64::MAX, adopts: true }),
-        ("Absent", Message::Absent { request: FAR }),
-        ("Update", Message::Update { request: FAR, len: FAR }),
-        ("Grant", Message::Grant { transfer: FAR, have: FAR }),
-        ("Introduction", Message::Introduction(introduction)),
+        ("NotFound", Message::NotFound { request: FAR }),
+        ("RecordUpdate", Message::RecordUpdate { request: FAR, len: FAR }),
+        ("TransferAck", Message::TransferAck { transfer: FAR, have: FAR }),
+        ("Handshake", Message::Handshake(introduction)),
         ("Compare", Message::Compare { range, sum: Some([0; 8]) }),
         ("Agreed", Message::Agreed { range }),
         ("Sums", Message::Sums { range, sums: [[0; 8]; PARTS] }),
         ("List", Message::List { range, entries: &[0; MOST * ENTRY] }),
         ("Missing", Message::Missing { hashes: &[0; MOST * 8] }),
-        ("Heard", Message::Heard { about: [0; 4], age: FAR }),
+        ("IndirectPong", Message::IndirectPong { about: [0; 4], age: FAR }),
         ("News", Message::News(News { incarnation: FAR, standing: suspect, ..news(1) })),
-        ("Table", Message::Table { sums: [[0; 2]; GROUPS] }),
-        ("Expire", Message::Expire { namespace, id }),
-        ("Noted", Message::Noted { number: FAR }),
+        ("DigestTable", Message::DigestTable { sums: [[0; 2]; GROUPS] }),
+        ("ExpiryOffer", Message::ExpiryOffer { namespace, id }),
+        ("AppAck", Message::AppAck { number: FAR }),
         ("Dropped", Message::Dropped { session: [0; 8], epoch: FAR, seq: PACKET }),
     ] {
         let bytes = encode(&message);
@@ -446,7 +452,7 @@ fn the_longest_heads_are_no_longer_than_is_counted_for_them() {
         },
         seq: u64::MAX,
     };
-    let head = UnitHead {
+    let head = UpdateHead {
         digest: Some(u64::MAX),
         key: wire_key(&[0; MAX_NAMESPACE], &[0; MAX_ID]),
         header: Some(WireHeader {
@@ -485,9 +491,9 @@ fn the_specification_shows_every_vector() {
 /// All of them.
 fn vectors() -> Vec<Vec<u8>> {
     let messages = messages().map(|(bytes, _)| bytes);
-    let updates = updates().map(|(bytes, ..)| bytes);
+    let updates = record_updates().map(|(bytes, ..)| bytes);
     let datagrams = datagrams().map(|datagram| datagram.bytes);
-    let lists = [&messages[..], &updates, &[CHANGE], &datagrams];
+    let lists = [&messages[..], &updates, &[ATTRIBUTE_UPDATE], &datagrams];
     lists.concat().iter().map(|bytes| bytes.to_vec()).collect()
 }
 
@@ -511,17 +517,17 @@ const ORIGIN: Origin = Origin {
     answers: false,
 };
 
-fn unit(head: &UnitHead<'_>, attributes: &[(AttributeHead<'_>, &[u8])]) -> Vec<u8> {
-    let mut unit = encode(head);
+fn update(head: &UpdateHead<'_>, attributes: &[(AttributeHead<'_>, &[u8])]) -> Vec<u8> {
+    let mut update = encode(head);
     for (head, content) in attributes {
-        unit.extend(encode(head));
-        unit.extend(*content);
+        update.extend(encode(head));
+        update.extend(*content);
     }
-    unit
+    update
 }
 
-/// The unit of an `Update`.
-fn unit_of(update: &[u8]) -> &[u8] {
+/// The record update of a `RecordUpdate`.
+fn update_of(update: &[u8]) -> &[u8] {
     postcard::take_from_bytes::<Message<'_>>(update).unwrap().1
 }
 
@@ -621,7 +627,7 @@ fn acks(t2: &Node<'_>) -> Option<Message<'static>> {
 
 fn received(newest: u64, before: &[u32]) -> Option<Message<'static>> {
     let before = heapless::Vec::from_slice(before).unwrap();
-    Some(Message::Received { newest, before })
+    Some(Message::Ack { newest, before })
 }
 
 /// Hands an introduction of t1 with this body to a node.
@@ -645,8 +651,8 @@ fn open(datagram: &[u8]) -> Vec<u8> {
     opener.open(&header, &mut datagram).unwrap().to_vec()
 }
 
-fn apply(node: &mut Node<'_>, unit: &[u8]) -> Result<(), Cause> {
-    let applied = node.apply_unit(NOW, ORIGIN, Input::Slice(unit));
+fn apply(node: &mut Node<'_>, update: &[u8]) -> Result<(), Cause> {
+    let applied = node.apply_update(NOW, ORIGIN, Input::Slice(update));
     applied.map(|_| ())
 }
 

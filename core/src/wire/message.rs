@@ -28,14 +28,14 @@ pub(crate) enum Message<'a> {
     PingRequest { target: [u8; 4] },
     /// What the sender believes of a member, for who may not know it.
     #[serde(borrow)]
-    Member(MemberUpdate<'a>),
+    MemberUpdate(MemberUpdate<'a>),
     /// These packets arrived and what they carried was taken.
-    Received {
+    Ack {
         newest: u64,
         before: Vec<u32, MAX_ACKS>,
     },
     /// What packet `counter` carried of this record wasn't taken. It stays owed.
-    Refused {
+    Nack {
         counter: u64,
         #[serde(with = "array")]
         hash: [u8; 16],
@@ -52,11 +52,11 @@ pub(crate) enum Message<'a> {
         adopts: bool,
     },
     /// I have nothing of the session of your `request`.
-    Absent { request: u32 },
+    NotFound { request: u32 },
     /// A record's header and attributes, as one unit; `request` 0 unless it answers a `Fetch`.
-    /// `len` bytes of unit follow.
-    Update { request: u32, len: u32 },
-    /// A piece of a unit that is too large for a datagram.
+    /// `len` bytes of record update follow.
+    RecordUpdate { request: u32, len: u32 },
+    /// A piece of a record update that is too large for a datagram.
     Chunk {
         transfer: u32,
         request: u32,
@@ -65,10 +65,10 @@ pub(crate) enum Message<'a> {
         bytes: &'a [u8],
     },
     /// Bytes that the receiver has of a transfer. None: start over. Some: send the rest. All: it took
-    /// the unit.
-    Grant { transfer: u32, have: u32 },
+    /// the record update.
+    TransferAck { transfer: u32, have: u32 },
     /// The introduction of one boot to another.
-    Introduction(Introduction<'a>),
+    Handshake(Handshake<'a>),
     /// What do you have in this range, of the records that we share? `sum`: mine, of all of them.
     Compare { range: Range, sum: Option<[u8; 8]> },
     /// The same.
@@ -84,23 +84,23 @@ pub(crate) enum Message<'a> {
     /// I lack these records, or have others: send yours. Eight bytes of each hash.
     Missing { hashes: &'a [u8] },
     /// The member that you asked about was heard `age` milliseconds ago, as far as I know.
-    Heard { about: [u8; 4], age: u32 },
+    IndirectPong { about: [u8; 4], age: u32 },
     /// What the sender believes of a member that all know.
     News(News),
     /// Sums of the sender's groups of live members: tell me of those that differ.
-    Table {
+    DigestTable {
         #[serde(with = "array")]
         sums: [[u8; 2]; GROUPS],
     },
     /// An attribute that the sender wrote, as a delta; all else of the session is there. `len` bytes
     /// of operations follow.
-    Change(ChangeHead<'a>),
+    AttributeUpdate(AttributeUpdateHead<'a>),
     /// The session has expired: take it for its end, if your application runs it.
-    Expire { namespace: &'a [u8], id: &'a [u8] },
+    ExpiryOffer { namespace: &'a [u8], id: &'a [u8] },
     /// A message of the sender's application.
-    Note(Note<'a>),
+    AppMessage(AppMessage<'a>),
     /// Your messages up to this one were taken.
-    Noted { number: u32 },
+    AppAck { number: u32 },
     /// I have no copy of the session whose hash begins so, as your header of this stamp asked of me.
     Dropped {
         #[serde(with = "array")]
@@ -134,7 +134,7 @@ impl ChunkHead {
 /// Groups of members, by their hashes, that tables are compared by.
 pub(crate) const GROUPS: usize = 32;
 
-/// Why a unit was refused.
+/// Why a record update was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cause {
     /// A delta starts from a value that the receiver doesn't have: send whole values.
@@ -147,14 +147,14 @@ pub(crate) enum Cause {
     NotPrimary,
 }
 
-/// What a unit of one attribute says if the receiver has all else of the session, and its sender
+/// What a record update of one attribute says if the receiver has all else of the session, and its sender
 /// wrote the attribute in this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct ChangeHead<'a> {
+pub(crate) struct AttributeUpdateHead<'a> {
     /// What the session's hash begins with.
     #[serde(with = "array")]
     pub(crate) session: [u8; 8],
-    /// As in [`UnitHead`].
+    /// As in [`UpdateHead`].
     pub(crate) flags: u8,
     pub(crate) idle: u32,
     pub(crate) touches: u32,
@@ -170,7 +170,7 @@ pub(crate) struct ChangeHead<'a> {
 
 /// A message of an application, the next one to the receiver behind `after`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Note<'a> {
+pub(crate) struct AppMessage<'a> {
     pub(crate) number: u32,
     pub(crate) after: u32,
     pub(crate) bytes: &'a [u8],
@@ -227,7 +227,7 @@ impl Standing {
 
 /// How two boots prove to each other that they are live and hold the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Introduction<'a> {
+pub(crate) struct Handshake<'a> {
     /// The cluster's hash, little-endian: an introduction of another one is refused as such.
     pub(crate) cluster: [u8; 8],
     #[serde(borrow)]
@@ -278,12 +278,12 @@ pub(crate) const MAX_HEAD: usize = 512;
 /// Bytes that the head of an attribute takes beside its name, at most.
 pub(crate) const ATTRIBUTE_HEAD: usize = 44;
 
-/// What the unit of a session with one value has beside the value, at most.
+/// What the record update of a session with one value has beside the value, at most.
 pub(crate) const VALUE_HEADS: usize = MAX_HEAD + ATTRIBUTE_HEAD + MAX_ATTRIBUTE_NAME;
 
-/// What a unit begins with; as many [`AttributeHead`]s follow as `attributes` says.
+/// What a record update begins with; as many [`AttributeHead`]s follow as `attributes` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct UnitHead<'a> {
+pub(crate) struct UpdateHead<'a> {
     #[serde(with = "array")]
     pub(crate) hash: [u8; 16],
     /// [`OWNER`], [`PRIMARY`], [`DEAD`], [`COMPLETE`], [`RELEASE`], [`ASKS`].
@@ -302,22 +302,22 @@ pub(crate) struct UnitHead<'a> {
     pub(crate) attributes: u16,
 }
 
-/// [`UnitHead::flags`]: the sender owned the session when it sent this.
+/// [`UpdateHead::flags`]: the sender owned the session when it sent this.
 pub(crate) const OWNER: u8 = 1;
-/// [`UnitHead::flags`]: the sender is the session's primary, as far as it knows. Of a session that was
+/// [`UpdateHead::flags`]: the sender is the session's primary, as far as it knows. Of a session that was
 /// renamed: of the new record.
 pub(crate) const PRIMARY: u8 = 2;
-/// [`UnitHead::flags`]: the session ended; no attributes follow.
+/// [`UpdateHead::flags`]: the session ended; no attributes follow.
 pub(crate) const DEAD: u8 = 4;
-/// [`UnitHead::flags`]: all attributes follow, so that the unit may make a record.
+/// [`UpdateHead::flags`]: all attributes follow, so that the record update may make a record.
 pub(crate) const COMPLETE: u8 = 8;
 
-/// [`UnitHead::flags`]: the receiver's copy isn't needed any more.
+/// [`UpdateHead::flags`]: the receiver's copy isn't needed any more.
 pub(crate) const RELEASE: u8 = 16;
-/// [`UnitHead::flags`]: the sender has its header from another node than the primary, and asks for the primary's own.
+/// [`UpdateHead::flags`]: the sender has its header from another node than the primary, and asks for the primary's own.
 pub(crate) const ASKS: u8 = 32;
 
-impl UnitHead<'_> {
+impl UpdateHead<'_> {
     pub(crate) const fn is(&self, flag: u8) -> bool {
         self.flags & flag != 0
     }

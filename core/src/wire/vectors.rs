@@ -10,9 +10,9 @@
 use core::net::SocketAddr;
 
 use super::message::{
-    ASKS, Address, AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, GROUPS, Introduction,
-    MemberUpdate, Message, News, Note, OWNER, PRIMARY, RELEASE, Standing, UnitHead, ValueHead,
-    WireHeader, WireKey,
+    ASKS, Address, AppMessage, AttributeHead, AttributeUpdateHead, COMPLETE, Cause, DEAD, GROUPS,
+    Handshake, MemberUpdate, Message, News, OWNER, PRIMARY, RELEASE, Standing, UpdateHead,
+    ValueHead, WireHeader, WireKey,
 };
 use super::packet::{ANY_CLUSTER, Header, Sender};
 use crate::delta::Checksum;
@@ -33,7 +33,7 @@ pub(crate) const PONG: &[u8] = &hex::<5>("01 7b ca a3 7d");
 
 pub(crate) const PING_REQUEST: &[u8] = &hex::<5>("02 83 bf 22 6c");
 
-pub(crate) const MEMBER: &[u8] =
+pub(crate) const MEMBER_UPDATE: &[u8] =
     &hex::<20>("03 02 74 32 00 c0 00 02 02 a0 1f b0 e3 ca 9d 0b 01 00 00 10");
 
 pub(crate) const MEMBER_V6: &[u8] = &hex::<32>(
@@ -41,9 +41,9 @@ pub(crate) const MEMBER_V6: &[u8] = &hex::<32>(
      01 02",
 );
 
-pub(crate) const RECEIVED: &[u8] = &hex::<6>("04 e8 07 02 01 03");
+pub(crate) const ACK: &[u8] = &hex::<6>("04 e8 07 02 01 03");
 
-pub(crate) const REFUSED: &[u8] =
+pub(crate) const NACK: &[u8] =
     &hex::<20>("05 e8 07 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 00");
 
 pub(crate) const FETCH: &[u8] =
@@ -53,9 +53,9 @@ pub(crate) const FETCH_ADOPTS: &[u8] = &hex::<28>(
     "06 05 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 a6 93 89 cc ed b0 da e2 66 01",
 );
 
-pub(crate) const ABSENT: &[u8] = &hex::<2>("07 05");
+pub(crate) const NOT_FOUND: &[u8] = &hex::<2>("07 05");
 
-pub(crate) const UPDATE_NEW: &[u8] = &hex::<177>(
+pub(crate) const RECORD_UPDATE_NEW: &[u8] = &hex::<177>(
     "08 00 ad 01 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0a 01 a6 93 89 cc ed b0 da e2 \
      66 01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a \
      02 01 83 ff 8a e1 06 01 00 00 88 0e 00 01 01 06 76 69 73 69 74 73 01 c7 be 9a fc 09 a0 c3 \
@@ -64,37 +64,37 @@ pub(crate) const UPDATE_NEW: &[u8] = &hex::<177>(
      61 6e 67 2e 4e 75 6d 62 65 72 86 ac 95 1d 0b 94 e0 8b 02 00 00 78 70 00 00 00 29",
 );
 
-pub(crate) const UPDATE_DELTA: &[u8] = &hex::<61>(
+pub(crate) const RECORD_UPDATE_DELTA: &[u8] = &hex::<61>(
     "08 00 3a 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0a 00 00 00 00 02 01 06 76 69 73 \
      69 74 73 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 05 02 04 ad 97 b8 f9 02 e8 a9 ea a0 0a c0 02 07 \
      2a",
 );
 
-pub(crate) const UPDATE_ANSWER: &[u8] = &hex::<74>(
+pub(crate) const RECORD_UPDATE_ANSWER: &[u8] = &hex::<74>(
     "08 05 47 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 03 01 a6 93 89 cc ed b0 da e2 66 \
      01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 \
      01 83 ff 8a e1 06 01 00 00 88 0e 00 02 00",
 );
 
-pub(crate) const UPDATE_DEAD: &[u8] = &hex::<69>(
+pub(crate) const RECORD_UPDATE_DEAD: &[u8] = &hex::<69>(
     "08 00 42 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 0c 00 01 0a 6c 6f 63 61 6c 68 6f \
      73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 02 02 c7 be 9a fc 09 83 ff 8a \
      e1 06 01 00 00 00 00 00 00",
 );
 
-pub(crate) const UPDATE_RELEASE: &[u8] = &hex::<63>(
+pub(crate) const RECORD_UPDATE_RELEASE: &[u8] = &hex::<63>(
     "08 00 3c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 12 01 a6 93 89 cc ed b0 da e2 66 \
      00 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 06 02 86 aa fc b9 02 83 ff 8a e1 06 01 00 00 88 0e \
      00 02 00",
 );
 
-pub(crate) const UPDATE_ASKS: &[u8] = &hex::<79>(
+pub(crate) const RECORD_UPDATE_ASKS: &[u8] = &hex::<79>(
     "08 00 4c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 20 01 a6 93 89 cc ed b0 da e2 66 \
      01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 01 c7 be 9a fc 09 a0 c3 8a 9d 0a 06 \
      01 83 ff 8a e1 06 01 01 86 aa fc b9 02 00 88 0e 00 02 00",
 );
 
-pub(crate) const UPDATE_GUARD: &[u8] = &hex::<79>(
+pub(crate) const RECORD_UPDATE_GUARD: &[u8] = &hex::<79>(
     "08 00 4c 23 f2 4c 27 24 e5 d9 30 1a 00 05 be 0a 23 6e c6 02 01 a6 93 89 cc ed b0 da e2 66 \
      01 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34 01 02 83 ff 8a e1 06 b0 e3 ca 9d 0b 01 \
      02 86 aa fc b9 02 c7 be 9a fc 09 01 00 09 88 0e 00 02 00",
@@ -102,11 +102,11 @@ pub(crate) const UPDATE_GUARD: &[u8] = &hex::<79>(
 
 pub(crate) const CHUNK: &[u8] = &hex::<11>("09 01 00 9d 09 9a 09 03 65 6e 64");
 
-pub(crate) const GRANT_PART: &[u8] = &hex::<4>("0a 01 9a 09");
+pub(crate) const TRANSFER_ACK_PART: &[u8] = &hex::<4>("0a 01 9a 09");
 
-pub(crate) const GRANT: &[u8] = &hex::<4>("0a 01 9d 09");
+pub(crate) const TRANSFER_ACK: &[u8] = &hex::<4>("0a 01 9d 09");
 
-pub(crate) const INTRODUCTION: &[u8] = &hex::<50>(
+pub(crate) const HANDSHAKE: &[u8] = &hex::<50>(
     "0b 90 af 98 9e 03 ea e9 72 02 74 31 00 c0 00 02 01 a0 1f a0 c3 8a 9d 0a 01 00 00 10 00 01 \
      c0 c1 c2 c3 c4 c5 c6 c7 01 e0 e1 e2 e3 e4 e5 e6 e7 00 00 00",
 );
@@ -128,25 +128,26 @@ pub(crate) const LIST: &[u8] =
 
 pub(crate) const MISSING: &[u8] = &hex::<10>("10 08 23 f2 4c 27 24 e5 d9 30");
 
-pub(crate) const HEARD: &[u8] = &hex::<7>("11 83 bf 22 6c e2 09");
+pub(crate) const INDIRECT_PONG: &[u8] = &hex::<7>("11 83 bf 22 6c e2 09");
 
 pub(crate) const NEWS: &[u8] = &hex::<18>("12 83 bf 22 6c b0 b1 b2 b3 01 01 e2 09 01 47 9f 86 9f");
 
-pub(crate) const EXPIRE: &[u8] = &hex::<17>("15 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34");
+pub(crate) const EXPIRY_OFFER: &[u8] =
+    &hex::<17>("15 0a 6c 6f 63 61 6c 68 6f 73 74 23 04 36 42 39 34");
 
-pub(crate) const NOTE: &[u8] = &hex::<9>("16 03 01 05 68 65 6c 6c 6f");
+pub(crate) const APP_MESSAGE: &[u8] = &hex::<9>("16 03 01 05 68 65 6c 6c 6f");
 
-pub(crate) const NOTED: &[u8] = &hex::<2>("17 03");
+pub(crate) const APP_ACK: &[u8] = &hex::<2>("17 03");
 
 pub(crate) const DROPPED: &[u8] = &hex::<11>("18 23 f2 4c 27 24 e5 d9 30 01 06");
 
-pub(crate) const TABLE: &[u8] = &hex::<65>(
+pub(crate) const DIGEST_TABLE: &[u8] = &hex::<65>(
     "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00",
 );
 
-pub(crate) const CHANGE: &[u8] = &hex::<34>(
+pub(crate) const ATTRIBUTE_UPDATE: &[u8] = &hex::<34>(
     "14 23 f2 4c 27 24 e5 d9 30 02 00 02 06 76 69 73 69 74 73 01 05 ad 0b 2e 2f e8 94 1a a4 04 \
      c0 02 07 2a",
 );
@@ -196,7 +197,7 @@ pub(crate) const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
 pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
-    let introduction = Introduction {
+    let introduction = Handshake {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
         asks: false,
@@ -227,32 +228,32 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
         (PING, Message::Ping { table }),
         (PONG, Message::Pong { table }),
         (PING_REQUEST, Message::PingRequest { target: about }),
-        (MEMBER, Message::Member(member("t2", 2, T2_BOOT))),
-        (MEMBER_V6, Message::Member(r3)),
-        (RECEIVED, Message::Received { newest: 1_000, before }),
-        (REFUSED, Message::Refused { counter: 1_000, hash, cause: Cause::Base }),
+        (MEMBER_UPDATE, Message::MemberUpdate(member("t2", 2, T2_BOOT))),
+        (MEMBER_V6, Message::MemberUpdate(r3)),
+        (ACK, Message::Ack { newest: 1_000, before }),
+        (NACK, Message::Nack { counter: 1_000, hash, cause: Cause::Base }),
         (FETCH, Message::Fetch { request: 5, namespace, id, digest: 0, adopts: false }),
         (FETCH_ADOPTS, Message::Fetch {
             request: 5, namespace, id, digest: new_contents(), adopts: true,
         }),
-        (ABSENT, Message::Absent { request: 5 }),
+        (NOT_FOUND, Message::NotFound { request: 5 }),
         (CHUNK, Message::Chunk {
             transfer: 1, request: 0, total: 1_181, offset: 1_178, bytes: b"end",
         }),
-        (GRANT_PART, Message::Grant { transfer: 1, have: 1_178 }),
-        (GRANT, Message::Grant { transfer: 1, have: 1_181 }),
-        (INTRODUCTION, Message::Introduction(introduction)),
+        (TRANSFER_ACK_PART, Message::TransferAck { transfer: 1, have: 1_178 }),
+        (TRANSFER_ACK, Message::TransferAck { transfer: 1, have: 1_181 }),
+        (HANDSHAKE, Message::Handshake(introduction)),
         (COMPARE, Message::Compare { range: Range::ALL, sum: Some(sum) }),
         (AGREED, Message::Agreed { range }),
         (SUMS, Message::Sums { range: Range::ALL, sums }),
         (LIST, Message::List { range, entries: &LIST[8..] }),
         (MISSING, Message::Missing { hashes: &SHORT }),
-        (HEARD, Message::Heard { about, age: 1_250 }),
+        (INDIRECT_PONG, Message::IndirectPong { about, age: 1_250 }),
         (NEWS, Message::News(news(1))),
-        (TABLE, Message::Table { sums: groups }),
-        (EXPIRE, Message::Expire { namespace, id }),
-        (NOTE, Message::Note(Note { number: 3, after: 1, bytes: b"hello" })),
-        (NOTED, Message::Noted { number: 3 }),
+        (DIGEST_TABLE, Message::DigestTable { sums: groups }),
+        (EXPIRY_OFFER, Message::ExpiryOffer { namespace, id }),
+        (APP_MESSAGE, Message::AppMessage(AppMessage { number: 3, after: 1, bytes: b"hello" })),
+        (APP_ACK, Message::AppAck { number: 3 }),
         (DROPPED, Message::Dropped { session: SHORT, epoch: 1, seq: 6 }),
     ]
 }
@@ -286,19 +287,19 @@ pub(crate) fn table_of_both() -> ([u8; 4], [[u8; 2]; GROUPS]) {
 pub(crate) type Content = (AttributeHead<'static>, &'static [u8]);
 
 /// Bytes, request, head, the attribute if there is one.
-pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Content>); 7] {
+pub(crate) fn record_updates() -> [(&'static [u8], u32, UpdateHead<'static>, Option<Content>); 7] {
     let new = (whole(b"visits", stamp(1), 81), &INTEGER[..]);
     let changed = AttributeHead {
         value: delta(stamp(1).short(), checksum(&integer(42))),
         ..whole(b"visits", stamp(5), 0)
     };
-    let answer = UnitHead {
+    let answer = UpdateHead {
         flags: OWNER | PRIMARY,
         touches: 2,
         attributes: 0,
         ..new_head()
     };
-    let dead = UnitHead {
+    let dead = UpdateHead {
         flags: DEAD | COMPLETE,
         digest: None,
         header: Some(WireHeader {
@@ -312,18 +313,23 @@ pub(crate) fn updates() -> [(&'static [u8], u32, UnitHead<'static>, Option<Conte
     };
     let [release, asks, guard] = other_headers(&answer);
     [
-        (UPDATE_NEW, 0, new_head(), Some(new)),
-        (UPDATE_DELTA, 0, delta_head(), Some((changed, OPERATIONS))),
-        (UPDATE_ANSWER, 5, answer, None),
-        (UPDATE_DEAD, 0, dead, None),
-        (UPDATE_RELEASE, 0, release, None),
-        (UPDATE_ASKS, 0, asks, None),
-        (UPDATE_GUARD, 0, guard, None),
+        (RECORD_UPDATE_NEW, 0, new_head(), Some(new)),
+        (
+            RECORD_UPDATE_DELTA,
+            0,
+            delta_head(),
+            Some((changed, OPERATIONS)),
+        ),
+        (RECORD_UPDATE_ANSWER, 5, answer, None),
+        (RECORD_UPDATE_DEAD, 0, dead, None),
+        (RECORD_UPDATE_RELEASE, 0, release, None),
+        (RECORD_UPDATE_ASKS, 0, asks, None),
+        (RECORD_UPDATE_GUARD, 0, guard, None),
     ]
 }
 
 /// A release, a header that was passed on, and that of a guard.
-fn other_headers(like: &UnitHead<'static>) -> [UnitHead<'static>; 3] {
+fn other_headers(like: &UpdateHead<'static>) -> [UpdateHead<'static>; 3] {
     let moved = WireHeader {
         stamp: stamp(6),
         ..header()
@@ -347,7 +353,7 @@ fn other_headers(like: &UnitHead<'static>) -> [UnitHead<'static>; 3] {
         (ASKS, passed_on),
         (PRIMARY, guard),
     ];
-    heads.map(|(flags, header)| UnitHead {
+    heads.map(|(flags, header)| UpdateHead {
         flags,
         key: like.key.filter(|_| flags & RELEASE == 0),
         header: Some(header),
@@ -366,8 +372,8 @@ pub(crate) fn new_contents() -> u64 {
 }
 
 /// Of a session that the receiver doesn't know.
-pub(crate) fn new_head() -> UnitHead<'static> {
-    UnitHead {
+pub(crate) fn new_head() -> UpdateHead<'static> {
+    UpdateHead {
         hash: key::hash(cluster(), SESSION),
         flags: PRIMARY | COMPLETE,
         digest: Some(new_contents()),
@@ -396,8 +402,8 @@ fn hashes<const N: usize>(names: [&str; N]) -> heapless::Vec<u32, MAX_HOLDERS> {
 }
 
 /// Of a session whose header the receiver has.
-pub(crate) fn delta_head() -> UnitHead<'static> {
-    UnitHead {
+pub(crate) fn delta_head() -> UpdateHead<'static> {
+    UpdateHead {
         digest: None,
         key: None,
         header: None,
@@ -406,8 +412,8 @@ pub(crate) fn delta_head() -> UnitHead<'static> {
     }
 }
 
-pub(crate) fn change() -> ChangeHead<'static> {
-    ChangeHead {
+pub(crate) fn attribute_update() -> AttributeUpdateHead<'static> {
+    AttributeUpdateHead {
         session: SHORT,
         flags: PRIMARY,
         idle: 0,
@@ -555,7 +561,7 @@ pub(crate) fn datagrams() -> [Datagram<'static>; 3] {
         sender: Sender::Known(boot.tag()),
         counter: 1_000,
         receiver: Some(BootId::new(T2_BOOT)),
-        body: UPDATE_DELTA,
+        body: RECORD_UPDATE_DELTA,
     };
     let unsealed = Datagram {
         bytes: UNSEALED,
@@ -567,7 +573,7 @@ pub(crate) fn datagrams() -> [Datagram<'static>; 3] {
         sender: Sender::Introduction(boot),
         counter: 3,
         receiver: None,
-        body: INTRODUCTION,
+        body: HANDSHAKE,
         ..sealed
     };
     [sealed, unsealed, introduction]

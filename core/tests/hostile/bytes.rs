@@ -12,30 +12,30 @@ pub(crate) const NAMESPACE: &[u8] = b"localhost#";
 pub(crate) const PING: u8 = 0;
 pub(crate) const PONG: u8 = 1;
 pub(crate) const PING_REQUEST: u8 = 2;
-pub(crate) const MEMBER: u8 = 3;
-pub(crate) const RECEIVED: u8 = 4;
-pub(crate) const REFUSED: u8 = 5;
+pub(crate) const MEMBER_UPDATE: u8 = 3;
+pub(crate) const ACK: u8 = 4;
+pub(crate) const NACK: u8 = 5;
 /// Why a session was refused.
 pub(crate) const BASE: u8 = 0;
 pub(crate) const UNKNOWN: u8 = 2;
 pub(crate) const FETCH: u8 = 6;
-pub(crate) const ABSENT: u8 = 7;
-pub(crate) const UPDATE: u8 = 8;
+pub(crate) const NOT_FOUND: u8 = 7;
+pub(crate) const RECORD_UPDATE: u8 = 8;
 pub(crate) const CHUNK: u8 = 9;
-pub(crate) const GRANT: u8 = 10;
-pub(crate) const INTRODUCTION: u8 = 11;
+pub(crate) const TRANSFER_ACK: u8 = 10;
+pub(crate) const HANDSHAKE: u8 = 11;
 pub(crate) const COMPARE: u8 = 12;
 pub(crate) const AGREED: u8 = 13;
 pub(crate) const SUMS: u8 = 14;
 pub(crate) const LIST: u8 = 15;
 pub(crate) const MISSING: u8 = 16;
-pub(crate) const HEARD: u8 = 17;
+pub(crate) const INDIRECT_PONG: u8 = 17;
 pub(crate) const NEWS: u8 = 18;
-pub(crate) const TABLE: u8 = 19;
-pub(crate) const CHANGE: u8 = 20;
+pub(crate) const DIGEST_TABLE: u8 = 19;
+pub(crate) const ATTRIBUTE_UPDATE: u8 = 20;
 pub(crate) const DROPPED: u8 = 24;
 
-// Flags of a unit.
+// Flags of a record update.
 pub(crate) const OWNER: u8 = 1;
 pub(crate) const PRIMARY: u8 = 2;
 pub(crate) const DEAD: u8 = 4;
@@ -142,7 +142,7 @@ impl Header {
     }
 }
 
-/// A unit without its attributes.
+/// A record update without its attributes.
 #[derive(Clone, Debug)]
 pub(crate) struct Head {
     pub(crate) hash: [u8; 16],
@@ -196,14 +196,14 @@ impl Head {
     }
 }
 
-pub(crate) fn whole(unit: Bytes, name: &[u8], stamp: &Stamp, value: &[u8]) -> Bytes {
-    let head = unit.slice(name).stamp(stamp).byte(1);
+pub(crate) fn whole(update: Bytes, name: &[u8], stamp: &Stamp, value: &[u8]) -> Bytes {
+    let head = update.slice(name).stamp(stamp).byte(1);
     head.slice(value)
 }
 
-pub(crate) fn update(unit: &Bytes, request: u32) -> Bytes {
-    let head = Bytes::default().byte(UPDATE).number(request);
-    head.slice(&unit.0)
+pub(crate) fn record_update(update: &Bytes, request: u32) -> Bytes {
+    let head = Bytes::default().byte(RECORD_UPDATE).number(request);
+    head.slice(&update.0)
 }
 
 pub(crate) struct About<'a> {
@@ -228,7 +228,7 @@ pub(crate) fn about(out: Bytes, about: &About<'_>) -> Bytes {
 /// An introduction that asks for a challenge, or echoes one, and has no challenge itself.
 pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
     let cluster = name_hash(b"test").to_le_bytes();
-    let out = about(Bytes::default().byte(INTRODUCTION).raw(&cluster), me);
+    let out = about(Bytes::default().byte(HANDSHAKE).raw(&cluster), me);
     let out = out.byte(1).byte(0);
     let out = match echo {
         Some(echo) => out.byte(1).raw(&echo),

@@ -49,8 +49,8 @@ impl Puppet {
         }
         let header = head.header.as_mut().unwrap();
         header.holders = backups.map(|name| name_hash(name) as u32).to_vec();
-        let unit = whole(head.bytes(), b"n", &stamp, b"value");
-        self.send(cluster, "t1", &update(&unit, 0).0);
+        let update = whole(head.bytes(), b"n", &stamp, b"value");
+        self.send(cluster, "t1", &record_update(&update, 0).0);
     }
 
     /// Lets time pass, and sends t1 a packet after each `pause`.
@@ -89,7 +89,7 @@ impl Puppet {
             told += counters.len();
             assert!(told < 200, "t1 says the same again and again");
             for counter in counters {
-                let refused = Bytes::default().byte(REFUSED).number(counter);
+                let refused = Bytes::default().byte(NACK).number(counter);
                 let refused = refused.raw(hash).byte(cause);
                 self.send(cluster, "t1", &refused.0);
             }
@@ -198,11 +198,11 @@ fn storm(seed: u64, rounds: u32, make: impl Fn(&mut Random) -> Vec<u8>) -> Stats
 }
 
 #[test]
-fn a_well_made_unit_is_taken_and_read_back() {
+fn a_well_made_record_update_is_taken_and_read_back() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     let stamp = puppet::stamp(1, 5);
-    let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
-    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    let update = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &record_update(&update, 0).0);
     assert_eq!(cluster.value("t1", "e", "n").unwrap(), b"value");
     let record = cluster.node("t1").read(cluster::key("e")).unwrap();
     let expected = stamp.mix(0).wrapping_add(stamp.mix(name_hash(b"n")));
@@ -223,7 +223,7 @@ fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
         incarnation: 1,
         state: 0,
     };
-    let told = about(Bytes::default().byte(MEMBER), &other);
+    let told = about(Bytes::default().byte(MEMBER_UPDATE), &other);
     evil.send(&mut cluster, "t1", &told.0);
     let before = cluster.node("t1").stats().clone();
     let (now, from) = (cluster.now, other.address);
@@ -245,7 +245,7 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
         incarnation: 1,
         state: 0,
     };
-    let told = about(Bytes::default().byte(MEMBER), &other);
+    let told = about(Bytes::default().byte(MEMBER_UPDATE), &other);
     evil.send(&mut cluster, "t1", &told.0);
     let stamp = puppet::stamp(1, 5);
     evil.places(&mut cluster, b"ee", stamp, [b"t1", b"other"]);
@@ -364,7 +364,9 @@ fn pieces_of_transfers_in_any_order_and_of_any_size_are_survived() {
     storm(4, 5_000, |random| {
         let chunk = Bytes::default().byte(CHUNK);
         let mut body = random_chunk(random, chunk);
-        let grant = Bytes::default().byte(GRANT).number(random.below(12) as u64);
+        let grant = Bytes::default()
+            .byte(TRANSFER_ACK)
+            .number(random.below(12) as u64);
         let grant = grant.number(random.odd32()).number(random.odd32());
         body = body.raw(&grant.0);
         body.0
@@ -447,9 +449,9 @@ fn newcomers_with_odd_names_fill_the_table_and_no_more() {
 fn a_session_with_the_greatest_stamps_is_still_ended_and_forgotten() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     let stamp = puppet::stamp(u32::MAX, (1 << 48) - 1);
-    let unit = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
-    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
-    evil.send(&mut cluster, "t2", &update(&unit, 0).0);
+    let update = whole(Head::of(b"e", stamp, 1).bytes(), b"n", &stamp, b"value");
+    evil.send(&mut cluster, "t1", &record_update(&update, 0).0);
+    evil.send(&mut cluster, "t2", &record_update(&update, 0).0);
     assert!(cluster.fetch("t1", "e", None).found);
     assert_eq!(cluster.value("t1", "e", "n").unwrap(), b"value");
     cluster.commit("t1", "e", &[("n", b"2"), ("m", b"3")], Ack::None);
@@ -460,11 +462,11 @@ fn a_session_with_the_greatest_stamps_is_still_ended_and_forgotten() {
 }
 
 #[test]
-fn a_unit_whose_header_cannot_be_kept_leaves_no_session_behind() {
+fn a_record_update_whose_header_cannot_be_kept_leaves_no_session_behind() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1"]);
     let stamp = puppet::stamp(1, 1 << 48);
-    let unit = Head::of(b"e", stamp, 0).bytes();
-    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    let update = Head::of(b"e", stamp, 0).bytes();
+    evil.send(&mut cluster, "t1", &record_update(&update, 0).0);
     assert_eq!(cluster.node("t1").usage().sessions, 0);
 }
 
@@ -482,7 +484,7 @@ fn an_absurd_incarnation_is_refuted_like_any_other() {
             incarnation: u32::MAX,
             state,
         };
-        let body = about(Bytes::default().byte(MEMBER), &lie);
+        let body = about(Bytes::default().byte(MEMBER_UPDATE), &lie);
         evil.send(&mut cluster, "t1", &body.0);
         cluster.run(Duration::from_secs(20));
         let members: Vec<_> = cluster.node("t1").members().collect();
@@ -492,7 +494,7 @@ fn an_absurd_incarnation_is_refuted_like_any_other() {
     goes_on(&mut cluster, 2);
 }
 
-// The storage has 16 places for writers. A unit with more new writers than there are free places
+// The storage has 16 places for writers. A record update with more new writers than there are free places
 // is either refused, or accepted with all its stamps unchanged.
 #[test]
 fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
@@ -505,9 +507,9 @@ fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
     };
     let header = puppet::stamp(1, 1);
     let mut tell = |cluster: &mut Cluster, id: &str, name: &[u8], stamp: Stamp| {
-        let unit = Head::of(id.as_bytes(), header, 1).bytes();
-        let unit = whole(unit, name, &stamp, b"v");
-        evil.send(cluster, "t1", &update(&unit, 0).0);
+        let update = Head::of(id.as_bytes(), header, 1).bytes();
+        let update = whole(update, name, &stamp, b"v");
+        evil.send(cluster, "t1", &record_update(&update, 0).0);
     };
     // Writer 0 is t1, writer 1 is "e". 13 more are needed, each by one attribute of one session only.
     for node in 1..=13 {
@@ -523,9 +525,9 @@ fn no_stamp_changes_its_writer_when_places_for_writers_run_out() {
     }
     assert_eq!(cluster.node("t1").usage().sessions, 13);
     let (a, b) = (by(2_001, 7), by(2_002, 7));
-    let unit = Head::of(b"e", header, 2).bytes();
-    let unit = whole(whole(unit, b"a", &a, b"of a"), b"b", &b, b"of b");
-    evil.send(&mut cluster, "t1", &update(&unit, 0).0);
+    let update = Head::of(b"e", header, 2).bytes();
+    let update = whole(whole(update, b"a", &a, b"of a"), b"b", &b, b"of b");
+    evil.send(&mut cluster, "t1", &record_update(&update, 0).0);
     if let Some(record) = cluster.node("t1").read(cluster::key("e")) {
         let expected = [
             header.mix(0),

@@ -72,7 +72,7 @@ pub(crate) fn evil_ids() -> &'static [Vec<u8>] {
         lengths.into_iter().flat_map(of_length).collect()
     })
 }
-pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
+pub(crate) fn random_update(random: &mut impl Draw) -> Bytes {
     let ids = evil_ids();
     let id = random.one(ids);
     let count = random.below(4) as u16;
@@ -105,11 +105,11 @@ pub(crate) fn random_unit(random: &mut impl Draw) -> Bytes {
     }
     head.idle = random.odd32();
     head.touches = random.odd32();
-    let mut unit = head.bytes();
+    let mut update = head.bytes();
     for _ in 0..count {
-        unit = random_attribute(random, unit);
+        update = random_attribute(random, update);
     }
-    unit
+    update
 }
 
 /// Hashes of names, of members and of unknown nodes.
@@ -124,20 +124,21 @@ fn random_names(random: &mut impl Draw) -> Vec<u32> {
 fn random_stamp(random: &mut impl Draw) -> Stamp {
     Stamp {
         epoch: random.odd32(),
-        // There are few writers: if there were more than there are places for, units of the other members would be refused too.
+        // There are few writers: if there were more than there are places for, record updates of the other members
+        // would be refused too.
         node: random.one(&[name_hash(b"e") as u32, u32::MAX]),
         boot: random.one(&[0xEEEE_EEEE, 0xEEEE_EEEE, u32::MAX]),
         seq: random.odd(u64::MAX),
     }
 }
 
-pub(crate) fn random_attribute(random: &mut impl Draw, unit: Bytes) -> Bytes {
+pub(crate) fn random_attribute(random: &mut impl Draw, update: Bytes) -> Bytes {
     let len = random.one(&[0, 1, 1, 1, 1, 3, 123, 124, 125, 255, 256]);
     let name = vec![b'a' + random.below(2) as u8; len];
     let stamp = random_stamp(random);
     let value_len = random.below(300);
     let value = random.bytes(value_len);
-    let head = unit.slice(&name).stamp(&stamp);
+    let head = update.slice(&name).stamp(&stamp);
     match random.below(8) {
         0 => head.byte(0),
         1 => head.byte(1).number(random.odd32()).raw(&value),
@@ -195,9 +196,9 @@ pub(crate) fn random_chunk(random: &mut impl Draw, out: Bytes) -> Bytes {
         random.odd32()
     };
     let out = out.number(request).number(total).number(offset);
-    // The beginning of a unit, or random bytes.
+    // The beginning of a record update, or random bytes.
     let mut bytes = if random.below(2) == 0 {
-        random_unit(random).0
+        random_update(random).0
     } else {
         Vec::new()
     };
@@ -283,7 +284,7 @@ pub(crate) fn random_news(random: &mut impl Draw, out: Bytes) -> Bytes {
     (0..count).fold(out, |out, _| out.raw(&random_node(random)))
 }
 
-fn random_received(random: &mut impl Draw, out: Bytes) -> Bytes {
+fn random_ack(random: &mut impl Draw, out: Bytes) -> Bytes {
     let count = random.below(20) as u64;
     let newest = random.odd(u64::MAX);
     let out = out.number(newest).number(count);
@@ -292,7 +293,16 @@ fn random_received(random: &mut impl Draw, out: Bytes) -> Bytes {
 
 pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
     let kinds = [
-        UPDATE, UPDATE, UPDATE, CHUNK, CHUNK, MEMBER, RECEIVED, REFUSED, FETCH, DROPPED,
+        RECORD_UPDATE,
+        RECORD_UPDATE,
+        RECORD_UPDATE,
+        CHUNK,
+        CHUNK,
+        MEMBER_UPDATE,
+        ACK,
+        NACK,
+        FETCH,
+        DROPPED,
     ];
     let kind = match random.below(32) {
         few @ 0..=20 => few as u8,
@@ -301,18 +311,18 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
     let out = Bytes::default().byte(kind);
     match kind {
         PING | PONG => out.raw(&random.bytes(4)),
-        ABSENT => out.number(random.odd32()),
+        NOT_FOUND => out.number(random.odd32()),
         PING_REQUEST => out.raw(&random_node(random)),
-        HEARD => {
+        INDIRECT_PONG => {
             let out = out.raw(&random_node(random));
             out.number(random.odd32())
         }
         NEWS => random_news(random, out),
-        TABLE => out.raw(&random.bytes(64)),
-        CHANGE => random_change(random, out),
-        MEMBER => out.raw(&random_about(random).0),
-        RECEIVED => random_received(random, out),
-        REFUSED => {
+        DIGEST_TABLE => out.raw(&random.bytes(64)),
+        ATTRIBUTE_UPDATE => random_change(random, out),
+        MEMBER_UPDATE => out.raw(&random_about(random).0),
+        ACK => random_ack(random, out),
+        NACK => {
             let ids = [b"of t1".as_slice(), b"of t2", b"e", b"ee"];
             let hash = hash(NAMESPACE, random.one(&ids));
             let out = out.number(random.odd(u64::MAX)).raw(&hash);
@@ -324,20 +334,20 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
             let out = out.raw(&hash[..8]).number(random.odd32());
             out.number(random.odd(u64::MAX))
         }
-        UPDATE => {
-            let unit = random_unit(random);
+        RECORD_UPDATE => {
+            let update = random_update(random);
             let request = if random.below(2) == 0 {
                 0
             } else {
                 random.odd32()
             };
             match random.below(8) {
-                0 => out.number(request).number(random.odd32()).raw(&unit.0),
-                _ => out.number(request).slice(&unit.0),
+                0 => out.number(request).number(random.odd32()).raw(&update.0),
+                _ => out.number(request).slice(&update.0),
             }
         }
         CHUNK => random_chunk(random, out),
-        GRANT => {
+        TRANSFER_ACK => {
             let out = out.number(random.below(12) as u64);
             out.number(random.odd32()).number(random.odd32())
         }

@@ -8,7 +8,7 @@ use crate::storage::pages::{PAGE_BYTES, Page};
 
 const TOTAL: usize = 700;
 
-/// The longest unit that a test sends byte by byte: more than four windows.
+/// The longest record update that a test sends byte by byte: more than four windows.
 const LONG: usize = 5_000;
 
 const NOW: Instant = Instant::from_micros(1_000_000);
@@ -20,34 +20,34 @@ fn next(random: &mut u64) -> usize {
     (*random >> 33) as usize
 }
 
-fn unit() -> [u8; TOTAL] {
+fn update() -> [u8; TOTAL] {
     core::array::from_fn(|place| (place * 13 % 251) as u8)
 }
 
-fn long_unit() -> Vec<u8> {
+fn long_update() -> Vec<u8> {
     (0..LONG).map(|place| (place * 13 % 251) as u8).collect()
 }
 
-fn piece(unit: &[u8], index: usize, len: usize) -> &[u8] {
-    let end = (index * len + len).min(unit.len());
-    &unit[index * len..end]
+fn piece(update: &[u8], index: usize, len: usize) -> &[u8] {
+    let end = (index * len + len).min(update.len());
+    &update[index * len..end]
 }
 
 fn memory() -> [Page; 12] {
     core::array::from_fn(|_| Page::default())
 }
 
-/// Pages for two long units.
+/// Pages for two long record updates.
 fn much_memory() -> Vec<Page> {
     let pages = 2 * LONG.div_ceil(PAGE_BYTES);
     (0..pages).map(|_| Page::default()).collect()
 }
 
 #[test]
-fn pieces_in_any_order_and_twice_make_the_unit_once_all_are_there() {
+fn pieces_in_any_order_and_twice_make_the_update_once_all_are_there() {
     let mut memory = memory();
     let mut pages = Pages::new(&mut memory);
-    let unit = unit();
+    let update = update();
     let mut random = 77;
     for len in [1, 7, 99, 100, 124, 350, 699, 700, 1_000] {
         for _ in 0..20 {
@@ -64,12 +64,12 @@ fn pieces_in_any_order_and_twice_make_the_unit_once_all_are_there() {
                 }
                 left -= usize::from(!arrived[index]);
                 arrived[index] = true;
-                let bytes = piece(&unit, index, len);
+                let bytes = piece(&update, index, len);
                 let done = slot.put(&mut pages, (index * len) as u32, bytes);
                 assert_eq!(done, Some(left == 0));
                 assert!(left == 0 || (1..TOTAL as u32).contains(&slot.have()));
             }
-            assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
+            assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &update));
             slot.free(&mut pages);
             assert_eq!(pages.used(), 0);
         }
@@ -80,7 +80,7 @@ fn pieces_in_any_order_and_twice_make_the_unit_once_all_are_there() {
 fn what_is_no_piece_of_it_is_refused_and_changes_nothing() {
     let mut memory = memory();
     let mut pages = Pages::new(&mut memory);
-    let unit = unit();
+    let update = update();
     let mut slot = TransferSlot::default();
     slot.receive(1, pages.reserve(TOTAL).unwrap(), 100);
     let other = [0xFF; 200];
@@ -103,12 +103,12 @@ fn what_is_no_piece_of_it_is_refused_and_changes_nothing() {
         assert_eq!((slot.base, slot.first, slot.grant_due), (0, 0, false));
     }
     for index in 0..7 {
-        let done = slot.put(&mut pages, index * 100, piece(&unit, index as usize, 100));
+        let done = slot.put(&mut pages, index * 100, piece(&update, index as usize, 100));
         assert_eq!(done, Some(index == 6));
     }
     // A second piece of that place is no news, whatever it says.
     assert_eq!(slot.put(&mut pages, 0, &other[..100]), Some(true));
-    assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &unit));
+    assert!(pages.starts_with(&mut Cursor::start(slot.chain.head), &update));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_transfer_of_nothing_and_one_without_pieces_end_well() {
     assert_eq!(pages.used(), 0);
 }
 
-/// A receiver of a long unit in pieces of one byte.
+/// A receiver of a long record update in pieces of one byte.
 fn receiving(pages: &mut Pages<'_>) -> TransferSlot {
     let mut slot = TransferSlot::default();
     slot.receive(1, pages.reserve(LONG).unwrap(), 1);
@@ -137,10 +137,10 @@ fn grants(
     pages: &mut Pages<'_>,
     numbers: impl Iterator<Item = usize>,
 ) -> Vec<(usize, u32)> {
-    let unit = long_unit();
+    let update = long_update();
     let mut grants = Vec::new();
     for index in numbers {
-        let done = slot.put(pages, index as u32, piece(&unit, index, 1));
+        let done = slot.put(pages, index as u32, piece(&update, index, 1));
         assert_eq!(done, Some(false), "{index}");
         if core::mem::take(&mut slot.grant_due) {
             grants.push((index, slot.have()));
@@ -202,9 +202,9 @@ fn of_more_pieces_than_have_numbers_none_beyond_these_is_taken() {
     }
 }
 
-fn sending(pages: &mut Pages<'_>, unit: &[u8], piece: u16) -> TransferSlot {
+fn sending(pages: &mut Pages<'_>, update: &[u8], piece: u16) -> TransferSlot {
     let mut copy = ChainWriter::copy();
-    copy.put(pages, unit).unwrap();
+    copy.put(pages, update).unwrap();
     let mut slot = TransferSlot::default();
     slot.send(1, copy, piece);
     slot
@@ -217,11 +217,11 @@ fn sent(slot: &mut TransferSlot, pages: &Pages<'_>) -> Option<u16> {
     let out = &mut out[..len as usize];
     assert!(slot.take_piece(NOW, pages, index, out));
     let begin = slot.offset_of(index) as usize;
-    let unit = match slot.total as usize {
-        TOTAL => unit().to_vec(),
-        _ => long_unit(),
+    let update = match slot.total as usize {
+        TOTAL => update().to_vec(),
+        _ => long_update(),
     };
-    assert_eq!(out, &unit[begin..begin + out.len()]);
+    assert_eq!(out, &update[begin..begin + out.len()]);
     Some(index)
 }
 
@@ -229,7 +229,7 @@ fn sent(slot: &mut TransferSlot, pages: &Pages<'_>) -> Option<u16> {
 fn the_first_piece_waits_for_a_grant_and_all_others_are_sent_once() {
     let mut memory = memory();
     let mut pages = Pages::new(&mut memory);
-    let mut slot = sending(&mut pages, &unit(), 100);
+    let mut slot = sending(&mut pages, &update(), 100);
     assert_eq!(sent(&mut slot, &pages), Some(0));
     assert_eq!(sent(&mut slot, &pages), None);
     slot.ask_again();
@@ -251,7 +251,7 @@ fn the_first_piece_waits_for_a_grant_and_all_others_are_sent_once() {
 fn what_was_lost_is_sent_again_and_nothing_else() {
     let mut memory = memory();
     let mut pages = Pages::new(&mut memory);
-    let mut slot = sending(&mut pages, &unit(), 100);
+    let mut slot = sending(&mut pages, &update(), 100);
     assert_eq!(sent(&mut slot, &pages), Some(0));
     slot.grant(NOW, 100);
     while sent(&mut slot, &pages).is_some() {}
@@ -273,7 +273,7 @@ fn what_was_lost_is_sent_again_and_nothing_else() {
 fn no_more_than_the_window_is_sent_behind_what_a_grant_has_named() {
     let mut memory = much_memory();
     let mut pages = Pages::new(&mut memory);
-    let mut slot = sending(&mut pages, &long_unit(), 1);
+    let mut slot = sending(&mut pages, &long_update(), 1);
     assert_eq!(sent(&mut slot, &pages), Some(0));
     for (have, last) in [(1, 1_024), (257, 1_280), (257, 1_280), (1_281, 2_304)] {
         slot.grant(NOW, have);
@@ -295,7 +295,7 @@ fn no_more_than_the_window_is_sent_behind_what_a_grant_has_named() {
 fn only_what_is_new_counts_as_progress() {
     let mut memory = memory();
     let mut pages = Pages::new(&mut memory);
-    let mut slot = sending(&mut pages, &unit(), 100);
+    let mut slot = sending(&mut pages, &update(), 100);
     let at = Instant::from_micros;
     slot.moved = at(1);
     assert_eq!(sent(&mut slot, &pages), Some(0));
@@ -346,7 +346,7 @@ impl Ends<'_> {
     }
 
     /// Until the receiver has all, which it must have after so many steps.
-    fn run(&mut self, unit: &[u8]) {
+    fn run(&mut self, update: &[u8]) {
         for _ in 0..100_000 {
             while self.wire.len() < 40 && self.from.is_sendable() {
                 let (index, len) = self.from.next_piece().unwrap();
@@ -363,7 +363,7 @@ impl Ends<'_> {
                     if self.chance(self.loss) {
                         self.say(Said::Piece(index));
                     }
-                    if self.arrives(index, unit) {
+                    if self.arrives(index, update) {
                         return;
                     }
                 }
@@ -372,10 +372,10 @@ impl Ends<'_> {
         panic!("{:?}\n{:?}", self.from, self.to);
     }
 
-    /// Returns whether the unit is whole.
-    fn arrives(&mut self, index: u16, unit: &[u8]) -> bool {
+    /// Returns whether the record update is whole.
+    fn arrives(&mut self, index: u16, update: &[u8]) -> bool {
         let len = usize::from(self.from.piece);
-        let (offset, bytes) = (self.from.offset_of(index), piece(unit, index.into(), len));
+        let (offset, bytes) = (self.from.offset_of(index), piece(update, index.into(), len));
         let done = self.to.put(&mut self.pages, offset, bytes);
         if core::mem::take(&mut self.to.grant_due) {
             let have = self.to.have();
@@ -386,12 +386,12 @@ impl Ends<'_> {
 }
 
 #[test]
-fn a_long_unit_arrives_whole_whatever_is_lost_doubled_and_reordered() {
-    let unit = long_unit();
+fn a_long_record_update_arrives_whole_whatever_is_lost_doubled_and_reordered() {
+    let update = long_update();
     for (seed, loss) in [(1, 0), (2, 1), (3, 10), (4, 30), (5, 60)] {
         let mut memory = much_memory();
         let mut pages = Pages::new(&mut memory);
-        let from = sending(&mut pages, &unit, 1);
+        let from = sending(&mut pages, &update, 1);
         let to = receiving(&mut pages);
         let mut ends = Ends {
             pages,
@@ -401,9 +401,9 @@ fn a_long_unit_arrives_whole_whatever_is_lost_doubled_and_reordered() {
             random: seed,
             loss,
         };
-        ends.run(&unit);
+        ends.run(&update);
         let mut start = Cursor::start(ends.to.chain.head);
-        assert!(ends.pages.starts_with(&mut start, &unit), "{loss} %");
+        assert!(ends.pages.starts_with(&mut start, &update), "{loss} %");
         ends.from.free(&mut ends.pages);
         ends.to.free(&mut ends.pages);
         assert_eq!(ends.pages.used(), 0);
@@ -412,10 +412,10 @@ fn a_long_unit_arrives_whole_whatever_is_lost_doubled_and_reordered() {
 
 #[test]
 fn a_transfer_that_is_cut_anew_arrives_in_pieces_of_the_other_length() {
-    let unit = long_unit();
+    let update = long_update();
     let mut memory = much_memory();
     let mut pages = Pages::new(&mut memory);
-    let mut from = sending(&mut pages, &unit, 100);
+    let mut from = sending(&mut pages, &update, 100);
     assert_eq!(sent(&mut from, &pages), Some(0));
     from.grant(NOW, 100);
     for _ in 0..20 {
@@ -437,7 +437,7 @@ fn a_transfer_that_is_cut_anew_arrives_in_pieces_of_the_other_length() {
         random: 9,
         loss: 5,
     };
-    ends.run(&unit);
+    ends.run(&update);
     let mut start = Cursor::start(ends.to.chain.head);
-    assert!(ends.pages.starts_with(&mut start, &unit));
+    assert!(ends.pages.starts_with(&mut start, &update));
 }

@@ -221,7 +221,7 @@ fn many() -> [Page; 32] {
 fn the_last_pages_are_kept_for_copies_and_nothing_else_takes_them() {
     let mut memory = many();
     let mut pages = Pages::new(&mut memory);
-    assert_eq!(pages.longest_unit(), 4 * PAGE_BYTES);
+    assert_eq!(pages.longest_update(), 4 * PAGE_BYTES);
     assert_eq!(pages.keep_room(4 * PAGE_BYTES + 1), Err(Full));
     assert_eq!(
         (pages.keep_room(2 * PAGE_BYTES + 1), pages.limit()),
@@ -298,14 +298,14 @@ fn whatever_is_stored_the_largest_copy_fits_once_there_is_no_other() {
 }
 
 #[test]
-fn a_unit_takes_an_eighth_of_the_pages_and_4_mib_at_most() {
-    assert_eq!(longest_unit(7), 0);
-    assert_eq!(longest_unit(1_200), 150 * PAGE_BYTES);
-    assert_eq!(longest_unit(usize::MAX), LONGEST_UNIT);
-    for len in [1, PAGE_BYTES, PAGE_BYTES + 1, 5_000, LONGEST_UNIT] {
-        let pages = pages_for_unit(len);
+fn a_record_update_takes_an_eighth_of_the_pages_and_4_mib_at_most() {
+    assert_eq!(longest_update(7), 0);
+    assert_eq!(longest_update(1_200), 150 * PAGE_BYTES);
+    assert_eq!(longest_update(usize::MAX), LONGEST_UPDATE);
+    for len in [1, PAGE_BYTES, PAGE_BYTES + 1, 5_000, LONGEST_UPDATE] {
+        let pages = pages_for_update(len);
         assert!(
-            longest_unit(pages) >= len && longest_unit(pages - 1) < len,
+            longest_update(pages) >= len && longest_update(pages - 1) < len,
             "{len}"
         );
     }

@@ -134,11 +134,11 @@ impl Records<'_> {
         self.attributes.iter().take(self.fresh_attribute.index())
     }
 
-    /// Bytes that a list of attributes takes in a unit, at most.
+    /// Bytes that a list of attributes takes in a record update, at most.
     pub(crate) fn len_of_list(&self, mut next: AttributeIndex) -> usize {
         let mut len = 0_usize;
         while let Some(attribute) = self.attributes.get(next.index()) {
-            len = len.wrapping_add(attribute.unit_len());
+            len = len.wrapping_add(attribute.update_len());
             next = attribute.next;
         }
         len

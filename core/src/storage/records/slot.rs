@@ -298,8 +298,8 @@ pub struct AttributeSlot {
 }
 
 impl AttributeSlot {
-    /// Bytes of it in a unit, at most. Memory holds them, so no sum of them wraps.
-    pub(crate) fn unit_len(&self) -> usize {
+    /// Bytes of it in a record update, at most. Memory holds them, so no sum of them wraps.
+    pub(crate) fn update_len(&self) -> usize {
         (self.len as usize)
             .wrapping_add(usize::from(self.name_len))
             .wrapping_add(ATTRIBUTE_HEAD)

@@ -1,4 +1,4 @@
-//! Units in pieces: what is sent of them, and what is granted.
+//! Record updates in pieces: what is sent of them, and what is granted.
 
 use super::*;
 use crate::Progress;
@@ -39,15 +39,15 @@ fn granted(node: &mut Node<'_>) -> Option<u32> {
 }
 
 #[test]
-fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_unit_was_taken() {
+fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_update_was_taken() {
     let (_, mut t2) = introduced();
     let head = whole(b"n", stamp(1), 1_000);
-    let unit = unit(&new_head(), &[(head, &[7; 1_000])]);
-    let total = unit.len() as u32;
+    let update = update(&new_head(), &[(head, &[7; 1_000])]);
+    let total = update.len() as u32;
     let mut counter = 1_000;
     let mut piece = |t2: &mut Node<'_>, index: usize| {
         let begin = index * 100;
-        let bytes = &unit[begin..unit.len().min(begin + 100)];
+        let bytes = &update[begin..update.len().min(begin + 100)];
         let (transfer, request, offset) = (1, 0, begin as u32);
         counter += 1;
         let chunk = Message::Chunk {
@@ -66,7 +66,7 @@ fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_unit_was_taken()
     assert_eq!(piece(&mut t2, 2), Some(100), "it came again");
     assert_eq!(piece(&mut t2, 1), None);
     assert_eq!(piece(&mut t2, 0), Some(300));
-    let last = unit.len() / 100;
+    let last = update.len() / 100;
     let grants: Vec<_> = (3..=last).map(|index| piece(&mut t2, index)).collect();
     assert!(grants[..last - 3].iter().all(Option::is_none));
     assert_eq!(grants[last - 3], Some(total));
@@ -78,8 +78,8 @@ fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_unit_was_taken()
 fn a_transfer_that_is_cut_anew_takes_the_place_of_what_came_of_it() {
     let (_, mut t2) = introduced();
     let head = whole(b"n", stamp(1), 1_000);
-    let unit = unit(&new_head(), &[(head, &[7; 1_000])]);
-    let total = unit.len() as u32;
+    let update = update(&new_head(), &[(head, &[7; 1_000])]);
+    let total = update.len() as u32;
     let mut counter = 1_000;
     let mut pages_after = |t2: &mut Node<'_>, transfer, request, begin: usize, len: usize| {
         counter += 1;
@@ -88,7 +88,7 @@ fn a_transfer_that_is_cut_anew_takes_the_place_of_what_came_of_it() {
             request,
             total,
             offset: begin as u32,
-            bytes: &unit[begin..unit.len().min(begin + len)],
+            bytes: &update[begin..update.len().min(begin + len)],
         };
         deliver(t2, counter, &encode(&chunk));
         while t2.poll_transmit(NOW, &mut [0; 1_232]).is_some() {}

@@ -1,4 +1,4 @@
-//! A unit: what one node tells another of one record, taken together or not at all.
+//! A record update: what one node tells another of one record, taken together or not at all.
 //!
 //! [`write`](mod@write) makes one, [`apply`] takes one that arrived, [`stage`] stores what it holds until
 //! that is decided.
@@ -14,7 +14,7 @@ use crate::storage::pages::NIL;
 use crate::storage::records::{AttributeSlot, RecordSlot};
 use crate::wire::message::MAX_HEAD;
 
-/// What of a record a unit is to hold.
+/// What of a record a record update is to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
     /// All of it, whole: the receiver may have nothing.
@@ -51,7 +51,7 @@ impl Extent {
     }
 }
 
-/// Where a unit came from.
+/// Where a record update came from.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) peer: MemberIndex,
@@ -61,9 +61,9 @@ pub(crate) struct Origin {
     pub(crate) answers: bool,
 }
 
-/// What a unit was about.
+/// What a record update was about.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct UnitSummary {
+pub(crate) struct UpdateSummary {
     pub(crate) hash: [u8; 16],
     pub(crate) owner: bool,
     pub(crate) digest: u64,
@@ -75,12 +75,12 @@ impl Node<'_> {
     /// session that large can be sent however full the node is.
     #[must_use]
     pub fn max_session(&self) -> usize {
-        self.records.pages.longest_unit()
+        self.records.pages.longest_update()
     }
 
-    /// Bytes that the unit of the whole record takes at most, with a list of staged attributes that
+    /// Bytes that the record update of the whole record takes at most, with a list of staged attributes that
     /// take the place of none.
-    pub(crate) fn unit_len(&self, record: RecordIndex, staged: AttributeIndex) -> usize {
+    pub(crate) fn update_len(&self, record: RecordIndex, staged: AttributeIndex) -> usize {
         let first = self.records.first_attribute(record);
         self.records
             .len_of_list(first)
@@ -91,20 +91,20 @@ impl Node<'_> {
     /// Keeps room to send the record with a list of staged attributes.
     ///
     /// # Errors
-    /// There isn't so much, and the record must stay as it is: bytes that it would have in a unit.
+    /// There isn't so much, and the record must stay as it is: bytes that it would have in a record update.
     pub(crate) fn keep_room_for(
         &mut self,
         record: RecordIndex,
         staged: AttributeIndex,
     ) -> Result<(), usize> {
-        let mut len = self.unit_len(record, staged);
+        let mut len = self.update_len(record, staged);
         if staged == AttributeIndex::NONE || len <= self.records.pages.reserved() {
             return Ok(());
         }
         let mut next = staged;
         while next != AttributeIndex::NONE {
             if let Some((Some(old), _)) = self.replaced_by(record, next) {
-                len = len.wrapping_sub(self.records.attribute(old).unit_len());
+                len = len.wrapping_sub(self.records.attribute(old).update_len());
             }
             next = self.records.attribute(next).next;
         }

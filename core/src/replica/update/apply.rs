@@ -1,4 +1,4 @@
-//! A unit that arrived is taken, or refused for a reason.
+//! A record update that arrived is taken, or refused for a reason.
 
 use crate::event::SessionEvent;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
@@ -7,7 +7,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::release::Again;
-use crate::replica::unit::{Origin, UnitSummary};
+use crate::replica::update::{Origin, UpdateSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
@@ -17,25 +17,25 @@ use crate::storage::records::{
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, COMPLETE, Cause, ChangeHead, DEAD, OWNER, PRIMARY, RELEASE, UnitHead,
-    ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, AttributeUpdateHead, COMPLETE, Cause, DEAD, OWNER, PRIMARY, RELEASE,
+    UpdateHead, ValueHead, WireHeader, WireKey,
 };
 use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
-    /// Takes a `Change` of this record.
+    /// Takes an `AttributeUpdate` of this record.
     ///
     /// # Errors
-    /// As of [`apply_unit`](Self::apply_unit).
-    pub(crate) fn apply_change(
+    /// As of [`apply_update`](Self::apply_update).
+    pub(crate) fn apply_attribute_update(
         &mut self,
         now: Instant,
         origin: Origin,
         record: RecordIndex,
-        change: &ChangeHead<'_>,
+        change: &AttributeUpdateHead<'_>,
         ops: &[u8],
-    ) -> Result<UnitSummary, Cause> {
-        let head = UnitHead {
+    ) -> Result<UpdateSummary, Cause> {
+        let head = UpdateHead {
             hash: self.records.get(record).hash,
             flags: change.flags & PRIMARY,
             digest: None,
@@ -66,36 +66,37 @@ impl Node<'_> {
         )
     }
 
-    /// Takes a unit that arrived.
+    /// Takes a record update that arrived.
     ///
     /// # Errors
     /// Why it wasn't taken; nothing was changed then, but for `NotPrimary`.
-    pub(crate) fn apply_unit(
+    pub(crate) fn apply_update(
         &mut self,
         now: Instant,
         origin: Origin,
-        mut unit: Input<'_>,
-    ) -> Result<UnitSummary, Cause> {
+        mut update: Input<'_>,
+    ) -> Result<UpdateSummary, Cause> {
         let mut buffer = [0; MAX_HEAD];
-        let bytes = unit.peek(&self.records.pages, &mut buffer);
-        let Ok((head, rest)) = postcard::take_from_bytes::<UnitHead<'_>>(bytes) else {
+        let bytes = update.peek(&self.records.pages, &mut buffer);
+        let Ok((head, rest)) = postcard::take_from_bytes::<UpdateHead<'_>>(bytes) else {
             return Err(self.broken(origin.peer));
         };
         let used = bytes.len().saturating_sub(rest.len());
-        unit.split(&self.records.pages, used)
+        update
+            .split(&self.records.pages, used)
             .map_err(|_| Cause::Base)?;
-        self.apply(now, origin, &head, Contents::Listed(unit))
+        self.apply(now, origin, &head, Contents::Listed(update))
     }
 
     fn apply(
         &mut self,
         now: Instant,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         contents: Contents<'_>,
-    ) -> Result<UnitSummary, Cause> {
+    ) -> Result<UpdateSummary, Cause> {
         let peer = origin.peer;
-        let summary = UnitSummary {
+        let summary = UpdateSummary {
             hash: head.hash,
             owner: head.is(OWNER),
             digest: head.digest.unwrap_or(0),
@@ -134,23 +135,23 @@ impl Node<'_> {
         if head.header.is_some() {
             self.resume_sending_to_primary(record, peer);
         }
-        self.answer_unit(record, origin, head, fate, completes)?;
+        self.answer_update(record, origin, head, fate, completes)?;
         Ok(summary)
     }
 
-    /// Takes the unit's header and attributes. Returns what became of the header, and whether the attributes
+    /// Takes the record update's header and attributes. Returns what became of the header, and whether the attributes
     /// could be taken: see [`completes`](Self::completes).
     fn take_contents(
         &mut self,
         now: Instant,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         contents: Contents<'_>,
     ) -> Result<(HeaderFate, bool), Cause> {
         let revives = self.refutes(now, record, head.header.as_ref());
         let staged = match contents {
-            Contents::Listed(unit) => self.stage_unit(record, peer, head, unit)?,
+            Contents::Listed(update) => self.stage_update(record, peer, head, update)?,
             Contents::One(attribute, content) => self
                 .stage_attribute(record, peer, &attribute, content)?
                 .unwrap_or(AttributeIndex::NONE),
@@ -175,12 +176,12 @@ impl Node<'_> {
         Ok((fate, completes))
     }
 
-    /// Says what the sender has to know of a unit that doesn't answer a fetch.
-    fn answer_unit(
+    /// Says what the sender has to know of a record update that doesn't answer a fetch.
+    fn answer_update(
         &mut self,
         record: RecordIndex,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         fate: HeaderFate,
         completes: bool,
     ) -> Result<(), Cause> {
@@ -211,7 +212,7 @@ impl Node<'_> {
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Result<(), Cause> {
         let slot = self.records.get(record);
         if slot.is(GUARD) && slot.is_primary_here() {
@@ -228,7 +229,7 @@ impl Node<'_> {
 
     /// Of two that take themselves for the primary, the one that yields soon may take the other's word for a
     /// confirmation only if they have the same.
-    fn is_equal(&self, record: RecordIndex, head: &UnitHead<'_>) -> Result<(), Cause> {
+    fn is_equal(&self, record: RecordIndex, head: &UpdateHead<'_>) -> Result<(), Cause> {
         match head.digest == Some(self.contents_digest(record)) {
             true => Ok(()),
             false => Err(Cause::NotPrimary),
@@ -236,7 +237,7 @@ impl Node<'_> {
     }
 
     /// A holder told of members that may have a copy, or asks for the primary's own list.
-    fn hear_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
+    fn hear_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let Some(header) = &head.header else { return };
         let slot = self.records.get(record);
         if !slot.is_live() || slot.primary() == Some(peer) {
@@ -268,7 +269,7 @@ impl Node<'_> {
         &mut self,
         now: Instant,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Result<(), Cause> {
         let covered = self.apply_tombstone(now, origin, head);
         if origin.answers && covered == Err(Cause::Base) {
@@ -283,13 +284,13 @@ impl Node<'_> {
         Err(Cause::NotPrimary)
     }
 
-    /// Whether what a unit of the primary holds may be taken by a node that is to keep a copy: all there is, or what
-    /// was lacking for the same contents. Of what lacks more it might be a part of a commit.
+    /// Whether what a record update of the primary holds may be taken by a node that is to keep a copy: all there is,
+    /// or what was lacking for the same contents. Of what lacks more it might be a part of a commit.
     fn completes(
         &self,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         staged: AttributeIndex,
     ) -> bool {
         if head.is(COMPLETE) || self.breaks(Mutation::DigestIgnored) {
@@ -304,8 +305,8 @@ impl Node<'_> {
         theirs.is_none_or(|digest| digest == self.digest_with(record, staged))
     }
 
-    /// If something is here that the primary, whose unit was taken, lacks, the primary gets it.
-    fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UnitHead<'_>) {
+    /// If something is here that the primary, whose record update was taken, lacks, the primary gets it.
+    fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let theirs = self.digest_at_primary(record, peer, head);
         if theirs.is_some_and(|digest| digest != self.contents_digest(record)) {
             self.records.owe_primary(record);
@@ -313,12 +314,12 @@ impl Node<'_> {
         }
     }
 
-    /// The digest of what the primary has, if the unit is from there and this node is to keep a copy.
+    /// The digest of what the primary has, if the record update is from there and this node is to keep a copy.
     fn digest_at_primary(
         &self,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Option<u64> {
         let slot = self.records.get(record);
         let is_wanted = slot.bit_of(SELF).intersects(slot.wanted_bits());
@@ -361,12 +362,12 @@ impl Node<'_> {
         }
     }
 
-    /// The record that the unit is about; a new one if it wasn't known.
+    /// The record that the record update is about; a new one if it wasn't known.
     fn record_to_apply(
         &mut self,
         now: Instant,
         origin: Origin,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
     ) -> Result<(RecordIndex, bool), Cause> {
         if let Some(record) = self.records.find(&head.hash) {
             self.refresh(record);
@@ -424,12 +425,12 @@ impl Node<'_> {
             .map_err(|_| Cause::Full)
     }
 
-    /// Takes the unit's header if it is newer, and if there is room to send what it comes with.
+    /// Takes the record update's header if it is newer, and if there is room to send what it comes with.
     fn take_header(
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         staged: AttributeIndex,
     ) -> Result<HeaderFate, Cause> {
         self.keep_room_for(record, staged)
@@ -592,7 +593,7 @@ impl Node<'_> {
         now: Instant,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
+        head: &UpdateHead<'_>,
         fate: HeaderFate,
     ) {
         if self.breaks(Mutation::TouchesIgnored) {
@@ -629,15 +630,15 @@ impl Node<'_> {
     }
 }
 
-/// What stands behind a unit's head.
+/// What stands behind a record update's head.
 enum Contents<'a> {
     /// Attributes, each with a head.
     Listed(Input<'a>),
-    /// Of a `Change`: this one.
+    /// Of an `AttributeUpdate`: this one.
     One(AttributeHead<'a>, Input<'a>),
 }
 
-/// What became of the header that a unit carried.
+/// What became of the header that a record update carried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeaderFate {
     /// There was none, or the one here is as new.

@@ -1,4 +1,4 @@
-//! The attributes of a unit that arrived, stored beside the record until the unit is taken.
+//! The attributes of a record update that arrived, stored beside the record until the record update is taken.
 
 use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
@@ -10,21 +10,21 @@ use crate::storage::pages::Input;
 use crate::storage::records::{AttributeSlot, Debt};
 use crate::storage::stamp::Stamp;
 use crate::wire::message::MAX_HEAD;
-use crate::wire::message::{AttributeHead, Cause, UnitHead, ValueHead};
+use crate::wire::message::{AttributeHead, Cause, UpdateHead, ValueHead};
 use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
-    /// Stores the unit's attributes that are newer than those here, beside them.
-    pub(super) fn stage_unit(
+    /// Stores the record update's attributes that are newer than those here, beside them.
+    pub(super) fn stage_update(
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
-        head: &UnitHead<'_>,
-        mut unit: Input<'_>,
+        head: &UpdateHead<'_>,
+        mut update: Input<'_>,
     ) -> Result<AttributeIndex, Cause> {
         let mut staged = AttributeIndex::NONE;
         for _ in 0..head.attributes {
-            match self.stage_next(record, peer, &mut unit) {
+            match self.stage_next(record, peer, &mut update) {
                 Ok(None) => {}
                 Ok(Some(attribute)) => {
                     self.records.attribute_mut(attribute).next = staged;
@@ -39,32 +39,33 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    /// Stores the unit's next attribute, if it is newer than the one here.
+    /// Stores the record update's next attribute, if it is newer than the one here.
     fn stage_next(
         &mut self,
         record: RecordIndex,
         peer: MemberIndex,
-        unit: &mut Input<'_>,
+        update: &mut Input<'_>,
     ) -> Result<Option<AttributeIndex>, Cause> {
         let mut buffer = [0; MAX_HEAD];
-        let bytes = unit.peek(&self.records.pages, &mut buffer);
+        let bytes = update.peek(&self.records.pages, &mut buffer);
         let Ok((head, rest)) = postcard::take_from_bytes::<AttributeHead<'_>>(bytes) else {
             return Err(self.broken(peer));
         };
         let used = bytes.len().saturating_sub(rest.len());
-        unit.split(&self.records.pages, used)
+        update
+            .split(&self.records.pages, used)
             .map_err(|_| Cause::Base)?;
         let len = match head.value {
             ValueHead::Removed => 0,
             ValueHead::Whole { len } | ValueHead::Delta { len, .. } => len,
         };
-        let Ok(content) = unit.split(&self.records.pages, len as usize) else {
+        let Ok(content) = update.split(&self.records.pages, len as usize) else {
             return Err(self.broken(peer));
         };
         self.stage_attribute(record, peer, &head, content)
     }
 
-    /// A unit from this peer isn't what a unit must be.
+    /// A record update from this peer isn't what a record update must be.
     pub(super) fn broken(&mut self, peer: MemberIndex) -> Cause {
         self.malformed(peer);
         Cause::Base

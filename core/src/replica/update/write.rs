@@ -9,7 +9,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::end::Successor;
-use crate::replica::unit::Extent;
+use crate::replica::update::Extent;
 use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
@@ -19,11 +19,11 @@ use crate::storage::records::{
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
 use crate::wire::message::{
-    ASKS, AttributeHead, Body, COMPLETE, ChangeHead, DEAD, Message, OWNER, PRIMARY, RELEASE,
-    UnitHead, ValueHead, WireHeader, WireKey,
+    ASKS, AttributeHead, AttributeUpdateHead, Body, COMPLETE, DEAD, Message, OWNER, PRIMARY,
+    RELEASE, UpdateHead, ValueHead, WireHeader, WireKey,
 };
 
-/// Where a unit is written: a packet, or the pages of a transfer.
+/// Where a record update is written: a packet, or the pages of a transfer.
 pub(crate) trait Out {
     fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full>;
 }
@@ -66,9 +66,9 @@ fn put_chain(
 }
 
 impl Node<'_> {
-    /// Writes a unit of the record. `reader`: the member whose fetch it answers. On `Full` a part
+    /// Writes a record update of the record. `reader`: the member whose fetch it answers. On `Full` a part
     /// of it was written: take it back.
-    pub(crate) fn write_unit(
+    pub(crate) fn write_update(
         &mut self,
         now: Instant,
         record: RecordIndex,
@@ -76,7 +76,7 @@ impl Node<'_> {
         reader: Option<MemberIndex>,
         out: &mut dyn Out,
     ) -> Result<(), Full> {
-        self.write_unit_head(now, record, extent, reader, out)?;
+        self.write_update_head(now, record, extent, reader, out)?;
         let mut left = self.count_attributes(record, extent);
         let mut attribute = self.records.first_attribute(record);
         while attribute != AttributeIndex::NONE {
@@ -90,7 +90,7 @@ impl Node<'_> {
         Ok(())
     }
 
-    fn write_unit_head(
+    fn write_update_head(
         &mut self,
         now: Instant,
         record: RecordIndex,
@@ -111,11 +111,11 @@ impl Node<'_> {
         let (kind, digest) = if slot.is_live() {
             let with_digest = reader.is_some() || with_header;
             let digest = with_digest.then(|| self.contents_digest(record));
-            (self.unit_flags(slot, extent, reader), digest)
+            (self.update_flags(slot, extent, reader), digest)
         } else {
             self.end_flags(record)
         };
-        let head = UnitHead {
+        let head = UpdateHead {
             hash: slot.hash,
             flags: kind | if complete { COMPLETE } else { 0 },
             digest,
@@ -222,8 +222,8 @@ impl Node<'_> {
         put_chain(pages, out, &mut cursor, len)
     }
 
-    /// Writes as a `Change` what the peer lacks of a record, with its operations behind it; `None` if
-    /// only a unit can say it.
+    /// Writes as an `AttributeUpdate` what the peer lacks of a record, with its operations behind it; `None` if
+    /// only a record update can say it.
     pub(crate) fn write_change(
         &mut self,
         now: Instant,
@@ -231,7 +231,7 @@ impl Node<'_> {
         extent: Extent,
         body: &mut Body<'_>,
     ) -> Option<Result<(), Full>> {
-        let attribute = self.lone_change(record, extent)?;
+        let attribute = self.lone_attribute(record, extent)?;
         let stamp = self.writers.wire(attribute.stamp)?;
         let mut buffer = [0; MAX_ATTRIBUTE_NAME];
         let name = buffer.get_mut(..usize::from(attribute.name_len))?;
@@ -240,9 +240,9 @@ impl Node<'_> {
         let mut cursor = Cursor::start(attribute.delta);
         let delta = DeltaHead::read(pages, &mut cursor)?;
         let slot = self.records.get(record);
-        let head = Message::Change(ChangeHead {
+        let head = Message::AttributeUpdate(AttributeUpdateHead {
             session: slot.short(),
-            flags: self.unit_flags(slot, extent, None),
+            flags: self.update_flags(slot, extent, None),
             idle: seconds(now).saturating_sub(slot.touched),
             touches: slot.touches,
             name,
@@ -260,7 +260,7 @@ impl Node<'_> {
 
     /// The one attribute that the peer lacks, and nothing else, if this boot wrote it and its delta
     /// is enough.
-    fn lone_change(&self, record: RecordIndex, extent: Extent) -> Option<AttributeSlot> {
+    fn lone_attribute(&self, record: RecordIndex, extent: Extent) -> Option<AttributeSlot> {
         let slot = self.records.get(record);
         if extent.has_header(slot) || self.count_attributes(record, extent) != 1 {
             return None;
@@ -272,7 +272,7 @@ impl Node<'_> {
         (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
     }
 
-    fn unit_flags(&self, slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
+    fn update_flags(&self, slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
         let flags = [
             (RELEASE, extent == Extent::Release),
             (ASKS, slot.is(HEARSAY)),
