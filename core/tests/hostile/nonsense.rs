@@ -291,22 +291,16 @@ fn random_ack(random: &mut impl Draw, out: Bytes) -> Bytes {
     (0..count).fold(out, |out, _| out.number(random.odd32()))
 }
 
+/// Kinds that come more often than the others.
+#[rustfmt::skip] // one kind after the other
+const OFTEN: [u8; 10] = [
+    RECORD_UPDATE, RECORD_UPDATE, RECORD_UPDATE, CHUNK, CHUNK, MEMBER_UPDATE, ACK, NACK, FETCH, DROPPED,
+];
+
 pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
-    let kinds = [
-        RECORD_UPDATE,
-        RECORD_UPDATE,
-        RECORD_UPDATE,
-        CHUNK,
-        CHUNK,
-        MEMBER_UPDATE,
-        ACK,
-        NACK,
-        FETCH,
-        DROPPED,
-    ];
     let kind = match random.below(32) {
         few @ 0..=20 => few as u8,
-        _ => random.one(&kinds),
+        _ => random.one(&OFTEN),
     };
     let out = Bytes::default().byte(kind);
     match kind {
@@ -319,7 +313,7 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
         }
         NEWS => random_news(random, out),
         DIGEST_TABLE => out.raw(&random.bytes(64)),
-        ATTRIBUTE_UPDATE => random_change(random, out),
+        ATTRIBUTE_UPDATE => random_attribute_update(random, out),
         MEMBER_UPDATE => out.raw(&random_about(random).0),
         ACK => random_ack(random, out),
         NACK => {
@@ -360,7 +354,7 @@ pub(crate) fn random_message(random: &mut impl Draw) -> Bytes {
     }
 }
 
-pub(crate) fn random_change(random: &mut impl Draw, out: Bytes) -> Bytes {
+pub(crate) fn random_attribute_update(random: &mut impl Draw, out: Bytes) -> Bytes {
     let ids = evil_ids();
     let hash = hash(NAMESPACE, &random.one(ids));
     let stamp = random_stamp(random);
