@@ -17,19 +17,19 @@ impl Kinds {
     /// The name of each kind and its datagrams. The first kind has none.
     pub(crate) fn all(&self) -> Vec<(&'static str, Vec<Vec<u8>>)> {
         let packets = self.taped(0x10);
-        let introductions = self.taped(0x11);
+        let handshakes = self.taped(0x11);
         let mut random = Random(1);
         let garbage: Vec<_> = (0..EACH).map(|_| random.bytes(64, 1_232)).collect();
         let foreign = flipped(&packets, 2);
         let forged = flipped(&packets, 9);
-        let strangers = flipped(&introductions, 30);
+        let strangers = flipped(&handshakes, 30);
         let all = [
             &garbage,
             &foreign,
             &forged,
             &strangers,
             &packets,
-            &introductions,
+            &handshakes,
         ];
         let mixed = (0..EACH)
             .filter_map(|at| all.get(at % all.len())?.iter().cycle().nth(at).cloned())
@@ -41,7 +41,7 @@ impl Kinds {
             ("forged packet", forged),
             ("forged hello", strangers),
             ("replayed", packets),
-            ("replayed hello", introductions),
+            ("replayed hello", handshakes),
             ("all of them", mixed),
             ("quiet again", Vec::new()),
         ]

@@ -10,7 +10,7 @@ use crate::{commit, open};
 /// The number of commits of the recorded node.
 const COMMITS: u64 = 300;
 
-/// The datagrams of a node to the node at `to`, from its first introduction to its good-bye.
+/// The datagrams of a node to the node at `to`, from its first handshake to its good-bye.
 pub(crate) fn record(to: SocketAddr) -> Vec<Vec<u8>> {
     let relay = UdpSocket::bind("127.0.0.1:0").expect("loopback can be bound");
     let between = relay.local_addr().expect("it is bound");

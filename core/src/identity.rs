@@ -101,7 +101,7 @@ pub(crate) struct Opener<'a> {
     pub(crate) cluster: u64,
     /// The sender's subkey; without one, in a cluster without a key, the tag is a mere hash.
     pub(crate) subkey: Option<&'a Subkey>,
-    /// The boot that must be meant; `None` of an introduction, which is meant for any.
+    /// The boot that must be meant; `None` of a handshake, which is meant for any.
     pub(crate) receiver: Option<&'a BootId>,
 }
 

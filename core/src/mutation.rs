@@ -154,7 +154,7 @@ mutations! {
     /// A former holder that keeps its copy confirms that it has dropped it.
     KeptCountsAsReleased,
     /// A list of holders that was passed on is taken for the primary's own.
-    HearsayListTrusted,
+    PassedOnListTrusted,
     /// Confirmations count that came when the wait was over.
     LateAcksCount,
     /// A node leaves with what it had for a primary that is gone.

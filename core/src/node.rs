@@ -15,7 +15,7 @@ use crate::link::mailbox::Mail;
 use crate::link::transfer::TransferSlot;
 use crate::list;
 use crate::membership::member::{Member, Members};
-use crate::membership::pending::PendingIntroduction;
+use crate::membership::pending::PendingHandshake;
 use crate::membership::prober::Prober;
 use crate::memory::Storage;
 use crate::mutation::Mutation;
@@ -39,8 +39,8 @@ use crate::wire::stamp::Writer;
 /// Answers that wait for the next packet to a peer. What overflows is asked for again.
 const REPLIES: usize = 32;
 
-/// Introductions that wait to be sent. What overflows is begun anew by the other end.
-pub(crate) const INTRODUCTIONS: usize = 12;
+/// Handshakes that wait to be sent. What overflows is begun anew by the other end.
+pub(crate) const HANDSHAKES: usize = 12;
 
 /// The rules of [`Config`] that are needed after the start.
 pub(crate) struct Rules {
@@ -86,7 +86,7 @@ pub struct Node<'m> {
     pub(crate) sweep: Sweep,
     pub(crate) repair: Repair,
     pub(crate) replies: Deque<Reply, REPLIES>,
-    pub(crate) introductions: Deque<PendingIntroduction, INTRODUCTIONS>,
+    pub(crate) handshakes: Deque<PendingHandshake, HANDSHAKES>,
     pub(crate) next_transfer: u32,
     /// A moment at which the state of waits, transfers and packets is to be looked at.
     pub(crate) wake: Option<Instant>,
@@ -154,7 +154,7 @@ impl<'m> Node<'m> {
             repair: Repair::new(now, &records),
             records,
             replies: Deque::new(),
-            introductions: Deque::new(),
+            handshakes: Deque::new(),
             next_transfer: 0,
             pauses_end: None,
             rest_ends: None,
@@ -212,7 +212,7 @@ impl<'m> Node<'m> {
         self.settle_suspects(now);
         self.spread_gossip(now);
         self.pace_exchanges(now);
-        self.meet(now);
+        self.contact_unverified(now);
         self.beacon(now);
         self.repeat_lost(now);
         self.end_rests(now);
@@ -393,7 +393,7 @@ impl<'m> Node<'m> {
         if self.superseded {
             return None;
         }
-        let transmit = match self.transmit_introduction(out) {
+        let transmit = match self.transmit_handshake(out) {
             Some(transmit) => transmit,
             None => self.transmit_packet(now, out)?,
         };
@@ -405,8 +405,8 @@ impl<'m> Node<'m> {
     /// cluster changes nothing but a counter, and wakes nobody: then the result says why.
     ///
     /// Work for one that is refused: a look for its sender's boot or its key, a subkey if it is an
-    /// introduction, and one pass over its bytes, of which 8,972 are looked at, or as many as this
-    /// node sends; two passes if it is an introduction that says it isn't sealed.
+    /// handshake, and one pass over its bytes, of which 8,972 are looked at, or as many as this
+    /// node sends; two passes if it is a handshake that says it isn't sealed.
     pub fn handle_datagram(
         &mut self,
         now: Instant,

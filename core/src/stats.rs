@@ -34,17 +34,17 @@ stats! {
     /// Datagrams refused: this node's own beacons, heard back from the group. They are no sign of
     /// anything wrong.
     refused_own,
-    /// Datagrams refused: of boots that have not introduced themselves.
+    /// Datagrams refused: of boots that have not finished a handshake.
     refused_unknown,
     /// Datagrams refused: their counter was seen already.
     refused_replayed,
-    /// Datagrams refused: introductions of nodes without a key, while this one has one.
+    /// Datagrams refused: handshakes of nodes without a key, while this one has one.
     refused_unsealed,
     /// Datagrams refused: sealed with a key that this node doesn't have.
     refused_key,
     /// Datagrams refused: changed on the way, or made by somebody without the key that they name.
     refused_forged,
-    /// Datagrams refused: introductions of nodes of a cluster of another name.
+    /// Datagrams refused: handshakes of nodes of a cluster of another name.
     refused_cluster,
     /// Members refused, or not taken from what others told, because the table is full.
     refused_full,

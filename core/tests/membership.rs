@@ -331,7 +331,7 @@ fn who_thaws_after_another_boot_took_its_address_too_stops_claiming_its_name() {
     drop(thawed);
 }
 
-/// Only an introduction of t2 reached the newcomer before another boot took the name.
+/// Only a handshake of t2 reached the newcomer before another boot took the name.
 #[test]
 fn who_lost_its_name_before_it_heard_a_packet_is_told_that_it_is_taken() {
     let mut cluster = Cluster::of(&["t2"]);

@@ -116,7 +116,7 @@ fn allocates() {
 
 /// How each part of the exchange ended. The test asserts it when the heap may be used again.
 struct Report {
-    introduced: bool,
+    handshake_done: bool,
     committed: CommitOutcome,
     changed: CommitOutcome,
     transferred: CommitOutcome,
@@ -137,7 +137,7 @@ struct Report {
 
 impl Report {
     fn check(&self) {
-        assert!(self.introduced);
+        assert!(self.handshake_done);
         for outcome in [self.committed, self.changed, self.transferred, self.renamed] {
             assert!(outcome.met && outcome.copies == 2, "{outcome:?}");
         }
@@ -158,9 +158,9 @@ impl Report {
     }
 }
 
-/// Runs the exchange: introduction, commit, delta, transfer, fetch, rename, invalidation, leave.
+/// Runs the exchange: handshake, commit, delta, transfer, fetch, rename, invalidation, leave.
 fn exchange(pair: &mut Pair) -> Report {
-    let introduced = pair.introduce();
+    let handshake_done = pair.shake_hands();
     let committed = pair.commit(T1, b"visits", b"the visits so far: 41");
     let changed = pair.commit(T1, b"visits", b"the visits so far: 42");
     let large = pair.large;
@@ -185,7 +185,7 @@ fn exchange(pair: &mut Pair) -> Report {
 
     let ticket = pair.nodes[T2].leave(pair.now, Duration::from_secs(3));
     Report {
-        introduced,
+        handshake_done,
         committed,
         changed,
         transferred,
@@ -248,7 +248,7 @@ impl Pair {
         }
     }
 
-    fn introduce(&mut self) -> bool {
+    fn shake_hands(&mut self) -> bool {
         for _ in 0..50 {
             self.nodes[T1].contact(self.now, address(T2));
             self.run(Duration::from_millis(100));

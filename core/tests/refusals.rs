@@ -105,8 +105,8 @@ fn write(node: &mut Node<'static>, value: &[u8]) {
     let _ = node.commit(NOW, key("s"), &commit).unwrap();
 }
 
-/// The introduction that a node sends to another one.
-fn introduction(boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Vec<u8> {
+/// The handshake that a node sends to another one.
+fn handshake(boot: u8, cluster: &str, key: Option<[u8; 32]>) -> Vec<u8> {
     let mut node = node("x", boot, cluster, key);
     node.contact(NOW, address(4_002));
     said_to(4_002, &mut node).remove(0)
@@ -146,13 +146,13 @@ fn each_cause_has_a_counter_and_what_is_refused_wakes_nobody() {
         ("refused_truncated", fresh[..27].to_vec()),
         ("refused_own", own),
         ("refused_replayed", seen.clone()),
-        ("refused_unsealed", introduction(5, "test", None)),
-        ("refused_key", introduction(6, "test", OTHER_KEY)),
+        ("refused_unsealed", handshake(5, "test", None)),
+        ("refused_key", handshake(6, "test", OTHER_KEY)),
         ("refused_key", flipped(&fresh, 1)),
         ("refused_forged", flipped(&fresh, fresh.len() - 1)),
-        ("refused_forged", flipped(&introduction(7, "test", KEY), 30)),
-        ("refused_cluster", introduction(8, "test2", KEY)),
-        // This comes last, because it makes the node ask for an introduction.
+        ("refused_forged", flipped(&handshake(7, "test", KEY), 30)),
+        ("refused_cluster", handshake(8, "test2", KEY)),
+        // This comes last, because it makes the node ask for a handshake.
         ("refused_unknown", flipped(&fresh, 2)),
     ];
     let due = b.poll_timeout();
@@ -172,14 +172,11 @@ fn a_node_without_a_key_tells_sealed_datagrams_from_damaged_and_foreign_ones() {
     write(&mut a, b"new");
     let fresh = said_to(4_002, &mut a).remove(0);
     for (cause, datagram) in [
-        ("refused_key", introduction(6, "test", KEY)),
+        ("refused_key", handshake(6, "test", KEY)),
         ("refused_key", flipped(&fresh, 1)),
         ("refused_forged", flipped(&fresh, 20)),
-        (
-            "refused_forged",
-            flipped(&introduction(7, "test", None), 30),
-        ),
-        ("refused_cluster", introduction(8, "test2", None)),
+        ("refused_forged", flipped(&handshake(7, "test", None), 30)),
+        ("refused_cluster", handshake(8, "test2", None)),
     ] {
         assert_eq!(counts(&mut b, &datagram), [(cause, 1)]);
     }
@@ -232,7 +229,7 @@ fn every_datagram_is_taken_or_counts_under_exactly_one_cause() {
         let mut random = Random(0x5EED);
         let (mut a, mut b, mut tape) = pair(own);
         for (boot, cluster, key) in [(5, "test", None), (6, "test", OTHER_KEY), (8, "test2", own)] {
-            tape.push(introduction(boot, cluster, key));
+            tape.push(handshake(boot, cluster, key));
         }
         for number in 0..20_u8 {
             write(&mut a, &[number; 40]);

@@ -14,7 +14,7 @@ use cluster::{Cluster, LEAVE, key};
 use relevo_core::{Ack, Change, Commit, Duration, Event, MemberState, Progress};
 
 #[test]
-fn nodes_introduce_themselves_and_all_know_all() {
+fn nodes_shake_hands_and_all_know_all() {
     let cluster = Cluster::of(&["t1", "t2", "t3"]);
     for host in cluster.hosts.values() {
         let states: Vec<_> = host.node.members().map(|member| member.state).collect();

@@ -66,7 +66,7 @@ impl Birth {
         })
     }
 
-    /// The core that takes the place of a superseded one. It has its keys, and introduces itself to
+    /// The core that takes the place of a superseded one. It has its keys, and starts a handshake with
     /// the members that it knew.
     pub(crate) fn successor(
         &self,

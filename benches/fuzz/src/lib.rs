@@ -35,9 +35,9 @@ pub fn ids() -> &'static [Vec<u8>] {
     nonsense::evil_ids()
 }
 
-/// An introduction of a node with this name.
+/// A handshake of a node with this name.
 #[must_use]
-pub fn introduction(name: &[u8], port: u16, boot: u32, echo: Option<[u8; 8]>) -> Vec<u8> {
+pub fn handshake(name: &[u8], port: u16, boot: u32, echo: Option<[u8; 8]>) -> Vec<u8> {
     let me = bytes::About {
         name,
         address: ([127, 0, 0, 1], port).into(),
@@ -45,7 +45,7 @@ pub fn introduction(name: &[u8], port: u16, boot: u32, echo: Option<[u8; 8]>) ->
         incarnation: 1,
         state: 0,
     };
-    let Bytes(body) = bytes::introduction(&me, echo);
+    let Bytes(body) = bytes::handshake(&me, echo);
     body
 }
 

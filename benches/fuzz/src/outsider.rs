@@ -8,7 +8,7 @@ use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 use relevo_core::{Instant, Node};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use crate::{introduction, name_hash, say};
+use crate::{handshake, name_hash, say};
 
 const TAG: usize = 16;
 
@@ -37,7 +37,7 @@ impl Outsider {
         }
     }
 
-    /// A packet with this body for the boot `receiver`. Without a receiver it is an introduction.
+    /// A packet with this body for the boot `receiver`. Without a receiver it is a handshake.
     pub fn packet(&mut self, receiver: Option<u8>, body: &[u8]) -> Vec<u8> {
         self.counter += 1;
         let counter = &self.counter.to_le_bytes()[..6];
@@ -73,7 +73,7 @@ impl Outsider {
     /// It didn't become a member.
     pub fn join(&mut self, node: &mut Node<'_>, now: Instant, of: u8) {
         let before = node.members().count();
-        self.introduce(node, now, None);
+        self.shake_hands(node, now, None);
         let answers = say(node, now);
         let answer = answers
             .iter()
@@ -83,7 +83,7 @@ impl Outsider {
         let challenge = body[body.len() - 12..][..8]
             .try_into()
             .expect("eight bytes");
-        self.introduce(node, now, Some(challenge));
+        self.shake_hands(node, now, Some(challenge));
         say(node, now);
         assert_eq!(
             node.members().count(),
@@ -93,15 +93,15 @@ impl Outsider {
         );
     }
 
-    fn introduce(&mut self, node: &mut Node<'_>, now: Instant, echo: Option<[u8; 8]>) {
+    fn shake_hands(&mut self, node: &mut Node<'_>, now: Instant, echo: Option<[u8; 8]>) {
         let boot = u32::from_le_bytes([self.boot; 4]);
-        let body = introduction(self.name.as_bytes(), self.address.port(), boot, echo);
+        let body = handshake(self.name.as_bytes(), self.address.port(), boot, echo);
         let mut datagram = self.packet(None, &body);
         node.handle_datagram(now, self.address, &mut datagram);
     }
 
-    fn open(&self, introduction: &[u8], of: u8) -> Vec<u8> {
-        let (head, rest) = introduction.split_at(24);
+    fn open(&self, handshake: &[u8], of: u8) -> Vec<u8> {
+        let (head, rest) = handshake.split_at(24);
         let (body, tag) = rest.split_at(rest.len() - TAG);
         let mut body = body.to_vec();
         if let Some(key) = &self.key {
@@ -131,7 +131,7 @@ fn nonce(boot: u8, counter: u64) -> XNonce {
 
 /// The bytes that a tag authenticates besides the body.
 fn bound(header: &[u8], receiver: Option<u8>) -> Vec<u8> {
-    // The body of an introduction names the cluster.
+    // The body of a handshake names the cluster.
     let cluster = receiver.map_or(0, |_| name_hash(b"test")).to_le_bytes();
     let receiver = [receiver.unwrap_or(0); 16];
     [header, &cluster, &receiver].concat()

@@ -247,7 +247,7 @@ impl State {
                 let primary = record.header.node();
                 let there = staying.has(primary) && self.is_primary(primary);
                 let owes_nothing = record.owed.is_empty() && record.also.is_empty();
-                let idle = self.nodes[n].question.is_none() && !record.hearsay;
+                let idle = self.nodes[n].question.is_none() && !record.passed_on;
                 there && owes_nothing && idle && staying.len() <= backups
             }
         }

@@ -1,4 +1,5 @@
-//! For each rule, the evidence that it is needed: a run in which breaking it is noticed, or the reason why there is none.
+//! For each rule, the evidence that it is needed: a run in which breaking it is noticed, or the reason why there is
+//! none.
 
 use crate::rules::{Rule, Rules};
 use crate::scene::{PLENTY, Played, play};
@@ -79,7 +80,7 @@ impl Case {
             Rule::ListNamesBoots => scene(4, Start::Fresh, LIST_NAMES_BOOTS),
             Rule::OweAsker => scene(3, Start::LeftOver, OWE_ASKER),
             Rule::TellOfTheDead => scene(3, Start::Fresh, TELL_OF_THE_DEAD),
-            Rule::MarkHearsay => scene(4, Start::LeftOver, MARK_HEARSAY),
+            Rule::MarkPassedOn => scene(4, Start::LeftOver, MARK_PASSED_ON),
             _ => Self::NotShown("todo"),
         }
     }
@@ -301,7 +302,7 @@ const TELL_OF_THE_DEAD: &[&str] = &[
 ];
 
 /// n0 knows that n2 has a copy. The list that n1 passes on names n2 too, but n3 has struck n2 from it.
-const MARK_HEARSAY: &[&str] = &[
+const MARK_PASSED_ON: &[&str] = &[
     "n3: a request comes",
     "n3 asks n1",
     "arrives: n3 -> n1: Fetch",

@@ -39,7 +39,7 @@ impl State {
         if self.is_lost(n, record) {
             return Some(self.first_holder(n, record)).filter(|first| *first != n);
         }
-        let unwanted = record.hearsay || !record.wanted.has(n);
+        let unwanted = record.passed_on || !record.wanted.has(n);
         (unwanted || self.keeps(Rule::EveryHolderAnnounces)).then_some(record.header.node())
     }
 
@@ -120,7 +120,7 @@ impl State {
         record.header = self.write(n, record.header.max(over).epoch() + raise);
         record.guard = guard;
         record.role = role;
-        record.hearsay = false;
+        record.passed_on = false;
         record.hand_over_to = Set::NONE;
         record.named.add(record.also);
         record.also = Names::default();
@@ -245,7 +245,7 @@ impl State {
         }
         let mut also = copy.also;
         // A writer knows which names it struck itself, but not what others passed on as its list.
-        if !old.header.same_writer(copy.header) || old.hearsay {
+        if !old.header.same_writer(copy.header) || old.passed_on {
             also.add(old.named.without(copy.named.set_of()));
         }
         if !copy.own_word {
@@ -261,7 +261,7 @@ impl State {
         self.review_names(n, None);
     }
 
-    /// `n`, which has this header by hearsay, hears it from the primary itself.
+    /// `n`, to which this header was passed on, hears it from the primary itself.
     pub(crate) fn take_own_word(&mut self, n: NodeId, copy: &Copied) {
         let Some(record) = self.record(n) else {
             return;
@@ -275,18 +275,18 @@ impl State {
 
     fn take_list(&mut self, n: NodeId, copy: &Copied) {
         let boot = self.nodes[n].boot;
-        let hearsay = !copy.own_word && self.keeps(Rule::MarkHearsay);
+        let passed_on = !copy.own_word && self.keeps(Rule::MarkPassedOn);
         if let Some(record) = self.nodes[n].record_mut() {
             record.named = copy.named;
             record.named.set(n, boot);
             record.wanted = copy.wanted;
-            record.hearsay = hearsay;
+            record.passed_on = passed_on;
         }
     }
 
     /// Names that the primary itself lists aren't owed to it any more.
     fn settle_names(&mut self, n: NodeId, copy: &Copied) {
-        let takes_for_own = copy.own_word || !self.keeps(Rule::MarkHearsay);
+        let takes_for_own = copy.own_word || !self.keeps(Rule::MarkPassedOn);
         if let Some(record) = self.nodes[n].record_mut()
             && takes_for_own
         {

@@ -65,8 +65,8 @@ pub struct Copied {
     pub not_all_named: bool,
     /// The primary itself is the sender.
     pub own_word: bool,
-    /// The sender has the list by hearsay, and wants the primary's own word.
-    pub hearsay: bool,
+    /// The sender has a passed-on list, and wants the primary's own word.
+    pub passed_on: bool,
     /// Names that the sender owes to the primary.
     pub also: Names,
     /// The attributes' stamps.

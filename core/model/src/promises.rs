@@ -267,8 +267,8 @@ impl State {
                     "the copy of {n} differs from the primary's for good"
                 ));
             }
-            if copy.hearsay {
-                return Err(format!("{n} has its list by hearsay for good"));
+            if copy.passed_on {
+                return Err(format!("{n} has a passed-on list for good"));
             }
             if !copy.also.is_empty() {
                 return Err(format!("{n} owes names for good"));

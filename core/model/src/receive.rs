@@ -125,7 +125,7 @@ impl State {
             header: copy.header,
             named: copy.named,
             wanted: copy.wanted,
-            hearsay: !copy.own_word && self.keeps(Rule::MarkHearsay),
+            passed_on: !copy.own_word && self.keeps(Rule::MarkPassedOn),
             guard: copy.guard,
             not_all_named: copy.not_all_named,
             contents: copy.contents,
@@ -208,7 +208,7 @@ impl State {
             if self.nodes[n].asks(Purpose::Adopt) {
                 self.nodes[n].question = None;
             }
-            if record.hearsay {
+            if record.passed_on {
                 self.take_own_word(n, copy);
             }
             if !copy.contents.cover(record.contents)
@@ -249,7 +249,7 @@ impl State {
         let Some(record) = self.record(n).copied() else {
             return;
         };
-        let asks = copy.hearsay && self.keeps(Rule::AnswerHearsay) && self.is_primary(n);
+        let asks = copy.passed_on && self.keeps(Rule::AnswerPassedOn) && self.is_primary(n);
         match kind {
             Kind::Answer(_) => {}
             _ if copy.header < record.header => {

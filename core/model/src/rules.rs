@@ -36,12 +36,12 @@ rules! {
     /// Names that a newer header's list lacks are owed to that header's writer (`also`), as contents are.
     /// Without it the names that only the loser of a split knew are lost, and an end doesn't reach them.
     "R1" OweNames,
-    /// A list that was passed on is taken as hearsay, until the writer's own word comes.
+    /// A list that was passed on is taken as passed on, until the writer's own word comes.
     /// Without it an old list would pass for the primary's own.
-    "R1" MarkHearsay,
-    /// A primary answers a holder that has its list by hearsay with its own header.
-    /// Without it that holder has hearsay for good.
-    "R1" AnswerHearsay,
+    "R1" MarkPassedOn,
+    /// A primary answers a holder that has a passed-on list with its own header.
+    /// Without it that holder has a passed-on list for good.
+    "R1" AnswerPassedOn,
     /// An update makes a record only where its writer itself names the receiver as wanted.
     /// Without it there are copies that no primary knows.
     "R1" CreateOnlyIfWanted,

@@ -64,7 +64,7 @@ pub struct Record {
     /// The replica set, the primary included.
     pub wanted: Set,
     /// Another node passed the list on; it didn't come from the primary itself.
-    pub hearsay: bool,
+    pub passed_on: bool,
     /// A guard wrote the header.
     pub guard: bool,
     /// Nodes that the list doesn't name may have copies.
@@ -473,7 +473,7 @@ impl State {
             guard: record.guard,
             not_all_named: record.not_all_named,
             own_word: record.role != Role::Holder,
-            hearsay: record.hearsay,
+            passed_on: record.passed_on,
             also: record.also,
             contents: record.contents,
         })

@@ -150,14 +150,14 @@ fn live(record: &Record) -> String {
         Role::HandingOver => "hands over",
         Role::Guards => "guards",
     };
-    let hearsay = if record.hearsay { "hearsay " } else { "" };
+    let passed_on = if record.passed_on { "passed-on " } else { "" };
     let mark = if record.not_all_named {
         " not all named"
     } else {
         ""
     };
     let mut text = format!(
-        "{role} {}, {hearsay}list {} wanted {}{mark}, contents {} {}",
+        "{role} {}, {passed_on}list {} wanted {}{mark}, contents {} {}",
         record.header, record.named, record.wanted, record.contents.a, record.contents.b
     );
     if !record.owed.is_empty() {

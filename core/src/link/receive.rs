@@ -72,17 +72,15 @@ impl Node<'_> {
         match header.sender {
             Sender::Known(tag) => {
                 let Some(member) = self.members.by_tag(tag) else {
-                    self.stray(now, from);
+                    self.on_unknown_sender(now, from);
                     return Err(Refusal::Unknown);
                 };
                 self.receive_from(now, member, &header, datagram)?;
                 self.compare_address(now, member, from);
                 Ok(())
             }
-            Sender::Introduction(boot) if boot == self.identity.boot => Err(Refusal::Own),
-            Sender::Introduction(boot) => {
-                self.receive_introduction(now, from, boot, &header, datagram)
-            }
+            Sender::Handshake(boot) if boot == self.identity.boot => Err(Refusal::Own),
+            Sender::Handshake(boot) => self.receive_handshake(now, from, boot, &header, datagram),
         }
     }
 
@@ -96,14 +94,14 @@ impl Node<'_> {
 
     /// Nobody known sent a packet: perhaps a member that takes us for our former boot. Strangers
     /// could have us answer others so, but not faster than one answer in each pause.
-    fn stray(&mut self, now: Instant, from: SocketAddr) {
-        if self.prober.stray_at <= now {
-            self.prober.stray_at = now + GOSSIP_PERIOD;
+    fn on_unknown_sender(&mut self, now: Instant, from: SocketAddr) {
+        if self.prober.unknown_sender_at <= now {
+            self.prober.unknown_sender_at = now + GOSSIP_PERIOD;
             self.call_on(now, from);
         }
     }
 
-    fn receive_introduction(
+    fn receive_handshake(
         &mut self,
         now: Instant,
         from: SocketAddr,
@@ -131,12 +129,12 @@ impl Node<'_> {
             }
         };
         match postcard::from_bytes(body) {
-            Ok(Message::Handshake(introduction)) => {
-                if introduction.cluster != self.rules.cluster.to_le_bytes() {
+            Ok(Message::Handshake(handshake)) => {
+                if handshake.cluster != self.rules.cluster.to_le_bytes() {
                     return Err(Refusal::Cluster);
                 }
                 count(&mut self.stats.received);
-                self.introduced(now, from, boot, &introduction);
+                self.on_handshake(now, from, boot, &handshake);
             }
             _ => {
                 count(&mut self.stats.received);
@@ -159,7 +157,7 @@ impl Node<'_> {
     ) -> Result<(), Refusal> {
         let replays = self.breaks(Mutation::ReplaysTaken);
         let slot = self.members.slot_mut(member);
-        // Known by hearsay: its introduction is on its way.
+        // Unverified: its handshake is on its way.
         let session = slot.session.as_mut().ok_or(Refusal::Unknown)?;
         if !session.window.check(header.counter) && !replays {
             return Err(Refusal::Replayed);
@@ -287,7 +285,7 @@ impl Node<'_> {
             Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
             Message::List { range, entries } => self.told_list(now, member, range, entries),
             Message::Missing { hashes } => self.asked_for_missing(member, hashes),
-            // What is followed by contents is taken apart by the caller; introductions come in packets
+            // What is followed by contents is taken apart by the caller; handshakes come in packets
             // of their own.
             Message::RecordUpdate { .. } | Message::AttributeUpdate(_) | Message::Handshake(_) => {
                 self.malformed(member);

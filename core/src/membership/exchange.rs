@@ -28,7 +28,7 @@ impl Node<'_> {
         if table == self.table() {
             // What it lacked it has heard from others meanwhile.
             self.members.slot_mut(peer).outbox.exchange = None;
-        } else if self.members.tally().hearsay == 0 {
+        } else if self.members.tally().unverified == 0 {
             // Who is still to be met is missing in the digest.
             self.compare_with(now, peer);
         }

@@ -40,7 +40,7 @@ impl Node<'_> {
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
         let slot = self.members.slot_mut(member);
         if slot.fresh {
-            // It introduces itself to all as well, and the tables of the others show who it is.
+            // It starts a handshake with all as well, and the tables of the others show who it is.
             slot.gossip = LEAST_REPEATS as u8;
             self.members.enqueue(Line::News, member);
         } else {
@@ -156,7 +156,7 @@ impl Node<'_> {
     /// Somebody told all that it knows of a member.
     pub(crate) fn told(&mut self, now: Instant, from: MemberIndex, update: &MemberUpdate<'_>) {
         let Some(member) = self.members.by_name(update.name) else {
-            return self.hear_of(now, update);
+            return self.discover(now, update);
         };
         let told = Told {
             boot: update.boot,
@@ -207,7 +207,7 @@ impl Node<'_> {
             return self.told_about_self(from, told);
         }
         if slot.session.is_none() {
-            return self.told_about_hearsay(now, member, told);
+            return self.on_news_of_unverified(now, member, told);
         }
         if told.boot != slot.boot.tag() {
             if told.incarnation > slot.incarnation {
@@ -227,7 +227,7 @@ impl Node<'_> {
         }
     }
 
-    /// A later boot of a member, at least as far as others know, or its new address: introduce ourselves.
+    /// A later boot of a member, at least as far as others know, or its new address: start a handshake.
     pub(crate) fn seek(&mut self, now: Instant, member: MemberIndex, address: Option<Address>) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) < self.rules.frequency {
@@ -235,10 +235,10 @@ impl Node<'_> {
         }
         slot.contacted = now;
         let address = address.unwrap_or(slot.address);
-        self.introduce_to(Some(address));
+        self.start_handshake(Some(address));
     }
 
-    fn told_about_hearsay(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
+    fn on_news_of_unverified(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
         let slot = self.members.get(member);
         let gone = matches!(told.state, MemberState::Dead | MemberState::Left);
         if gone && told.incarnation >= slot.incarnation {
@@ -246,7 +246,7 @@ impl Node<'_> {
         } else if let Some(address) = told.address
             && (told.incarnation > slot.incarnation || !slot.is_live())
         {
-            self.hear_again(now, member, told.boot, told.incarnation, address);
+            self.discover_again(now, member, told.boot, told.incarnation, address);
         }
     }
 
@@ -256,7 +256,7 @@ impl Node<'_> {
             return;
         }
         let me = self.members.me();
-        // Whose the name is, two boots don't settle by outbidding each other, but by introductions.
+        // Whose the name is, two boots don't settle by outbidding each other, but by handshakes.
         let other_boot = told.boot != me.boot.tag();
         if other_boot || told.state == me.state || me.state == MemberState::Left {
             return;

@@ -39,16 +39,16 @@ pub struct MemberSlot {
     pub(crate) gossip: u8,
     /// Name, address and boot are to be told as well.
     pub(crate) fresh: bool,
-    /// The boot that introduced itself, with what is needed to open its packets. Without a session
-    /// the member is known by hearsay, and only the boot's tag is right.
+    /// The boot of the last handshake, with what is needed to open its packets. Without a session
+    /// the member is unverified, and only the boot's tag is right.
     pub(crate) boot: BootId,
     pub(crate) session: Option<Session>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
-    /// When the member was last told what is thought of it, or introduced to, out of turn.
+    /// When the member was last told what is thought of it, or a handshake with it was started, out of turn.
     pub(crate) contacted: Instant,
-    /// How often it was introduced to, while it is known by hearsay; `contacted` says when next.
-    pub(crate) meetings: u8,
+    /// How often a handshake with it was started, while it is unverified; `contacted` says when next.
+    pub(crate) attempts: u8,
     /// The member declined a copy, or was silent when asked for one: it gets none before this.
     pub(crate) avoid_until: Instant,
     /// See [`Member::malformed`].
@@ -140,7 +140,7 @@ impl Default for MemberSlot {
             outbox: Outbox::default(),
             link: PeerLink::new(),
             contacted: Instant::default(),
-            meetings: 0,
+            attempts: 0,
             avoid_until: Instant::default(),
             malformed: 0,
             links: Links::new(),
@@ -179,7 +179,7 @@ impl MemberSlot {
     }
 
     /// Whether it is known only from what others told.
-    pub(crate) const fn is_hearsay(&self) -> bool {
+    pub(crate) const fn is_unverified(&self) -> bool {
         self.is_live() && self.session.is_none()
     }
 
@@ -238,8 +238,8 @@ pub(crate) struct Tally {
     pub(crate) reachable: usize,
     /// Reachable ones that are suspected.
     pub(crate) suspects: usize,
-    /// Members known by hearsay.
-    pub(crate) hearsay: usize,
+    /// Unverified members.
+    pub(crate) unverified: usize,
     /// Sum of the [`mark`]s of all reachable members.
     pub(crate) digest: u64,
 }
@@ -249,7 +249,7 @@ impl Tally {
         let (one, mark) = Self::of(slot);
         self.reachable = self.reachable.saturating_add(one.reachable);
         self.suspects = self.suspects.saturating_add(one.suspects);
-        self.hearsay = self.hearsay.saturating_add(one.hearsay);
+        self.unverified = self.unverified.saturating_add(one.unverified);
         self.digest = self.digest.wrapping_add(mark);
     }
 
@@ -257,7 +257,7 @@ impl Tally {
         let (one, mark) = Self::of(slot);
         self.reachable = self.reachable.saturating_sub(one.reachable);
         self.suspects = self.suspects.saturating_sub(one.suspects);
-        self.hearsay = self.hearsay.saturating_sub(one.hearsay);
+        self.unverified = self.unverified.saturating_sub(one.unverified);
         self.digest = self.digest.wrapping_sub(mark);
     }
 
@@ -266,7 +266,7 @@ impl Tally {
         let one = Self {
             reachable: usize::from(reachable),
             suspects: usize::from(reachable && slot.state == MemberState::Suspect),
-            hearsay: usize::from(slot.is_hearsay()),
+            unverified: usize::from(slot.is_unverified()),
             digest: 0,
         };
         (one, if reachable { mark(slot) } else { 0 })
@@ -493,7 +493,7 @@ impl<'m> Members<'m> {
         self.slot_mut(member).clear();
     }
 
-    /// The host's view; `None` of a member that is known by hearsay.
+    /// The host's view; `None` of an unverified member.
     pub(crate) fn view(&self, member: MemberIndex) -> Option<Member<'_>> {
         let slot = self.get(member);
         let is_self = member == SELF;

@@ -1,19 +1,19 @@
 //! Who is in the cluster: SWIM with the Lifeguard extensions.
 //!
 //! Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard
-//! (arXiv 1707.00788). [`member`] is the table, whose states [`MemberState`](crate::MemberState) draws, [`probe`] finds who doesn't answer,
-//! [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
-//! others, [`exchange`] finds what a table lacks, [`introduce`] lets boots prove that they are live
-//! and hold the key, [`meet`] introduces to those that others told of, [`leave`] says good-bye,
+//! (arXiv 1707.00788). [`member`] is the table, whose states [`MemberState`](crate::MemberState) draws, [`probe`] finds
+//! who doesn't answer, [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
+//! others, [`exchange`] finds what a table lacks, [`handshake`] lets boots prove that they are live
+//! and hold the key, [`discovery`] starts handshakes with those that others told of, [`leave`] says good-bye,
 //! [`supersede`] gives a name up. [`table`] finds members, [`rendezvous`] draws some. [`prober`] says
-//! when what is due, [`pending`] which introductions wait to be sent.
+//! when what is due, [`pending`] which handshakes wait to be sent.
 
+pub(crate) mod discovery;
 pub(crate) mod exchange;
 pub(crate) mod gossip;
+pub(crate) mod handshake;
 pub(crate) mod health;
-pub(crate) mod introduce;
 pub(crate) mod leave;
-pub(crate) mod meet;
 pub(crate) mod member;
 pub(crate) mod pending;
 pub(crate) mod probe;

@@ -1,10 +1,10 @@
-//! Introductions that wait to be sent.
+//! Handshakes that wait to be sent.
 
 use crate::wire::message::Address;
 
-/// An introduction that is to be sent.
+/// A handshake that is to be sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PendingIntroduction {
+pub(crate) struct PendingHandshake {
     /// None: to the multicast group.
     pub(super) to: Option<Address>,
     pub(super) challenge: Option<[u8; 8]>,
@@ -13,7 +13,7 @@ pub(crate) struct PendingIntroduction {
     pub(super) name_taken: bool,
 }
 
-impl PendingIntroduction {
+impl PendingHandshake {
     /// Says who this node is and asks nothing.
     pub(super) const fn hello(to: Option<Address>) -> Self {
         Self {

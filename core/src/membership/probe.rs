@@ -202,7 +202,7 @@ impl Node<'_> {
             let slot = self.members.get_mut(member);
             slot.outbox.ping = true;
             let address = slot.address;
-            self.introduce_to(Some(address));
+            self.start_handshake(Some(address));
         }
     }
 

@@ -31,14 +31,14 @@ pub(crate) struct Prober {
     pub(crate) suspects_at: Option<Instant>,
     /// When the next packets of tables go.
     pub(crate) exchange_at: Option<Instant>,
-    /// When members known by hearsay are introduced to.
-    pub(crate) meet_at: Option<Instant>,
+    /// When handshakes with unverified members are started.
+    pub(crate) discovery_at: Option<Instant>,
     /// When that was done last.
-    pub(crate) met: Instant,
+    pub(crate) last_discovery: Instant,
     /// Before this no table is compared with another one.
     pub(crate) compare_at: Instant,
     /// Until then packets of unknown boots are not answered.
-    pub(crate) stray_at: Instant,
+    pub(crate) unknown_sender_at: Instant,
     /// When this node met its first member.
     pub(crate) joined: Option<Instant>,
     /// Since when the table lacks room for a live member, and when it did last.
@@ -61,10 +61,10 @@ impl Prober {
             gossip_at: None,
             suspects_at: None,
             exchange_at: None,
-            meet_at: None,
-            met: Instant::from_micros(0),
+            discovery_at: None,
+            last_discovery: Instant::from_micros(0),
             compare_at: now,
-            stray_at: now,
+            unknown_sender_at: now,
             joined: None,
             outgrown: None,
             full_at: now,
@@ -80,7 +80,7 @@ impl Prober {
             self.gossip_at,
             self.suspects_at,
             self.exchange_at,
-            self.meet_at,
+            self.discovery_at,
         ];
         others
             .into_iter()

@@ -29,7 +29,7 @@ impl Node<'_> {
 
     /// Whether a member that knew this boot knows another one by its name now: a later one, since a
     /// boot never takes the place of a later one. It counts as such only if it is no recording.
-    pub(crate) fn is_of_successor(&self, boot: BootId, introduction: &Handshake<'_>) -> bool {
+    pub(crate) fn is_of_successor(&self, boot: BootId, handshake: &Handshake<'_>) -> bool {
         let member = self.members.by_tag(boot.tag());
         let knew = member.is_some_and(|member| {
             let slot = self.members.get(member);
@@ -37,7 +37,7 @@ impl Node<'_> {
             // challenge is later than that.
             slot.boot == boot && slot.link.is_open
         });
-        knew && (knows_another(introduction) || introduction.name_taken)
+        knew && (knows_another(handshake) || handshake.name_taken)
     }
 
     /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
@@ -48,7 +48,7 @@ impl Node<'_> {
             self.members
                 .change(member, |slot| slot.state = MemberState::Dead);
         }
-        self.introductions.clear();
+        self.handshakes.clear();
         self.doubt_ownership();
         self.events.push(Pending::Superseded);
         self.review_waits(now);
@@ -57,6 +57,6 @@ impl Node<'_> {
 
 /// Whether the sender has another boot by the receiver's name, or says so. Who has this very boot puts no
 /// challenge to it, unless asked to.
-pub(crate) const fn knows_another(introduction: &Handshake<'_>) -> bool {
-    introduction.challenge.is_some() && introduction.least_incarnation > 0
+pub(crate) const fn knows_another(handshake: &Handshake<'_>) -> bool {
+    handshake.challenge.is_some() && handshake.least_incarnation > 0
 }

@@ -18,7 +18,7 @@ pub(crate) const MOST: usize = END.index();
 pub(crate) enum By {
     /// The hash of its name.
     Name,
-    /// The tag of the boot that introduced itself.
+    /// The tag of the boot of the last handshake.
     Boot,
 }
 

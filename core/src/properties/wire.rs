@@ -130,7 +130,7 @@ impl Draw {
             8 => RecordUpdate { request: a, len: b },
             9 => Chunk { transfer: a, request: b, total: c, offset: d, bytes },
             10 => TransferAck { transfer: a, have: b },
-            11 => Handshake(self.introduction()),
+            11 => Handshake(self.handshake()),
             12 => Compare { range, sum: self.yes[0].then_some(self.eight(0)) },
             13 => Agreed { range },
             14 => Sums { range, sums: core::array::from_fn(|part| self.eight(part % 4)) },
@@ -179,7 +179,7 @@ impl Draw {
         }
     }
 
-    fn introduction(&self) -> Handshake<'_> {
+    fn handshake(&self) -> Handshake<'_> {
         Handshake {
             cluster: self.eight(1),
             member: self.member(),
@@ -243,7 +243,7 @@ fn encoded(item: &impl Serialize, behind: &[u8]) -> Vec<u8> {
 fn header(draw: &Draw) -> Header {
     let sender = match draw.yes[0] {
         true => Sender::Known(draw.word(1)),
-        false => Sender::Introduction(BootId::new(draw.sixteen())),
+        false => Sender::Handshake(BootId::new(draw.sixteen())),
     };
     Header {
         hint: draw.kind,

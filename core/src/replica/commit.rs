@@ -17,7 +17,7 @@ use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::stats::count;
 use crate::storage::pages::Cursor;
 use crate::storage::records::{
-    ANSWERED, AttributeSlot, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, Holders, OWNED, State,
+    ANSWERED, AttributeSlot, DOUBT, EXPIRED, GUARD, HANDING_OVER, Holders, OWNED, PASSED_ON, State,
     TAKEN, seconds,
 };
 use crate::storage::stamp::{Stamp, Writers};
@@ -279,7 +279,7 @@ impl Node<'_> {
         self.has_written = true;
         self.records.keep_doubt(record);
         self.set_header_stamp(record, Writers::issue(epoch, number));
-        self.records.get_mut(record).set(HEARSAY, false);
+        self.records.get_mut(record).set(PASSED_ON, false);
         self.records.owe_header_to_all(record)
     }
 

@@ -46,7 +46,7 @@ impl Node<'_> {
         if self.records.serves(slot) {
             return self.hand_to_application(record);
         }
-        // A guard knows the idle time from hearsay: a tenth more than the primary would wait.
+        // A guard knows the idle time by what others told: a tenth more than the primary would wait.
         let tenths = if self.breaks(Mutation::GuardWaitsNoLonger) {
             10
         } else {

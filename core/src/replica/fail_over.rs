@@ -14,7 +14,7 @@ use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::fetch::Purpose;
-use crate::storage::records::{GUARD, HEARSAY, Holders, NOT_ALL_NAMED};
+use crate::storage::records::{GUARD, Holders, NOT_ALL_NAMED, PASSED_ON};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 use crate::wire::message::WireHeader;
@@ -121,7 +121,7 @@ impl Node<'_> {
     pub(crate) fn announce(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_kept = slot.bit_of(SELF).intersects(slot.wanted_bits());
-        let has_news = !is_kept || slot.is(HEARSAY) || !slot.also().is_empty();
+        let has_news = !is_kept || slot.is(PASSED_ON) || !slot.also().is_empty();
         if has_news && !self.breaks(Mutation::NoAnnounce) {
             self.records.owe_header(record, HolderBits::PRIMARY);
             self.owe_later(record, HolderBits::PRIMARY);

@@ -13,7 +13,7 @@ pub(crate) use self::index::{Stretch, leading};
 pub(crate) use self::ledger::Ledger;
 pub(crate) use self::ledger::{Confirmed, Debt, Holders};
 pub(crate) use self::slot::{
-    ANSWERED, DECLINED, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, NOT_ALL_NAMED, OWNED,
+    ANSWERED, DECLINED, DOUBT, EXPIRED, GUARD, HANDING_OVER, NOT_ALL_NAMED, OWNED, PASSED_ON,
     RELEASED, STRANGERS, State, TAKEN, seconds,
 };
 pub use self::slot::{AttributeSlot, RecordSlot};

@@ -15,7 +15,7 @@ use super::message::{
     Address, AttributeHead, Body, Cause, GROUPS, Handshake, MAX_ACKS, MemberUpdate, Message, News,
     PRIMARY, Standing, UpdateHead, WireHeader,
 };
-use super::packet::{HEADER, Header, INTRODUCTION_HEADER, Refusal, TAG};
+use super::packet::{HANDSHAKE_HEADER, HEADER, Header, Refusal, TAG};
 use super::vectors::*;
 use crate::delta::Sink;
 use crate::identity::Opener;
@@ -48,9 +48,9 @@ const BROKEN: [(&str, &[u8]); 20] = [
     ("seventeen distances", &[4, 20, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17]),
     ("no cause of this number", &[5, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4]),
     ("a length beyond the body", &[0x06, 0x05, 0x0A, b'l']),
-    ("a update beyond the body", &[0x08, 0x00, 0x02, 0x00]),
+    ("a record update beyond the body", &[0x08, 0x00, 0x02, 0x00]),
     ("a piece beyond the body", &[0x09, 0x01, 0x00, 0x0A, 0x00, 0x02, 0x00]),
-    ("an introduction in a packet", HANDSHAKE),
+    ("a handshake in a packet", HANDSHAKE),
     ("an application's message beyond the body", &[0x16, 0x01, 0x00, 0x05, 0x68]),
     ("a list beyond the body", &[0x0F, 0x00, 0x00, 0x0C, 0x00]),
     ("sums of fifteen parts", &[0x0E, 0x00, 0x00, 1, 2, 3, 4, 5, 6, 7, 8]),
@@ -126,10 +126,7 @@ fn every_vector_is_made_and_read_where_a_firmware_asks_for_it() {
 
 #[test]
 fn a_header_cut_short_is_refused() {
-    for (datagram, len) in [
-        (DATAGRAM, HEADER),
-        (INTRODUCTION_DATAGRAM, INTRODUCTION_HEADER),
-    ] {
+    for (datagram, len) in [(DATAGRAM, HEADER), (HANDSHAKE_DATAGRAM, HANDSHAKE_HEADER)] {
         for len in 0..len {
             assert_eq!(Header::parse(&datagram[..len]), Err(Refusal::Truncated));
         }
@@ -139,17 +136,17 @@ fn a_header_cut_short_is_refused() {
 
 #[test]
 fn a_datagram_is_taken_whole_and_once_and_a_part_of_it_never() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     deliver(&mut t2, 999, RECORD_UPDATE_NEW);
     assert!(holds(&t2, &INTEGER));
     let before = t2.stats().clone();
-    for datagram in [DATAGRAM, INTRODUCTION_DATAGRAM] {
+    for datagram in [DATAGRAM, HANDSHAKE_DATAGRAM] {
         for len in 0..datagram.len() {
             t2.handle_datagram(NOW, address(1), &mut datagram[..len].to_vec());
         }
     }
-    let shorter = HEADER + TAG + INTRODUCTION_HEADER + TAG;
-    let longer = DATAGRAM.len() + INTRODUCTION_DATAGRAM.len() - shorter;
+    let shorter = HEADER + TAG + HANDSHAKE_HEADER + TAG;
+    let longer = DATAGRAM.len() + HANDSHAKE_DATAGRAM.len() - shorter;
     let after = t2.stats();
     assert_eq!(
         after.refused_truncated - before.refused_truncated,
@@ -167,7 +164,7 @@ fn a_datagram_is_taken_whole_and_once_and_a_part_of_it_never() {
 
 #[test]
 fn a_datagram_for_others_is_counted_and_changes_nothing() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     let received = t2.stats().received;
     let mut refused = |place: usize, byte: u8, counter: fn(&Stats) -> u64| {
         let mut datagram = DATAGRAM.to_vec();
@@ -187,7 +184,7 @@ fn a_datagram_for_others_is_counted_and_changes_nothing() {
 
 #[test]
 fn a_body_that_breaks_a_rule_is_counted_and_not_acknowledged() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     for (place, (rule, bytes)) in BROKEN.iter().enumerate() {
         let before = t2.stats().malformed;
         deliver(&mut t2, 1_000 + place as u64, bytes);
@@ -198,7 +195,7 @@ fn a_body_that_breaks_a_rule_is_counted_and_not_acknowledged() {
 
 #[test]
 fn what_stands_before_a_broken_message_is_taken_and_asked_for_again() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     deliver(&mut t2, 1_000, &[RECORD_UPDATE_NEW, &[0x0F]].concat());
     assert!(holds(&t2, &INTEGER));
     assert_eq!(acks(&t2), None);
@@ -215,7 +212,7 @@ fn padded_varints_are_taken() {
 
 #[test]
 fn a_record_update_cut_short_is_refused_and_nothing_changes() {
-    let (_, mut node) = introduced();
+    let (_, mut node) = after_handshake();
     let update = update_of(RECORD_UPDATE_NEW);
     for len in 0..update.len() {
         assert_eq!(
@@ -248,7 +245,7 @@ fn a_new_session_that_breaks_a_rule_is_refused_and_nothing_is_kept() {
         ("a delta", Cause::Base, |_, attribute| attribute.value = delta(stamp(1).short(), 0)),
     ];
     for (rule, cause, change) in cases {
-        let (_, mut node) = introduced();
+        let (_, mut node) = after_handshake();
         let (mut head, mut attribute) = (new_head(), whole(b"n", stamp(1), 4));
         change(&mut head, &mut attribute);
         assert_eq!(apply(&mut node, &update(&head, &[(attribute, b"1234")])), Err(cause), "{rule}");
@@ -269,7 +266,7 @@ fn a_delta_that_breaks_a_rule_is_refused_and_the_value_stays() {
             b"\xC0\x02\x03\x2A",
         ),
     ] {
-        let (_, mut node) = introduced();
+        let (_, mut node) = after_handshake();
         apply(&mut node, update_of(RECORD_UPDATE_NEW)).unwrap();
         let before = node.usage();
         let attribute = AttributeHead {
@@ -285,7 +282,7 @@ fn a_delta_that_breaks_a_rule_is_refused_and_the_value_stays() {
 
 #[test]
 fn a_value_longer_than_allowed_is_refused() {
-    let (_, mut node) = introduced();
+    let (_, mut node) = after_handshake();
     for (len, expected) in [(MAX_VALUE, Ok(())), (MAX_VALUE + 1, Err(Cause::Full))] {
         let head = whole(b"n", stamp(len as u64), len as u32);
         let update = update(&new_head(), &[(head, &[7; MAX_VALUE + 1][..len])]);
@@ -295,7 +292,7 @@ fn a_value_longer_than_allowed_is_refused() {
 
 #[test]
 fn unknown_flags_and_bytes_behind_a_record_update_are_ignored() {
-    let (_, mut node) = introduced();
+    let (_, mut node) = after_handshake();
     let mut update = [update_of(RECORD_UPDATE_NEW), b"more"].concat();
     update[16] |= 0xC0;
     assert_eq!(apply(&mut node, &update), Ok(()));
@@ -303,17 +300,17 @@ fn unknown_flags_and_bytes_behind_a_record_update_are_ignored() {
 }
 
 #[test]
-fn bytes_behind_an_introduction_are_ignored() {
-    let (_, mut node) = introduced();
-    introduce(&mut node, &[HANDSHAKE, b"more"].concat());
+fn bytes_behind_a_handshake_are_ignored() {
+    let (_, mut node) = after_handshake();
+    shake_hands(&mut node, &[HANDSHAKE, b"more"].concat());
     assert_eq!(node.stats().malformed, 0);
-    introduce(&mut node, PING);
-    assert_eq!(node.stats().malformed, 1, "no introduction at all");
+    shake_hands(&mut node, PING);
+    assert_eq!(node.stats().malformed, 1, "no handshake at all");
 }
 
 #[test]
 fn a_dead_record_update_ends_a_session_for_good() {
-    let (_, mut node) = introduced();
+    let (_, mut node) = after_handshake();
     assert_eq!(apply(&mut node, update_of(RECORD_UPDATE_NEW)), Ok(()));
     assert_eq!(apply(&mut node, update_of(RECORD_UPDATE_DEAD)), Ok(()));
     assert_eq!((node.usage().sessions, node.usage().tombstones), (0, 1));
@@ -325,7 +322,7 @@ fn a_dead_record_update_ends_a_session_for_good() {
 
 #[test]
 fn a_record_update_in_pages_is_taken_like_one_in_a_packet() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     for (update, value) in [
         (RECORD_UPDATE_NEW, INTEGER),
         (RECORD_UPDATE_DELTA, integer(42)),
@@ -341,7 +338,7 @@ fn a_record_update_in_pages_is_taken_like_one_in_a_packet() {
 
 #[test]
 fn a_changed_integer_costs_a_node_as_much_as_in_the_specification() {
-    let (mut t1, mut t2) = introduced();
+    let (mut t1, mut t2) = after_handshake();
     commit(&mut t1, b"visits", &INTEGER);
     exchange(&mut t1, &mut t2, |_| {});
     commit(&mut t1, b"visits", &integer(42));
@@ -366,7 +363,7 @@ fn a_change_has_the_bytes_of_the_specification() {
     for len in 0..ATTRIBUTE_UPDATE.len() - OPERATIONS.len() {
         assert!(postcard::take_from_bytes::<Message<'_>>(&ATTRIBUTE_UPDATE[..len]).is_err());
     }
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     deliver(&mut t2, 999, RECORD_UPDATE_NEW);
     deliver(&mut t2, 1_000, ATTRIBUTE_UPDATE);
     assert!(holds(&t2, &integer(42)));
@@ -375,7 +372,7 @@ fn a_change_has_the_bytes_of_the_specification() {
 
 #[test]
 fn who_lacks_the_session_of_a_change_gets_all_of_it() {
-    let (mut t1, mut t2) = introduced();
+    let (mut t1, mut t2) = after_handshake();
     commit(&mut t1, b"visits", &INTEGER);
     exchange(&mut t1, &mut t2, |_| {});
     let record = t2.find(SESSION).unwrap();
@@ -393,7 +390,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     let name = str::from_utf8(&[b'x'; 64]).unwrap();
     let address = Address::V6([0xFF; 16], u16::MAX);
     let member = MemberUpdate { address, boot: FAR, incarnation: FAR, ..member(name, 1, T1_BOOT) };
-    let introduction = Handshake {
+    let handshake = Handshake {
         cluster: [0; 8],
         member: member.clone(),
         asks: true,
@@ -421,7 +418,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("NotFound", Message::NotFound { request: FAR }),
         ("RecordUpdate", Message::RecordUpdate { request: FAR, len: FAR }),
         ("TransferAck", Message::TransferAck { transfer: FAR, have: FAR }),
-        ("Handshake", Message::Handshake(introduction)),
+        ("Handshake", Message::Handshake(handshake)),
         ("Compare", Message::Compare { range, sum: Some([0; 8]) }),
         ("Agreed", Message::Agreed { range }),
         ("Sums", Message::Sums { range, sums: [[0; 8]; PARTS] }),
@@ -563,7 +560,7 @@ fn node(name: &str, number: u8, boot: [u8; 16]) -> Node<'static> {
     Node::new(NOW, &config, &Entropy { boot, seed }, Some(&KEY), storage).unwrap()
 }
 
-fn introduced() -> (Node<'static>, Node<'static>) {
+fn after_handshake() -> (Node<'static>, Node<'static>) {
     let (mut t1, mut t2) = (node("t1", 1, T1_BOOT), node("t2", 2, T2_BOOT));
     t1.contact(NOW, address(2));
     exchange(&mut t1, &mut t2, |_| {});
@@ -630,10 +627,10 @@ fn received(newest: u64, before: &[u32]) -> Option<Message<'static>> {
     Some(Message::Ack { newest, before })
 }
 
-/// Hands an introduction of t1 with this body to a node.
-fn introduce(node: &mut Node<'_>, body: &[u8]) {
-    let [.., introduction] = datagrams();
-    let mut datagram = seal(&introduction, introduction.counter, body);
+/// Hands a handshake of t1 with this body to a node.
+fn shake_hands(node: &mut Node<'_>, body: &[u8]) {
+    let [.., handshake] = datagrams();
+    let mut datagram = seal(&handshake, handshake.counter, body);
     node.handle_datagram(NOW, address(1), &mut datagram);
 }
 

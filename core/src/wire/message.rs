@@ -67,7 +67,7 @@ pub(crate) enum Message<'a> {
     /// Bytes that the receiver has of a transfer. None: start over. Some: send the rest. All: it took
     /// the record update.
     TransferAck { transfer: u32, have: u32 },
-    /// The introduction of one boot to another.
+    /// The handshake of one boot to another.
     Handshake(Handshake<'a>),
     /// What do you have in this range, of the records that we share? `sum`: mine, of all of them.
     Compare { range: Range, sum: Option<[u8; 8]> },
@@ -228,7 +228,7 @@ impl Standing {
 /// How two boots prove to each other that they are live and hold the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handshake<'a> {
-    /// The cluster's hash, little-endian: an introduction of another one is refused as such.
+    /// The cluster's hash, little-endian: a handshake of another one is refused as such.
     pub(crate) cluster: [u8; 8],
     #[serde(borrow)]
     pub(crate) member: MemberUpdate<'a>,

@@ -10,13 +10,13 @@ pub(crate) const VERSION: u8 = 1;
 /// Bytes of a sealed packet's header.
 pub(crate) const HEADER: usize = 12;
 
-/// Bytes of an introduction's header, which carries the whole boot id.
-pub(crate) const INTRODUCTION_HEADER: usize = 24;
+/// Bytes of a handshake's header, which carries the whole boot id.
+pub(crate) const HANDSHAKE_HEADER: usize = 24;
 
 /// Bytes of the tag behind the body.
 pub(crate) const TAG: usize = 16;
 
-/// What the tag of an introduction vouches for in the cluster's place: its body names the cluster,
+/// What the tag of a handshake vouches for in the cluster's place: its body names the cluster,
 /// so that those of others are told from forged ones.
 pub(crate) const ANY_CLUSTER: u64 = 0;
 
@@ -25,8 +25,8 @@ pub(crate) const ANY_CLUSTER: u64 = 0;
 pub(crate) enum Sender {
     /// From a node that both ends know: the first four bytes of its boot id.
     Known(u32),
-    /// Part of an introduction, or a beacon: the whole boot id.
-    Introduction(BootId),
+    /// Part of a handshake, or a beacon: the whole boot id.
+    Handshake(BootId),
 }
 
 /// A parsed header.
@@ -54,9 +54,9 @@ pub enum Refusal {
     Version,
     /// Shorter than header and tag.
     Truncated,
-    /// This boot's own introduction.
+    /// This boot's own handshake.
     Own,
-    /// Of a boot that didn't introduce itself.
+    /// Of a boot that didn't finish a handshake.
     Unknown,
     /// Seen before.
     Replayed,
@@ -66,7 +66,7 @@ pub enum Refusal {
     Key,
     /// The tag is wrong.
     Forged,
-    /// The introduction of a node of another cluster.
+    /// The handshake of a node of another cluster.
     Cluster,
 }
 
@@ -89,8 +89,8 @@ impl fmt::Display for Refusal {
                 "of another program, or of a version of Relevo that this node doesn't speak"
             }
             Self::Truncated => "cut short",
-            Self::Own => "this node's own introduction",
-            Self::Unknown => "of a node that didn't introduce itself",
+            Self::Own => "this node's own handshake",
+            Self::Unknown => "of a node that didn't finish a handshake",
             Self::Replayed => {
                 "seen before: a network that doubles them, or somebody who recorded them"
             }
@@ -109,7 +109,7 @@ impl Header {
     pub(crate) const fn len(&self) -> usize {
         match self.sender {
             Sender::Known(_) => HEADER,
-            Sender::Introduction(_) => INTRODUCTION_HEADER,
+            Sender::Handshake(_) => HANDSHAKE_HEADER,
         }
     }
 
@@ -122,7 +122,7 @@ impl Header {
                 let first = [VERSION << 4, self.hint];
                 copy(out, &[&first, &tag.to_le_bytes(), &counter]);
             }
-            Sender::Introduction(boot) => {
+            Sender::Handshake(boot) => {
                 let first = [(VERSION << 4) | 1, self.hint];
                 copy(out, &[&first, &counter, boot.as_bytes()]);
             }
@@ -150,7 +150,7 @@ impl Header {
                     .get(6..)
                     .and_then(<[u8]>::first_chunk)
                     .ok_or(Refusal::Truncated)?;
-                let sender = Sender::Introduction(BootId::new(*boot));
+                let sender = Sender::Handshake(BootId::new(*boot));
                 Ok(Self {
                     hint,
                     sender,
@@ -193,7 +193,7 @@ mod tests {
         let boot = BootId::new([7; 16]);
         let hello = Header {
             hint: 1,
-            sender: Sender::Introduction(boot),
+            sender: Sender::Handshake(boot),
             counter: 2,
         };
         hello.emit(&mut out);

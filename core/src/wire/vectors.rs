@@ -164,7 +164,7 @@ pub(crate) const UNSEALED: &[u8] = &hex::<89>(
      97 b8 f9 02 e8 a9 ea a0 0a c0 02 07 2a 8d 5e 6c 1f b3 ed 87 7c 4c 86 03 8d b6 1e 15 03",
 );
 
-pub(crate) const INTRODUCTION_DATAGRAM: &[u8] = &hex::<90>(
+pub(crate) const HANDSHAKE_DATAGRAM: &[u8] = &hex::<90>(
     "11 5e 03 00 00 00 00 00 a0 a1 a2 a3 a4 a5 a6 a7 a8 a9 aa ab ac ad ae af 5a 3b 95 2f ae 2e \
      ff fd 3b d5 a9 66 e9 89 52 ae 3e 1a 5a 25 5d 75 a3 67 e2 b4 f7 8f d6 f2 c0 20 dc 7c 4c 27 \
      1b 14 16 58 80 1d bf 92 1f b8 49 35 94 f2 95 12 90 d3 50 b6 6b 21 1c 04 63 85 86 63 82 82",
@@ -197,7 +197,7 @@ pub(crate) const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
 pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
-    let introduction = Handshake {
+    let handshake = Handshake {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
         asks: false,
@@ -242,7 +242,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
         }),
         (TRANSFER_ACK_PART, Message::TransferAck { transfer: 1, have: 1_178 }),
         (TRANSFER_ACK, Message::TransferAck { transfer: 1, have: 1_181 }),
-        (HANDSHAKE, Message::Handshake(introduction)),
+        (HANDSHAKE, Message::Handshake(handshake)),
         (COMPARE, Message::Compare { range: Range::ALL, sum: Some(sum) }),
         (AGREED, Message::Agreed { range }),
         (SUMS, Message::Sums { range: Range::ALL, sums }),
@@ -568,15 +568,15 @@ pub(crate) fn datagrams() -> [Datagram<'static>; 3] {
         key: None,
         ..sealed
     };
-    let introduction = Datagram {
-        bytes: INTRODUCTION_DATAGRAM,
-        sender: Sender::Introduction(boot),
+    let handshake = Datagram {
+        bytes: HANDSHAKE_DATAGRAM,
+        sender: Sender::Handshake(boot),
         counter: 3,
         receiver: None,
         body: HANDSHAKE,
         ..sealed
     };
-    [sealed, unsealed, introduction]
+    [sealed, unsealed, handshake]
 }
 
 impl Datagram<'_> {

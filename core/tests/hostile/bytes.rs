@@ -225,8 +225,8 @@ pub(crate) fn about(out: Bytes, about: &About<'_>) -> Bytes {
     out.byte(0).byte(16) // the role application, with capacity 16
 }
 
-/// An introduction that asks for a challenge, or echoes one, and has no challenge itself.
-pub(crate) fn introduction(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
+/// A handshake that asks for a challenge, or echoes one, and has no challenge itself.
+pub(crate) fn handshake(me: &About<'_>, echo: Option<[u8; 8]>) -> Bytes {
     let cluster = name_hash(b"test").to_le_bytes();
     let out = about(Bytes::default().byte(HANDSHAKE).raw(&cluster), me);
     let out = out.byte(1).byte(0);

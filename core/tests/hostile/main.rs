@@ -214,7 +214,7 @@ fn a_well_made_record_update_is_taken_and_read_back() {
 }
 
 #[test]
-fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
+fn a_packet_of_an_unverified_boot_is_counted_and_not_taken() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     let other = About {
         name: b"other",
@@ -236,7 +236,7 @@ fn a_packet_of_a_boot_known_by_hearsay_is_counted_and_not_taken() {
 }
 
 #[test]
-fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
+fn an_unverified_holder_keeps_its_place_although_it_never_answers() {
     let (mut cluster, mut evil) = cluster_with_evil(&["t1", "t2"]);
     let other = About {
         name: b"other",
@@ -249,7 +249,7 @@ fn a_holder_known_by_hearsay_keeps_its_place_although_it_never_answers() {
     evil.send(&mut cluster, "t1", &told.0);
     let stamp = puppet::stamp(1, 5);
     evil.places(&mut cluster, b"ee", stamp, [b"t1", b"other"]);
-    // The nodes send it introductions after growing pauses, and it never answers. "e" itself stays a member.
+    // The nodes send it handshakes after growing pauses, and it never answers. "e" itself stays a member.
     evil.lives(&mut cluster, 300, Duration::from_millis(200));
     let hash = hash(NAMESPACE, b"ee");
     let missing = Bytes::default().byte(MISSING).slice(&hash[..8]);
@@ -405,7 +405,7 @@ fn random_datagrams_of_all_lengths_change_nothing_and_are_all_counted() {
                 .handle_datagram(now, strange, &mut datagram);
             assert_eq!(counted(&mut cluster), before + 1, "{len} bytes of {kind:x}");
         }
-        // The same bytes in the frame of a member's packet, and as an introduction.
+        // The same bytes in the frame of a member's packet, and as a handshake.
         let body = random.bytes(len);
         evil.send(&mut cluster, "t1", &body);
         let mut datagram = evil.seal(None, &body);

@@ -57,7 +57,7 @@ impl Puppet {
         cluster.node(name).handle_datagram(now, from, &mut datagram);
     }
 
-    fn introduction(&self, echo: Option<[u8; 8]>) -> Bytes {
+    fn handshake(&self, echo: Option<[u8; 8]>) -> Bytes {
         let me = About {
             name: &self.name,
             address: self.address,
@@ -65,11 +65,11 @@ impl Puppet {
             incarnation: 1,
             state: 0,
         };
-        introduction(&me, echo)
+        handshake(&me, echo)
     }
 
-    fn introduce(&mut self, cluster: &mut Cluster, name: &str, echo: Option<[u8; 8]>) {
-        let body = self.introduction(echo);
+    fn shake_hands(&mut self, cluster: &mut Cluster, name: &str, echo: Option<[u8; 8]>) {
+        let body = self.handshake(echo);
         let mut datagram = self.seal(None, &body.0);
         let (now, from) = (cluster.now, self.address);
         cluster.node(name).handle_datagram(now, from, &mut datagram);
@@ -77,7 +77,7 @@ impl Puppet {
 
     /// Becomes a member in the table of `name`.
     pub(crate) fn join(&mut self, cluster: &mut Cluster, name: &'static str) {
-        self.introduce(cluster, name, None);
+        self.shake_hands(cluster, name, None);
         let mut out = [0; 2_000];
         let now = cluster.now;
         while let Some(sent) = cluster.node(name).poll_transmit(now, &mut out) {
@@ -91,7 +91,7 @@ impl Puppet {
             let mut challenge = [0; 8];
             challenge.copy_from_slice(&body[body.len() - 12..body.len() - 4]);
             self.boots.push((name, boot));
-            self.introduce(cluster, name, Some(challenge));
+            self.shake_hands(cluster, name, Some(challenge));
             break;
         }
         cluster.drain();

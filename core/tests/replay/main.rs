@@ -21,7 +21,7 @@ use relevo_core::{Duration, Event, Instant, KeyringError, MemberState};
 /// The time after which all challenges have expired: a challenge is valid within two intervals of five seconds.
 const CHALLENGES_ARE_OVER: Duration = Duration::from_secs(11);
 
-/// A conversation of two nodes with introductions, commits, a transfer, hand-overs, and the end of a
+/// A conversation of two nodes with handshakes, commits, a transfer, hand-overs, and the end of a
 /// session.
 fn conversation() -> Net {
     let mut net = Net::of(&["a", "b"]);
@@ -36,7 +36,7 @@ fn conversation() -> Net {
     let ticket = net.node("b").invalidate(now, key("ended")).unwrap();
     assert!(net.wait("b", ticket).met);
     net.run(Duration::from_millis(500));
-    assert!(net.tape.iter().any(is_introduction));
+    assert!(net.tape.iter().any(is_handshake));
     assert!(net.tape.len() > 30, "{}", net.tape.len());
     net
 }
@@ -46,11 +46,11 @@ fn a_conversation_that_is_played_back_at_once_is_refused_as_seen() {
     let mut net = conversation();
     for name in ["a", "b"] {
         let tape = net.tape_to(name);
-        let greetings = tape.iter().filter(|d| is_introduction(d)).count() as u64;
+        let greetings = tape.iter().filter(|d| is_handshake(d)).count() as u64;
         let refused = net.changes_nothing(name, &tape);
         assert_eq!(
             refused.received, greetings,
-            "introductions are answered, and that is all"
+            "handshakes are answered, and that is all"
         );
         assert_eq!(refused.refused_replayed, tape.len() as u64 - greetings);
     }
@@ -76,7 +76,7 @@ fn what_a_former_boot_said_is_unknown_after_its_node_restarted() {
     net.hosts.remove("a");
     net.start("a");
     net.run(CHALLENGES_ARE_OVER);
-    let greetings = tape.iter().filter(|d| is_introduction(d)).count() as u64;
+    let greetings = tape.iter().filter(|d| is_handshake(d)).count() as u64;
     let refused = net.changes_nothing("b", &tape);
     assert_eq!(refused.received, greetings);
     assert_eq!(refused.refused_unknown, tape.len() as u64 - greetings);
@@ -126,7 +126,7 @@ fn what_was_said_to_a_former_boot_is_refused_by_the_next_one() {
     let tape = net.tape_from_to("a", "b");
     net.hosts.remove("b");
     net.start_with("b", |_, _| {});
-    let greetings = tape.iter().filter(|d| is_introduction(d)).count() as u64;
+    let greetings = tape.iter().filter(|d| is_handshake(d)).count() as u64;
     let refused = net.changes_nothing("b", &tape);
     assert_eq!(refused.received, greetings);
     assert_eq!(refused.refused_unknown, tape.len() as u64 - greetings);
@@ -147,7 +147,7 @@ fn what_was_said_to_one_member_means_nothing_to_another() {
     net.start("c");
     net.run(Duration::from_secs(1));
     assert_eq!(net.picture("c").members.len(), 3);
-    let greetings = tape.iter().filter(|d| is_introduction(d)).count() as u64;
+    let greetings = tape.iter().filter(|d| is_handshake(d)).count() as u64;
     let refused = net.changes_nothing("c", &tape);
     assert_eq!(refused.received, greetings);
     let others = refused.refused_forged + refused.refused_replayed;
@@ -159,7 +159,7 @@ fn what_was_said_to_one_member_means_nothing_to_another() {
 fn another_key_or_another_cluster_takes_nothing_of_it() {
     let mut net = conversation();
     let tape = net.tape.clone();
-    let greetings = tape.iter().filter(|d| is_introduction(d)).count() as u64;
+    let greetings = tape.iter().filter(|d| is_handshake(d)).count() as u64;
     net.start_with("x", |_, key| *key = OTHER_KEY);
     net.start_with("y", |config, _| config.cluster = "test2");
     for name in ["x", "y"] {
@@ -232,7 +232,7 @@ fn an_echo_with_any_bit_flipped_installs_nobody_and_the_true_one_does() {
     net.start("c");
     let mut echo = None;
     for _ in 0..2 {
-        // This sends the introduction and the challenge, and keeps the echo back.
+        // This sends the handshake and the challenge, and keeps the echo back.
         for datagram in net.take() {
             let to = if datagram.to == address("b") {
                 "b"
@@ -262,10 +262,10 @@ fn an_echo_with_any_bit_flipped_installs_nobody_and_the_true_one_does() {
 }
 
 #[test]
-fn a_recorded_introduction_installs_nobody() {
+fn a_recorded_handshake_installs_nobody() {
     let net = conversation();
     let mut tape = net.tape;
-    tape.retain(is_introduction);
+    tape.retain(is_handshake);
     assert!(tape.len() >= 4);
     let mut later = Net::of(&[]);
     later.boots = 100;
@@ -288,7 +288,7 @@ fn a_beacon_starts_a_challenge_and_nothing_else() {
     let answers = net.take();
     assert_eq!(answers.len(), 1, "one challenge");
     assert_eq!(answers[0].to, beacon.from);
-    assert!(is_introduction(&answers[0]));
+    assert!(is_handshake(&answers[0]));
     assert!(answers[0].bytes.len() < 2 * beacon.bytes.len());
     // Even if the host is slow, a thousand of them take no memory and cause few answers.
     net.changes_nothing("a", std::iter::repeat_n(&beacon, 1_000));

@@ -55,7 +55,7 @@ pub(crate) fn address(name: &str) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 4_000 + u16::from(last)))
 }
 
-pub(crate) fn is_introduction(datagram: &Datagram) -> bool {
+pub(crate) fn is_handshake(datagram: &Datagram) -> bool {
     datagram.bytes[0] & 0x0F == 1
 }
 

@@ -78,7 +78,7 @@ pub(crate) const UNNOTICED: &[Mutation] = &[
     Mutation::GuardWaitsNoLonger,
     Mutation::GuardOutranks,
     Mutation::OwnBootSupersedes,
-    Mutation::HearsayListTrusted,
+    Mutation::PassedOnListTrusted,
     Mutation::LateAcksCount,
     Mutation::ExpiryNotRefuted,
     Mutation::TakenByMany,

@@ -1,16 +1,16 @@
-//! Introduces this node to its seeds until they are members.
+//! Starts handshakes with its seeds until they are members.
 
 use std::net::SocketAddr;
 
 use relevo_core::{Duration, Instant, MemberState, Node};
 
-/// Between two introductions at first, so that nodes started together meet at once.
+/// Between two handshakes at first, so that nodes started together meet at once.
 const OFTEN: Duration = Duration::from_secs(1);
 
-/// Between two introductions later.
+/// Between two handshakes later.
 const SELDOM: Duration = Duration::from_secs(5);
 
-/// How many introductions come often.
+/// How many handshakes come often.
 const EAGER: u32 = 10;
 
 /// The seeds and when they are next due.

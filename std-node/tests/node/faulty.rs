@@ -48,7 +48,7 @@ fn a_member_that_sends_nonsense_is_named_with_the_number() {
     };
     let faulty = open("faulty", relay.address(1));
     await_members(&faulty, 2);
-    // The daemon's introduction has its boot id.
+    // The daemon's handshake has its boot id.
     let tape = relay.tape();
     let of_daemon = |datagram: &&Vec<u8>| datagram[0] == 0x11 && datagram[8..24] != *boot_of(&tape);
     let receiver = tape.iter().find(of_daemon).unwrap()[8..24].to_vec();

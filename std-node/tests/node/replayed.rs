@@ -239,8 +239,8 @@ fn what_real_nodes_said_to_each_other_changes_nothing_when_it_is_played_back() {
     await_members(&app, 2);
     converse(&app);
     let tape = relay.tape();
-    let introductions = tape.iter().filter(|datagram| datagram[0] & 0x0F == 1);
-    assert!(introductions.count() >= 2 && tape.len() > 30);
+    let handshakes = tape.iter().filter(|datagram| datagram[0] & 0x0F == 1);
+    assert!(handshakes.count() >= 2 && tape.len() > 30);
     let playback = Playback {
         tape: &tape,
         relay: &relay,

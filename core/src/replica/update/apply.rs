@@ -11,7 +11,7 @@ use crate::replica::update::{Origin, UpdateSummary};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::storage::records::{
-    ANSWERED, DOUBT, EXPIRED, GUARD, HANDING_OVER, HEARSAY, Holders, NOT_ALL_NAMED, OWNED, TAKEN,
+    ANSWERED, DOUBT, EXPIRED, GUARD, HANDING_OVER, Holders, NOT_ALL_NAMED, OWNED, PASSED_ON, TAKEN,
     seconds,
 };
 use crate::time::Instant;
@@ -299,7 +299,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         if head.header.is_none() {
             // By another node's list this one may be no keeper, and lack what the primary believes it has.
-            return !(slot.is(HEARSAY) && slot.primary() == Some(peer));
+            return !(slot.is(PASSED_ON) && slot.primary() == Some(peer));
         }
         let theirs = self.digest_at_primary(record, peer, head);
         theirs.is_none_or(|digest| digest == self.digest_with(record, staged))
@@ -512,7 +512,7 @@ impl Node<'_> {
             // What is on its way to it may be less than the primary is to have.
             self.forget_in_flight(record, primary);
         }
-        let is_hearsay = !is_word_of_primary && !self.breaks(Mutation::HearsayListTrusted);
+        let is_passed_on = !is_word_of_primary && !self.breaks(Mutation::PassedOnListTrusted);
         let changes = self
             .records
             .follow(record, &holders, wanted, &names, is_same_primary);
@@ -524,8 +524,8 @@ impl Node<'_> {
             NOT_ALL_NAMED,
             has_unnamed || slot.is(NOT_ALL_NAMED) || !all_named,
         );
-        slot.set(HEARSAY, is_hearsay);
-        let tells = slot.is(HEARSAY)
+        slot.set(PASSED_ON, is_passed_on);
+        let tells = slot.is(PASSED_ON)
             || (!is_same_primary && !slot.also().is_empty())
             || (!is_same_primary && has_unnamed && !header.is(WireHeader::NOT_ALL_NAMED));
         if tells {

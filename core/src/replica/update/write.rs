@@ -14,7 +14,7 @@ use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{ChainWriter, Cursor, PAGE_BYTES, Pages};
 use crate::storage::records::{
-    AttributeSlot, EXPIRED, GUARD, HEARSAY, NOT_ALL_NAMED, RecordSlot, TAKEN, seconds,
+    AttributeSlot, EXPIRED, GUARD, NOT_ALL_NAMED, PASSED_ON, RecordSlot, TAKEN, seconds,
 };
 use crate::time::Instant;
 use crate::wire::message::MAX_HEAD;
@@ -275,7 +275,7 @@ impl Node<'_> {
     fn update_flags(&self, slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {
         let flags = [
             (RELEASE, extent == Extent::Release),
-            (ASKS, slot.is(HEARSAY)),
+            (ASKS, slot.is(PASSED_ON)),
             (
                 OWNER,
                 reader.is_some_and(|peer| self.records.is_newest_for(slot, peer)),

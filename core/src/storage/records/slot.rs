@@ -40,7 +40,7 @@ pub(crate) const TAKEN: u16 = 128;
 /// The header is that of a guard: a holder that took a lost primary's place and serves nobody.
 pub(crate) const GUARD: u16 = 256;
 /// The list came from a node that didn't write it: it is good for finding copies, and for nothing else.
-pub(crate) const HEARSAY: u16 = 512;
+pub(crate) const PASSED_ON: u16 = 512;
 /// The header is newer than the last doubt, and the session is still [in doubt](super::Records::is_served).
 pub(crate) const DOUBT: u16 = 1_024;
 /// This tombstone names a node that this one hasn't met yet.

@@ -8,7 +8,7 @@ use crate::storage::pages::PAGE_BYTES;
 /// `ChunkHead` repeats the layout of `Message::Chunk` by hand.
 #[test]
 fn the_pieces_that_a_node_sends_are_chunks() {
-    let (mut t1, mut t2) = introduced();
+    let (mut t1, mut t2) = after_handshake();
     let value: [u8; 3_000] = array::from_fn(|place| (place * 7 % 251) as u8);
     commit(&mut t1, b"blob", &value);
     let (mut chunks, mut end) = (0, 0);
@@ -40,7 +40,7 @@ fn granted(node: &mut Node<'_>) -> Option<u32> {
 
 #[test]
 fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_update_was_taken() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     let head = whole(b"n", stamp(1), 1_000);
     let update = update(&new_head(), &[(head, &[7; 1_000])]);
     let total = update.len() as u32;
@@ -76,7 +76,7 @@ fn a_grant_says_what_is_here_without_a_gap_and_at_last_that_the_update_was_taken
 
 #[test]
 fn a_transfer_that_is_cut_anew_takes_the_place_of_what_came_of_it() {
-    let (_, mut t2) = introduced();
+    let (_, mut t2) = after_handshake();
     let head = whole(b"n", stamp(1), 1_000);
     let update = update(&new_head(), &[(head, &[7; 1_000])]);
     let total = update.len() as u32;
@@ -109,7 +109,7 @@ fn a_transfer_that_is_cut_anew_takes_the_place_of_what_came_of_it() {
 
 #[test]
 fn an_answer_that_there_are_no_pages_to_send_from_waits_for_the_transfer_before_it() {
-    let (mut t1, mut t2) = introduced();
+    let (mut t1, mut t2) = after_handshake();
     let keys = [b"s1", b"s2", b"s3"].map(|id| Key { id, ..SESSION });
     for key in keys {
         let changes = &[Change {

@@ -1,4 +1,4 @@
-//! Members known by hearsay: each is introduced to, a few at a time; what the table can't hold is
+//! Unverified members: a handshake is started with each, a few at a time; what the table can't hold is
 //! refused, or ends this node's membership.
 
 use heapless::Vec;
@@ -7,7 +7,7 @@ use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
 use crate::membership::prober::{set_by, take_due};
 use crate::mutation::Mutation;
-use crate::node::{INTRODUCTIONS, Node};
+use crate::node::{HANDSHAKES, Node};
 use crate::seal::BootId;
 use crate::stats::count;
 use crate::storage::records::State;
@@ -15,17 +15,17 @@ use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Address, MemberUpdate};
 
-/// For so long after it met its first member, a node introduces itself to all that it hears of.
+/// For so long after it met its first member, a node starts a handshake with all that it hears of.
 /// Later they are newcomers, and come by themselves.
 const NEW: Duration = Duration::from_secs(10);
 
-/// How long a newcomer has to come by itself, for each member that it has to introduce itself to.
+/// How long a newcomer has to come by itself, for each member that it has to start a handshake with.
 const WAIT: Duration = Duration::from_millis(20);
 
-/// How often a member is introduced to, in growing pauses, before it is forgotten.
-const MEETINGS: u8 = 6;
+/// How often a handshake with a member is started, in growing pauses, before it is forgotten.
+const ATTEMPTS: u8 = 6;
 
-/// Pause between two rounds of introductions.
+/// Pause between two rounds of handshakes.
 const PACE: Duration = Duration::from_millis(50);
 
 /// Former members looked at to make room for a new one.
@@ -38,7 +38,7 @@ impl Node<'_> {
     }
 
     /// Somebody told of a member that this node doesn't know.
-    pub(crate) fn hear_of(&mut self, now: Instant, update: &MemberUpdate<'_>) {
+    pub(crate) fn discover(&mut self, now: Instant, update: &MemberUpdate<'_>) {
         let live = matches!(update.state, MemberState::Alive | MemberState::Suspect);
         let me = self.members.me();
         let mine = me.address == update.address;
@@ -53,11 +53,11 @@ impl Node<'_> {
             slot.role = update.role;
             slot.capacity = update.capacity;
         });
-        self.hear_again(now, member, update.boot, update.incarnation, update.address);
+        self.discover_again(now, member, update.boot, update.incarnation, update.address);
     }
 
-    /// A member known by hearsay is to be met, there and in this boot.
-    pub(crate) fn hear_again(
+    /// An unverified member is to be met, there and in this boot.
+    pub(crate) fn discover_again(
         &mut self,
         now: Instant,
         member: MemberIndex,
@@ -81,45 +81,45 @@ impl Node<'_> {
         slot.boot = BootId::new(id);
         slot.incarnation = incarnation;
         slot.address = address;
-        slot.meetings = 0;
+        slot.attempts = 0;
         slot.contacted = now + wait;
-        let soonest = self.prober.met + PACE;
-        set_by(&mut self.prober.meet_at, soonest.max(now + wait));
+        let soonest = self.prober.last_discovery + PACE;
+        set_by(&mut self.prober.discovery_at, soonest.max(now + wait));
     }
 
-    /// Introduces this node to some of those that it knows by hearsay.
-    pub(crate) fn meet(&mut self, now: Instant) {
-        if !take_due(&mut self.prober.meet_at, now) || self.members.tally().hearsay == 0 {
+    /// Starts handshakes with some of the unverified members.
+    pub(crate) fn contact_unverified(&mut self, now: Instant) {
+        if !take_due(&mut self.prober.discovery_at, now) || self.members.tally().unverified == 0 {
             return;
         }
-        self.prober.met = now;
+        self.prober.last_discovery = now;
         for member in self.members_from_anywhere() {
             let slot = self.members.get(member);
-            if !slot.is_hearsay() {
+            if !slot.is_unverified() {
                 continue;
             }
             if slot.contacted > now {
-                set_by(&mut self.prober.meet_at, slot.contacted);
-            } else if slot.meetings >= MEETINGS {
+                set_by(&mut self.prober.discovery_at, slot.contacted);
+            } else if slot.attempts >= ATTEMPTS {
                 self.give_up(member);
-            } else if self.introductions.len() >= INTRODUCTIONS {
-                return set_by(&mut self.prober.meet_at, now + PACE);
+            } else if self.handshakes.len() >= HANDSHAKES {
+                return set_by(&mut self.prober.discovery_at, now + PACE);
             } else {
                 let address = slot.address;
                 let pause = self
                     .rules
                     .frequency
-                    .fraction(1_u32.checked_shl(u32::from(slot.meetings)).unwrap_or(1), 1);
+                    .fraction(1_u32.checked_shl(u32::from(slot.attempts)).unwrap_or(1), 1);
                 let slot = self.members.slot_mut(member);
-                slot.meetings = slot.meetings.saturating_add(1);
+                slot.attempts = slot.attempts.saturating_add(1);
                 slot.contacted = now + pause;
-                set_by(&mut self.prober.meet_at, now + pause);
-                self.introduce_to(Some(address));
+                set_by(&mut self.prober.discovery_at, now + pause);
+                self.start_handshake(Some(address));
             }
         }
     }
 
-    /// A member known by hearsay is gone, or never answered. One that a session names keeps its slot:
+    /// An unverified member is gone, or never answered. One that a session names keeps its slot:
     /// whoever got it next would count as a holder of what it never had.
     pub(crate) fn give_up(&mut self, member: MemberIndex) {
         if self.is_named(member) {

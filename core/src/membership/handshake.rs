@@ -1,4 +1,4 @@
-//! Introductions: how a boot becomes a member whose packets are opened.
+//! Handshakes: how a boot becomes a member whose packets are opened.
 //!
 //! ```text
 //! A ── who I am ─────────────────────────────▶ B   a beacon, or contact() with a seed
@@ -7,7 +7,7 @@
 //! A ◀────────── who I am, echo a ───────────── B   A installs B
 //! ```
 //!
-//! A recorded introduction echoes nothing that the receiver would accept now, so it installs
+//! A recorded handshake echoes nothing that the receiver would accept now, so it installs
 //! nobody. Challenges are made anew from a secret, so strangers cost no memory.
 
 use core::net::SocketAddr;
@@ -18,7 +18,7 @@ use crate::ids::{MemberIndex, SELF};
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
 use crate::membership::member::{Outbox, Session};
-use crate::membership::pending::PendingIntroduction;
+use crate::membership::pending::PendingHandshake;
 use crate::membership::supersede::knows_another;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -26,7 +26,7 @@ use crate::seal::{BootId, Cookie, Window};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Address, Handshake, MemberUpdate, Message};
-use crate::wire::packet::{ANY_CLUSTER, Header, INTRODUCTION_HEADER, Sender, TAG};
+use crate::wire::packet::{ANY_CLUSTER, HANDSHAKE_HEADER, Header, Sender, TAG};
 
 /// Pause between two beacons once another member is known.
 const SELDOM: Duration = Duration::from_secs(5);
@@ -38,7 +38,7 @@ const ANSWERS: u64 = 4;
 const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
 
 impl Node<'_> {
-    /// Introduces this node to whoever listens at `seed`. Repeat it until a member has that
+    /// Starts a handshake with whoever listens at `seed`. Repeat it until a member has that
     /// address: a datagram may be lost, and a seed may start later.
     pub fn contact(&mut self, now: Instant, seed: SocketAddr) {
         if self.members.by_address(seed).is_none() {
@@ -46,11 +46,11 @@ impl Node<'_> {
         }
     }
 
-    /// Introduces this node to whoever is there, even if that is the address of a member.
+    /// Starts a handshake with whoever is there, even if that is the address of a member.
     pub(crate) fn call_on(&mut self, now: Instant, address: SocketAddr) {
         let me = self.members.me();
         if me.is_live() && me.address != address.into() {
-            self.introduce_to(Some(address.into()));
+            self.start_handshake(Some(address.into()));
             self.wake_at(now);
         }
     }
@@ -62,18 +62,18 @@ impl Node<'_> {
             let alone = self.members.live() < 2;
             let pause = if alone { self.rules.frequency } else { SELDOM };
             self.prober.next_beacon(now + pause);
-            self.introduce_to(None);
+            self.start_handshake(None);
         }
     }
 
-    pub(crate) fn introduce_to(&mut self, to: Option<Address>) {
+    pub(crate) fn start_handshake(&mut self, to: Option<Address>) {
         // A full queue means that others wait to be sent already: the caller repeats itself.
-        let _ = self.introductions.push_back(PendingIntroduction::hello(to));
+        let _ = self.handshakes.push_back(PendingHandshake::hello(to));
     }
 
-    /// Writes the next introduction that is to be sent.
-    pub(crate) fn transmit_introduction(&mut self, out: &mut [u8]) -> Option<Transmit> {
-        let pending = self.introductions.pop_front()?;
+    /// Writes the next handshake that is to be sent.
+    pub(crate) fn transmit_handshake(&mut self, out: &mut [u8]) -> Option<Transmit> {
+        let pending = self.handshakes.pop_front()?;
         let message = Message::Handshake(Handshake {
             cluster: self.rules.cluster.to_le_bytes(),
             member: self.members.me().member_update(),
@@ -85,11 +85,11 @@ impl Node<'_> {
             empty: !self.has_written,
         });
         let end = out.len().checked_sub(TAG)?;
-        let body = out.get_mut(INTRODUCTION_HEADER..end)?;
+        let body = out.get_mut(HANDSHAKE_HEADER..end)?;
         let len = postcard::to_slice(&message, body).ok()?.len();
         let header = Header {
             hint: self.identity.hint(),
-            sender: Sender::Introduction(self.identity.boot),
+            sender: Sender::Handshake(self.identity.boot),
             counter: self.identity.next_counter(),
         };
         let len = self.identity.seal(ANY_CLUSTER, &header, None, len, out)?;
@@ -101,45 +101,45 @@ impl Node<'_> {
         })
     }
 
-    /// An introduction arrived and was opened: its sender holds the key, but may be a recording.
-    pub(crate) fn introduced(
+    /// A handshake arrived and was opened: its sender holds the key, but may be a recording.
+    pub(crate) fn on_handshake(
         &mut self,
         now: Instant,
         from: SocketAddr,
         boot: BootId,
-        introduction: &Handshake<'_>,
+        handshake: &Handshake<'_>,
     ) {
-        if !self.members.me().is_live() || self.leaves_to_others(boot, introduction) {
+        if !self.members.me().is_live() || self.leaves_to_others(boot, handshake) {
             return;
         }
-        let least = self.least_incarnation(&introduction.member, boot);
-        let stranger = self.stranger(from, boot, introduction.member.name);
-        let echoed = introduction
+        let least = self.least_incarnation(&handshake.member, boot);
+        let stranger = self.stranger(from, boot, handshake.member.name);
+        let echoed = handshake
             .echo
             .is_some_and(|echo| self.is_own_challenge(now, &stranger, echo));
-        let of_successor = self.is_of_successor(boot, introduction);
+        let of_successor = self.is_of_successor(boot, handshake);
         if of_successor && echoed {
             return self.is_succeeded(now);
         }
-        if introduction.name_taken {
+        if handshake.name_taken {
             if echoed {
                 self.events.push(Pending::NameTaken);
             }
             return;
         }
         if echoed && !self.knows(boot) {
-            match self.who_has_name(now, from, boot, introduction) {
+            match self.who_has_name(now, from, boot, handshake) {
                 Owner::Nobody => {}
                 Owner::Perhaps => return,
                 Owner::Another => {
-                    return self.answer(PendingIntroduction {
+                    return self.answer(PendingHandshake {
                         name_taken: true,
-                        echo: introduction.challenge,
-                        ..PendingIntroduction::hello(Some(from.into()))
+                        echo: handshake.challenge,
+                        ..PendingHandshake::hello(Some(from.into()))
                     });
                 }
             }
-            self.install(now, from, boot, introduction);
+            self.install(now, from, boot, handshake);
             if !self.knows(boot) {
                 return; // no room: another challenge would be echoed at once, and so on
             }
@@ -148,32 +148,30 @@ impl Node<'_> {
             if let Some(member) = self.member_of(boot) {
                 self.members.slot_mut(member).address = from.into();
             }
-            self.supersede_former(introduction.least_incarnation);
+            self.supersede_former(handshake.least_incarnation);
         }
         // What may be a recording is no reason to give up the name, nor to take it back by an echo.
         // Who knows another boot by this name answers an echo that the name is taken: as an echo, too.
-        let asks = introduction.asks
-            || of_successor
-            || knows_another(introduction)
-            || !self.is_at(boot, from);
-        let stranger = self.stranger(from, boot, introduction.member.name);
+        let asks =
+            handshake.asks || of_successor || knows_another(handshake) || !self.is_at(boot, from);
+        let stranger = self.stranger(from, boot, handshake.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
         // With a challenge the number says that another boot has the name; see `knows_another`.
         let is_own_boot = asks && self.knows(boot) && !self.breaks(Mutation::OwnBootSupersedes);
         let least = if is_own_boot { 0 } else { least };
-        if introduction.challenge.is_some() || challenge.is_some() {
-            self.answer(PendingIntroduction {
+        if handshake.challenge.is_some() || challenge.is_some() {
+            self.answer(PendingHandshake {
                 challenge,
-                echo: introduction.challenge.filter(|_| !of_successor),
+                echo: handshake.challenge.filter(|_| !of_successor),
                 least_incarnation: least,
-                ..PendingIntroduction::hello(Some(from.into()))
+                ..PendingHandshake::hello(Some(from.into()))
             });
         }
     }
 
-    fn answer(&mut self, answer: PendingIntroduction) {
+    fn answer(&mut self, answer: PendingHandshake) {
         // Without room the other end begins anew.
-        let _ = self.introductions.push_back(answer);
+        let _ = self.handshakes.push_back(answer);
     }
 
     /// The incarnation that the boot must have to supersede another one of its name, or has by what
@@ -218,9 +216,8 @@ impl Node<'_> {
     }
 
     /// Whether this is a beacon that others may answer: all members hear it.
-    fn leaves_to_others(&mut self, boot: BootId, introduction: &Handshake<'_>) -> bool {
-        let beacon =
-            !introduction.asks && introduction.challenge.is_none() && introduction.echo.is_none();
+    fn leaves_to_others(&mut self, boot: BootId, handshake: &Handshake<'_>) -> bool {
+        let beacon = !handshake.asks && handshake.challenge.is_none() && handshake.echo.is_none();
         let others = self.members.live() as u64;
         beacon
             && !self.knows(boot)
@@ -235,9 +232,9 @@ impl Node<'_> {
         now: Instant,
         from: SocketAddr,
         boot: BootId,
-        introduction: &Handshake<'_>,
+        handshake: &Handshake<'_>,
     ) -> Owner {
-        let name = introduction.member.name;
+        let name = handshake.member.name;
         let Some(member) = self.members.by_hash(name_hash(name.as_bytes()) as u32) else {
             return Owner::Nobody;
         };
@@ -304,14 +301,8 @@ impl Node<'_> {
     }
 
     /// Makes the boot a member: it is live and holds the key.
-    fn install(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        boot: BootId,
-        introduction: &Handshake<'_>,
-    ) {
-        let update = &introduction.member;
+    fn install(&mut self, now: Instant, from: SocketAddr, boot: BootId, handshake: &Handshake<'_>) {
+        let update = &handshake.member;
         if let Some(other) = self.members.by_address(from)
             && self.members.get(other).name != update.name
         {
@@ -374,7 +365,7 @@ impl Node<'_> {
         if had_former_boot {
             self.waits.forget(member);
         }
-        self.joined(now, member, introduction.empty && is_clean);
+        self.joined(now, member, handshake.empty && is_clean);
     }
 
     /// The boot is a member: tells the host and the others.
