@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Changes a second.
 const RATE: u32 = 500;
 
-/// What the command line says.
+/// The task on the command line.
 struct Task {
     count: u32,
     bytes: usize,
@@ -96,7 +96,7 @@ impl Task {
         format!("session-{number}")
     }
 
-    /// A value that shows whose it is.
+    /// A value that shows which session it belongs to.
     fn value(&self, number: u32) -> Vec<u8> {
         let beginning = format!("of {number}; ");
         let noise = (0..).map(|place: u32| {

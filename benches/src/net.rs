@@ -15,7 +15,7 @@ const LATENCY: std::ops::Range<Micros> = 500..5_000;
 /// The size of the largest datagram.
 const DATAGRAM: usize = 2_048;
 
-/// What a node has concluded about another one.
+/// The conclusion of a node about another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// This node is a member.

@@ -37,7 +37,7 @@ impl Identity for Name {
     }
 }
 
-/// What the node wants to do, until the network does it.
+/// The actions that the node wants, until the network executes them.
 #[derive(Default)]
 struct Wishes {
     now: Micros,

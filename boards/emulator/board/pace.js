@@ -1,7 +1,7 @@
 // Keeps the emulated time of boards equal to the wall clock. If this machine is too slow, emulated time falls behind and doesn't
 // catch up.
 
-/** How far emulated time may be behind and still catch up, and how long one turn may take, milliseconds. */
+/** The longest delay of emulated time that is caught up, and the longest time of one turn, milliseconds. */
 const BEHIND = 50, TURN = 4;
 
 /** @param {import('./board.js').Board[]} boards @returns {{ slipped: number, stop: () => void }} slipped: milliseconds given up */

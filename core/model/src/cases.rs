@@ -17,7 +17,7 @@ pub enum Case {
         backups: u8,
         /// Where it begins.
         start: Start,
-        /// What may happen.
+        /// The actions that may happen.
         budget: Budget,
         /// Its seed.
         seed: u64,
@@ -28,7 +28,7 @@ pub enum Case {
         nodes: u8,
         /// Where it begins.
         start: Start,
-        /// What happens, in the words of a trace.
+        /// Its actions, in the words of a trace.
         lines: &'static [&'static str],
     },
     /// The break isn't noticed. The text says why the rule stays.

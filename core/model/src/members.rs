@@ -15,8 +15,8 @@ impl Peer {
 }
 
 impl State {
-    /// What `n` would know of `m` if it looked now. Failure detection is correct, except that it can't tell
-    /// a split from a crash.
+    /// The state of `m` that `n` would see if it looked now. Failure detection is correct, except that it
+    /// can't tell a split from a crash.
     fn peer_now(&self, n: NodeId, m: NodeId) -> Peer {
         let known = self.nodes[n].peers[m];
         let other = &self.nodes[m];

@@ -17,7 +17,7 @@ const PACKETS: u32 = 100;
 pub struct Violation {
     /// Which promise.
     pub promise: Promise,
-    /// What was found.
+    /// A description of what was found.
     pub found: String,
 }
 

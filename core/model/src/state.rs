@@ -54,7 +54,7 @@ pub enum Role {
     Guards,
 }
 
-/// What a node stores of the session.
+/// A node's copy of the session.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Record {
     /// The header's stamp. Its node is the primary.
@@ -83,7 +83,7 @@ pub struct Record {
     pub also: Names,
 }
 
-/// What remains of a session that ended.
+/// The tombstone of a session that ended.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tombstone {
     /// The nodes that must confirm.
@@ -106,7 +106,7 @@ pub enum Slot {
     Ended(Tombstone),
 }
 
-/// What a node knows of a member.
+/// The state of a member, as a node knows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Peer {
     /// Its latest known boot, or 0.
@@ -187,9 +187,9 @@ pub struct Node {
     pub boot: u8,
     /// How many writes its boot has made.
     pub seq: u16,
-    /// What it knows of the others.
+    /// The states of the others, as it knows them.
     pub peers: PerNode<Peer>,
-    /// What it stores.
+    /// Its copy, its tombstone, or nothing.
     pub slot: Slot,
     /// Its open question.
     pub question: Option<Question>,

@@ -27,7 +27,7 @@ impl World<'_> {
             return broken(rule, self.told_detail(node, hash));
         }
         for (member, former, hash) in &found.struck {
-            let rule = "who has a copy is named, or the list isn't complete";
+            let rule = "a node with a copy is named, or the list isn't complete";
             let named_there =
                 former.is_some_and(|primary| self.is_named_by(node, primary, *member, hash));
             if !named_there && !self.is_told_of(node, *member, hash) {
