@@ -6,8 +6,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=$ROOT/work
 STAGE=$WORK/scene
 LOGS=$WORK/logs
-TOMCAT_VERSION=10.1.60
-TOMCAT_SHA512=aa06508300ca137a023b74b8600f2c1b3248412eb85d4fc5e2f337c6c4d3776f4491e272f79856ac541cfab0fc35537111ae4f3cfcd0bbe702c0a3610a61bd04
+TOMCAT_LINES=(8.5 9 10.1 11)
+TOMCAT_LINE=10.1
 RUST_VERSION=1.88
 RELEVO=$ROOT/target/release/relevo
 RELEVO_CLUSTER=org.relevo.tomcat.RelevoCluster
@@ -85,23 +85,66 @@ need_java() {
   need_end
 }
 
-# A real Tomcat: the distribution from Maven Central, or Debian's if that can't be fetched (without its package tomcat10,
-# which is a service).
+# The releases of the line in use with their SHA-512, the one to prefer first; a mirror of Maven Central may lack it.
+tomcat_releases() {
+  case $TOMCAT_LINE in
+    8.5) cat <<TEXT
+8.5.100 14d8dca911fe9c5b7e636e054ac2e70a532ddc358eda83ed3679e51df8baa7a397cabb8a5777b815014d46064cbc33e8d9ea75b9426dccdae54fb3913d9a54f0
+8.5.78 b50213e64cc1fd3da2847deda1ca13bee4c26663093c11d53c5ecfe4cdec8856e743b4a1d8488e0c0cbe9bf149e755df40a4140f3b155e2195e3bc6335de3512
+TEXT
+      ;;
+    9) cat <<TEXT
+9.0.117 82b15278a7bfa2685c80e07963c43246df4fd742d574b608a68f5ce67c6ffde0eff3e224cc9809925cc6bf7002a190c3bf420f50c0e4052467d3e665efc84a54
+9.0.104 b387fae59f1eda13a5c2336243514d9568057815689057ff920be696548ea6afbcfc0933934d3d6f8c4e2b5108322dc7509bfe934c49d05905c6ce87f1dff53c
+TEXT
+      ;;
+    10.1) cat <<TEXT
+10.1.60 aa06508300ca137a023b74b8600f2c1b3248412eb85d4fc5e2f337c6c4d3776f4491e272f79856ac541cfab0fc35537111ae4f3cfcd0bbe702c0a3610a61bd04
+10.1.59 992a8e88fc9c0338445f018a1e4a2757c9e71708dba795e2864c9b1613f2b3b9b19c048e787682deae6d6bff9971defc746e31282085d52ef1d32192e09f7a0f
+TEXT
+      ;;
+    11) cat <<TEXT
+11.0.24 a2fb1bd511735bd3d135b87f628d2b1f71a43aed7c4d7511e770092e571bad6d5ad9e97a580852119770477fd86d7ed156d83d3cee2854bce260725ce48934d0
+11.0.18 e428203454e57962296e6e95705e46a1406d15569f67ea0cbd417f38fcad85e81de6fa1be62cfa660ec746312aefb87c39127eef7348e6f78cb57e9afb862ed4
+TEXT
+      ;;
+  esac
+}
+
+# need_tomcat: a real Tomcat of the line in use in CATALINA_HOME, of the version TOMCAT_VERSION: the distribution from Maven
+# Central, or Debian's 10.1 where that can't be had (not its package tomcat10, which is a service).
 need_tomcat() {
-  CATALINA_HOME=$WORK/apache-tomcat-$TOMCAT_VERSION
-  if [ -x "$CATALINA_HOME/bin/catalina.sh" ]; then return; fi
-  progress "fetching Tomcat $TOMCAT_VERSION from Maven Central"
+  local sha512
   mkdir -p "$LOGS"
-  if mvn -B --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
-      -Dartifact="org.apache.tomcat:tomcat:$TOMCAT_VERSION:tar.gz" > "$LOGS/tomcat.log" 2>&1; then
-    echo "$TOMCAT_SHA512  $WORK/tomcat-$TOMCAT_VERSION.tar.gz" | sha512sum --check --quiet > "$LOGS/tomcat.log" 2>&1 ||
-      die "the fetched archive of Tomcat $TOMCAT_VERSION has another SHA-512 than benches/scene/lib.sh says"
-    tar -xzf "$WORK/tomcat-$TOMCAT_VERSION.tar.gz" -C "$WORK"
-    rm "$WORK/tomcat-$TOMCAT_VERSION.tar.gz"
+  while read -r TOMCAT_VERSION sha512; do
+    CATALINA_HOME=$WORK/apache-tomcat-$TOMCAT_VERSION
+    if [ -x "$CATALINA_HOME/bin/catalina.sh" ] || fetch_tomcat "$sha512" < /dev/null; then return; fi
+  done < <(tomcat_releases)
+  [ "$TOMCAT_LINE" = 10.1 ] || die "no Tomcat $TOMCAT_LINE can be fetched from Maven Central; $LOGS/tomcat.log says why"
+  TOMCAT_VERSION="$TOMCAT_LINE of Debian" CATALINA_HOME=/usr/share/tomcat10
+  need tomcat10-common test -f $CATALINA_HOME/lib/catalina.jar
+  need_end
+}
+
+fetch_tomcat() {
+  local archive=$WORK/tomcat-$TOMCAT_VERSION.tar.gz
+  progress "fetching Tomcat $TOMCAT_VERSION from Maven Central"
+  mvn -B --strict-checksums org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy -DoutputDirectory="$WORK" \
+    -Dartifact="org.apache.tomcat:tomcat:$TOMCAT_VERSION:tar.gz" > "$LOGS/tomcat.log" 2>&1 || return
+  echo "$1  $archive" | sha512sum --check --quiet > "$LOGS/tomcat.log" 2>&1 ||
+    die "Tomcat $TOMCAT_VERSION as it was fetched has another SHA-512 than benches/scene/lib.sh says"
+  tar -xzf "$archive" -C "$WORK" && rm "$archive"
+}
+
+# The Java EE packages of the line in use: what Relevo's jar and the application have to name.
+is_javax() { [ "$TOMCAT_LINE" = 8.5 ] || [ "$TOMCAT_LINE" = 9 ]; }
+
+# The jar for the line in use, of those that ffi/java/build made.
+relevo_jar() {
+  if is_javax; then
+    echo "$ROOT"/ffi/java/tomcat-javax/target/relevo-tomcat-javax-[0-9]*.jar
   else
-    CATALINA_HOME=/usr/share/tomcat10
-    need tomcat10-common test -f $CATALINA_HOME/lib/catalina.jar
-    need_end
+    echo "$ROOT"/ffi/java/tomcat/target/relevo-tomcat-[0-9]*.jar
   fi
 }
 
@@ -113,7 +156,6 @@ build_relevo() {
   logged build-relevo cargo build --release --manifest-path "$ROOT/Cargo.toml" -p relevo-node
   progress "building the jar"
   logged build-jar "$ROOT/ffi/java/build"
-  RELEVO_JAR=$(tail -n 1 "$LOGS/build-jar.log")
 }
 
 # need_thumb: installs what boards/bare needs to build for the processor of a Pico W: rustup's target, or Debian's Rust with its sources.
@@ -208,9 +250,12 @@ make_tomcat() {
   if [ -d "$CATALINA_HOME/conf" ]; then
     cp "$CATALINA_HOME"/conf/{catalina.properties,context.xml,logging.properties,web.xml} "$base/conf/"
   fi
-  javac -d "$web/classes" -cp "$CATALINA_HOME/lib/*" "$ROOT/benches/scene/Counter.java"
+  local packages=jakarta schema='xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0"'
+  if is_javax; then packages=javax schema='xmlns="http://xmlns.jcp.org/xml/ns/javaee" version="3.1"'; fi
+  sed "s/jakarta\.servlet/$packages.servlet/" "$ROOT/benches/scene/Counter.java" > "$base/temp/Counter.java"
+  javac -d "$web/classes" -cp "$CATALINA_HOME/lib/*" "$base/temp/Counter.java"
   cat > "$web/web.xml" <<XML
-<web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0" metadata-complete="true">
+<web-app $schema metadata-complete="true">
   <distributable/>
   <servlet><servlet-name>counter</servlet-name><servlet-class>Counter</servlet-class></servlet>
   <servlet-mapping><servlet-name>counter</servlet-name><url-pattern>/</url-pattern></servlet-mapping>
@@ -232,7 +277,7 @@ XML
 
 # give_relevo NAME: adds the jar and the cluster's key, which Relevo's class needs.
 give_relevo() {
-  cp "$RELEVO_JAR" "$STAGE/$1/lib/"
+  cp "$(relevo_jar)" "$STAGE/$1/lib/"
   [ -f "$STAGE/relevo.key" ] || "$RELEVO" keygen "$STAGE/relevo.key"
   cp "$STAGE/relevo.key" "$STAGE/$1/conf/relevo.key"
 }

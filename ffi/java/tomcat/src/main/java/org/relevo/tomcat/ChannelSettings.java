@@ -23,7 +23,6 @@ import org.apache.catalina.tribes.group.interceptors.StaticMembershipInterceptor
 import org.apache.catalina.tribes.group.interceptors.TcpFailureDetector;
 import org.apache.catalina.tribes.group.interceptors.TcpPingInterceptor;
 import org.apache.catalina.tribes.membership.McastService;
-import org.apache.catalina.tribes.membership.StaticMembershipService;
 import org.apache.catalina.tribes.transport.ReceiverBase;
 import org.relevo.RelevoException;
 
@@ -76,8 +75,10 @@ final class ChannelSettings {
             return;
         }
         network.noMulticast();
-        if (membership instanceof StaticMembershipService) {
-            addSeeds(((StaticMembershipService) membership).getStaticMembers(), network);
+        // A StaticMembershipService, which Tomcat 8.5 hasn't got.
+        Object members = Property.get(membership, "StaticMembers");
+        if (members instanceof List) {
+            addSeeds((List<?>) members, network);
         } else if (!(membership instanceof McastService)) {
             notServed.add("Membership " + membership.getClass().getName() + ": name other nodes with seeds=\"host:port\" "
                     + "on the Cluster");
@@ -124,8 +125,9 @@ final class ChannelSettings {
         }
     }
 
-    private void addSeeds(List<? extends Member> members, NetworkSettings network) {
-        for (Member member : members) {
+    private void addSeeds(List<?> members, NetworkSettings network) {
+        for (Object each : members) {
+            Member member = (Member) each;
             try {
                 // Tomcat has resolved it.
                 network.seeds.add(HostPort.text(InetAddress.getByAddress(member.getHost()), member.getPort()));

@@ -25,6 +25,10 @@ final class ManagerSettings {
             "notifyListenersOnReplication", "notifySessionListenersOnReplication",
             "notifyContainerListenersOnReplication", "mapSendOptions", "name", "cluster", "context");
 
+    /** What the managers of Tomcat 9.0 or 8.5 haven't got. */
+    private static final List<String> OF_LATER_TOMCATS = List.of("SessionActivityCheck", "SessionLastAccessAtStart",
+            "NotifyBindingListenerOnUnchangedValue", "NotifyAttributeListenerOnUnchangedValue");
+
     private ManagerSettings() {
     }
 
@@ -38,11 +42,10 @@ final class ManagerSettings {
         to.setSecureRandomClass(from.getSecureRandomClass());
         to.setSecureRandomProvider(from.getSecureRandomProvider());
         to.setSecureRandomAlgorithm(from.getSecureRandomAlgorithm());
-        to.setSessionActivityCheck(from.getSessionActivityCheck());
-        to.setSessionLastAccessAtStart(from.getSessionLastAccessAtStart());
-        to.setNotifyBindingListenerOnUnchangedValue(from.getNotifyBindingListenerOnUnchangedValue());
-        to.setNotifyAttributeListenerOnUnchangedValue(from.getNotifyAttributeListenerOnUnchangedValue());
         to.setPersistAuthentication(from.getPersistAuthentication());
+        for (String name : OF_LATER_TOMCATS) {
+            Property.copy(name, from, to);
+        }
         copyIdGenerator(from.getSessionIdGenerator(), to);
     }
 

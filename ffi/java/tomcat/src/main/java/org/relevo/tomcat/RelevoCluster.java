@@ -228,8 +228,8 @@ public class RelevoCluster extends SessionCluster implements CatalinaCluster {
         send(message, destination, getChannelSendOptions());
     }
 
-    @Override
+    /** Of {@link CatalinaCluster} too, from Tomcat 9.0 on. No channel is open. */
     public void send(ClusterMessage message, Member destination, int options) {
-        // No channel is open.
+        // See above.
     }
 }

@@ -34,6 +34,7 @@ public class RelevoManager extends ManagerBase {
     private final AtomicLong arrived = new AtomicLong();
 
     private SessionCluster cluster;
+    private volatile UsePolicy uses = UsePolicy.of(this);
     private volatile Replicator replicator;
     private volatile Lives lives;
     private Values values;
@@ -97,6 +98,7 @@ public class RelevoManager extends ManagerBase {
     @Override
     protected void startInternal() throws LifecycleException {
         namespace = fit(getName());
+        uses = UsePolicy.of(this);
         Cluster found = cluster == null ? getContext().getCluster() : cluster;
         cluster = found instanceof SessionCluster ? (SessionCluster) found : null;
         joinCluster();
@@ -227,6 +229,10 @@ public class RelevoManager extends ManagerBase {
 
     void arrived() {
         arrived.incrementAndGet();
+    }
+
+    UsePolicy uses() {
+        return uses;
     }
 
     Values values() {

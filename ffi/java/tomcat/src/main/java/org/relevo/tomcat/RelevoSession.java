@@ -47,6 +47,8 @@ public class RelevoSession extends StandardSession {
     /** Requests that use the session just now. */
     private final transient AtomicInteger requests = new AtomicInteger();
 
+    private final transient UsePolicy uses;
+
     private transient volatile SessionKey key;
 
     /** Whether this object has contents; one that was made to be filled has none yet. */
@@ -60,6 +62,7 @@ public class RelevoSession extends StandardSession {
     public RelevoSession(RelevoManager manager) {
         super(manager);
         relevo = manager;
+        uses = manager.uses();
         arrived = true;
     }
 
@@ -67,6 +70,7 @@ public class RelevoSession extends StandardSession {
     RelevoSession(RelevoManager manager, String id) {
         super(manager);
         relevo = manager;
+        uses = manager.uses();
         this.id = id;
         key = manager.keyOf(id);
     }
@@ -349,7 +353,7 @@ public class RelevoSession extends StandardSession {
     /** Only the node that serves a session may judge that it was idle too long, and by what the cluster has of it. */
     @Override
     public boolean isValid() {
-        if (!isValid || expiring || activityCheck && accessCount.get() > 0 || !isIdleTooLong()) {
+        if (!isValid || expiring || uses.checksActivity && accessCount.get() > 0 || !isIdleTooLong()) {
             return isValid;
         }
         if (relevo.claimExpired(this)) {
@@ -369,7 +373,7 @@ public class RelevoSession extends StandardSession {
     /** As in Tomcat, but by a clock that nobody sets: a computer may learn the time after it has started. */
     @Override
     public long getIdleTimeInternal() {
-        long since = lastAccessAtStart ? lastAccessedNanos : thisAccessedNanos;
+        long since = uses.countsFromStart ? lastAccessedNanos : thisAccessedNanos;
         return (System.nanoTime() - since) / 1_000_000;
     }
 
@@ -409,7 +413,7 @@ public class RelevoSession extends StandardSession {
     public void endAccess() {
         super.endAccess();
         long now = System.nanoTime();
-        lastAccessedNanos = lastAccessAtStart ? thisAccessedNanos : now;
+        lastAccessedNanos = uses.countsFromStart ? thisAccessedNanos : now;
         thisAccessedNanos = now;
         requests.decrementAndGet();
         relevo.requestEnded(this);

@@ -6,7 +6,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 
 import org.apache.catalina.Container;
@@ -59,7 +60,7 @@ public class SessionCluster extends ClusterSettings {
     private volatile Node node;
     private volatile ClusterKey key;
     private volatile Replicator replicator;
-    private ScheduledFuture<?> events;
+    private ScheduledExecutorService events;
 
     // ------------------------------------------------------------- Valves
 
@@ -138,10 +139,17 @@ public class SessionCluster extends ClusterSettings {
             for (Valve valve : getValves()) {
                 getContainer().getPipeline().addValve(valve);
             }
-            events = Container.getService(getContainer()).getServer().getUtilityExecutor().scheduleWithFixedDelay(
-                    this::takeEvents, EVENTS_MILLIS, EVENTS_MILLIS, TimeUnit.MILLISECONDS);
+            // Tomcat has such threads itself, but 8.5 doesn't lend them.
+            events = Executors.newSingleThreadScheduledExecutor(SessionCluster::eventThread);
+            events.scheduleWithFixedDelay(this::takeEvents, EVENTS_MILLIS, EVENTS_MILLIS, TimeUnit.MILLISECONDS);
         }
         setState(LifecycleState.STARTING);
+    }
+
+    private static Thread eventThread(Runnable task) {
+        Thread thread = new Thread(task, "relevo-events");
+        thread.setDaemon(true);
+        return thread;
     }
 
     /** The node, or null and one line in the log that says what was wrong and what to do. */
@@ -184,7 +192,7 @@ public class SessionCluster extends ClusterSettings {
     protected void stopInternal() throws LifecycleException {
         setState(LifecycleState.STOPPING);
         if (events != null) {
-            events.cancel(false);
+            events.shutdown();
             events = null;
         }
         for (Valve valve : getValves()) {
@@ -252,7 +260,7 @@ public class SessionCluster extends ClusterSettings {
 
     // ------------------------------------------------------------- Events
 
-    /** Nothing may escape: Tomcat's executor would never call again. */
+    /** Nothing may escape: the executor would never call again. */
     private void takeEvents() {
         Node asked = node;
         if (asked == null) {

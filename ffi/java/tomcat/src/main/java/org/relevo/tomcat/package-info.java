@@ -1,5 +1,5 @@
 /**
- * Relevo for Tomcat 10.1. {@link org.relevo.tomcat.RelevoCluster} stands where Tomcat's {@code SimpleTcpCluster}
+ * Relevo for Tomcat. {@link org.relevo.tomcat.RelevoCluster} stands where Tomcat's {@code SimpleTcpCluster}
  * stood and takes its settings; {@link org.relevo.tomcat.RelevoManager} and {@link org.relevo.tomcat.RelevoSession}
  * stand for {@code DeltaManager} and {@code DeltaSession}, {@link org.relevo.tomcat.ReplicationValve} and
  * {@link org.relevo.tomcat.RouteBinderValve} for {@code ReplicationValve} and {@code JvmRouteBinderValve}.
