@@ -101,7 +101,7 @@ fn narrow() {
             .map(|node| node.stats().deaths)
             .sum::<u64>();
         println!(
-            "| {} KB/s | {millis} ms | {} KB | {:.0} % | {:.1} % | {gained:?}, {down} taken for dead |",
+            "| {} KB/s | {millis} ms | {} KB | {:.0} % | {:.1} % | {gained:?}, {down} declared dead |",
             rate / 1_000,
             queue / 1_000,
             useful * 100.0,

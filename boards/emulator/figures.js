@@ -75,7 +75,7 @@ async function restore(atOnce) {
   const took = world.now - from;
   const right = (await world.read('a', sessions)).filter(({ value, length }, n) => value === String(n) && length === LENGTH);
   world.close();
-  console.log(`restore of ${RESTORED} sessions of ${LENGTH} bytes by a primary that starts anew, ${atOnce} asked for at once: ${right.length} back with the same bytes `
+  console.log(`restore of ${RESTORED} sessions of ${LENGTH} bytes by a primary that restarts, ${atOnce} asked for at once: ${right.length} back with the same bytes `
     + `${(took / SECOND).toFixed(2)} s after it met the board`);
 }
 

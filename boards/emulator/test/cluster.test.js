@@ -19,7 +19,7 @@ test('a board joins, keeps copies, and gives them back to a primary that died', 
   world.close();
 });
 
-test('a board that is reset in the middle of a transfer gets its copies anew', async () => {
+test('a board that is reset in the middle of a transfer gets its copies again', async () => {
   const { world, picos, pico } = cluster();
   await until(world, () => pico.last().members === 2, 10);
   await commitAll(world, 'a', 0, 10, 3000, 2);

@@ -29,7 +29,7 @@ function after(harm, seconds) {
   return { ...run, started: run.lines.at(-1).started };
 }
 
-test('after a panic a board starts anew and says where it was', () => {
+test('after a panic a board restarts and says where it was', () => {
   // A command that fails makes the driver panic, and the LED is switched with a command.
   const { board, started } = after((board) => { board.radio.status = -23; }, 8);
   assert.deepEqual(board.resets, ['software']);
@@ -37,14 +37,14 @@ test('after a panic a board starts anew and says where it was', () => {
   assert.match(started, CALLERS);
 });
 
-test('after a hard fault a board starts anew and says where it was', () => {
+test('after a hard fault a board restarts and says where it was', () => {
   const { board, started } = after(({ mcu }) => { mcu.core.PC = NOWHERE; mcu.core.waiting = false; }, 8);
   assert.deepEqual(board.resets, ['software']);
   assert.match(started, /^hard fault 101ffff0 /);
   assert.match(started, CALLERS);
 });
 
-test('a board that hangs is started anew by its watchdog and says so', () => {
+test('a board that hangs is restarted by its watchdog and says so', () => {
   const { board, started } = after(({ mcu }) => {
     mcu.writeUint16(STACK_END, FOR_EVER);
     mcu.core.PC = STACK_END;

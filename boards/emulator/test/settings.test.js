@@ -26,7 +26,7 @@ test('neither password nor key nor a line that is wrong is ever said or logged',
   }
 });
 
-test('a page of any bytes is a fault that is reported, and no reason to start anew', () => {
+test('a page of any bytes is a fault that is reported, and no reason to restart', () => {
   const random = new Random(1);
   const pages = [
     () => 0xff, () => 0, () => random.below(256), () => 0x61,

@@ -33,7 +33,7 @@ impl fmt::Display for Duty {
         match self {
             Self::Ask(n, m) => write!(f, "{n} asks {m}"),
             Self::EndHandOver(n, m) => write!(f, "{n} doesn't wait any more for {m} to take over"),
-            Self::Place(n) => write!(f, "{n} sets the replica set anew"),
+            Self::Place(n) => write!(f, "{n} writes a new replica set"),
             Self::Guard(n) => write!(f, "{n} guards the session"),
             Self::Push(n, m) => write!(f, "{n} sends {m} what it owes"),
             Self::Release(n, m) => write!(f, "{n} releases {m}"),
