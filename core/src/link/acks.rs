@@ -173,8 +173,9 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let lacks = cause != Cause::NotPrimary;
         carried_it |= lacks && slot.owed().intersects(slot.bit_of(member));
-        // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing.
-        if carried_it {
+        // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing. Nor does that of a commit
+        // say anything of the end that followed it.
+        if carried_it && slot.is_carried_by(counter) {
             self.refused_record(now, member, record, cause);
         }
     }

@@ -160,7 +160,9 @@ impl Node<'_> {
             let number = self.next_number();
             self.set_header_stamp(record, Writers::issue(1, number));
         }
-        if let Some(fetch) = self.waits.fetch_of(&self.records.get(record).hash) {
+        let slot = self.records.get_mut(record);
+        slot.set_carried_from(self.identity.peek_counter());
+        if let Some(fetch) = self.waits.fetch_of(&slot.hash) {
             self.conclude_fetch(now, fetch, false);
         }
     }

@@ -61,7 +61,7 @@ impl Node<'_> {
         if slot.is_live() {
             self.note_copy_at(record, peer);
         } else {
-            self.name_at_end(record, peer);
+            self.tell_end(record, peer);
         }
         let slot = self.records.get(record);
         let same = slot.is_live() && self.contents_digest(record) == digest;

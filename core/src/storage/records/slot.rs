@@ -57,7 +57,8 @@ pub struct RecordSlot {
     pub(crate) stamp: Stamp,
     /// Number of the last local change: the record's place in the list of changes.
     pub(crate) changed: u64,
-    /// Order-independent hash over the stamps of header and attributes.
+    /// Order-independent hash over the stamps of header and attributes. Of a tombstone: see
+    /// [`is_carried_by`](Self::is_carried_by).
     pub(crate) digest: u64,
     pub(super) previous: RecordIndex,
     pub(super) next: RecordIndex,
@@ -203,6 +204,17 @@ impl RecordSlot {
         let [a, b, c, d, e, f, g, h] = short;
         self.attributes = AttributeIndex::new(u32::from_le_bytes([a, b, c, d]));
         self.max_inactive = u32::from_le_bytes([e, f, g, h]);
+    }
+
+    /// The session ended, and packets with this counter and greater ones carry the tombstone.
+    pub(crate) const fn set_carried_from(&mut self, counter: u64) {
+        self.digest = counter;
+    }
+
+    /// Whether a packet with this counter may have carried what the slot holds now: one that was made before the
+    /// session ended carried no tombstone.
+    pub(crate) fn is_carried_by(&self, counter: u64) -> bool {
+        self.is_live() || counter >= self.digest
     }
 
     /// The bit of `member`, none if it isn't a holder.
