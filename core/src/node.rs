@@ -220,7 +220,7 @@ impl<'m> Node<'m> {
         self.repeat_transfers(now);
         self.repeat_mail(now);
         self.time_waits(now);
-        self.rescue(now);
+        self.rereplicate_now(now);
         self.sweep(now);
         self.repair(now);
     }

@@ -1,8 +1,8 @@
 //! Making a delta: which operations to write.
 
 use super::compare::{common_prefix, common_suffix};
+use super::index::{DeltaIndex, WINDOW};
 use super::ops::MAX_VALUE;
-use super::table::{Table, WINDOW};
 use super::writer::{Match, TooLong, Writer};
 
 /// Shortest run of equal bytes worth leaving a literal for: the copy and the next literal's head
@@ -12,7 +12,7 @@ const MIN_RUN: usize = 4;
 /// Shortest run worth a distance as well.
 const MIN_MOVED: usize = 8;
 
-/// A run this long at the expected place is taken without asking the table for a better one.
+/// A run this long at the expected place is taken without asking the index for a better one.
 const GOOD_RUN: usize = 16;
 
 /// Writes the operations that turn `old` into `new` to the start of `ops`, and returns their length in bytes.
@@ -20,9 +20,10 @@ const GOOD_RUN: usize = 16;
 /// `None`: no delta that fits into `ops`, and of less than three quarters of the new value, was found; then the whole
 /// value is to be sent. Values longer than [`MAX_VALUE`] have no delta.
 ///
-/// `memory` is for a table, of any length; what it held before doesn't matter. More entries find shorter copies in larger
-/// values: 128 will do for a few KB, 4096 for 64 KB. Without any, only edits that keep most bytes in their places give
-/// small deltas. The work is linear in the lengths of both values, and a small part of that where they have nothing in common.
+/// `memory` is for a index, of any length; what it held before doesn't matter. More entries find shorter copies in
+/// larger values: 128 will do for a few KB, 4096 for 64 KB. Without any, only edits that keep most bytes in their
+/// places give small deltas. The work is linear in the lengths of both values, and a small part of that where they have
+/// nothing in common.
 pub(crate) fn encode(old: &[u8], new: &[u8], memory: &mut [u32], ops: &mut [u8]) -> Option<usize> {
     if new.is_empty() || old.len().max(new.len()) > MAX_VALUE {
         return None;
@@ -33,13 +34,13 @@ pub(crate) fn encode(old: &[u8], new: &[u8], memory: &mut [u32], ops: &mut [u8])
     if runs.is_some_and(|length| edit.is_explained_by(length)) {
         return runs;
     }
-    let table = match runs {
+    let index = match runs {
         None if !edit.resembles(memory) => None,
-        _ => Table::over(old, 1, memory),
+        _ => DeltaIndex::over(old, 1, memory),
     };
-    let Some(table) = table else { return runs };
+    let Some(index) = index else { return runs };
     let shorter = runs.map_or(limit, |length| length.saturating_sub(1));
-    let copies = edit.write(Some(&table), shorter, ops);
+    let copies = edit.write(Some(&index), shorter, ops);
     // The runs were overwritten.
     copies.or_else(|| edit.write(None, runs?, ops))
 }
@@ -77,7 +78,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Whether a delta of `length` bytes without a table is so short that none is needed.
+    /// Whether a delta of `length` bytes without a index is so short that none is needed.
     ///
     /// Where the length changed, parts moved on that runs don't find: then all but a sixteenth must be found, or what
     /// isn't be new altogether.
@@ -104,35 +105,40 @@ impl<'a> Edit<'a> {
             512..4096 => (8, (length / 8).min(128)),
             _ => (16, 256),
         };
-        let Some(table) = Table::over(self.old, step, memory) else {
+        let Some(index) = DeltaIndex::over(self.old, step, memory) else {
             return false;
         };
-        let places = table.spacing().saturating_add(WINDOW - 1);
+        let places = index.spacing().saturating_add(WINDOW - 1);
         let (mut asked, mut found) = (0_usize, 0_usize);
         for start in (0..length).step_by(apart.max(4)) {
             let sample = self.new.get(start..).unwrap_or_default();
             let sample = sample.get(..places).unwrap_or(sample);
-            let is_found = |window| self.find(window, &table).is_some();
+            let is_found = |window| self.find(window, &index).is_some();
             found = found.saturating_add(usize::from(sample.windows(WINDOW).any(is_found)));
             asked = asked.saturating_add(1);
         }
         found > 0 && found >= asked / 8
     }
 
-    /// Writes all operations, within `limit` bytes, with the runs that stayed in place and, given a `table`, with what moved.
-    fn write(&self, table: Option<&Table<'_>>, limit: usize, ops: &mut [u8]) -> Option<usize> {
+    /// Writes all operations, within `limit` bytes, with the runs that stayed in place and, given a `index`, with what
+    /// moved.
+    fn write(&self, index: Option<&DeltaIndex<'_>>, limit: usize, ops: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(self.new, ops.get_mut(..limit)?);
-        self.write_to(&mut writer, table).ok()?;
+        self.write_to(&mut writer, index).ok()?;
         writer.finish().ok()
     }
 
-    fn write_to(&self, writer: &mut Writer<'_>, table: Option<&Table<'_>>) -> Result<(), TooLong> {
+    fn write_to(
+        &self,
+        writer: &mut Writer<'_>,
+        index: Option<&DeltaIndex<'_>>,
+    ) -> Result<(), TooLong> {
         writer.copy(Match {
             old: 0,
             new: 0,
             length: self.prefix,
         })?;
-        while let Some(found) = self.next_match(writer, table) {
+        while let Some(found) = self.next_match(writer, index) {
             writer.copy(found)?;
         }
         writer.copy(Match {
@@ -146,9 +152,9 @@ impl<'a> Edit<'a> {
     /// the literal in front of it takes all the room.
     ///
     /// Linear: each place costs a bounded number of steps, and whatever a match was extended by is passed over at once.
-    fn next_match(&self, writer: &Writer<'_>, table: Option<&Table<'_>>) -> Option<Match> {
+    fn next_match(&self, writer: &Writer<'_>, index: Option<&DeltaIndex<'_>>) -> Option<Match> {
         let start = writer.covered;
-        let room = match table {
+        let room = match index {
             Some(_) => writer.room(),
             // After a quarter of the value without any run there won't be many.
             None => self.new.len() / 4,
@@ -156,8 +162,8 @@ impl<'a> Edit<'a> {
         let end = self
             .new_end
             .min(start.saturating_add(room).saturating_add(MIN_RUN));
-        match table {
-            Some(table) => self.next_anywhere(start, end, writer, table),
+        match index {
+            Some(index) => self.next_anywhere(start, end, writer, index),
             None => self.next_in_place(start, end, writer),
         }
     }
@@ -207,7 +213,7 @@ impl<'a> Edit<'a> {
         start: usize,
         end: usize,
         writer: &Writer<'_>,
-        table: &Table<'_>,
+        index: &DeltaIndex<'_>,
     ) -> Option<Match> {
         let ahead = writer.aligned(start).wrapping_sub(start);
         (start..end).find_map(|new| {
@@ -215,7 +221,7 @@ impl<'a> Edit<'a> {
             let old = new.wrapping_add(ahead);
             let length = self.run_from(old, new, window);
             if length < GOOD_RUN
-                && let Some(elsewhere) = self.find(window, table)
+                && let Some(elsewhere) = self.find(window, index)
             {
                 let moved = self.extend(elsewhere, new, start);
                 if moved.length > length {
@@ -226,9 +232,9 @@ impl<'a> Edit<'a> {
         })
     }
 
-    /// Where in the old value `window` is, as far as the table knows.
-    fn find(&self, window: &[u8], table: &Table<'_>) -> Option<usize> {
-        table.find(self.old, window.first_chunk()?)
+    /// Where in the old value `window` is, as far as the index knows.
+    fn find(&self, window: &[u8], index: &DeltaIndex<'_>) -> Option<usize> {
+        index.find(self.old, window.first_chunk()?)
     }
 
     /// How many bytes are equal from `old` and `new` on, where `window` is; 0 if fewer than [`MIN_RUN`].
@@ -268,10 +274,10 @@ impl<'a> Edit<'a> {
 mod tests {
     use super::*;
 
-    /// The delta's bytes in `memory`, made with a table of `entries`.
+    /// The delta's bytes in `memory`, made with a index of `entries`.
     fn delta<'m>(old: &[u8], new: &[u8], entries: usize, memory: &'m mut [u8]) -> Option<&'m [u8]> {
-        let mut table = [u32::MAX; 128];
-        let length = encode(old, new, &mut table[..entries], memory)?;
+        let mut index = [u32::MAX; 128];
+        let length = encode(old, new, &mut index[..entries], memory)?;
         Some(&memory[..length])
     }
 
@@ -302,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn moved_parts_are_found_through_the_table() {
+    fn moved_parts_are_found_through_the_index() {
         let (old, new) = (
             b"first half here.SECOND HALF HERE",
             b"SECOND HALF HEREfirst half here.",

@@ -55,8 +55,8 @@ mod apply;
 mod checksum;
 mod compare;
 mod encode;
+mod index;
 mod ops;
-mod table;
 mod writer;
 
 pub(crate) use apply::{ApplyError, apply};

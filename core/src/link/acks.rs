@@ -24,25 +24,25 @@ impl Node<'_> {
     }
 
     /// The peer took these packets.
-    pub(crate) fn received(
+    pub(crate) fn on_ack(
         &mut self,
         now: Instant,
         member: MemberIndex,
         newest: u64,
         before: &Vec<u32, MAX_ACKS>,
     ) {
-        self.packet_received(now, member, newest);
+        self.on_packet_acked(now, member, newest);
         if self.breaks(Mutation::AckByListPosition) {
             for counter in 0..newest {
-                self.packet_received(now, member, counter);
+                self.on_packet_acked(now, member, counter);
             }
         }
         for distance in before {
-            self.packet_received(now, member, newest.saturating_sub(u64::from(*distance)));
+            self.on_packet_acked(now, member, newest.saturating_sub(u64::from(*distance)));
         }
     }
 
-    fn packet_received(&mut self, now: Instant, member: MemberIndex, counter: u64) {
+    fn on_packet_acked(&mut self, now: Instant, member: MemberIndex, counter: u64) {
         let mut sent = None;
         while let Some(carried) = self.in_flight.take(member, counter) {
             sent = Some(carried.sent);
@@ -137,7 +137,7 @@ impl Node<'_> {
     }
 
     /// The peer didn't take what a packet carried of a record: it stays owed.
-    pub(crate) fn refused(
+    pub(crate) fn on_nack(
         &mut self,
         now: Instant,
         member: MemberIndex,
@@ -163,7 +163,7 @@ impl Node<'_> {
                 self.send_again(&carried);
             }
         }
-        if was_on_its_way && self.members.get_mut(member).link.refused(now) {
+        if was_on_its_way && self.members.get_mut(member).link.on_nack(now) {
             count(&mut self.stats.rests);
             let end = now + REST;
             self.rest_ends = self.rest_ends.or(Some(end));
@@ -176,7 +176,7 @@ impl Node<'_> {
         // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing. Nor does that of a commit
         // say anything of the end that followed it.
         if carried_it && slot.is_carried_by(counter) {
-            self.refused_record(now, member, record, cause);
+            self.nacked_record(now, member, record, cause);
         }
     }
 
@@ -197,7 +197,7 @@ impl Node<'_> {
     }
 
     /// The peer refused a record: send what it lacks, or choose another holder.
-    pub(crate) fn refused_record(
+    pub(crate) fn nacked_record(
         &mut self,
         now: Instant,
         member: MemberIndex,
@@ -213,7 +213,7 @@ impl Node<'_> {
             // It isn't to have the attributes, and hears in time that its copy isn't needed.
             Cause::Base if is_former => {}
             Cause::Base => self.owe_again(record, bit),
-            Cause::Unknown => self.unknown_at(now, record, member),
+            Cause::Unknown => self.on_unknown_at(now, record, member),
             Cause::Full => self.replace_holder(now, member, record),
             // The newer header follows.
             Cause::NotPrimary => {}

@@ -175,7 +175,7 @@ impl Node<'_> {
     }
 
     /// A message arrived: it is taken if it is the next one, and there is room.
-    pub(crate) fn told_note(&mut self, member: MemberIndex, note: &AppMessage<'_>) {
+    pub(crate) fn on_app_message(&mut self, member: MemberIndex, note: &AppMessage<'_>) {
         let AppMessage {
             number,
             after,
@@ -219,7 +219,7 @@ impl Node<'_> {
     }
 
     /// `member` has taken all messages up to this one.
-    pub(crate) fn noted(&mut self, now: Instant, member: MemberIndex, number: u32) {
+    pub(crate) fn on_app_ack(&mut self, now: Instant, member: MemberIndex, number: u32) {
         let slot = self.members.get_mut(member);
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;

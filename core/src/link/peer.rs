@@ -45,8 +45,8 @@ pub(crate) struct PeerLink {
     pub(crate) is_open: bool,
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
-    /// With nothing behind `cursor`, records are looked at for what was owed without a place in the list: whole copies, which
-    /// must not delay what is live. It goes round all records: the next one, and how many are left.
+    /// With nothing behind `cursor`, records are looked at for what was owed without a place in the list: whole copies,
+    /// which must not delay what is live. It goes round all records: the next one, and how many are left.
     restore: RecordIndex,
     restore_left: u32,
     /// What was found did not fill a packet: there will be more in a moment.
@@ -314,7 +314,7 @@ impl PeerLink {
     }
 
     /// The peer didn't take all of a packet. Returns whether it [rests](Self::rests) from now on.
-    pub(crate) fn refused(&mut self, now: Instant) -> bool {
+    pub(crate) fn on_nack(&mut self, now: Instant) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
         if now.since_coarse(self.refused_at) > REST {
             self.refusals = 0;
@@ -335,9 +335,9 @@ impl PeerLink {
     }
 }
 
-/// Whether a packet that was let in was sent before the one with this counter, of which the lower half is kept: the window
-/// against replays lets in nothing that is further back than its length. What came in pieces has no counter, `u64::MAX`, and is
-/// taken for new.
+/// Whether a packet that was let in was sent before the one with this counter, of which the lower half is kept: the
+/// window against replays lets in nothing that is further back than its length. What came in pieces has no counter,
+/// `u64::MAX`, and is taken for new.
 const fn is_older(counter: u64, than: u32) -> bool {
     if counter == u64::MAX {
         return false;

@@ -26,7 +26,7 @@ pub(crate) struct Piece {
 }
 
 impl Node<'_> {
-    pub(crate) fn piece_arrived(
+    pub(crate) fn on_chunk(
         &mut self,
         now: Instant,
         member: MemberIndex,
@@ -53,7 +53,7 @@ impl Node<'_> {
             self.members.get_mut(member).link.answered = now.coarse();
         }
         match slot.put(&mut self.records.pages, piece.offset, bytes) {
-            Some(true) => self.transfer_arrived(now, at),
+            Some(true) => self.on_transfer_complete(now, at),
             Some(false) => {}
             None => slot.free(&mut self.records.pages),
         }
@@ -78,7 +78,7 @@ impl Node<'_> {
         let (total, pages) = (piece.total as usize, &self.records.pages);
         if total > pages.longest_update() || !pages.has_room_for(total) {
             count(&mut self.stats.declined);
-            self.answer_refused(piece.request);
+            self.on_answer_refused(piece.request);
             self.reply(member, Answer::nack(0, *hash, Cause::Full));
             return None;
         }
@@ -101,7 +101,7 @@ impl Node<'_> {
     }
 
     /// All pieces are here: take the record update.
-    fn transfer_arrived(&mut self, now: Instant, at: usize) {
+    fn on_transfer_complete(&mut self, now: Instant, at: usize) {
         let Some(slot) = self.transfers.get(at) else {
             return;
         };
@@ -127,21 +127,27 @@ impl Node<'_> {
                 slot.direction = Direction::Complete;
                 slot.grant_due = true;
                 if request != 0 {
-                    self.answered_with(now, peer, request, &summary);
+                    self.on_answer(now, peer, request, &summary);
                 }
             }
             Err(cause) => {
                 if cause == Cause::Full {
                     count(&mut self.stats.declined);
                 }
-                self.answer_refused(request);
+                self.on_answer_refused(request);
                 self.reply(peer, Answer::nack(0, hash, cause));
             }
         }
     }
 
     /// The member has so many bytes of a transfer, and room for all; or nothing; or it took the record update.
-    pub(crate) fn granted(&mut self, now: Instant, member: MemberIndex, id: u32, have: u32) {
+    pub(crate) fn on_transfer_ack(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        id: u32,
+        have: u32,
+    ) {
         let (next, piece) = (self.next_transfer.wrapping_add(1), self.piece_len());
         let Some(slot) = outgoing(self.transfers, member, id) else {
             return;

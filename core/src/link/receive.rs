@@ -11,7 +11,7 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::update::{Origin, UpdateSummary};
-use crate::replica::wait::fetch::Question;
+use crate::replica::wait::fetch::FetchRequest;
 use crate::seal::BootId;
 use crate::stats::count;
 use crate::storage::pages::Input;
@@ -140,7 +140,7 @@ impl Node<'_> {
                 count(&mut self.stats.received);
                 let member = self.members.by_tag(boot.tag());
                 match member.filter(|member| self.members.get(*member).boot == boot) {
-                    Some(member) => self.malformed(member),
+                    Some(member) => self.count_malformed(member),
                     None => count(&mut self.stats.malformed),
                 }
             }
@@ -183,7 +183,7 @@ impl Node<'_> {
         let is_first = !core::mem::replace(&mut slot.link.is_open, true);
         slot.outbox.pong |= is_first;
         count(&mut self.stats.received);
-        self.heard(now, member);
+        self.on_sign_of_life(now, member);
         let verdict = self.handle_body(now, member, header.counter, body);
         if verdict.carried && !verdict.refused {
             self.acknowledge(member, header.counter);
@@ -192,7 +192,7 @@ impl Node<'_> {
     }
 
     /// A member that holds the key said what makes no sense.
-    pub(crate) fn malformed(&mut self, member: MemberIndex) {
+    pub(crate) fn count_malformed(&mut self, member: MemberIndex) {
         count(&mut self.stats.malformed);
         let slot = self.members.get_mut(member);
         slot.malformed = slot.malformed.saturating_add(1);
@@ -208,7 +208,7 @@ impl Node<'_> {
         let mut verdict = Verdict::default();
         while !body.is_empty() {
             let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(body) else {
-                self.malformed(member);
+                self.count_malformed(member);
                 verdict.refused = true;
                 break;
             };
@@ -221,7 +221,7 @@ impl Node<'_> {
                 continue;
             };
             let Some((content, rest)) = body.split_at_checked(len as usize) else {
-                self.malformed(member);
+                self.count_malformed(member);
                 verdict.refused = true;
                 break;
             };
@@ -233,13 +233,13 @@ impl Node<'_> {
 
     fn handle_message(&mut self, now: Instant, member: MemberIndex, message: Message<'_>) {
         match message {
-            Message::Ack { newest, before } => self.received(now, member, newest, &before),
+            Message::Ack { newest, before } => self.on_ack(now, member, newest, &before),
             Message::Nack {
                 counter,
                 hash,
                 cause,
             } => {
-                self.refused(now, member, counter, &hash, cause);
+                self.on_nack(now, member, counter, &hash, cause);
             }
             Message::Fetch {
                 request,
@@ -248,15 +248,15 @@ impl Node<'_> {
                 digest,
                 adopts,
             } => {
-                let question = Question {
+                let asked = FetchRequest {
                     peer: member,
                     request,
                     digest,
                     adopts,
                 };
-                self.asked_for(Key { namespace, id }, question);
+                self.on_fetch(Key { namespace, id }, asked);
             }
-            Message::NotFound { request } => self.answered_absent(now, member, request),
+            Message::NotFound { request } => self.on_not_found(now, member, request),
             Message::Chunk {
                 transfer,
                 request,
@@ -270,25 +270,27 @@ impl Node<'_> {
                     total,
                     offset,
                 };
-                self.piece_arrived(now, member, piece, bytes);
+                self.on_chunk(now, member, piece, bytes);
             }
             Message::Dropped {
                 session,
                 epoch,
                 seq,
             } => self.on_dropped(member, session, epoch, seq),
-            Message::TransferAck { transfer, have } => self.granted(now, member, transfer, have),
-            Message::AppMessage(note) => self.told_note(member, &note),
-            Message::AppAck { number } => self.noted(now, member, number),
-            Message::Compare { range, sum } => self.asked_to_compare(now, member, range, sum),
-            Message::Agreed { range } => self.agreed(now, member, range),
-            Message::Sums { range, sums } => self.told_sums(now, member, range, &sums),
-            Message::List { range, entries } => self.told_list(now, member, range, entries),
-            Message::Missing { hashes } => self.asked_for_missing(member, hashes),
+            Message::TransferAck { transfer, have } => {
+                self.on_transfer_ack(now, member, transfer, have)
+            }
+            Message::AppMessage(note) => self.on_app_message(member, &note),
+            Message::AppAck { number } => self.on_app_ack(now, member, number),
+            Message::Compare { range, sum } => self.on_compare(now, member, range, sum),
+            Message::Agreed { range } => self.on_agreed(now, member, range),
+            Message::Sums { range, sums } => self.on_sums(now, member, range, &sums),
+            Message::List { range, entries } => self.on_list(now, member, range, entries),
+            Message::Missing { hashes } => self.on_missing(member, hashes),
             // What is followed by contents is taken apart by the caller; handshakes come in packets
             // of their own.
             Message::RecordUpdate { .. } | Message::AttributeUpdate(_) | Message::Handshake(_) => {
-                self.malformed(member);
+                self.count_malformed(member);
             }
             about_members => self.handle_membership(now, member, about_members),
         }
@@ -296,22 +298,26 @@ impl Node<'_> {
 
     fn handle_membership(&mut self, now: Instant, member: MemberIndex, message: Message<'_>) {
         match message {
-            Message::Ping { table } => {
-                self.pinged(member);
-                self.table_is(now, member, u32::from_le_bytes(table));
+            Message::Ping { digest } => {
+                self.on_ping(member);
+                self.on_member_digest(now, member, u32::from_le_bytes(digest));
             }
-            Message::Pong { table } => self.table_is(now, member, u32::from_le_bytes(table)),
+            Message::Pong { digest } => {
+                self.on_member_digest(now, member, u32::from_le_bytes(digest))
+            }
             Message::PingRequest { target } => {
-                self.asked_to_ping(member, u32::from_le_bytes(target));
+                self.on_ping_request(member, u32::from_le_bytes(target));
             }
             Message::IndirectPong { about, age } => {
                 let age = Duration::from_millis(u64::from(age));
-                self.told_heard(now, u32::from_le_bytes(about), age);
+                self.on_indirect_pong(now, u32::from_le_bytes(about), age);
             }
-            Message::MemberUpdate(update) => self.told(now, member, &update),
-            Message::News(news) => self.told_news(now, member, &news),
-            Message::ExpiryOffer { namespace, id } => self.offered(now, Key { namespace, id }),
-            Message::DigestTable { sums } => self.compared(member, &sums),
+            Message::MemberUpdate(update) => self.on_member_update(now, member, &update),
+            Message::News(news) => self.on_news(now, member, &news),
+            Message::ExpiryOffer { namespace, id } => {
+                self.on_expiry_offer(now, Key { namespace, id })
+            }
+            Message::DigestTable { sums } => self.on_digest_table(member, &sums),
             _ => {}
         }
     }
@@ -366,7 +372,7 @@ impl Node<'_> {
         match applied {
             Ok(summary) => {
                 if request != 0 {
-                    self.answered_with(now, member, request, &summary);
+                    self.on_answer(now, member, request, &summary);
                 }
                 true
             }
@@ -377,7 +383,7 @@ impl Node<'_> {
                         return true;
                     }
                 }
-                self.answer_refused(request);
+                self.on_answer_refused(request);
                 if let Some(hash) = hash.filter(|_| request == 0) {
                     self.reply(member, Answer::nack(counter, hash, cause));
                 }

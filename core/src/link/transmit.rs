@@ -7,7 +7,7 @@ use crate::key::{Key, MAX_ID};
 use crate::link::in_flight::InFlightSlot;
 use crate::link::peer::GATHER;
 use crate::link::transfer::{Direction, TransferSlot, vacant};
-use crate::membership::table::Line;
+use crate::membership::member_index::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::update::Extent;
@@ -63,7 +63,7 @@ impl Node<'_> {
                 || slot.link.ack_now
                 || (slot.takes_records() && (slot.link.has_more() || self.has_pieces_for(peer)))
                 || self.replies.iter().any(|reply| reply.to == peer)
-                || self.has_question(peer)
+                || self.has_fetch_for(peer)
                 || (slot.takes_records() && self.has_mail_for(peer))
                 || self.repair.has_something_for(peer))
     }
@@ -87,7 +87,7 @@ impl Node<'_> {
         self.write_probes(now, &mut body, peer);
         self.write_acks(&mut body, peer);
         self.write_replies(now, &mut body, peer);
-        self.write_questions(now, &mut body, peer);
+        self.write_fetches(now, &mut body, peer);
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
             self.write_mail(now, &mut body, peer);

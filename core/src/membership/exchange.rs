@@ -17,15 +17,15 @@ const PACKETS: usize = 8;
 
 impl Node<'_> {
     /// Digest of the live members, this node included.
-    pub(crate) fn table(&self) -> u32 {
+    pub(crate) fn member_digest(&self) -> u32 {
         let me = self.members.me();
         let own = if me.is_live() { mark(me) } else { 0 };
         self.members.tally().digest.wrapping_add(own) as u32
     }
 
     /// A member's digest arrived with a ping or pong.
-    pub(crate) fn table_is(&mut self, now: Instant, peer: MemberIndex, table: u32) {
-        if table == self.table() {
+    pub(crate) fn on_member_digest(&mut self, now: Instant, peer: MemberIndex, digest: u32) {
+        if digest == self.member_digest() {
             // What it lacked it has heard from others meanwhile.
             self.members.slot_mut(peer).outbox.exchange = None;
         } else if self.members.tally().unverified == 0 {
@@ -37,13 +37,13 @@ impl Node<'_> {
     /// Asks the member what differs, unless another one was asked just now.
     pub(crate) fn compare_with(&mut self, now: Instant, peer: MemberIndex) {
         if self.prober.compare_at <= now {
-            self.table_changed(now);
+            self.member_digest_changed(now);
             self.members.get_mut(peer).outbox.compare = true;
         }
     }
 
     /// Tables differ for a while, until all have heard what this node knows.
-    pub(crate) fn table_changed(&mut self, now: Instant) {
+    pub(crate) fn member_digest_changed(&mut self, now: Instant) {
         let quiet = now + self.rules.frequency.fraction(2, 1);
         self.prober.compare_at = self.prober.compare_at.max(quiet);
     }
@@ -72,7 +72,7 @@ impl Node<'_> {
     }
 
     /// A member's sums arrived: it is told of all groups that differ.
-    pub(crate) fn compared(&mut self, peer: MemberIndex, sums: &[[u8; 2]; GROUPS]) {
+    pub(crate) fn on_digest_table(&mut self, peer: MemberIndex, sums: &[[u8; 2]; GROUPS]) {
         let own = self.sums();
         let (mut groups, mut bit) = (0_u32, 1_u32);
         for (own, theirs) in own.iter().zip(sums) {

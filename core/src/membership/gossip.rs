@@ -5,10 +5,10 @@ use heapless::Vec;
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
 use crate::list;
+use crate::membership::member_index::Line;
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::membership::prober::{set_by, take_due};
-use crate::membership::suspect::Accusation;
-use crate::membership::table::Line;
+use crate::membership::suspect::SuspicionReport;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::Lane;
@@ -25,11 +25,11 @@ const FANOUT: usize = 3;
 const LEAST_REPEATS: u32 = 6;
 
 /// What somebody believes of a member.
-struct Told<'a> {
+struct Belief<'a> {
     boot: u32,
     incarnation: u32,
     state: MemberState,
-    accusation: Option<&'a Accusation>,
+    report: Option<&'a SuspicionReport>,
     address: Option<Address>,
 }
 
@@ -76,16 +76,16 @@ impl Node<'_> {
         if slot.state != MemberState::Alive && (slot.outbox.gossip || slot.outbox.ping) {
             let _ = body.push(&self.news_of(now, peer));
         }
-        let table = self.table().to_le_bytes();
+        let digest = self.member_digest().to_le_bytes();
         let outbox = &mut self.members.get_mut(peer).outbox;
         // These are the first of an empty body: they always fit.
         if core::mem::take(&mut outbox.ping) {
             outbox.gossip = true;
-            let _ = body.push(&Message::Ping { table });
+            let _ = body.push(&Message::Ping { digest });
         }
         if core::mem::take(&mut outbox.pong) {
             outbox.gossip = true;
-            let _ = body.push(&Message::Pong { table });
+            let _ = body.push(&Message::Pong { digest });
         }
         let (asked, heard) = (outbox.ping_request.take(), outbox.heard.take());
         if let Some(target) = asked {
@@ -142,7 +142,7 @@ impl Node<'_> {
             MemberState::Left => Standing::Left,
             MemberState::Suspect => Standing::Suspect {
                 age: millis(now.since(slot.seen)),
-                accusers: list::collect(slot.doubt.accusers.iter().map(hash)),
+                accusers: list::collect(slot.suspicion.accusers.iter().map(hash)),
             },
         };
         Message::News(News {
@@ -154,39 +154,44 @@ impl Node<'_> {
     }
 
     /// Somebody told all that it knows of a member.
-    pub(crate) fn told(&mut self, now: Instant, from: MemberIndex, update: &MemberUpdate<'_>) {
+    pub(crate) fn on_member_update(
+        &mut self,
+        now: Instant,
+        from: MemberIndex,
+        update: &MemberUpdate<'_>,
+    ) {
         let Some(member) = self.members.by_name(update.name) else {
             return self.discover(now, update);
         };
-        let told = Told {
+        let told = Belief {
             boot: update.boot,
             incarnation: update.incarnation,
             state: update.state,
-            accusation: None,
+            report: None,
             address: Some(update.address),
         };
         self.believe(now, from, member, &told);
     }
 
     /// Somebody told how a member is.
-    pub(crate) fn told_news(&mut self, now: Instant, from: MemberIndex, news: &News) {
+    pub(crate) fn on_news(&mut self, now: Instant, from: MemberIndex, news: &News) {
         let hash = u32::from_le_bytes(news.node);
         let Some(member) = self.members.by_hash(hash) else {
             return; // the next comparison of tables brings it
         };
-        let accusation = match &news.standing {
-            Standing::Suspect { age, accusers } => Some(Accusation {
+        let report = match &news.standing {
+            Standing::Suspect { age, accusers } => Some(SuspicionReport {
                 incarnation: news.incarnation,
                 seen: now.before(Duration::from_millis(u64::from(*age))),
                 accusers: self.known(accusers),
             }),
             _ => None,
         };
-        let told = Told {
+        let told = Belief {
             boot: u32::from_le_bytes(news.boot),
             incarnation: news.incarnation,
             state: news.standing.state(),
-            accusation: accusation.as_ref(),
+            report: report.as_ref(),
             address: None,
         };
         self.believe(now, from, member, &told);
@@ -198,13 +203,13 @@ impl Node<'_> {
         list::collect(hashes.iter().filter_map(number))
     }
 
-    fn believe(&mut self, now: Instant, from: MemberIndex, member: MemberIndex, told: &Told<'_>) {
+    fn believe(&mut self, now: Instant, from: MemberIndex, member: MemberIndex, told: &Belief<'_>) {
         let slot = self.members.get(member);
         if !is_plausible(told.incarnation, slot.incarnation) {
-            return self.malformed(from);
+            return self.count_malformed(from);
         }
         if member == SELF {
-            return self.told_about_self(from, told);
+            return self.on_news_of_self(from, told);
         }
         if slot.session.is_none() {
             return self.on_news_of_unverified(now, member, told);
@@ -216,7 +221,7 @@ impl Node<'_> {
             return;
         }
         match told.state {
-            MemberState::Suspect => self.told_suspect(now, from, member, told),
+            MemberState::Suspect => self.on_news_of_suspect(now, from, member, told),
             _ if outranks(told, slot.incarnation, slot.state) => self.follow(now, member, told),
             MemberState::Alive if slot.state == MemberState::Dead => {
                 // Whoever told this hears it: if it knows that it is thought dead, it refutes.
@@ -238,7 +243,7 @@ impl Node<'_> {
         self.start_handshake(Some(address));
     }
 
-    fn on_news_of_unverified(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
+    fn on_news_of_unverified(&mut self, now: Instant, member: MemberIndex, told: &Belief<'_>) {
         let slot = self.members.get(member);
         let gone = matches!(told.state, MemberState::Dead | MemberState::Left);
         if gone && told.incarnation >= slot.incarnation {
@@ -251,7 +256,7 @@ impl Node<'_> {
     }
 
     /// Refutes what isn't so, to whoever told it and to all others.
-    fn told_about_self(&mut self, from: MemberIndex, told: &Told<'_>) {
+    fn on_news_of_self(&mut self, from: MemberIndex, told: &Belief<'_>) {
         if self.breaks(Mutation::NoRefutation) {
             return;
         }
@@ -269,30 +274,30 @@ impl Node<'_> {
         self.members.get_mut(from).outbox.gossip = true;
     }
 
-    fn told_suspect(
+    fn on_news_of_suspect(
         &mut self,
         now: Instant,
         from: MemberIndex,
         member: MemberIndex,
-        told: &Told<'_>,
+        told: &Belief<'_>,
     ) {
         let slot = self.members.get(member);
-        let silent = Accusation {
+        let silent = SuspicionReport {
             incarnation: told.incarnation,
             seen: slot.seen,
             accusers: Vec::new(),
         };
-        let accusation = told.accusation.unwrap_or(&silent);
+        let report = told.report.unwrap_or(&silent);
         let same = told.incarnation == slot.incarnation && slot.state == MemberState::Suspect;
         if same || outranks(told, slot.incarnation, slot.state) {
-            self.accused(now, member, accusation);
+            self.on_suspicion(now, member, report);
         } else {
             self.set_right(from, member, told);
         }
     }
 
     /// What was told is refuted already: whoever told it missed that.
-    fn set_right(&mut self, from: MemberIndex, member: MemberIndex, told: &Told<'_>) {
+    fn set_right(&mut self, from: MemberIndex, member: MemberIndex, told: &Belief<'_>) {
         let slot = self.members.slot_mut(member);
         if told.incarnation < slot.incarnation && slot.state == MemberState::Alive {
             slot.gossip = slot.gossip.max(1);
@@ -302,15 +307,15 @@ impl Node<'_> {
     }
 
     /// Takes over what somebody else found out.
-    fn follow(&mut self, now: Instant, member: MemberIndex, told: &Told<'_>) {
+    fn follow(&mut self, now: Instant, member: MemberIndex, told: &Belief<'_>) {
         if told.state == MemberState::Dead && self.is_early(now, member) {
             let seen = self.members.get(member).seen;
-            let accusation = Accusation {
+            let report = SuspicionReport {
                 incarnation: told.incarnation,
                 seen,
                 accusers: Vec::new(),
             };
-            return self.accused(now, member, &accusation);
+            return self.on_suspicion(now, member, &report);
         }
         let slot = self.members.slot_mut(member);
         slot.incarnation = told.incarnation;
@@ -349,10 +354,10 @@ impl Node<'_> {
         }
         self.tell_all_about(member);
         if was_live != self.members.get(member).is_live() {
-            self.table_changed(now);
+            self.member_digest_changed(now);
             if was_live {
                 // First, so that this node doesn't leave with the only copy that is left.
-                self.rescue_copies();
+                self.rereplicate_soon();
             }
             self.members_changed(now);
         }
@@ -370,7 +375,7 @@ pub(crate) const fn is_plausible(incarnation: u32, known: u32) -> bool {
 }
 
 /// SWIM's order: a higher incarnation wins; of the same, the worse news.
-fn outranks(told: &Told<'_>, incarnation: u32, state: MemberState) -> bool {
+fn outranks(told: &Belief<'_>, incarnation: u32, state: MemberState) -> bool {
     const fn rank(state: MemberState) -> u8 {
         match state {
             MemberState::Alive => 0,
@@ -393,12 +398,12 @@ mod tests {
         MemberState::Left,
     ];
 
-    fn told(incarnation: u32, state: MemberState) -> Told<'static> {
-        Told {
+    fn belief(incarnation: u32, state: MemberState) -> Belief<'static> {
+        Belief {
             boot: 1,
             incarnation,
             state,
-            accusation: None,
+            report: None,
             address: None,
         }
     }
@@ -407,8 +412,8 @@ mod tests {
     fn a_higher_incarnation_wins_whatever_it_says() {
         for old in STATES {
             for new in STATES {
-                assert!(outranks(&told(8, new), 7, old), "{new:?} after {old:?}");
-                assert!(!outranks(&told(6, new), 7, old), "{new:?} after {old:?}");
+                assert!(outranks(&belief(8, new), 7, old), "{new:?} after {old:?}");
+                assert!(!outranks(&belief(6, new), 7, old), "{new:?} after {old:?}");
             }
         }
     }
@@ -417,7 +422,7 @@ mod tests {
     fn of_one_incarnation_the_worse_news_wins_and_the_same_is_no_news() {
         for (rank, old) in STATES.into_iter().enumerate() {
             for (other, new) in STATES.into_iter().enumerate() {
-                assert_eq!(outranks(&told(7, new), 7, old), other > rank);
+                assert_eq!(outranks(&belief(7, new), 7, old), other > rank);
             }
         }
     }

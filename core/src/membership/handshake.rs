@@ -119,7 +119,7 @@ impl Node<'_> {
             .is_some_and(|echo| self.is_own_challenge(now, &stranger, echo));
         let of_successor = self.is_of_successor(boot, handshake);
         if of_successor && echoed {
-            return self.is_succeeded(now);
+            return self.on_superseded(now);
         }
         if handshake.name_taken {
             if echoed {
@@ -375,7 +375,7 @@ impl Node<'_> {
         self.misses.forget();
         self.tell_all_about(member);
         self.compare_with(now, member);
-        self.table_changed(now);
+        self.member_digest_changed(now);
         if !is_empty {
             // It may have taken sessions over before this node met it.
             self.doubt_ownership();

@@ -31,7 +31,7 @@ impl Node<'_> {
         };
         self.leaving = !self.breaks(Mutation::LeavesEmptyHanded);
         if self.members.tally().reachable > 0 {
-            self.rescue_copies();
+            self.rereplicate_soon();
         }
         let Some(id) = self.waits.open(Wait::Leave(wait), Lane::Leaves, 1) else {
             return Ticket::decided(LeaveOutcome::UNKNOWN);
@@ -89,7 +89,7 @@ impl Node<'_> {
             if let Some(Wait::Leave(wait)) = self.waits.get_mut(number) {
                 wait.looked_at = now;
             }
-            self.rescue_copies();
+            self.rereplicate_soon();
         }
         !self.sweep.owes
     }

@@ -11,8 +11,8 @@ use crate::hash::scramble;
 use crate::ids::{MemberIndex, SELF};
 use crate::link::peer::PeerLink;
 use crate::list;
-use crate::membership::table::{self, By, Ends, Line, Links};
-use crate::replica::repair::state::Question;
+use crate::membership::member_index::{self, By, Ends, Line, Links};
+use crate::replica::repair::state::RangeQuery;
 use crate::seal::{BootId, Subkey, Window};
 use crate::time::Instant;
 use crate::wire::member::ACCUSERS;
@@ -34,7 +34,7 @@ pub struct MemberSlot {
     pub(crate) heard: Instant,
     /// The latest moment at which any member is known to have heard it.
     pub(crate) seen: Instant,
-    pub(crate) doubt: Doubt,
+    pub(crate) suspicion: Suspicion,
     /// How often this member's state is still to be told.
     pub(crate) gossip: u8,
     /// Name, address and boot are to be told as well.
@@ -65,7 +65,7 @@ pub(crate) struct Session {
 
 /// Why a member is suspected.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Doubt {
+pub(crate) struct Suspicion {
     /// When this node began to suspect it.
     pub(crate) since: Instant,
     /// Since when this node asks it itself; zero: it doesn't.
@@ -90,7 +90,7 @@ pub(crate) struct Outbox {
     /// The members of these groups are told, from this number on.
     pub(crate) exchange: Option<Exchange>,
     /// What the member asks about a range of records.
-    pub(crate) question: Option<Question>,
+    pub(crate) range_query: Option<RangeQuery>,
     /// Send news even without a ping.
     pub(crate) gossip: bool,
     /// Somebody waits for it: see [`waits_for`](Self::waits_for).
@@ -132,7 +132,7 @@ impl Default for MemberSlot {
             capacity: 1,
             heard: Instant::default(),
             seen: Instant::default(),
-            doubt: Doubt::default(),
+            suspicion: Suspicion::default(),
             gossip: 0,
             fresh: false,
             boot: BootId::new([0; 16]),
@@ -312,7 +312,7 @@ impl<'m> Members<'m> {
 
     /// Members that the table has room for.
     pub(crate) fn capacity(&self) -> usize {
-        self.slots.len().min(table::MOST)
+        self.slots.len().min(member_index::MOST)
     }
 
     pub(crate) const fn tally(&self) -> &Tally {

@@ -54,7 +54,7 @@ impl Node<'_> {
             if !self.breaks(Mutation::LateAcksCount) {
                 self.time_waits(now);
             }
-            self.doubt_anew(now);
+            self.suspect_anew(now);
             self.ask_before_serving(now);
         }
     }
@@ -102,7 +102,7 @@ impl Node<'_> {
         let own = self.members.me().hash;
         let mut neighbours = [SELF; NEIGHBOURS];
         let found = self.members.least(&mut neighbours, &|member, slot| {
-            let watched = member != SELF && slot.is_reachable() && !self.accuses(member);
+            let watched = member != SELF && slot.is_reachable() && !self.suspects(member);
             watched.then(|| u64::from(distance(slot.hash, own)))
         });
         let neighbours = neighbours.into_iter().take(found);
@@ -183,7 +183,7 @@ impl Node<'_> {
             self.prober.health.worsen();
         }
         if slot.is_reachable() {
-            self.accuse(now, probe.target);
+            self.suspect(now, probe.target);
         }
     }
 
@@ -207,7 +207,7 @@ impl Node<'_> {
     }
 
     /// A packet of the member arrived.
-    pub(crate) fn heard(&mut self, now: Instant, member: MemberIndex) {
+    pub(crate) fn on_sign_of_life(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get_mut(member);
         slot.heard = now;
         slot.seen = now;
@@ -222,13 +222,13 @@ impl Node<'_> {
     }
 
     /// A member pings: answer.
-    pub(crate) fn pinged(&mut self, member: MemberIndex) {
+    pub(crate) fn on_ping(&mut self, member: MemberIndex) {
         self.members.get_mut(member).outbox.pong = true;
     }
 
     /// A member asks for a ping of another one. It is told at once when that one was heard, and
     /// again when it answers.
-    pub(crate) fn asked_to_ping(&mut self, member: MemberIndex, target: u32) {
+    pub(crate) fn on_ping_request(&mut self, member: MemberIndex, target: u32) {
         let Some(target) = self.members.by_hash(target) else {
             return;
         };
@@ -253,7 +253,7 @@ impl Node<'_> {
     }
 
     /// A helper says how long ago it heard the member it was asked about.
-    pub(crate) fn told_heard(&mut self, now: Instant, about: u32, age: Duration) {
+    pub(crate) fn on_indirect_pong(&mut self, now: Instant, about: u32, age: Duration) {
         let Some(about) = self.members.by_hash(about) else {
             return;
         };
@@ -262,11 +262,11 @@ impl Node<'_> {
         {
             probe.silent = probe.silent.saturating_sub(1);
         }
-        self.seen(now, about, age);
+        self.note_seen(now, about, age);
     }
 
     /// Somebody heard the member so long ago.
-    pub(crate) fn seen(&mut self, now: Instant, member: MemberIndex, age: Duration) {
+    pub(crate) fn note_seen(&mut self, now: Instant, member: MemberIndex, age: Duration) {
         if member != SELF {
             let slot = self.members.get_mut(member);
             slot.seen = slot.seen.max(now.before(age));

@@ -41,7 +41,7 @@ impl Node<'_> {
     }
 
     /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
-    pub(crate) fn is_succeeded(&mut self, now: Instant) {
+    pub(crate) fn on_superseded(&mut self, now: Instant) {
         self.superseded = !self.breaks(Mutation::SupersededServes);
         self.members.change(SELF, |me| me.state = MemberState::Left);
         for member in self.members.others() {

@@ -1,8 +1,8 @@
-//! Suspicion: what an accusation is worth, how long it may be refuted, when a member is dead.
+//! Suspicion: what a report is worth, how long it may be refuted, when a member is dead.
 //!
-//! An accusation says who found that the member doesn't answer, and how long ago anybody heard it.
+//! A report says who found that the member doesn't answer, and how long ago anybody heard it.
 //! Whoever heard it later says so, so all come to know when it was heard last, by anyone; from then
-//! its time runs. It is longer while few others confirm the accusation on their own, and while this
+//! its time runs. It is longer while few others confirm the report on their own, and while this
 //! node hears badly itself (Lifeguard). The accused is told first, and refutes by a higher
 //! incarnation.
 
@@ -10,7 +10,7 @@ use heapless::Vec;
 
 use crate::ids::{MemberIndex, SELF};
 use crate::list;
-use crate::membership::member::{Doubt, MemberSlot};
+use crate::membership::member::{MemberSlot, Suspicion};
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::membership::prober::{set_by, take_due};
 use crate::node::Node;
@@ -21,7 +21,7 @@ use crate::wire::member::{ACCUSERS, MemberState};
 /// Of sixteen parts of the drop time: what a member has after it was heard last, at least.
 const SURE: u32 = 14;
 
-/// Sixteenths more while nobody confirms the accusation, by those who could and those who did.
+/// Sixteenths more while nobody confirms the report, by those who could and those who did.
 const UNSURE: [&[u32]; ACCUSERS] = [&[0], &[6, 0], &[6, 2, 0], &[6, 3, 1, 0]];
 
 /// Fifths of the drop time that a member has for its refutation, in a cluster of up to eight.
@@ -35,7 +35,7 @@ const NOTABLE: Duration = Duration::from_millis(100);
 
 /// What somebody says of a suspect.
 #[derive(Clone, Debug)]
-pub(crate) struct Accusation {
+pub(crate) struct SuspicionReport {
     pub(crate) incarnation: u32,
     /// When anybody heard it last.
     pub(crate) seen: Instant,
@@ -44,18 +44,18 @@ pub(crate) struct Accusation {
 
 impl Node<'_> {
     /// Whether this node itself found that the member doesn't answer.
-    pub(crate) fn accuses(&self, member: MemberIndex) -> bool {
+    pub(crate) fn suspects(&self, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
-        slot.state == MemberState::Suspect && slot.doubt.accusers.contains(&SELF)
+        slot.state == MemberState::Suspect && slot.suspicion.accusers.contains(&SELF)
     }
 
     /// The member didn't answer this node.
-    pub(crate) fn accuse(&mut self, now: Instant, member: MemberIndex) {
+    pub(crate) fn suspect(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get(member);
-        self.accused(
+        self.on_suspicion(
             now,
             member,
-            &Accusation {
+            &SuspicionReport {
                 incarnation: slot.incarnation,
                 seen: slot.seen,
                 accusers: list::collect([SELF]),
@@ -65,34 +65,38 @@ impl Node<'_> {
     }
 
     /// Somebody accuses a member of not answering; perhaps this node.
-    pub(crate) fn accused(&mut self, now: Instant, member: MemberIndex, accusation: &Accusation) {
+    pub(crate) fn on_suspicion(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        report: &SuspicionReport,
+    ) {
         let slot = self.members.get(member);
-        let is_new =
-            slot.state != MemberState::Suspect || accusation.incarnation > slot.incarnation;
-        let ahead = slot.seen.since(accusation.seen) > NOTABLE;
-        let behind = accusation.seen.since(slot.seen) > NOTABLE;
+        let is_new = slot.state != MemberState::Suspect || report.incarnation > slot.incarnation;
+        let ahead = slot.seen.since(report.seen) > NOTABLE;
+        let behind = report.seen.since(slot.seen) > NOTABLE;
         let slot = self.members.get_mut(member);
-        slot.seen = slot.seen.max(accusation.seen);
+        slot.seen = slot.seen.max(report.seen);
         let mut news = ahead || behind;
         if is_new {
-            slot.incarnation = accusation.incarnation;
-            slot.doubt = Doubt {
+            slot.incarnation = report.incarnation;
+            slot.suspicion = Suspicion {
                 since: now,
-                ..Doubt::default()
+                ..Suspicion::default()
             };
             if slot.state != MemberState::Suspect {
                 self.set_state(now, member, MemberState::Suspect);
             }
         }
-        let accusers = &mut self.members.get_mut(member).doubt.accusers;
-        for accuser in &accusation.accusers {
+        let accusers = &mut self.members.get_mut(member).suspicion.accusers;
+        for accuser in &report.accusers {
             news |= !accusers.contains(accuser) && accusers.push(*accuser).is_ok();
         }
         if is_new || news {
             self.tell_all_about(member);
             set_by(&mut self.prober.suspects_at, now);
         }
-        if is_new && !accusation.accusers.contains(&SELF) {
+        if is_new && !report.accusers.contains(&SELF) {
             self.consider_asking(now, member);
         }
     }
@@ -103,7 +107,7 @@ impl Node<'_> {
         let chosen = self.next_random().checked_rem(others).unwrap_or(0) < ASKERS;
         if chosen {
             let slot = self.members.get_mut(member);
-            slot.doubt.asked = now;
+            slot.suspicion.asked = now;
             slot.outbox.ping = true;
         }
     }
@@ -143,8 +147,8 @@ impl Node<'_> {
     /// Accuses a suspect that doesn't answer this node either, and keeps telling it.
     fn go_on_asking(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get(member);
-        let (asked, silent) = (slot.doubt.asked, slot.seen < slot.doubt.asked);
-        if self.accuses(member) {
+        let (asked, silent) = (slot.suspicion.asked, slot.seen < slot.suspicion.asked);
+        if self.suspects(member) {
             self.tell_it(now, member);
             if self.members.get(member).gossip == 0 {
                 self.tell_all_about(member);
@@ -152,8 +156,8 @@ impl Node<'_> {
         } else if asked != Instant::default() && silent {
             let patience = self.rules.frequency.fraction(3, 5);
             if now.since(asked) >= self.prober.health.widen(patience) {
-                self.members.slot_mut(member).doubt.asked = Instant::default();
-                self.accuse(now, member);
+                self.members.slot_mut(member).suspicion.asked = Instant::default();
+                self.suspect(now, member);
             } else {
                 self.members.get_mut(member).outbox.ping = true;
                 self.tell_it(now, member);
@@ -168,12 +172,12 @@ impl Node<'_> {
         // Neither the accused nor this node can confirm what this node thinks of it, but both count.
         let others = self.members.tally().reachable;
         let could = others.min(ACCUSERS).saturating_sub(1);
-        let did = slot.doubt.accusers.len().saturating_sub(1);
+        let did = slot.suspicion.accusers.len().saturating_sub(1);
         let silence = silence(drop, could, did);
         let doublings = self.members.live().max(8).ilog2();
         let refutation = drop.fraction(LEAST.saturating_mul(doublings), 15);
         let heard = slot.seen + health.widen(silence);
-        heard.max(slot.doubt.since + health.widen(refutation))
+        heard.max(slot.suspicion.since + health.widen(refutation))
     }
 
     /// Whether the member was heard too recently, by anyone, to be dead whatever others say.
@@ -184,13 +188,13 @@ impl Node<'_> {
 
     /// This node could not hear anybody for a while: whoever is suspected is asked before it is
     /// judged.
-    pub(crate) fn doubt_anew(&mut self, now: Instant) {
+    pub(crate) fn suspect_anew(&mut self, now: Instant) {
         for member in self.members.others() {
             if self.members.get(member).state != MemberState::Suspect {
                 continue;
             }
             let slot = self.members.get_mut(member);
-            slot.doubt = Doubt {
+            slot.suspicion = Suspicion {
                 since: now,
                 asked: now,
                 accusers: Vec::new(),
@@ -214,7 +218,7 @@ impl Node<'_> {
     }
 }
 
-/// How long a suspect may be silent, if `could` members could confirm the accusation and `did` have.
+/// How long a suspect may be silent, if `could` members could confirm the report and `did` have.
 fn silence(drop: Duration, could: usize, did: usize) -> Duration {
     let unsure = UNSURE.get(could).and_then(|row| row.get(did)).unwrap_or(&0);
     drop.fraction(SURE.saturating_add(*unsure), 16)

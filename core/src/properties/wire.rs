@@ -119,8 +119,8 @@ impl Draw {
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotPrimary];
         let cause = causes[usize::from(self.kind / 17 % 4)];
         match self.kind % 25 {
-            0 => Ping { table: a.to_le_bytes() },
-            1 => Pong { table: a.to_le_bytes() },
+            0 => Ping { digest: a.to_le_bytes() },
+            1 => Pong { digest: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
             3 => MemberUpdate(self.member()),
             4 => Ack { newest, before: self.words() },

@@ -250,12 +250,13 @@ impl Node<'_> {
         }
         // The end is as old as the oldest news of it: else it would be news for ever.
         slot.touched = slot.touched.min(seconds(now).saturating_sub(head.idle));
-        let told = head.header.as_ref().map(|header| Told {
+        let told = head.header.as_ref().map(|header| TombstoneList {
             holders: &header.holders,
             know: header.wanted,
             all_named: !header.is(WireHeader::NOT_ALL_NAMED),
         });
-        let covered = self.merge_tombstone(record, origin.peer, &told.unwrap_or(Told::NOBODY));
+        let covered =
+            self.merge_tombstone(record, origin.peer, &told.unwrap_or(TombstoneList::NOBODY));
         if was_live && was_used {
             self.tell(SessionEvent::Invalidated, record);
         }
@@ -288,7 +289,12 @@ impl Node<'_> {
     /// Adds the holders that the peer names, and owes the tombstone to those that may not know of it. Only a member's
     /// own confirmation counts; what the peer says of others counts for members that this node didn't name
     /// itself. Returns whether the peer names all that are known here.
-    fn merge_tombstone(&mut self, record: RecordIndex, peer: MemberIndex, told: &Told<'_>) -> bool {
+    fn merge_tombstone(
+        &mut self,
+        record: RecordIndex,
+        peer: MemberIndex,
+        told: &TombstoneList<'_>,
+    ) -> bool {
         let slot = self.records.get(record);
         let mut names: Holders = list::collect(slot.holders().iter().copied());
         let is_named = |member: &MemberIndex| {
@@ -432,7 +438,7 @@ impl Node<'_> {
             self.remove_record(record);
         } else {
             self.records.get_mut(record).set(DECLINED, false);
-            self.send_forgotten(record);
+            self.requeue_missed(record);
         }
     }
 
@@ -476,7 +482,7 @@ pub(crate) enum Successor {
 }
 
 /// What a peer knows of who may hold a copy of an ended session.
-struct Told<'a> {
+struct TombstoneList<'a> {
     /// Hashes of names.
     holders: &'a [u32],
     /// Bit i: holder i knows of the end.
@@ -484,7 +490,7 @@ struct Told<'a> {
     all_named: bool,
 }
 
-impl Told<'_> {
+impl TombstoneList<'_> {
     const NOBODY: Self = Self {
         holders: &[],
         know: 0,

@@ -118,7 +118,7 @@ impl Node<'_> {
     }
 
     /// `peer` offers an expired session.
-    pub(crate) fn offered(&mut self, now: Instant, key: Key<'_>) {
+    pub(crate) fn on_expiry_offer(&mut self, now: Instant, key: Key<'_>) {
         if let Some(id) = SessionId::new(key) {
             self.take(now, &id);
         }

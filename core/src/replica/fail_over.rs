@@ -93,7 +93,7 @@ impl Node<'_> {
     }
 
     /// A peer doesn't know the record.
-    pub(crate) fn unknown_at(&mut self, now: Instant, record: RecordIndex, peer: MemberIndex) {
+    pub(crate) fn on_unknown_at(&mut self, now: Instant, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(peer);
         if !slot.is_live() {

@@ -306,15 +306,15 @@ impl Node<'_> {
     }
 
     /// Adds the questions to `peer` to a packet, as many as it may have before it answers some.
-    pub(crate) fn write_questions(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
+    pub(crate) fn write_fetches(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let first = self.waits.first(Lane::Fetches);
         let mut unanswered = 0_usize;
-        let mut sent = self.next_question(first, peer, false);
+        let mut sent = self.next_fetch(first, peer, false);
         while let Some(number) = sent {
             unanswered = unanswered.saturating_add(1);
-            sent = self.next_question(self.waits.after(number), peer, false);
+            sent = self.next_fetch(self.waits.after(number), peer, false);
         }
-        let mut next = self.next_question(first, peer, true);
+        let mut next = self.next_fetch(first, peer, true);
         while let Some(number) = next
             && let Some(wait) = self.waits.fetch(number)
         {
@@ -333,13 +333,13 @@ impl Node<'_> {
                 wait.ask(peer, false);
             }
             unanswered = unanswered.saturating_add(1);
-            next = self.next_question(self.waits.after(number), peer, true);
+            next = self.next_fetch(self.waits.after(number), peer, true);
         }
     }
 
     /// The next fetch, of `from` and those behind it, that `peer` hasn't answered, and whose question to it is to be
     /// sent or was.
-    fn next_question(
+    fn next_fetch(
         &self,
         from: Option<WaitIndex>,
         peer: MemberIndex,
@@ -362,13 +362,13 @@ impl Node<'_> {
     }
 
     /// Whether a question to `peer` waits to be sent.
-    pub(crate) fn has_question(&self, peer: MemberIndex) -> bool {
+    pub(crate) fn has_fetch_for(&self, peer: MemberIndex) -> bool {
         let first = self.waits.first(Lane::Fetches);
-        self.next_question(first, peer, true).is_some()
+        self.next_fetch(first, peer, true).is_some()
     }
 
     /// `peer` has nothing of what was asked for.
-    pub(crate) fn answered_absent(&mut self, now: Instant, peer: MemberIndex, request: u32) {
+    pub(crate) fn on_not_found(&mut self, now: Instant, peer: MemberIndex, request: u32) {
         self.is_answering(now, peer);
         let Some(number) = self.waits.by_request(request) else {
             return;
@@ -381,7 +381,7 @@ impl Node<'_> {
     }
 
     /// `peer` sent its copy, which is merged already.
-    pub(crate) fn answered_with(
+    pub(crate) fn on_answer(
         &mut self,
         now: Instant,
         peer: MemberIndex,
@@ -420,7 +420,7 @@ impl Node<'_> {
     }
 
     /// There was no room for an answer: what it says may be newer than what is here.
-    pub(crate) fn answer_refused(&mut self, request: u32) {
+    pub(crate) fn on_answer_refused(&mut self, request: u32) {
         let number = self.waits.by_request(request);
         if let Some(wait) = number.and_then(|number| self.waits.fetch_mut(number)) {
             wait.refused = true;
@@ -540,7 +540,7 @@ impl Node<'_> {
         self.waits.end(number, Done::Fetched(outcome));
         let record = self.records.find(hash);
         while let Some(question) = deferred.pop() {
-            self.answer_question(record, question);
+            self.answer_fetch(record, question);
         }
     }
 

@@ -7,24 +7,24 @@ use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::update::Extent;
-use crate::replica::wait::fetch::Question;
+use crate::replica::wait::fetch::FetchRequest;
 use crate::storage::records::{ANSWERED, HANDING_OVER};
 use crate::time::Instant;
 
 impl Node<'_> {
     /// `peer` takes a session over.
-    pub(crate) fn asked_for(&mut self, key: Key<'_>, question: Question) {
+    pub(crate) fn on_fetch(&mut self, key: Key<'_>, asked: FetchRequest) {
         let hash = self.hash_of(key);
         if let Some(fetch) = self.waits.fetch_of(&hash) {
-            let first = self.goes_first(question.peer);
+            let first = self.goes_first(asked.peer);
             if let Some(wait) = self.waits.fetch_mut(fetch).filter(|_| first) {
-                return wait.defer(question);
+                return wait.defer(asked);
             }
-            self.waits.ask_again(fetch, question.peer);
+            self.waits.ask_again(fetch, asked.peer);
             self.nudge_silent(fetch);
         }
         let record = self.find(key);
-        self.answer_question(record, question);
+        self.answer_fetch(record, asked);
     }
 
     /// Of two nodes that take a session over at the same time, one waits for the other: else both
@@ -36,13 +36,13 @@ impl Node<'_> {
         self.members.me().hash > self.members.get(peer).hash
     }
 
-    pub(super) fn answer_question(&mut self, record: Option<RecordIndex>, question: Question) {
-        let Question {
+    pub(super) fn answer_fetch(&mut self, record: Option<RecordIndex>, asked: FetchRequest) {
+        let FetchRequest {
             peer,
             request,
             digest,
             adopts,
-        } = question;
+        } = asked;
         let Some(record) = record else {
             return self.reply(peer, Answer::NotFound { request });
         };

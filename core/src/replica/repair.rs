@@ -67,7 +67,7 @@ impl Node<'_> {
     /// Adds what is to be said about ranges to a packet.
     pub(crate) fn write_repair(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         if self.repair.peer == peer {
-            self.write_question(now, body);
+            self.write_range_query(now, body);
         }
         let answers = self.repair.answering.as_ref();
         if let Some(walk) = answers.filter(|walk| self.repair.answered && walk.peer == peer)

@@ -24,12 +24,12 @@ impl Node<'_> {
 
     /// A member that may hold copies is gone, or this node is about to go: what only this node has
     /// left of its sessions is copied at once.
-    pub(crate) const fn rescue_copies(&mut self) {
+    pub(crate) const fn rereplicate_soon(&mut self) {
         self.sweep.rescue = Some(RecordIndex::FIRST);
     }
 
     /// Goes on with that.
-    pub(crate) fn rescue(&mut self, now: Instant) {
+    pub(crate) fn rereplicate_now(&mut self, now: Instant) {
         let Some(from) = self.sweep.rescue else {
             return;
         };
@@ -111,13 +111,13 @@ impl Node<'_> {
         } else {
             self.announce(record);
         }
-        self.send_forgotten(record);
+        self.requeue_missed(record);
         self.expire(now, record);
     }
 
     /// What is owed although its holder's place in the list of changes is behind it: there were no
     /// pages to send it from when its turn came.
-    pub(crate) fn send_forgotten(&mut self, record: RecordIndex) {
+    pub(crate) fn requeue_missed(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let bits = slot.owed();
         let waits =
@@ -144,7 +144,7 @@ impl Node<'_> {
         self.sweep.owes |= owed;
         self.sweep.keeps |= is_primary && live.is_empty();
         if owed {
-            self.send_forgotten(record);
+            self.requeue_missed(record);
         }
     }
 

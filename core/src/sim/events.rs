@@ -111,7 +111,7 @@ impl World<'_> {
                 self.report.names_refused += 1;
                 self.ends_and_tries_again(node);
             }
-            Event::Superseded => self.is_succeeded(node),
+            Event::Superseded => self.on_superseded(node),
             Event::Outgrown => self.outgrown(node),
             _ => {}
         }

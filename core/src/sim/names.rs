@@ -121,7 +121,7 @@ impl World<'_> {
     }
 
     /// A later boot has the node's name: its host makes a new one in a moment.
-    pub(super) fn is_succeeded(&mut self, node: usize) {
+    pub(super) fn on_superseded(&mut self, node: usize) {
         self.report.superseded += 1;
         let host = &mut self.hosts[node];
         host.is_superseded = true;

@@ -408,8 +408,8 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         range = range.part(15);
     }
     for (name, message) in [
-        ("Ping", Message::Ping { table: [0; 4] }),
-        ("Pong", Message::Pong { table: [0; 4] }),
+        ("Ping", Message::Ping { digest: [0; 4] }),
+        ("Pong", Message::Pong { digest: [0; 4] }),
         ("PingRequest", Message::PingRequest { target: [0; 4] }),
         ("MemberUpdate", Message::MemberUpdate(member)),
         ("Ack", Message::Ack { newest: PACKET, before }),

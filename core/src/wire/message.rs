@@ -20,10 +20,10 @@ pub(crate) const MAX_ACKS: usize = 16;
 /// Everything that one node says to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
-    /// Are you there? Answered by `Pong`. `table`: a digest of the members that live.
-    Ping { table: [u8; 4] },
+    /// Are you there? Answered by `Pong`. `digest`: a digest of the members that live.
+    Ping { digest: [u8; 4] },
     /// I am.
-    Pong { table: [u8; 4] },
+    Pong { digest: [u8; 4] },
     /// Ping the member `target` for me.
     PingRequest { target: [u8; 4] },
     /// What the sender believes of a member, for who may not know it.

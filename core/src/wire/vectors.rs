@@ -217,7 +217,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
         capacity: 2,
     };
     let (about, hash) = (hash("t2").to_le_bytes(), key::hash(cluster(), SESSION));
-    let (table, groups) = table_of_both();
+    let (digest, groups) = table_of_both();
     let Key { namespace, id } = SESSION;
     let before = [1, 3].into_iter().collect();
     let sum = mix(SHORT, new_digest()).to_le_bytes();
@@ -225,8 +225,8 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
     let mut sums = [[0; 8]; PARTS];
     sums[2] = sum;
     [
-        (PING, Message::Ping { table }),
-        (PONG, Message::Pong { table }),
+        (PING, Message::Ping { digest }),
+        (PONG, Message::Pong { digest }),
         (PING_REQUEST, Message::PingRequest { target: about }),
         (MEMBER_UPDATE, Message::MemberUpdate(member("t2", 2, T2_BOOT))),
         (MEMBER_V6, Message::MemberUpdate(r3)),
@@ -272,7 +272,7 @@ pub(crate) fn news(incarnation: u32) -> News {
     }
 }
 
-/// The digest of a table of t1 and t2, and its sums.
+/// The digest of the members t1 and t2, and its sums.
 pub(crate) fn table_of_both() -> ([u8; 4], [[u8; 2]; GROUPS]) {
     let (mut digest, mut sums) = (0_u64, [0_u16; GROUPS]);
     for (name, boot) in [("t1", T1_BOOT), ("t2", T2_BOOT)] {

@@ -2,7 +2,7 @@
 
 use crate::ids::MemberIndex;
 use crate::node::Node;
-use crate::replica::repair::state::{ENTRY, LIST, Question, Repair};
+use crate::replica::repair::state::{ENTRY, LIST, RangeQuery, Repair};
 use crate::replica::repair::walk::{Entry, Step, Walk};
 use crate::replica::repair::{PERIOD, STEP};
 use crate::time::Instant;
@@ -11,7 +11,7 @@ use crate::wire::range::Range;
 
 impl Node<'_> {
     /// A peer asks what there is in a range.
-    pub(crate) fn asked_to_compare(
+    pub(crate) fn on_compare(
         &mut self,
         now: Instant,
         peer: MemberIndex,
@@ -19,9 +19,9 @@ impl Node<'_> {
         sum: Option<[u8; 8]>,
     ) {
         let Some(range) = range.checked() else {
-            return self.malformed(peer);
+            return self.count_malformed(peer);
         };
-        self.members.get_mut(peer).outbox.question = Some(Question { range, sum });
+        self.members.get_mut(peer).outbox.range_query = Some(RangeQuery { range, sum });
         self.repair.asked = true;
         // The pair compares already: what this node lacks is found as well.
         self.compare_after(now, peer, PERIOD);
@@ -70,22 +70,22 @@ impl Node<'_> {
             let peer = place.checked_rem(count).unwrap_or(0).saturating_add(1);
             let peer = MemberIndex::new(peer);
             let outbox = &mut self.members.slot_mut(peer).outbox;
-            let Some(question) = outbox.question.take() else {
+            let Some(range_query) = outbox.range_query.take() else {
                 continue;
             };
             self.repair.next_member = peer;
-            self.repair.question = question;
+            self.repair.range_query = range_query;
             self.repair.answered = false;
             self.repair.count = 0;
             self.repair.answer.clear();
-            self.repair.answering = Some(Walk::new(&self.records, peer, question.range));
+            self.repair.answering = Some(Walk::new(&self.records, peer, range_query.range));
             return;
         }
         self.repair.asked = false;
     }
 
     /// The peer lacks these records, or has another state of them than the asker saw.
-    pub(crate) fn asked_for_missing(&mut self, peer: MemberIndex, hashes: &[u8]) {
+    pub(crate) fn on_missing(&mut self, peer: MemberIndex, hashes: &[u8]) {
         for short in hashes.chunks_exact(8).take(LIST) {
             let record = short
                 .first_chunk()
@@ -103,7 +103,7 @@ impl Node<'_> {
 /// Writes an answer. Returns whether there was room for it.
 pub(super) fn write_answer(repair: &Repair, walk: &Walk, body: &mut Body<'_>) -> bool {
     let range = walk.range;
-    if repair.question.sum == Some(walk.sum().to_le_bytes()) {
+    if repair.range_query.sum == Some(walk.sum().to_le_bytes()) {
         return body.push(&Message::Agreed { range }).is_ok();
     }
     if repair.count as usize > LIST && !range.is_single() {

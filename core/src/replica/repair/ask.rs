@@ -192,7 +192,7 @@ impl Node<'_> {
     }
 
     /// The peer has the same in this range.
-    pub(crate) fn agreed(&mut self, now: Instant, peer: MemberIndex, range: Range) {
+    pub(crate) fn on_agreed(&mut self, now: Instant, peer: MemberIndex, range: Range) {
         if self.repair.awaits(peer, range) {
             count(&mut self.stats.ranges_compared);
             self.next_range(now);
@@ -200,7 +200,7 @@ impl Node<'_> {
     }
 
     /// The peer's sums of the parts of this range.
-    pub(crate) fn told_sums(
+    pub(crate) fn on_sums(
         &mut self,
         now: Instant,
         peer: MemberIndex,
@@ -215,7 +215,7 @@ impl Node<'_> {
     }
 
     /// All that the peer has in this range.
-    pub(crate) fn told_list(
+    pub(crate) fn on_list(
         &mut self,
         now: Instant,
         peer: MemberIndex,
@@ -232,7 +232,7 @@ impl Node<'_> {
         self.begin_walk(now, Phase::Matching);
     }
 
-    pub(super) fn write_question(&mut self, now: Instant, body: &mut Body<'_>) {
+    pub(super) fn write_range_query(&mut self, now: Instant, body: &mut Body<'_>) {
         if self.repair.missing != 0 && write_missing(&self.repair, body) {
             self.repair.missing = 0;
         }

@@ -17,7 +17,7 @@ pub(crate) const ENTRY: usize = 12;
 
 /// A question that waits for its answer to be worked out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question {
+pub(crate) struct RangeQuery {
     pub(super) range: Range,
     pub(super) sum: Option<[u8; 8]>,
 }
@@ -65,7 +65,7 @@ pub(crate) struct Repair {
     pub(super) tries: u8,
     pub(super) next_begin: Instant,
     pub(super) answering: Option<Walk>,
-    pub(super) question: Question,
+    pub(super) range_query: RangeQuery,
     /// The answer is ready to be sent.
     pub(super) answered: bool,
     pub(super) count: u32,
@@ -92,7 +92,7 @@ impl Repair {
             next_begin: now,
             asked: false,
             answering: None,
-            question: Question {
+            range_query: RangeQuery {
                 range: Range::ALL,
                 sum: None,
             },

@@ -128,7 +128,7 @@ impl Node<'_> {
             }
         }
         self.note_copy_at(record, peer);
-        self.hear_names(record, peer, head);
+        self.take_names(record, peer, head);
         if origin.answers {
             return Ok(summary);
         }
@@ -200,7 +200,7 @@ impl Node<'_> {
             self.obey_release(record, origin, head);
             return Ok(());
         }
-        self.give_back(record, peer, head);
+        self.return_to_primary(record, peer, head);
         match self.members.me().is_live() {
             true => Ok(()),
             false => Err(Cause::Full), // it leaves: no copy here counts any more
@@ -237,7 +237,7 @@ impl Node<'_> {
     }
 
     /// A holder told of members that may have a copy, or asks for the primary's own list.
-    fn hear_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
+    fn take_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let Some(header) = &head.header else { return };
         let slot = self.records.get(record);
         if !slot.is_live() || slot.primary() == Some(peer) {
@@ -306,7 +306,7 @@ impl Node<'_> {
     }
 
     /// If something is here that the primary, whose record update was taken, lacks, the primary gets it.
-    fn give_back(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
+    fn return_to_primary(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let theirs = self.digest_at_primary(record, peer, head);
         if theirs.is_some_and(|digest| digest != self.contents_digest(record)) {
             self.records.owe_primary(record);

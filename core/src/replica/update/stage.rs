@@ -67,7 +67,7 @@ impl Node<'_> {
 
     /// A record update from this peer isn't what a record update must be.
     pub(super) fn broken(&mut self, peer: MemberIndex) -> Cause {
-        self.malformed(peer);
+        self.count_malformed(peer);
         Cause::Base
     }
 

@@ -51,7 +51,7 @@ impl Purpose {
 
 /// A `Fetch` of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Question {
+pub(crate) struct FetchRequest {
     pub(crate) peer: MemberIndex,
     pub(crate) request: u32,
     /// The digest of the peer's copy.
@@ -98,7 +98,7 @@ pub(crate) struct FetchWait {
     /// The digests of what they answered.
     digests: [u64; MAX_HOLDERS],
     /// Those that ask for the same session at the same time, and are answered when this is decided.
-    deferred: Vec<Question, DEFERRED, u8>,
+    deferred: Vec<FetchRequest, DEFERRED, u8>,
 }
 
 impl FetchWait {
@@ -238,17 +238,17 @@ impl FetchWait {
         (self.answered & bit(place) == 0).then_some(self.to_ask & bit(place) != 0)
     }
 
-    /// `question` is answered when this is decided.
-    pub(crate) fn defer(&mut self, question: Question) {
+    /// `asked` is answered when this is decided.
+    pub(crate) fn defer(&mut self, asked: FetchRequest) {
         let mut deferred = self.deferred.iter();
-        if deferred.all(|other| other.peer != question.peer) {
+        if deferred.all(|other| other.peer != asked.peer) {
             // Without room here the peer asks again.
-            let _ = self.deferred.push(question);
+            let _ = self.deferred.push(asked);
         }
     }
 
     /// The questions that are to be answered now.
-    pub(crate) fn take_deferred(&mut self) -> Vec<Question, DEFERRED, u8> {
+    pub(crate) fn take_deferred(&mut self) -> Vec<FetchRequest, DEFERRED, u8> {
         core::mem::take(&mut self.deferred)
     }
 }

@@ -4,7 +4,7 @@ use std::vec::Vec;
 use super::*;
 use crate::ids::RecordIndex;
 use crate::list;
-use crate::replica::wait::fetch::{ABSENT, Question};
+use crate::replica::wait::fetch::{ABSENT, FetchRequest};
 use crate::replica::wait::ticket::FetchOutcome;
 use crate::time::Duration;
 
@@ -507,7 +507,7 @@ fn when_a_peer_goes_first_its_answer_is_void_and_all_that_are_silent_are_asked_a
 #[test]
 fn a_peer_that_asks_meanwhile_is_answered_once() {
     let mut fetch = fetch(0, &[1]);
-    let question = |peer, request| Question {
+    let question = |peer, request| FetchRequest {
         peer: MemberIndex::new(peer),
         request,
         digest: 0,

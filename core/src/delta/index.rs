@@ -2,14 +2,14 @@
 
 use super::ops::MAX_VALUE;
 
-/// Bytes that the table indexes, and that a copy found through it has at least.
+/// Bytes that the index indexes, and that a copy found through it has at least.
 pub(super) const WINDOW: usize = 8;
 
-/// Finds windows of the old value: a hash table of places, evenly spaced.
+/// Finds windows of the old value: a hash index of places, evenly spaced.
 ///
 /// One place a bucket and no chains, so a look-up is one step. Spacing costs little, since a match
 /// is extended backwards: only copies shorter than the spacing may be missed.
-pub(super) struct Table<'t> {
+pub(super) struct DeltaIndex<'t> {
     /// Numbers of places in the old value, from 1; 0 is an empty bucket.
     buckets: &'t [u32],
     /// Shifts a 32-bit hash down to a bucket's number.
@@ -17,7 +17,7 @@ pub(super) struct Table<'t> {
     spacing: usize,
 }
 
-impl<'t> Table<'t> {
+impl<'t> DeltaIndex<'t> {
     /// Indexes every `spacing`-th place of `old`, fewer where `memory` is too short for that; none without memory.
     ///
     /// There are twice as many buckets as places: a short value doesn't pay for a long memory.
@@ -50,7 +50,7 @@ impl<'t> Table<'t> {
         self.spacing
     }
 
-    /// Where in `old`, which it was made over, `window` is, as far as the table knows.
+    /// Where in `old`, which it was made over, `window` is, as far as the index knows.
     #[inline]
     pub(super) fn find(&self, old: &[u8], window: &[u8; WINDOW]) -> Option<usize> {
         let bucket = self.buckets.get(bucket_of(window, self.shift))?;
