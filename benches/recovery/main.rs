@@ -18,7 +18,7 @@
 #[path = "../../core/tests/cluster/mod.rs"]
 mod cluster;
 
-use cluster::{Cluster, Network, Wire, key};
+use cluster::{Cluster, Network, TestNetwork, key};
 use relevo_core::{Ack, Change, Commit, Duration};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -146,7 +146,7 @@ fn copies(cluster: &Cluster, name: &str) -> u64 {
 
 fn measure(sessions: usize) {
     println!("{sessions} sessions at a, one backup each, nodes a, b, c");
-    let mut cluster = Cluster::on(Wire::default());
+    let mut cluster = Cluster::on(TestNetwork::default());
     cluster.sessions = sessions * 2 + 1_000;
     for name in ["a", "b", "c"] {
         cluster.pages.insert(name, sessions * 4 + 4_000);
@@ -206,8 +206,8 @@ fn lose_and_regain(cluster: &mut Cluster, sessions: usize) {
     run(cluster, Duration::from_secs(30)).show("b is back", sessions as u64 / 2);
     let after = cluster.node("a").stats().clone();
     println!(
-        "rests {}, takeovers {}, lost packets {}, repaired {}",
-        after.rests - before.rests,
+        "back-offs {}, takeovers {}, lost packets {}, repaired {}",
+        after.backoffs - before.backoffs,
         after.takeovers - before.takeovers,
         after.lost - before.lost,
         after.repaired - before.repaired

@@ -3,12 +3,12 @@
 use core::hint::black_box;
 
 use crate::delta::Sink;
-use crate::identity::Opener;
+use crate::sealer::Opener;
 use crate::wire::message::{Body, Message, UpdateHead};
 use crate::wire::packet::{Header, TAG};
 use crate::wire::vectors::{
-    ATTRIBUTE_UPDATE, OPERATIONS, attribute_update, cluster, datagrams, identity, messages,
-    record_updates,
+    ATTRIBUTE_UPDATE, OPERATIONS, attribute_update, cluster, datagrams, messages, record_updates,
+    sealer,
 };
 
 /// Length in bytes of the datagrams of [`seal_and_open`].
@@ -60,20 +60,20 @@ pub fn make(mut show: impl FnMut(&[u8], bool)) {
 pub fn seal_and_open(mut busy: impl FnMut(bool)) -> bool {
     let [sealed, unsealed, _] = datagrams();
     [sealed, unsealed].iter().all(|example| {
-        let identity = identity(example.key);
+        let sealer = sealer(example.key);
         let header = Header {
-            hint: identity.hint(),
+            hint: sealer.hint(),
             sender: example.sender,
             counter: example.counter,
         };
         let receiver = example.receiver.as_ref();
-        let subkey = identity.subkey_of(&identity.boot, header.hint);
+        let subkey = sealer.subkey_of(&sealer.boot, header.hint);
         let mut datagram = [0; LENGTH];
         let len = LENGTH.saturating_sub(header.len()).saturating_sub(TAG);
 
         busy(true);
         let out = black_box(&mut datagram);
-        black_box(identity.seal(cluster(), &header, receiver, len, out));
+        black_box(sealer.seal(cluster(), &header, receiver, len, out));
         busy(false);
 
         let opener = Opener {

@@ -4,7 +4,7 @@ use core::fmt;
 
 use heapless::Vec;
 
-use crate::list;
+use crate::bounded;
 
 /// Longest namespace in bytes.
 pub const MAX_NAMESPACE: usize = 64;
@@ -47,8 +47,8 @@ impl SessionId {
             return None;
         }
         Some(Self {
-            namespace: list::copy(key.namespace)?,
-            id: list::copy(key.id)?,
+            namespace: bounded::copy(key.namespace)?,
+            id: bounded::copy(key.id)?,
         })
     }
 
@@ -130,7 +130,7 @@ impl<'m> Namespaces<'m> {
         let number = u8::try_from(self.count)
             .ok()
             .filter(|number| *number < u8::MAX)?;
-        self.slots.get_mut(self.count)?.name = list::copy(name)?;
+        self.slots.get_mut(self.count)?.name = bounded::copy(name)?;
         self.count = self.count.saturating_add(1);
         Some(number)
     }

@@ -47,13 +47,13 @@
 #[cfg(any(test, feature = "sim"))]
 extern crate std;
 
+mod bounded;
 mod delta;
 mod hash;
-mod identity;
 mod ids;
 mod link;
-mod list;
 mod seal;
+mod sealer;
 
 pub mod config;
 pub mod event;
@@ -81,7 +81,7 @@ mod wire;
 pub use config::{Config, ConfigError, Entropy, Role};
 pub use event::{Destination, Event, MemberId, Transmit};
 pub use key::{Key, SessionId};
-pub use link::mailbox::{MAX_MESSAGE, SendError};
+pub use link::message_slots::{MAX_MESSAGE, SendError};
 pub use membership::member::Member;
 pub use memory::Storage;
 pub use node::{Node, Usage};

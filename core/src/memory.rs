@@ -6,7 +6,7 @@ pub use self::heap::Sizes;
 pub use crate::event::EventSlot;
 pub use crate::key::NamespaceSlot;
 pub use crate::link::in_flight::InFlightSlot;
-pub use crate::link::mailbox::MessageSlot;
+pub use crate::link::message_slots::MessageSlot;
 pub use crate::link::transfer::TransferSlot;
 pub use crate::membership::member::MemberSlot;
 pub use crate::replica::wait::WaitSlot;

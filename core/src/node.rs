@@ -4,28 +4,28 @@ use core::net::SocketAddr;
 
 use heapless::Deque;
 
+use crate::bounded;
 use crate::config::{Config, ConfigError, Entropy};
 use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
 use crate::hash::name_hash;
-use crate::identity::Identity;
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{self, Key, Namespaces, SessionId};
 use crate::link::in_flight::InFlight;
-use crate::link::mailbox::Mail;
+use crate::link::message_slots::MessageSlots;
 use crate::link::transfer::TransferSlot;
-use crate::list;
 use crate::membership::member::{Member, Members};
 use crate::membership::pending::PendingHandshake;
 use crate::membership::prober::Prober;
 use crate::memory::Storage;
 use crate::mutation::Mutation;
 use crate::replica::end::GRACE;
-use crate::replica::misses::Misses;
+use crate::replica::negative_cache::NegativeCache;
 use crate::replica::repair::state::Repair;
 use crate::replica::reply::Reply;
 use crate::replica::sweep::Sweep;
 use crate::replica::wait::Waits;
 use crate::seal::{BootId, Keyring, KeyringError, Secret};
+use crate::sealer::Sealer;
 use crate::stats::Stats;
 use crate::stats::count;
 use crate::storage::pages::{Pages, pages_for_update};
@@ -66,15 +66,15 @@ pub(crate) struct Rules {
 /// [`handle_timeout`](Self::handle_timeout) at [`poll_timeout`](Self::poll_timeout).
 pub struct Node<'m> {
     pub(crate) rules: Rules,
-    pub(crate) identity: Identity,
+    pub(crate) sealer: Sealer,
     pub(crate) members: Members<'m>,
     pub(crate) writers: Writers<'m>,
     pub(crate) namespaces: Namespaces<'m>,
     pub(crate) records: Records<'m>,
     pub(crate) in_flight: InFlight<'m>,
     pub(crate) waits: Waits<'m>,
-    pub(crate) misses: Misses,
-    pub(crate) mail: Mail<'m>,
+    pub(crate) negative_cache: NegativeCache,
+    pub(crate) app_messages: MessageSlots<'m>,
     pub(crate) transfers: &'m mut [TransferSlot],
     pub(crate) events: Events<'m>,
     pub(crate) scratch: &'m mut [u8],
@@ -141,8 +141,8 @@ impl<'m> Node<'m> {
             namespaces: Namespaces::new(storage.namespaces),
             in_flight: InFlight::new(storage.in_flight),
             waits: Waits::new(storage.waits),
-            misses: Misses::new(now),
-            mail: Mail::new(storage.messages),
+            negative_cache: NegativeCache::new(now),
+            app_messages: MessageSlots::new(storage.messages),
             transfers: storage.transfers,
             events: Events::new(storage.events),
             scratch: storage.scratch,
@@ -167,7 +167,7 @@ impl<'m> Node<'m> {
             mutation: None,
             // Last, so that what the keys leave on the stack doesn't get into unused places of the
             // other parts, where a host couldn't zero it.
-            identity: Identity::new(
+            sealer: Sealer::new(
                 boot,
                 Secret::new(entropy.seed),
                 Keyring::of(keys).map_err(ConfigError::Keys)?,
@@ -215,10 +215,10 @@ impl<'m> Node<'m> {
         self.contact_unverified(now);
         self.beacon(now);
         self.repeat_lost(now);
-        self.end_rests(now);
+        self.end_backoffs(now);
         self.end_pauses(now);
         self.repeat_transfers(now);
-        self.repeat_mail(now);
+        self.repeat_messages(now);
         self.time_waits(now);
         self.rereplicate_now(now);
         self.sweep(now);
@@ -317,7 +317,7 @@ impl<'m> Node<'m> {
     /// Whether packets are sealed with a key.
     #[must_use]
     pub const fn is_sealed(&self) -> bool {
-        self.identity.is_sealed()
+        self.sealer.is_sealed()
     }
 
     /// Seals with the first of `keys` from now on, and opens with each of them: up to [`KEYS_MAX`],
@@ -338,13 +338,13 @@ impl<'m> Node<'m> {
         if keys.sending().is_none() || !self.is_sealed() {
             return Err(KeyringError::Unsealed);
         }
-        self.identity.set_keys(keys);
+        self.sealer.set_keys(keys);
         let keeps = self.breaks(Mutation::SubkeysOutliveKeys);
         // A hint may mean another key now.
         for member in self.members.others() {
-            let session = &mut self.members.slot_mut(member).session;
-            if let Some(session) = session.as_mut().filter(|_| !keeps) {
-                session.subkey = None;
+            let channel = &mut self.members.slot_mut(member).channel;
+            if let Some(channel) = channel.as_mut().filter(|_| !keeps) {
+                channel.subkey = None;
             }
         }
         Ok(())
@@ -352,7 +352,7 @@ impl<'m> Node<'m> {
 
     /// The [ids](crate::key_id) of all keys; that of the key that is sent with comes first.
     pub fn keys(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
-        self.identity.keys.ids()
+        self.sealer.keys.ids()
     }
 
     pub(crate) fn hash_of(&self, key: Key<'_>) -> [u8; 16] {
@@ -458,7 +458,7 @@ fn describe_self(
 ) {
     debug_assert!(me == SELF, "the first member is this node");
     let slot = members.get_mut(me);
-    slot.name = list::text(config.name).unwrap_or_default();
+    slot.name = bounded::text(config.name).unwrap_or_default();
     slot.address = config.address.into();
     slot.incarnation = 1;
     slot.state = crate::wire::member::MemberState::Alive;

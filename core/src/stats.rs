@@ -66,7 +66,7 @@ stats! {
     /// Packets with records taken for lost.
     lost,
     /// Times that a member refused packet after packet within moments, and got no sessions for another one.
-    rests,
+    backoffs,
     /// Transfers of record updates larger than a datagram, begun.
     transfers,
     /// Sessions taken over from another primary.

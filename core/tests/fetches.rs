@@ -17,7 +17,7 @@ use relevo_core::{Ack, Destination, Duration, FetchOutcome, Progress, Ticket};
 const TWELVE: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
 fn twelve() -> Cluster {
-    let mut cluster = Cluster::on(cluster::Wire::default());
+    let mut cluster = Cluster::on(cluster::TestNetwork::default());
     cluster.members = 16;
     for name in TWELVE {
         cluster.start(name);

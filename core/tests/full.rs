@@ -12,7 +12,7 @@ mod cluster;
 
 use std::net::SocketAddr;
 
-use cluster::{Cluster, LEAVE, Wire, key, sizes, storage};
+use cluster::{Cluster, LEAVE, TestNetwork, key, sizes, storage};
 use relevo_core::config::MAX_VALUE;
 use relevo_core::memory::largest_value;
 use relevo_core::{
@@ -24,7 +24,7 @@ const FEW: usize = 400;
 
 /// Nodes with these names; the `small` ones have few pages.
 fn cluster(names: &[&'static str], small: &[&'static str], backups: u8) -> Cluster {
-    let mut cluster = Cluster::on(Wire::default());
+    let mut cluster = Cluster::on(TestNetwork::default());
     cluster.backups = backups;
     for name in small {
         cluster.pages.insert(name, FEW);
@@ -180,7 +180,7 @@ fn changes(values: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
 
 #[test]
 fn a_session_of_4_mib_arrives_whole_in_small_datagrams_of_which_some_are_lost() {
-    let mut cluster = Cluster::on(Wire::default());
+    let mut cluster = Cluster::on(TestNetwork::default());
     cluster.datagram = 512;
     cluster.sessions = 8_500;
     cluster.start("a");

@@ -2,7 +2,7 @@
 
 mod cluster;
 
-use cluster::{Cluster, LEAVE, Wire};
+use cluster::{Cluster, LEAVE, TestNetwork};
 use relevo_core::{Ack, Duration, LeaveOutcome, MemberState};
 
 /// Lets `name` leave, and removes it then.
@@ -28,7 +28,7 @@ fn a_node_that_leaves_hands_over_to_one_that_was_silent_lately() {
 
 #[test]
 fn a_node_whose_sessions_nobody_has_room_for_says_so_when_it_leaves() {
-    let mut cluster = Cluster::on(Wire::default());
+    let mut cluster = Cluster::on(TestNetwork::default());
     cluster.start("t1");
     cluster.sessions = 4;
     cluster.start("t2");

@@ -242,7 +242,7 @@ fn a_newcomer_at_the_address_of_a_member_that_is_thought_alive_is_reported() {
 #[test]
 fn in_a_large_cluster_each_watches_eight_and_is_watched_by_these() {
     let names: Vec<&'static str> = ('A'..='Z').map(|n| &*n.to_string().leak()).collect();
-    let mut cluster = Cluster::on(cluster::Wire::default());
+    let mut cluster = Cluster::on(cluster::TestNetwork::default());
     cluster.members = names.len();
     for name in &names {
         cluster.start(name);

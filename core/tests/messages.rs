@@ -247,7 +247,7 @@ fn who_leaves_first_hands_over_its_messages() {
 #[test]
 fn the_longest_message_fits_a_datagram_of_any_size_and_a_longer_one_is_refused() {
     for datagram in [512, 600, 1_232, 2_000] {
-        let mut cluster = Cluster::on(cluster::Wire::default());
+        let mut cluster = Cluster::on(cluster::TestNetwork::default());
         cluster.datagram = datagram;
         for name in ["t1", "t2"] {
             cluster.start(name);

@@ -14,7 +14,7 @@
 //!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
 //! time. Files, from the outside in:
-//! - `options`, `cluster_key`, `key_file`: what a node is told; `traces`: what stays of keys;
+//! - `options`, `cluster_key`, `key_file`: what a node is told; `secret_stack`: what stays of keys;
 //! - `node`: the calls an application makes;
 //! - `session`, `event`, `status`, `error`: what the calls give back;
 //! - `shared`: the core behind a lock, and how callers wait;
@@ -22,9 +22,9 @@
 //! - `memory`, `core_cell`: the storage lent to the core, and both in one value.
 #![forbid(unsafe_code)]
 
-mod birth;
 mod cluster_key;
 mod core_cell;
+mod core_factory;
 mod error;
 mod event;
 mod io;
@@ -32,10 +32,10 @@ mod key_file;
 mod memory;
 mod node;
 mod options;
+mod secret_stack;
 mod session;
 mod shared;
 mod status;
-mod traces;
 
 pub use cluster_key::{ClusterKey, Keys, NotAKey};
 pub use error::{

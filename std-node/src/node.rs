@@ -13,8 +13,8 @@ use std::time::Duration;
 use relevo_core::memory::PAGE_BYTES;
 use relevo_core::{Commit, FetchOutcome, Instant, Key, Outcome, Role, Ticket};
 
-use crate::birth::Birth;
 use crate::cluster_key::{ClusterKey, Keys, id_text};
+use crate::core_factory::CoreFactory;
 use crate::error::{
     CallError, CommitError, FetchError, InvalidateError, KeysError, OpenError, RenameError,
     SendError,
@@ -23,17 +23,17 @@ use crate::event::Event;
 use crate::io::clock;
 use crate::io::driver::Driver;
 use crate::io::seeds::Seeds;
+use crate::io::sender::{Counters, Sender};
 use crate::io::sockets::Sockets;
 use crate::io::thread;
 use crate::io::waker::Waker;
-use crate::io::wire::{Counters, Wire};
 use crate::key_file::read_key_file;
 use crate::memory;
 use crate::options::Options;
+use crate::secret_stack::with_secret_stack;
 use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
 use crate::shared::{Shared, State, lock};
 use crate::status::{Member, MemberState, Status};
-use crate::traces::without_traces;
 
 /// A node. Cheap to clone; all clones are the same node. Every call is bounded in time.
 ///
@@ -51,13 +51,13 @@ pub struct Node {
 struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    identity: Identity,
+    info: NodeInfo,
     /// The process that opened the node.
     process: u32,
 }
 
 /// What doesn't change while a node runs.
-struct Identity {
+struct NodeInfo {
     name: String,
     cluster: String,
     address: SocketAddr,
@@ -82,45 +82,40 @@ impl Node {
     /// # Errors
     /// A setting can't be used, or the system refuses a socket, memory or a thread.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        without_traces(|| Self::begin(options))
+        with_secret_stack(|| Self::begin(options))
     }
 
     fn begin(options: Options) -> Result<Self, OpenError> {
         let keys = options.keys.read().map_err(OpenError::Key)?;
         let sockets = Sockets::open(&options, !keys.is_empty())?;
-        let identity = Identity::new(&options, sockets.address, !keys.is_empty());
-        let birth = Birth::new(&options, &identity.name, identity.address);
-        let core = birth.core(identity.opened, &keys)?;
+        let info = NodeInfo::new(&options, sockets.address, !keys.is_empty());
+        let core_factory = CoreFactory::new(&options, &info.name, info.address);
+        let core = core_factory.core(info.opened, &keys)?;
         let unicast = Arc::new(sockets.unicast);
         let counters = Arc::new(Counters::default());
         let group = options.multicast.as_ref().map(|multicast| multicast.group);
-        let wire = Wire::new(
+        let sender = Sender::new(
             Arc::clone(&unicast),
             group,
             options.datagram,
             Arc::clone(&counters),
         );
         let waker = Waker::new().map_err(OpenError::Thread)?;
-        let shared = Arc::new(Shared::new(core, birth, wire, waker, counters));
-        let seeds = Seeds::new(options.seeds, identity.address, identity.opened);
+        let shared = Arc::new(Shared::new(core, core_factory, sender, waker, counters));
+        let seeds = Seeds::new(options.seeds, info.address, info.opened);
         let driver = Driver::new(Arc::clone(&shared), unicast, sockets.multicast, seeds);
         let thread = thread::spawn("relevo-io", || driver.run()).map_err(OpenError::Thread)?;
-        log::debug!(
-            "node {} of {} at {}",
-            identity.name,
-            identity.cluster,
-            identity.address
-        );
-        if !identity.sealed && !identity.address.ip().is_loopback() {
+        log::debug!("node {} of {} at {}", info.name, info.cluster, info.address);
+        if !info.sealed && !info.address.ip().is_loopback() {
             log::warn!(
                 "insecure: without a cluster key, whoever reaches {} reads and changes every session",
-                identity.address
+                info.address
             );
         }
         let handle = Handle {
             shared,
             thread: Mutex::new(Some(thread)),
-            identity,
+            info,
             process: process::id(),
         };
         Ok(Self {
@@ -146,7 +141,7 @@ impl Node {
             max_inactive,
             ack,
         };
-        let bound = self.handle.identity.ack_bound;
+        let bound = self.handle.info.ack_bound;
         self.ask(
             bound,
             |core, now| core.commit(now, key, &commit),
@@ -162,7 +157,7 @@ impl Node {
     /// # Errors
     /// The node is closed, or the core refused to ask.
     pub fn fetch(&self, key: Key<'_>, hint: Option<&str>) -> Result<Option<Session>, FetchError> {
-        let bound = self.handle.identity.fetch_bound;
+        let bound = self.handle.info.fetch_bound;
         let take = |core: &relevo_core::Node<'_>, outcome: FetchOutcome| {
             let mut session = Session::copy(&core.read(key)?, clock::now());
             session.maybe_stale = outcome.maybe_stale;
@@ -177,7 +172,7 @@ impl Node {
     /// # Errors
     /// The node is closed, or has no room to note the end of a session it doesn't hold.
     pub fn invalidate(&self, key: Key<'_>) -> Result<EndOutcome, InvalidateError> {
-        let bound = self.handle.identity.fetch_bound;
+        let bound = self.handle.info.fetch_bound;
         self.ask(
             bound,
             |core, now| core.invalidate(now, key),
@@ -190,7 +185,7 @@ impl Node {
     /// # Errors
     /// The node is closed, or the core refused; the session keeps its id.
     pub fn rename(&self, key: Key<'_>, id: &[u8]) -> Result<CommitOutcome, RenameError> {
-        let bound = self.handle.identity.ack_bound;
+        let bound = self.handle.info.ack_bound;
         self.ask(
             bound,
             |core, now| core.rename(now, key, id, Ack::All),
@@ -282,7 +277,7 @@ impl Node {
     /// How this node is. In a child of the process that opened it: nothing but its name and its settings.
     #[must_use]
     pub fn status(&self) -> Status {
-        let identity = &self.handle.identity;
+        let info = &self.handle.info;
         let alive = |member: &relevo_core::Member<'_>| member.state == MemberState::Alive;
         let look = |core: &mut relevo_core::Node<'_>| {
             let counters: Vec<_> = core.stats().iter().collect();
@@ -294,14 +289,14 @@ impl Node {
         let (members, usage, sessions_owed, keys, mut counters) = seen.unwrap_or_default();
         counters.extend(self.handle.shared.counters.iter());
         Status {
-            name: identity.name.clone(),
-            cluster: identity.cluster.clone(),
-            address: identity.address,
-            role: identity.role,
+            name: info.name.clone(),
+            cluster: info.cluster.clone(),
+            address: info.address,
+            role: info.role,
             keys,
-            uptime: clock::from_core(clock::now().since(identity.opened)),
+            uptime: clock::from_core(clock::now().since(info.opened)),
             members,
-            backups: identity.backups,
+            backups: info.backups,
             sessions_held: usage.sessions,
             sessions_ended: usage.tombstones,
             sessions_limit: usage.session_capacity,
@@ -323,7 +318,7 @@ impl Node {
     pub fn set_keys(&self, keys: &[ClusterKey]) -> Result<(), KeysError> {
         let mut state = self.handle.state().ok_or(KeysError::Closed)?;
         let keys = keys.iter().map(ClusterKey::bytes);
-        let set = without_traces(|| state.core(|core| core.set_keys(keys)));
+        let set = with_secret_stack(|| state.core(|core| core.set_keys(keys)));
         set.map_err(KeysError::Refused)
     }
 
@@ -332,22 +327,22 @@ impl Node {
     /// # Errors
     /// [`KeysError`]; the node keeps the keys that it has.
     pub fn reload_keys(&self) -> Result<(), KeysError> {
-        let file = self.handle.identity.key_file.as_deref();
+        let file = self.handle.info.key_file.as_deref();
         let file = file.ok_or(KeysError::NoFile)?;
-        let keys = without_traces(|| read_key_file(file)).map_err(KeysError::File)?;
+        let keys = with_secret_stack(|| read_key_file(file)).map_err(KeysError::File)?;
         self.set_keys(&keys)
     }
 
     /// This node's name.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.handle.identity.name
+        &self.handle.info.name
     }
 
     /// The bound address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.handle.identity.address
+        self.handle.info.address
     }
 
     /// Whether the node was closed.
@@ -454,7 +449,7 @@ impl Drop for Handle {
     }
 }
 
-impl Identity {
+impl NodeInfo {
     fn new(options: &Options, address: SocketAddr, sealed: bool) -> Self {
         let name = if options.name.is_empty() {
             address.to_string()

@@ -1,6 +1,6 @@
 //! The core behind a lock: how threads get in, what leaves with them, and how they wait.
 //!
-//! Locks are taken in the order state, wire, events.
+//! Locks are taken in the order state, sender, events.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,30 +9,30 @@ use std::time::Duration;
 
 use relevo_core::{Instant, Node, Outcome, Progress, Ticket, WaitId};
 
-use crate::birth::Birth;
 use crate::core_cell::CoreCell;
+use crate::core_factory::CoreFactory;
 use crate::event::EventQueue;
 use crate::io::clock;
+use crate::io::sender::{Counters, Sender};
 use crate::io::waker::Waker;
-use crate::io::wire::{Counters, Wire};
-use crate::traces::without_traces;
+use crate::secret_stack::with_secret_stack;
 
 /// What the application's threads and the I/O thread have in common.
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// `None` once the node is closed.
-    wire: Mutex<Option<Wire>>,
+    sender: Mutex<Option<Sender>>,
     pub(crate) events: EventQueue,
     pub(crate) waker: Waker,
     pub(crate) counters: Arc<Counters>,
-    birth: Birth,
+    core_factory: CoreFactory,
 }
 
 /// What the lock protects.
 pub(crate) struct State {
     core: CoreCell,
     /// Cores before this one that were superseded, and when the last one was.
-    former: u32,
+    generation: u32,
     renewed: Option<Instant>,
     waiters: Vec<Waiter>,
     /// Until when the I/O thread sleeps if nothing wakes it; `None`: for ever. A moment that has
@@ -44,27 +44,27 @@ pub(crate) struct State {
 /// What a thread waits for: a ticket of one core.
 pub(crate) struct Call<T> {
     ticket: Ticket<T>,
-    former: u32,
+    generation: u32,
 }
 
 /// A thread parked until its call is done.
 struct Waiter {
     wait: WaitId,
-    former: u32,
+    generation: u32,
     thread: Thread,
 }
 
 impl Shared {
     pub(crate) fn new(
         core: CoreCell,
-        birth: Birth,
-        wire: Wire,
+        core_factory: CoreFactory,
+        sender: Sender,
         waker: Waker,
         counters: Arc<Counters>,
     ) -> Self {
         let state = State {
             core,
-            former: 0,
+            generation: 0,
             renewed: None,
             waiters: Vec::new(),
             sleeps_until: AWAKE,
@@ -72,11 +72,11 @@ impl Shared {
         };
         Self {
             state: Mutex::new(state),
-            wire: Mutex::new(Some(wire)),
+            sender: Mutex::new(Some(sender)),
             events: EventQueue::default(),
             waker,
             counters,
-            birth,
+            core_factory,
         }
     }
 
@@ -86,22 +86,22 @@ impl Shared {
 
     /// Sends, tells and wakes all that the core has become ready for, from this thread.
     ///
-    /// The wire is locked before the core is let go, so that datagrams leave in the order in
+    /// The sender is locked before the core is let go, so that datagrams leave in the order in
     /// which they were made while others already work with the core.
     pub(crate) fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, now: Instant) {
         loop {
             state.core(|core| self.events.take_from(core, now));
-            if state.core(|core| core.is_superseded()) && !self.begin_anew(&mut state, now) {
+            if state.core(|core| core.is_superseded()) && !self.restart(&mut state, now) {
                 drop(state);
                 return self.close();
             }
             state.wake_waiters();
-            let mut slot = lock(&self.wire);
-            let Some(wire) = slot.as_mut() else { return };
-            let more = state.core(|core| wire.fill(now, core));
+            let mut slot = lock(&self.sender);
+            let Some(sender) = slot.as_mut() else { return };
+            let more = state.core(|core| sender.fill(now, core));
             let wake = !more && state.wants_earlier_wake_up();
             drop(state);
-            wire.send();
+            sender.send();
             drop(slot);
             if wake {
                 self.waker.wake();
@@ -115,17 +115,17 @@ impl Shared {
 
     /// Puts a new core in the place of a superseded one: a former boot owns nothing.
     /// Whether that could be done, and is worth it.
-    fn begin_anew(&self, state: &mut State, now: Instant) -> bool {
+    fn restart(&self, state: &mut State, now: Instant) -> bool {
         let last = state.renewed.replace(now);
         if last.is_some_and(|last| now.since(last) < ONCE_IN) {
             log::error!("superseded again: two machines have this node's name and address");
             return false;
         }
-        match without_traces(|| state.core(|core| self.birth.successor(now, core))) {
+        match with_secret_stack(|| state.core(|core| self.core_factory.successor(now, core))) {
             Ok(core) => {
                 log::warn!("superseded by another start of this node: begun anew, empty");
                 state.core = core;
-                state.former = state.former.wrapping_add(1);
+                state.generation = state.generation.wrapping_add(1);
                 self.counters.superseded.fetch_add(1, Ordering::Relaxed);
                 true
             }
@@ -145,10 +145,13 @@ impl Shared {
         take: impl FnOnce(&Node<'_>, T) -> A,
     ) -> Option<A> {
         let deadline = clock::now() + clock::to_core(bound);
-        let Call { mut ticket, former } = call;
+        let Call {
+            mut ticket,
+            generation,
+        } = call;
         let mut state = self.lock();
         loop {
-            if state.former != former {
+            if state.generation != generation {
                 return Some(state.core(|core| take(core, T::UNKNOWN)));
             }
             ticket = match state.settled(ticket) {
@@ -169,7 +172,7 @@ impl Shared {
             let me = thread.id();
             state.waiters.extend(ticket.id().map(|wait| Waiter {
                 wait,
-                former,
+                generation,
                 thread,
             }));
             drop(state);
@@ -187,7 +190,7 @@ impl Shared {
             waiter.thread.unpark();
         }
         drop(state);
-        *lock(&self.wire) = None;
+        *lock(&self.sender) = None;
         self.events.close();
         self.waker.wake();
     }
@@ -209,7 +212,7 @@ impl State {
     pub(crate) const fn call<T>(&self, ticket: Ticket<T>) -> Call<T> {
         Call {
             ticket,
-            former: self.former,
+            generation: self.generation,
         }
     }
 
@@ -258,12 +261,12 @@ impl State {
         let Self {
             core,
             waiters,
-            former,
+            generation,
             ..
         } = self;
         core.with_dependent(|_, core| {
             waiters.retain(|waiter| {
-                let waits = waiter.former == *former && core.is_waiting(waiter.wait);
+                let waits = waiter.generation == *generation && core.is_waiting(waiter.wait);
                 if !waits {
                     waiter.thread.unpark();
                 }

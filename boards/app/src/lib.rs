@@ -4,7 +4,7 @@
 //! the LED, `net` moves frames, and `serial` writes the state of the node to USB.
 #![no_std]
 
-mod last_words;
+mod crash_record;
 mod node;
 mod nvram;
 mod random;
@@ -52,7 +52,7 @@ pub async fn run(spawner: Spawner, board: Board) -> ! {
         mut watchdog,
         noise,
     } = board;
-    last_words::recall(&watchdog);
+    crash_record::recall(&watchdog);
     watchdog.pause_on_debug(true);
     watchdog.start(PATIENCE);
     serial::start(spawner, usb);

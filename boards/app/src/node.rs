@@ -12,7 +12,7 @@ use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::status::{self, Fault};
 use crate::text::Text;
-use crate::{PATIENCE, last_words};
+use crate::{PATIENCE, crash_record};
 
 /// All memory that is lent to the core.
 static MEMORY: ConstStaticCell<Memory> = ConstStaticCell::new(Memory::new());
@@ -38,7 +38,7 @@ pub(crate) async fn run(
     let report = |status: &Status| {
         watchdog.feed(PATIENCE);
         if status.superseded {
-            last_words::restart("superseded");
+            crash_record::restart("superseded");
         }
         status::running(status, address);
         if stack
@@ -46,7 +46,7 @@ pub(crate) async fn run(
             .is_some_and(|config| config.address.address() != address)
         {
             // The others know the node by its address, so with another address it must be a new node.
-            last_words::restart("another address");
+            crash_record::restart("another address");
         }
     };
     Driver::new(node, network, &settings.seeds)

@@ -12,7 +12,7 @@ use embassy_usb::{Builder, Config, UsbDevice};
 use static_cell::{ConstStaticCell, StaticCell};
 
 use crate::text::Text;
-use crate::{last_words, stack, status};
+use crate::{crash_record, stack, status};
 
 /// The size of a packet, in bytes.
 const PACKET: u16 = 64;
@@ -104,7 +104,7 @@ fn line() -> Text<384> {
     if let Some(fault) = report.fault {
         let _ = write!(line, " fault=\"{fault}\"");
     }
-    last_words::with(|words| {
+    crash_record::with(|words| {
         let _ = writeln!(line, " started=\"{words}\"\r");
     });
     line

@@ -4,7 +4,7 @@ use heapless::Vec;
 
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex};
 use crate::link::in_flight::InFlightSlot;
-use crate::link::peer::REST;
+use crate::link::peer::BACKOFF;
 use crate::link::transfer::{Direction, outgoing};
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -105,8 +105,8 @@ impl Node<'_> {
         }
         if confirmed.took {
             // A release that was sent before the primary took this doesn't cover it.
-            let session = self.members.get(member).session.as_ref();
-            let newest = session.map_or(0, |session| session.window.newest());
+            let channel = self.members.get(member).channel.as_ref();
+            let newest = channel.map_or(0, |channel| channel.window.newest());
             let link = &mut self.members.get_mut(member).link;
             link.note_gave(newest);
         }
@@ -164,8 +164,8 @@ impl Node<'_> {
             }
         }
         if was_on_its_way && self.members.get_mut(member).link.on_nack(now) {
-            count(&mut self.stats.rests);
-            let end = now + REST;
+            count(&mut self.stats.backoffs);
+            let end = now + BACKOFF;
             self.rest_ends = self.rest_ends.or(Some(end));
             self.wake_at(end);
         }
@@ -181,7 +181,7 @@ impl Node<'_> {
     }
 
     /// Who refused packet after packet gets records again.
-    pub(crate) fn end_rests(&mut self, now: Instant) {
+    pub(crate) fn end_backoffs(&mut self, now: Instant) {
         match self.rest_ends {
             Some(end) if end <= now => self.rest_ends = None,
             Some(end) => return self.wake_at(end),
@@ -189,8 +189,8 @@ impl Node<'_> {
         }
         for member in self.members.others() {
             let link = &mut self.members.get_mut(member).link;
-            if link.rests() {
-                link.end_rest();
+            if link.backs_off() {
+                link.end_backoff();
                 self.members.nudge(member);
             }
         }

@@ -7,8 +7,8 @@
 mod acks;
 mod arrived;
 pub(crate) mod in_flight;
-mod mail;
-pub(crate) mod mailbox;
+pub(crate) mod message_slots;
+mod messages;
 pub(crate) mod peer;
 mod pieces;
 mod receive;

@@ -28,7 +28,7 @@ const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 /// A peer that refuses so many packets, one soon after the other, gets no records for so long. Nodes
 /// that disagree about a session would else tell each other so as fast as the network lets them.
 const REFUSALS: u8 = 128;
-pub(crate) const REST: Duration = Duration::from_millis(100);
+pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 
 /// A round trip is taken for no longer than this, in microseconds.
 const LONGEST_ROUND_TRIP: u64 = 60_000_000;
@@ -76,13 +76,13 @@ pub(crate) struct PeerLink {
     /// When it last answered a question for a session, [coarsely](Instant::coarse).
     pub(crate) answered: u32,
     /// Of the application's messages: the last one that the peer took, and the last one sent to it.
-    pub(crate) mail_taken: u32,
-    pub(crate) mail_sent: u32,
+    pub(crate) messages_taken: u32,
+    pub(crate) messages_sent: u32,
     /// When that was sent, [coarsely](Instant::coarse).
-    pub(crate) mail_at: u32,
+    pub(crate) messages_at: u32,
     /// Of the peer's messages: the last one taken here; and whether to say so.
-    pub(crate) mail_last: u32,
-    pub(crate) answers_mail: bool,
+    pub(crate) last_message: u32,
+    pub(crate) owes_app_ack: bool,
     /// When the digests of both are to be compared again; zero: the peer [has just
     /// come](Self::has_just_come).
     pub(crate) compare_at: Instant,
@@ -90,7 +90,7 @@ pub(crate) struct PeerLink {
     smoothed: u32,
     variance: u32,
     backoff: u8,
-    /// Packets that the peer refused since it last took one, each within a [`REST`] after the one before;
+    /// Packets that the peer refused since it last took one, each within a [`BACKOFF`] after the one before;
     /// and when it refused the last, [coarsely](Instant::coarse).
     refusals: u8,
     refused_at: u32,
@@ -121,11 +121,11 @@ impl PeerLink {
             dropped: 0,
             gave: 0,
             answered: 0,
-            mail_taken: 0,
-            mail_sent: 0,
-            mail_at: 0,
-            mail_last: 0,
-            answers_mail: false,
+            messages_taken: 0,
+            messages_sent: 0,
+            messages_at: 0,
+            last_message: 0,
+            owes_app_ack: false,
             compare_at: Instant::from_micros(0),
             smoothed: 0,
             variance: 0,
@@ -313,10 +313,10 @@ impl PeerLink {
         }
     }
 
-    /// The peer didn't take all of a packet. Returns whether it [rests](Self::rests) from now on.
+    /// The peer didn't take all of a packet. Returns whether it [backs off](Self::backs_off) from now on.
     pub(crate) fn on_nack(&mut self, now: Instant) -> bool {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if now.since_coarse(self.refused_at) > REST {
+        if now.since_coarse(self.refused_at) > BACKOFF {
             self.refusals = 0;
         }
         self.refused_at = now.coarse();
@@ -325,12 +325,12 @@ impl PeerLink {
     }
 
     /// Whether it refused packet after packet, and gets nothing for a moment.
-    pub(crate) const fn rests(&self) -> bool {
+    pub(crate) const fn backs_off(&self) -> bool {
         self.refusals >= REFUSALS
     }
 
-    /// Its rest, if it had one, is over.
-    pub(crate) const fn end_rest(&mut self) {
+    /// Its back-off, if it had one, is over.
+    pub(crate) const fn end_backoff(&mut self) {
         self.refusals = 0;
     }
 }

@@ -2,7 +2,6 @@
 
 use core::net::SocketAddr;
 
-use crate::identity::{NO_KEY, Opener};
 use crate::ids::MemberIndex;
 use crate::key::Key;
 use crate::link::pieces::Piece;
@@ -13,6 +12,7 @@ use crate::replica::reply::Answer;
 use crate::replica::update::{Origin, UpdateSummary};
 use crate::replica::wait::fetch::FetchRequest;
 use crate::seal::BootId;
+use crate::sealer::{NO_KEY, Opener};
 use crate::stats::count;
 use crate::storage::pages::Input;
 use crate::time::{Duration, Instant};
@@ -79,7 +79,7 @@ impl Node<'_> {
                 self.compare_address(now, member, from);
                 Ok(())
             }
-            Sender::Handshake(boot) if boot == self.identity.boot => Err(Refusal::Own),
+            Sender::Handshake(boot) if boot == self.sealer.boot => Err(Refusal::Own),
             Sender::Handshake(boot) => self.receive_handshake(now, from, boot, &header, datagram),
         }
     }
@@ -109,13 +109,13 @@ impl Node<'_> {
         header: &Header,
         datagram: &mut [u8],
     ) -> Result<(), Refusal> {
-        let subkey = self.identity.subkey_of(&boot, header.hint);
+        let subkey = self.sealer.subkey_of(&boot, header.hint);
         let mut opener = Opener {
             cluster: ANY_CLUSTER,
             subkey: subkey.as_ref(),
             receiver: None,
         };
-        let opened = match self.identity.opens(header.hint) {
+        let opened = match self.sealer.opens(header.hint) {
             true => opener.open(header, datagram).ok_or(Refusal::Forged),
             false => Err(Refusal::Key),
         };
@@ -158,28 +158,28 @@ impl Node<'_> {
         let replays = self.breaks(Mutation::ReplaysTaken);
         let slot = self.members.slot_mut(member);
         // Unverified: its handshake is on its way.
-        let session = slot.session.as_mut().ok_or(Refusal::Unknown)?;
-        if !session.window.check(header.counter) && !replays {
+        let channel = slot.channel.as_mut().ok_or(Refusal::Unknown)?;
+        if !channel.window.check(header.counter) && !replays {
             return Err(Refusal::Replayed);
         }
-        if !self.identity.opens(header.hint) {
+        if !self.sealer.opens(header.hint) {
             return Err(Refusal::Key);
         }
-        let cached = session
+        let cached = channel
             .subkey
             .as_ref()
             .is_some_and(|(hint, _)| *hint == header.hint);
         if !cached {
-            let subkey = self.identity.subkey_of(&slot.boot, header.hint);
-            session.subkey = subkey.map(|subkey| (header.hint, subkey));
+            let subkey = self.sealer.subkey_of(&slot.boot, header.hint);
+            channel.subkey = subkey.map(|subkey| (header.hint, subkey));
         }
         let opener = Opener {
             cluster: self.rules.cluster,
-            subkey: session.subkey.as_ref().map(|(_, subkey)| subkey),
-            receiver: Some(&self.identity.boot),
+            subkey: channel.subkey.as_ref().map(|(_, subkey)| subkey),
+            receiver: Some(&self.sealer.boot),
         };
         let body = opener.open(header, datagram).ok_or(Refusal::Forged)?;
-        session.window.accept(header.counter);
+        channel.window.accept(header.counter);
         let is_first = !core::mem::replace(&mut slot.link.is_open, true);
         slot.outbox.pong |= is_first;
         count(&mut self.stats.received);
@@ -280,7 +280,7 @@ impl Node<'_> {
             Message::TransferAck { transfer, have } => {
                 self.on_transfer_ack(now, member, transfer, have)
             }
-            Message::AppMessage(note) => self.on_app_message(member, &note),
+            Message::AppMessage(message) => self.on_app_message(member, &message),
             Message::AppAck { number } => self.on_app_ack(now, member, number),
             Message::Compare { range, sum } => self.on_compare(now, member, range, sum),
             Message::Agreed { range } => self.on_agreed(now, member, range),

@@ -58,13 +58,13 @@ impl Node<'_> {
     /// nudges the member ([`Members::nudge`](crate::membership::member::Members::nudge)).
     fn has_something_for(&self, peer: MemberIndex) -> bool {
         let slot = self.members.get(peer);
-        slot.session.is_some()
+        slot.channel.is_some()
             && (slot.outbox.has_something()
                 || slot.link.ack_now
                 || (slot.takes_records() && (slot.link.has_more() || self.has_pieces_for(peer)))
                 || self.replies.iter().any(|reply| reply.to == peer)
                 || self.has_fetch_for(peer)
-                || (slot.takes_records() && self.has_mail_for(peer))
+                || (slot.takes_records() && self.has_messages_for(peer))
                 || self.repair.has_something_for(peer))
     }
 
@@ -83,14 +83,14 @@ impl Node<'_> {
     fn packet_for(&mut self, now: Instant, peer: MemberIndex, out: &mut [u8]) -> Option<usize> {
         let end = out.len().checked_sub(TAG)?;
         let mut body = Body::new(out.get_mut(HEADER..end)?);
-        let counter = self.identity.peek_counter();
+        let counter = self.sealer.peek_counter();
         self.write_probes(now, &mut body, peer);
         self.write_acks(&mut body, peer);
         self.write_replies(now, &mut body, peer);
         self.write_fetches(now, &mut body, peer);
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
-            self.write_mail(now, &mut body, peer);
+            self.write_messages(now, &mut body, peer);
             self.write_record_updates(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
             self.write_restored(now, counter, &mut body, peer);
@@ -102,12 +102,12 @@ impl Node<'_> {
             return None;
         }
         let header = Header {
-            hint: self.identity.hint(),
-            sender: Sender::Known(self.identity.boot.tag()),
-            counter: self.identity.next_counter(),
+            hint: self.sealer.hint(),
+            sender: Sender::Known(self.sealer.boot.tag()),
+            counter: self.sealer.next_counter(),
         };
         let receiver = self.members.get(peer).boot;
-        self.identity
+        self.sealer
             .seal(self.rules.cluster, &header, Some(&receiver), len, out)
     }
 

@@ -180,7 +180,7 @@ impl Node<'_> {
 
     /// How long the table must be too small: a newcomer goes first, and of many not all at once.
     fn patience(&self, now: Instant) -> Duration {
-        let (drop, boot) = (self.rules.drop_time, self.identity.boot.tag());
+        let (drop, boot) = (self.rules.drop_time, self.sealer.boot.tag());
         let base = if self.is_new(now) { 1 } else { 6 };
         drop.fraction(base, 1) + drop.fraction(boot & 0xFF, 64)
     }

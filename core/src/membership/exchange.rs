@@ -124,7 +124,7 @@ impl Node<'_> {
         exchange.due = false;
         while exchange.next < self.members.end() {
             let slot = self.members.get(exchange.next);
-            let is_known = exchange.next == SELF || slot.session.is_some();
+            let is_known = exchange.next == SELF || slot.channel.is_some();
             let bit = 1_u32.checked_shl(group(slot) as u32).unwrap_or(0);
             if is_known
                 && exchange.next != peer

@@ -2,9 +2,9 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
-use crate::list;
 use crate::membership::member_index::Line;
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::membership::prober::{set_by, take_due};
@@ -142,7 +142,7 @@ impl Node<'_> {
             MemberState::Left => Standing::Left,
             MemberState::Suspect => Standing::Suspect {
                 age: millis(now.since(slot.seen)),
-                accusers: list::collect(slot.suspicion.accusers.iter().map(hash)),
+                accusers: bounded::collect(slot.suspicion.accusers.iter().map(hash)),
             },
         };
         Message::News(News {
@@ -200,7 +200,7 @@ impl Node<'_> {
     /// The members of these hashes that are known here.
     fn known<const N: usize>(&self, hashes: &Vec<[u8; 4], N>) -> Vec<MemberIndex, N> {
         let number = |hash: &[u8; 4]| self.members.by_hash(u32::from_le_bytes(*hash));
-        list::collect(hashes.iter().filter_map(number))
+        bounded::collect(hashes.iter().filter_map(number))
     }
 
     fn believe(&mut self, now: Instant, from: MemberIndex, member: MemberIndex, told: &Belief<'_>) {
@@ -211,7 +211,7 @@ impl Node<'_> {
         if member == SELF {
             return self.on_news_of_self(from, told);
         }
-        if slot.session.is_none() {
+        if slot.channel.is_none() {
             return self.on_news_of_unverified(now, member, told);
         }
         if told.boot != slot.boot.tag() {
@@ -337,7 +337,7 @@ impl Node<'_> {
             link.behind = true;
             link.compare_at = Instant::default();
             self.events.push(Pending::Joined(member));
-            self.misses.forget();
+            self.negative_cache.forget();
             self.doubt_ownership();
         }
         match state {

@@ -17,7 +17,7 @@ use crate::hash::name_hash;
 use crate::ids::{MemberIndex, SELF};
 use crate::link::peer::PeerLink;
 use crate::membership::gossip::is_plausible;
-use crate::membership::member::{Outbox, Session};
+use crate::membership::member::{Channel, Outbox};
 use crate::membership::pending::PendingHandshake;
 use crate::membership::supersede::knows_another;
 use crate::mutation::Mutation;
@@ -88,11 +88,11 @@ impl Node<'_> {
         let body = out.get_mut(HANDSHAKE_HEADER..end)?;
         let len = postcard::to_slice(&message, body).ok()?.len();
         let header = Header {
-            hint: self.identity.hint(),
-            sender: Sender::Handshake(self.identity.boot),
-            counter: self.identity.next_counter(),
+            hint: self.sealer.hint(),
+            sender: Sender::Handshake(self.sealer.boot),
+            counter: self.sealer.next_counter(),
         };
-        let len = self.identity.seal(ANY_CLUSTER, &header, None, len, out)?;
+        let len = self.sealer.seal(ANY_CLUSTER, &header, None, len, out)?;
         Some(Transmit {
             to: pending
                 .to
@@ -183,7 +183,7 @@ impl Node<'_> {
         };
         if slot.boot.tag() != boot.tag() {
             slot.incarnation.saturating_add(1)
-        } else if slot.session.is_some() && slot.incarnation > update.incarnation {
+        } else if slot.channel.is_some() && slot.incarnation > update.incarnation {
             slot.incarnation
         } else {
             0
@@ -271,7 +271,7 @@ impl Node<'_> {
             .members
             .by_name(name)
             .map(|member| self.members.get(member));
-        let installed = member.filter(|slot| slot.session.is_some());
+        let installed = member.filter(|slot| slot.channel.is_some());
         let is_open = installed.is_some_and(|slot| slot.link.is_open);
         let installed = installed.map_or(0, |slot| slot.boot.tag());
         let mut address = [0; 25];
@@ -284,14 +284,14 @@ impl Node<'_> {
     }
 
     fn challenge(&self, now: Instant, stranger: &Stranger) -> [u8; 8] {
-        let secret = &self.identity.secret;
+        let secret = &self.sealer.secret;
         secret
             .make(&stranger.boot, &stranger.address, bucket(now))
             .0
     }
 
     fn is_own_challenge(&self, now: Instant, stranger: &Stranger, echo: [u8; 8]) -> bool {
-        let secret = &self.identity.secret;
+        let secret = &self.sealer.secret;
         secret.verify(
             &Cookie(echo),
             &stranger.boot,
@@ -311,7 +311,7 @@ impl Node<'_> {
         let Some(member) = self.place_for(now, update.name) else {
             return;
         };
-        let had_former_boot = self.members.get(member).session.is_some();
+        let had_former_boot = self.members.get(member).channel.is_some();
         // A former boot that died may have been cut off, and have taken sessions over on its side; what came of that
         // this one can't know.
         let is_clean = !had_former_boot || self.members.get(member).state == MemberState::Left;
@@ -319,7 +319,7 @@ impl Node<'_> {
             self.stop_transfers(member);
         }
         let least = self.least_incarnation(update, boot);
-        let (last, message) = (self.records.last(), self.mail.number);
+        let (last, message) = (self.records.last(), self.app_messages.number);
         let since = if had_former_boot {
             self.next_number()
         } else {
@@ -346,8 +346,8 @@ impl Node<'_> {
             slot.avoid_until = now;
             slot.link = PeerLink::new();
             // Messages to those who were there before it are none of its own.
-            slot.link.mail_taken = message;
-            slot.link.mail_sent = message;
+            slot.link.messages_taken = message;
+            slot.link.messages_sent = message;
             // It starts at the end of the list of changes; what it lacks of others is restored.
             slot.link.cursor = last;
             slot.link.restore_all(end);
@@ -357,7 +357,7 @@ impl Node<'_> {
                 pong: true,
                 ..Outbox::default()
             };
-            slot.session = Some(Session {
+            slot.channel = Some(Channel {
                 subkey: None,
                 window: Window::new(),
             });
@@ -372,7 +372,7 @@ impl Node<'_> {
     fn joined(&mut self, now: Instant, member: MemberIndex, is_empty: bool) {
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
-        self.misses.forget();
+        self.negative_cache.forget();
         self.tell_all_about(member);
         self.compare_with(now, member);
         self.member_digest_changed(now);

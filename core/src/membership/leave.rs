@@ -1,7 +1,7 @@
 //! Leaving: what is owed is sent first, then the others are told.
 
+use crate::bounded;
 use crate::ids::{MemberIndex, RecordIndex, WaitIndex};
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::ticket::{Done, LeaveOutcome, Outcome, Ticket};
@@ -23,10 +23,10 @@ impl Node<'_> {
     /// slow path needs seconds for each ten megabytes.
     pub fn leave(&mut self, now: Instant, bound: Duration) -> Ticket<LeaveOutcome> {
         // The others are told in any case, and that takes no longer than a confirmation does.
-        let last_words = bound.min(self.rules.ack_timeout).fraction(1, 2);
+        let farewell_time = bound.min(self.rules.ack_timeout).fraction(1, 2);
         let wait = LeaveWait {
             deadline: now + bound,
-            announce_by: (now + bound).before(last_words),
+            announce_by: (now + bound).before(farewell_time),
             looked_at: Instant::default(),
         };
         self.leaving = !self.breaks(Mutation::LeavesEmptyHanded);
@@ -52,7 +52,7 @@ impl Node<'_> {
                 && holders.any(|holder| lacks(holder) && self.members.get(*holder).is_reachable())
         };
         let records = RecordIndex::FIRST.until(self.records.end());
-        list::count(records.filter(is_owed)) as u32
+        bounded::count(records.filter(is_owed)) as u32
     }
 
     /// Goes on leaving: first what is owed, then the good-bye, then silence.
@@ -96,7 +96,7 @@ impl Node<'_> {
 
     fn is_sending_records(&self) -> bool {
         self.in_flight.oldest().is_some()
-            || self.mail.is_on_its_way()
+            || self.app_messages.is_on_its_way()
             || self.transfers.iter().any(|transfer| transfer.is_sendable())
             || self.members.others().any(|member| {
                 let slot = self.members.get(member);

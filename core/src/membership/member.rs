@@ -4,13 +4,13 @@ use core::net::SocketAddr;
 
 use heapless::{String, Vec};
 
+use crate::bounded;
 use crate::config::{MAX_NAME, Role};
 use crate::event::MemberId;
 use crate::hash::name_hash;
 use crate::hash::scramble;
 use crate::ids::{MemberIndex, SELF};
 use crate::link::peer::PeerLink;
-use crate::list;
 use crate::membership::member_index::{self, By, Ends, Line, Links};
 use crate::replica::repair::state::RangeQuery;
 use crate::seal::{BootId, Subkey, Window};
@@ -39,10 +39,10 @@ pub struct MemberSlot {
     pub(crate) gossip: u8,
     /// Name, address and boot are to be told as well.
     pub(crate) fresh: bool,
-    /// The boot of the last handshake, with what is needed to open its packets. Without a session
+    /// The boot of the last handshake, with what is needed to open its packets. Without a channel
     /// the member is unverified, and only the boot's tag is right.
     pub(crate) boot: BootId,
-    pub(crate) session: Option<Session>,
+    pub(crate) channel: Option<Channel>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
     /// When the member was last told what is thought of it, or a handshake with it was started, out of turn.
@@ -57,7 +57,7 @@ pub struct MemberSlot {
 }
 
 /// The keys and the replay window of a boot that proved to be live.
-pub(crate) struct Session {
+pub(crate) struct Channel {
     /// The hint and the subkey of its last packet: a packet with another hint derives another.
     pub(crate) subkey: Option<(u8, Subkey)>,
     pub(crate) window: Window,
@@ -136,7 +136,7 @@ impl Default for MemberSlot {
             gossip: 0,
             fresh: false,
             boot: BootId::new([0; 16]),
-            session: None,
+            channel: None,
             outbox: Outbox::default(),
             link: PeerLink::new(),
             contacted: Instant::default(),
@@ -165,22 +165,22 @@ impl MemberSlot {
 
     /// Whether the member takes what it is owed.
     pub(crate) const fn takes_records(&self) -> bool {
-        self.is_live() && self.link.is_open && !self.link.rests()
+        self.is_live() && self.link.is_open && !self.link.backs_off()
     }
 
     /// Whether packets can be sealed for the member.
     pub(crate) const fn is_reachable(&self) -> bool {
-        self.is_live() && self.session.is_some()
+        self.is_live() && self.channel.is_some()
     }
 
     /// What its packets are known by, if it can send any.
     fn tag(&self) -> Option<u32> {
-        self.session.is_some().then(|| self.boot.tag())
+        self.channel.is_some().then(|| self.boot.tag())
     }
 
     /// Whether it is known only from what others told.
     pub(crate) const fn is_unverified(&self) -> bool {
-        self.is_live() && self.session.is_none()
+        self.is_live() && self.channel.is_none()
     }
 
     pub(crate) fn member_update(&self) -> MemberUpdate<'_> {
@@ -452,7 +452,7 @@ impl<'m> Members<'m> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
         }
-        let name = list::text(name)?;
+        let name = bounded::text(name)?;
         let number = match self.free_number() {
             Some(number) => number,
             None if self.end.index() < self.capacity() => {
@@ -486,7 +486,7 @@ impl<'m> Members<'m> {
         }
         self.change(member, |slot| {
             slot.state = MemberState::Dead;
-            slot.session = None;
+            slot.channel = None;
         });
         let hash = self.get(member).hash;
         self.unlink(By::Name, hash, member);
@@ -497,7 +497,7 @@ impl<'m> Members<'m> {
     pub(crate) fn view(&self, member: MemberIndex) -> Option<Member<'_>> {
         let slot = self.get(member);
         let is_self = member == SELF;
-        (is_self || slot.session.is_some()).then_some(Member {
+        (is_self || slot.channel.is_some()).then_some(Member {
             id: MemberId(member),
             name: &slot.name,
             address: slot.address.into(),
@@ -537,7 +537,7 @@ mod tests {
             });
             assert_eq!(*members.tally(), counted(&members));
             members.change(member, |slot| {
-                slot.session = Some(Session {
+                slot.channel = Some(Channel {
                     subkey: None,
                     window: Window::new(),
                 });

@@ -196,7 +196,7 @@ impl Node<'_> {
         let mut members = self.members_from_anywhere();
         let former = members.find(|member| {
             let slot = self.members.get(*member);
-            slot.state == MemberState::Dead && slot.session.is_some()
+            slot.state == MemberState::Dead && slot.channel.is_some()
         });
         if let Some(member) = former {
             let slot = self.members.get_mut(member);

@@ -21,9 +21,9 @@ impl Node<'_> {
     /// that takes its place on this host. Nothing happens if it wasn't.
     pub fn take_keys_of(&mut self, former: &mut Node<'_>) {
         if former.superseded {
-            let keys = core::mem::take(&mut former.identity.keys);
-            self.identity.set_keys(keys);
-            former.identity.set_keys(Keyring::default());
+            let keys = core::mem::take(&mut former.sealer.keys);
+            self.sealer.set_keys(keys);
+            former.sealer.set_keys(Keyring::default());
         }
     }
 

@@ -8,8 +8,8 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::ids::{MemberIndex, SELF};
-use crate::list;
 use crate::membership::member::{MemberSlot, Suspicion};
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::membership::prober::{set_by, take_due};
@@ -58,7 +58,7 @@ impl Node<'_> {
             &SuspicionReport {
                 incarnation: slot.incarnation,
                 seen: slot.seen,
-                accusers: list::collect([SELF]),
+                accusers: bounded::collect([SELF]),
             },
         );
         self.tell_it(now, member);

@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use serde::Serialize;
 
 use super::config;
+use crate::bounded;
 use crate::config::Role;
-use crate::identity::{Identity, Opener};
-use crate::list;
 use crate::seal::{BootId, Keyring, Secret};
+use crate::sealer::{Opener, Sealer};
 use crate::wire::member::MemberState;
 use crate::wire::message::{
     Address, AttributeHead, AttributeUpdateHead, Cause, Handshake, MemberUpdate, Message, News,
@@ -68,7 +68,7 @@ impl Draw {
     }
 
     fn words<const N: usize>(&self) -> heapless::Vec<u32, N> {
-        list::collect(self.more.iter().map(|byte| u32::from(*byte) << (byte % 24)))
+        bounded::collect(self.more.iter().map(|byte| u32::from(*byte) << (byte % 24)))
     }
 
     fn range(&self) -> Range {
@@ -168,7 +168,7 @@ impl Draw {
         let age = self.word(3);
         let suspect = Standing::Suspect {
             age,
-            accusers: list::collect(accusers),
+            accusers: bounded::collect(accusers),
         };
         let standings = [Standing::Alive, suspect, Standing::Dead, Standing::Left];
         News {
@@ -312,19 +312,19 @@ proptest! {
         bit in any::<prop::sample::Index>(),
         cluster in any::<u64>(),
     ) {
-        let identity = Identity::new(
+        let sealer = Sealer::new(
             BootId::new(draw.sixteen()),
             Secret::new([7; 16]),
             Keyring::of(&key).unwrap(),
         );
         let receiver = draw.yes[1].then_some(BootId::new([9; 16]));
-        let header = Header { hint: identity.hint(), ..header(&draw) };
+        let header = Header { hint: sealer.hint(), ..header(&draw) };
         let mut datagram = vec![0; header.len() + draw.bytes.len() + TAG];
         datagram[header.len()..][..draw.bytes.len()].copy_from_slice(&draw.bytes);
-        let len = identity.seal(cluster, &header, receiver.as_ref(), draw.bytes.len(), &mut datagram);
+        let len = sealer.seal(cluster, &header, receiver.as_ref(), draw.bytes.len(), &mut datagram);
         prop_assert_eq!(len, Some(datagram.len()));
 
-        let subkey = identity.subkey_of(&identity.boot, header.hint);
+        let subkey = sealer.subkey_of(&sealer.boot, header.hint);
         let opens = |datagram: &[u8], cluster, receiver: Option<&BootId>| {
             let subkey = subkey.as_ref();
             let header = Header::parse(datagram).ok()?;

@@ -4,11 +4,11 @@ mod stage;
 
 use core::fmt;
 
+use crate::bounded;
 use crate::event::{Pending, SessionEvent};
 use crate::hash::name_hash;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::{Key, MAX_ATTRIBUTE_NAME};
-use crate::list;
 use crate::membership::member::Members;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -179,7 +179,7 @@ impl Node<'_> {
             }
             let record = self.records.insert(hash, namespace, key.id, now);
             let record = record.map_err(|_| CommitError::Full)?;
-            self.misses.made(&hash);
+            self.negative_cache.made(&hash);
             self.choose_holders(now, record);
             self.records.get_mut(record).set(OWNED, true);
             return Ok(record);
@@ -308,7 +308,7 @@ impl Node<'_> {
         let number = self.next_number();
         let slot = self.records.get_mut(record);
         slot.changed = number;
-        let holders: Holders = list::collect(slot.holders().iter().copied());
+        let holders: Holders = bounded::collect(slot.holders().iter().copied());
         self.leave_list_place(record);
         self.records.move_to_tail(record);
         for member in holders {

@@ -2,10 +2,10 @@
 
 use core::fmt;
 
+use crate::bounded;
 use crate::event::SessionEvent;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::commit::Ack;
@@ -107,7 +107,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let all = slot.holders().iter().chain(slot.also()).copied();
         let is_member = |name: &MemberIndex| *name != MemberIndex::UNKNOWN;
-        let mut names: Holders = list::collect(all.clone().filter(is_member));
+        let mut names: Holders = bounded::collect(all.clone().filter(is_member));
         let has_strangers = !all.clone().all(|name| is_member(&name));
         let has_unnamed = slot.is(NOT_ALL_NAMED) || has_strangers;
         self.put_tombstone(now, record);
@@ -161,7 +161,7 @@ impl Node<'_> {
             self.set_header_stamp(record, Writers::issue(1, number));
         }
         let slot = self.records.get_mut(record);
-        slot.set_carried_from(self.identity.peek_counter());
+        slot.set_carried_from(self.sealer.peek_counter());
         if let Some(fetch) = self.waits.fetch_of(&slot.hash) {
             self.conclude_fetch(now, fetch, false);
         }
@@ -180,7 +180,7 @@ impl Node<'_> {
     pub(crate) fn name_at_end(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         if slot.bit_of(member).is_empty() {
-            let mut names: Holders = list::collect(slot.holders().iter().copied());
+            let mut names: Holders = bounded::collect(slot.holders().iter().copied());
             if names.push(member).is_err() {
                 let knows = |name: &&mut MemberIndex| {
                     **name != SELF && !slot.owed().intersects(slot.bit_of(**name))
@@ -296,14 +296,14 @@ impl Node<'_> {
         told: &TombstoneList<'_>,
     ) -> bool {
         let slot = self.records.get(record);
-        let mut names: Holders = list::collect(slot.holders().iter().copied());
+        let mut names: Holders = bounded::collect(slot.holders().iter().copied());
         let is_named = |member: &MemberIndex| {
             *member == SELF || told.holders.contains(&self.members.get(*member).hash)
         };
         let all_named = !slot.is(NOT_ALL_NAMED);
         let covered = !told.all_named || (all_named && names.iter().all(is_named));
         let lacks = |member: &MemberIndex| slot.owed().intersects(slot.bit_of(*member));
-        let mut lacking: Holders = list::collect(names.iter().copied().filter(lacks));
+        let mut lacking: Holders = bounded::collect(names.iter().copied().filter(lacks));
         let mut is_complete = all_named && told.all_named;
         let hashes = match self.breaks(Mutation::HoldersOfEndNotMerged) {
             true => &[],
@@ -378,7 +378,7 @@ impl Node<'_> {
         let attributes = core::mem::replace(&mut former.attributes, AttributeIndex::NONE);
         let (stamp, digest) = (former.stamp, former.digest);
         let (max_inactive, touches) = (former.max_inactive, former.touches);
-        let holders: Holders = list::collect(former.holders().iter().copied());
+        let holders: Holders = bounded::collect(former.holders().iter().copied());
         let slot = self.records.get_mut(new);
         slot.attributes = attributes;
         slot.stamp = stamp;

@@ -11,11 +11,11 @@
 //! would take it one finds that the other has. The application is told when all live holders know
 //! that it was taken. Where a session is served its host ends it, by its own clock.
 
+use crate::bounded;
 use crate::config::Role;
 use crate::event::SessionEvent;
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{Key, MAX_ID, SessionId};
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
@@ -100,7 +100,7 @@ impl Node<'_> {
             let slot = self.members.get(*member);
             slot.role == Role::Application && (*member == SELF || slot.is_reachable())
         };
-        let count = list::count(self.members.all().filter(may_run));
+        let count = bounded::count(self.members.all().filter(may_run));
         let turns = now.as_micros().checked_div(TURN.as_micros()).unwrap_or(0);
         let turn = turns.wrapping_add(u64::from(record.number())) as usize;
         let Some(turn) = turn.checked_rem(count) else {

@@ -8,9 +8,9 @@
 //! ([`adopt`](Node::adopt)): it follows the greatest header that they answer, and guards the session if all have
 //! nothing.
 
+use crate::bounded;
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::fetch::Purpose;
@@ -137,7 +137,7 @@ impl Node<'_> {
             return;
         }
         let anew = slot.holders().iter().copied().filter(is_anew);
-        let anew: Holders = list::collect(anew);
+        let anew: Holders = bounded::collect(anew);
         for member in anew {
             self.forget_copy(record, member);
         }
@@ -184,7 +184,7 @@ impl Node<'_> {
         header: &WireHeader,
     ) {
         let (holders, _, all_named) = self.holders_of(header);
-        let also: Holders = list::collect(self.members_of(&header.also));
+        let also: Holders = bounded::collect(self.members_of(&header.also));
         self.note_copy_at(record, peer);
         for member in holders.iter().chain(&also) {
             if *member != SELF && *member != MemberIndex::UNKNOWN {

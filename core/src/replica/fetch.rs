@@ -8,10 +8,10 @@ use core::fmt;
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::event::SessionEvent;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordIndex, SELF, WaitIndex};
 use crate::key::Key;
-use crate::list;
 use crate::membership::member::MemberSlot;
 use crate::membership::prober::{set_by, take_due};
 use crate::mutation::Mutation;
@@ -106,7 +106,7 @@ impl Node<'_> {
             self.members.nudge(*member);
         }
         let had = own.map_or(Stamp::NONE, |record| self.records.get(record).stamp);
-        let id = list::copy(key.id).ok_or(FetchError::Invalid)?;
+        let id = bounded::copy(key.id).ok_or(FetchError::Invalid)?;
         let mut wait = FetchWait::new(now, self.rules.fetch_timeout, asked, id);
         wait.hash = hash;
         wait.namespace = namespace;
@@ -180,11 +180,11 @@ impl Node<'_> {
         if is_here {
             return Reach::All;
         }
-        if self.misses.remembers(now, hash) {
+        if self.negative_cache.remembers(now, hash) {
             count(&mut self.stats.misses_remembered);
             return Reach::Named;
         }
-        match self.misses.may_ask_all(now) {
+        match self.negative_cache.may_ask_all(now) {
             true => Reach::All,
             false => Reach::Likely,
         }
@@ -268,7 +268,7 @@ impl Node<'_> {
     fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let (primary, holders) = (slot.primary(), slot.holders());
-        let holders: Asked = list::collect(holders.iter().copied());
+        let holders: Asked = bounded::collect(holders.iter().copied());
         for holder in holders {
             let wait = self.waits.fetch(number);
             let is_new = wait.is_some_and(|wait| !wait.has_asked(holder));
@@ -498,7 +498,7 @@ impl Node<'_> {
             return;
         };
         let (hash, had, ended, purpose) = (wait.hash, wait.had, wait.ended, wait.purpose);
-        let answers: Vec<(MemberIndex, u64), MAX_HOLDERS> = list::collect(wait.answers());
+        let answers: Vec<(MemberIndex, u64), MAX_HOLDERS> = bounded::collect(wait.answers());
         if wait.asks() {
             count(&mut self.stats.fetches);
         }
@@ -585,7 +585,7 @@ impl Node<'_> {
             }
             Reach::All => {
                 if !maybe_stale {
-                    self.misses.remember(now, &wait.hash);
+                    self.negative_cache.remember(now, &wait.hash);
                 }
                 maybe_stale
             }

@@ -2,7 +2,7 @@
 //!
 //! [`commit`]: local writes. [`update`](mod@update): a record's changes as they
 //! travel. [`fetch`]: a session moves to the node that is asked for it. [`hand_over`]: what the others do then.
-//! [`misses`]: what ids that nobody knows may cost. [`end`]: invalidation and rename. [`place`]: who keeps
+//! [`negative_cache`]: what ids that nobody knows may cost. [`end`]: invalidation and rename. [`place`]: who keeps
 //! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose primary is gone. `walks`: what
 //! is looked at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
 
@@ -13,7 +13,7 @@ pub(crate) mod expire;
 pub(crate) mod fail_over;
 pub(crate) mod fetch;
 mod hand_over;
-pub(crate) mod misses;
+pub(crate) mod negative_cache;
 pub(crate) mod place;
 pub(crate) mod read;
 pub(crate) mod release;

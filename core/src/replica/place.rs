@@ -2,8 +2,8 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::ids::{HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
-use crate::list;
 use crate::membership::member::MemberSlot;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -93,7 +93,7 @@ impl Node<'_> {
         let keeps = |holder: &&MemberIndex| {
             **holder != SELF && (is_dead(holder) || (lives(holder) && has_room(holder)))
         };
-        let wanted = list::count(holders.iter().filter(keeps)).min(backups);
+        let wanted = bounded::count(holders.iter().filter(keeps)).min(backups);
         let wanted = wanted.saturating_add(1);
         Placement {
             holders,
@@ -115,7 +115,7 @@ impl Node<'_> {
     /// good-bye has nothing any more.
     pub(crate) fn may_have_copies(&self, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
-        slot.session.is_some() && slot.state != MemberState::Left
+        slot.channel.is_some() && slot.state != MemberState::Left
     }
 
     /// The member has a copy, whether it is to have one or not: it must hear of the end. A node that isn't the
@@ -135,7 +135,7 @@ impl Node<'_> {
             }
             return;
         }
-        let mut holders: Holders = list::collect(slot.holders().iter().copied());
+        let mut holders: Holders = bounded::collect(slot.holders().iter().copied());
         let wanted = slot.wanted();
         if holders.push(member).is_err() {
             return self.records.get_mut(record).set(NOT_ALL_NAMED, true);
@@ -151,7 +151,7 @@ impl Node<'_> {
         let Some(position) = position else { return };
         let rest = slot.holders().iter().copied();
         let rest: Vec<MemberIndex, MAX_HOLDERS> =
-            list::collect(rest.filter(|holder| *holder != member));
+            bounded::collect(rest.filter(|holder| *holder != member));
         let was_wanted = u8::from(position < usize::from(slot.wanted()));
         let wanted = slot.wanted().saturating_sub(was_wanted).max(1);
         self.set_holders(record, &rest, wanted);

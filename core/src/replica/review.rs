@@ -1,7 +1,7 @@
 //! When waits for nodes that confirm are decided: the rules of the table in [`wait`](crate::replica::wait).
 
+use crate::bounded;
 use crate::ids::{MemberIndex, RecordIndex, SELF, WaitIndex};
-use crate::list;
 use crate::node::Node;
 use crate::replica::commit::Ack;
 use crate::replica::wait::nodes::{NodesWait, Tally};
@@ -165,7 +165,7 @@ impl Node<'_> {
             let slot = self.members.get(*member);
             slot.is_reachable() && slot.avoid_until <= now
         };
-        let backups = list::count(others.filter(takes)).min(usize::from(self.rules.backups));
+        let backups = bounded::count(others.filter(takes)).min(usize::from(self.rules.backups));
         backups.saturating_add(1) as u8
     }
 
@@ -231,7 +231,7 @@ impl Node<'_> {
         for lane in &[Lane::Acks, Lane::Ends, Lane::Fetches, Lane::Leaves] {
             self.review_lane(now, *lane);
         }
-        self.settle_mail(now);
+        self.settle_messages(now);
     }
 
     /// Looks at all waits of the lane.

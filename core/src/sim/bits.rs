@@ -201,11 +201,7 @@ impl World<'_> {
     pub(super) fn runs_as(&self, machine: &Node<'_>, member: MemberIndex) -> Option<&Host<'_>> {
         let boot = machine.members.get(member).boot;
         let mut hosts = self.hosts.iter();
-        hosts.find(|host| {
-            host.node
-                .as_ref()
-                .is_some_and(|it| it.identity.boot == boot)
-        })
+        hosts.find(|host| host.node.as_ref().is_some_and(|it| it.sealer.boot == boot))
     }
 }
 

@@ -22,7 +22,7 @@ impl World<'_> {
         if let Some(machine) = &host.node {
             self.boots.push(Boot {
                 name: host.name.clone(),
-                id: machine.identity.boot,
+                id: machine.sealer.boot,
                 started: self.now,
                 ended: None,
             });
@@ -34,7 +34,7 @@ impl World<'_> {
         let Some(machine) = &self.hosts[node].node else {
             return;
         };
-        let id = machine.identity.boot;
+        let id = machine.sealer.boot;
         if let Some(boot) = self.boots.iter_mut().find(|boot| boot.id == id) {
             boot.ended = Some(self.now);
         }
@@ -48,7 +48,7 @@ impl World<'_> {
         if !machine.is_superseded() {
             return Ok(());
         }
-        let id = machine.identity.boot;
+        let id = machine.sealer.boot;
         let own = self.boots.iter().find(|boot| boot.id == id);
         let began = own.map_or(0, |boot| boot.started);
         let another = self.boots.iter().any(|boot| {

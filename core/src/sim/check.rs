@@ -202,8 +202,8 @@ impl World<'_> {
             return Some("all holders know when a session expires");
         }
         let at_primary = self.hosts.iter().find(|host| {
-            let boot = host.node.as_ref().map(|it| it.identity.boot);
-            boot == Some(primary.identity.boot)
+            let boot = host.node.as_ref().map(|it| it.sealer.boot);
+            boot == Some(primary.sealer.boot)
         });
         let age = |host: &Host<'_>, slot: &RecordSlot| {
             slot.age(host.clock(self.now)).as_micros() / 1_000_000

@@ -164,8 +164,8 @@ impl World<'_> {
         let stays = |holder: &&MemberIndex| {
             let host = match **holder {
                 SELF => self.hosts.iter().find(|host| {
-                    let boot = host.node.as_ref().map(|it| it.identity.boot);
-                    host.is_member() && boot == Some(machine.identity.boot)
+                    let boot = host.node.as_ref().map(|it| it.sealer.boot);
+                    host.is_member() && boot == Some(machine.sealer.boot)
                 }),
                 other => self.is_there(machine, other),
             };

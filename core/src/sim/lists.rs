@@ -114,9 +114,9 @@ impl World<'_> {
             let here = self.hosts[node].node.as_ref();
             let boot = here.and_then(|machine| {
                 let slot = machine.members.get(machine.members.by_name(&host.name)?);
-                slot.session.is_some().then_some(slot.boot)
+                slot.channel.is_some().then_some(slot.boot)
             });
-            boot.is_some() && boot != host.node.as_ref().map(|it| it.identity.boot)
+            boot.is_some() && boot != host.node.as_ref().map(|it| it.sealer.boot)
         };
         let lives = |host: &&Host<'_>| {
             let seen = &host.observed;
@@ -164,7 +164,7 @@ impl World<'_> {
             let is_kept = slot.bit_of(*member).intersects(slot.wanted_bits());
             let there = self.runs_as(machine, *member).filter(|_| is_kept);
             let lacks = |host: &&Host<'_>| {
-                let id = host.node.as_ref().map(|it| it.identity.boot);
+                let id = host.node.as_ref().map(|it| it.sealer.boot);
                 let boot = self.boots.iter().find(|boot| Some(boot.id) == id);
                 // A new boot has nothing of what its former one confirmed.
                 let is_old = boot.is_some_and(|boot| boot.started < request.since);

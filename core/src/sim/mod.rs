@@ -34,7 +34,7 @@ mod host;
 mod idle;
 mod leave;
 mod lists;
-mod mail;
+mod messages;
 mod model;
 mod names;
 mod network;

@@ -51,7 +51,7 @@ impl World<'_> {
         let (true, Some(machine)) = (host.standing == Standing::Asking, &host.node) else {
             return Ok(());
         };
-        let boot = machine.identity.boot;
+        let boot = machine.sealer.boot;
         let heard = HEARD * self.common.frequency;
         // A new node doesn't know yet which node owns a name.
         let knows = |other: &Host<'_>| {
@@ -102,7 +102,7 @@ impl World<'_> {
             let slot = slot.map(|member| machine.members.get(member));
             let boot = slot.filter(|slot| slot.is_reachable()).map(|it| it.boot);
             let is_twin = |host: &Host<'_>| {
-                let there = host.node.as_ref().map(|it| it.identity.boot);
+                let there = host.node.as_ref().map(|it| it.sealer.boot);
                 host.standing == Standing::Asking && boot.is_some() && there == boot
             };
             if stays && self.hosts.iter().any(is_twin) {

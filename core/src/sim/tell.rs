@@ -4,8 +4,8 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use crate::identity::Opener;
 use crate::node::Node;
+use crate::sealer::Opener;
 use crate::wire::message::{
     AttributeHead, AttributeUpdateHead, Handshake, Message, UpdateHead, ValueHead,
 };
@@ -66,7 +66,7 @@ pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
 
 /// The body; it was sealed for one of the members, or for anybody.
 fn opened(node: &Node<'_>, header: &Header, datagram: &[u8]) -> Vec<u8> {
-    let subkey = node.identity.subkey_of(&node.identity.boot, header.hint);
+    let subkey = node.sealer.subkey_of(&node.sealer.boot, header.hint);
     let members = node.members.others();
     let members = members.map(|member| Some(&node.members.get(member).boot));
     for receiver in members.chain([None]) {

@@ -75,7 +75,7 @@ impl World<'_> {
             };
             machine.members.by_name(&other.name).is_some_and(|member| {
                 let slot = machine.members.get(member);
-                slot.is_reachable() && slot.boot == there.identity.boot
+                slot.is_reachable() && slot.boot == there.sealer.boot
             })
         })
     }

@@ -10,7 +10,7 @@ use super::clients::Request;
 use super::digest::Digest;
 use super::expiry::Expiries;
 use super::host::{Common, Host, Memory, Standing};
-use super::mail::Sent;
+use super::messages::Sent;
 use super::model::Model;
 use super::network::{Datagram, Network};
 use super::observe::{Observed, Violation, broken};
@@ -56,7 +56,7 @@ pub(super) struct World<'m> {
     pub(super) calm_since: Option<u64>,
     /// A node that sent something although a later boot has its name.
     pub(super) loud: Option<usize>,
-    pub(super) mail: Vec<Sent>,
+    pub(super) app_messages: Vec<Sent>,
     pub(super) rotation: Rotation,
     /// Steps until all faults end.
     steps: u64,
@@ -116,7 +116,7 @@ impl<'m> World<'m> {
             bad_pairs_since: None,
             calm_since: None,
             loud: None,
-            mail: Vec::new(),
+            app_messages: Vec::new(),
             rotation: Rotation::default(),
             steps: 0,
             plan: plan.actions.iter().cloned().collect(),
@@ -292,7 +292,7 @@ impl<'m> World<'m> {
         if let Some(node) = self.loud {
             return broken("a superseded node is silent", format!("n{node}"));
         }
-        self.take_mail(node)?;
+        self.take_messages(node)?;
         let is_reunion = self.look(node)?;
         self.check_doubt(node)?;
         self.go_on(node)?;

@@ -18,12 +18,12 @@ use super::message::{
 use super::packet::{HANDSHAKE_HEADER, HEADER, Header, Refusal, TAG};
 use super::vectors::*;
 use crate::delta::Sink;
-use crate::identity::Opener;
 use crate::ids::{MAX_HOLDERS, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID, MAX_NAMESPACE};
 use crate::replica::repair::state::{ENTRY, LIST as MOST};
 use crate::replica::update::Origin;
 use crate::seal::BootId;
+use crate::sealer::Opener;
 use crate::storage::pages::{ChainWriter, Cursor, Input};
 use crate::wire::member::ACCUSERS;
 use crate::wire::message::{ATTRIBUTE_HEAD, MAX_HEAD};
@@ -637,7 +637,7 @@ fn shake_hands(node: &mut Node<'_>, body: &[u8]) {
 /// The body of a packet from t1 to t2.
 fn open(datagram: &[u8]) -> Vec<u8> {
     let header = Header::parse(datagram).unwrap();
-    let subkey = identity(Some(KEY)).subkey_of(&BootId::new(T1_BOOT), header.hint);
+    let subkey = sealer(Some(KEY)).subkey_of(&BootId::new(T1_BOOT), header.hint);
     let receiver = BootId::new(T2_BOOT);
     let opener = Opener {
         cluster: cluster(),

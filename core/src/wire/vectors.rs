@@ -19,10 +19,10 @@ use crate::delta::Checksum;
 use crate::hash::mix;
 use crate::hash::name_hash;
 use crate::hash::scramble;
-use crate::identity::{Identity, Opener};
 use crate::ids::MAX_HOLDERS;
 use crate::key;
 use crate::seal::{BootId, Keyring, Secret};
+use crate::sealer::{Opener, Sealer};
 use crate::wire::range::{PARTS, Range};
 use crate::wire::stamp::{WireStamp, Writer};
 use crate::{Key, MemberState, Role};
@@ -537,10 +537,10 @@ pub(crate) const fn hex<const N: usize>(text: &str) -> [u8; N] {
 }
 
 /// t1 as it seals.
-pub(crate) fn identity(key: Option<[u8; 32]>) -> Identity {
+pub(crate) fn sealer(key: Option<[u8; 32]>) -> Sealer {
     // One key is always taken.
     let keys = Keyring::of(&key).unwrap_or_default();
-    Identity::new(BootId::new(T1_BOOT), Secret::new([0; 16]), keys)
+    Sealer::new(BootId::new(T1_BOOT), Secret::new([0; 16]), keys)
 }
 
 /// A datagram of t1, and what it is made of.
@@ -587,9 +587,9 @@ impl Datagram<'_> {
 
     /// Seals it in `out`, and returns its header and its length if it fits.
     pub(crate) fn seal(&self, out: &mut [u8]) -> Option<(Header, usize)> {
-        let identity = identity(self.key);
+        let sealer = sealer(self.key);
         let header = Header {
-            hint: identity.hint(),
+            hint: sealer.hint(),
             sender: self.sender,
             counter: self.counter,
         };
@@ -598,7 +598,7 @@ impl Datagram<'_> {
             .get_mut(..body.len())?
             .copy_from_slice(body);
         let receiver = self.receiver.as_ref();
-        let len = identity.seal(self.cluster(), &header, receiver, body.len(), out)?;
+        let len = sealer.seal(self.cluster(), &header, receiver, body.len(), out)?;
         Some((header, len))
     }
 
@@ -613,7 +613,7 @@ impl Datagram<'_> {
             }
             // A changed version or kind is refused already by the header.
             let header = Header::parse(datagram).ok()?;
-            let subkey = identity(self.key).subkey_of(&BootId::new(T1_BOOT), header.hint);
+            let subkey = sealer(self.key).subkey_of(&BootId::new(T1_BOOT), header.hint);
             let opener = Opener {
                 cluster: self.cluster(),
                 subkey: subkey.as_ref(),

@@ -12,12 +12,12 @@
     reason = "which of them are met differs by test file"
 )]
 
-mod wire;
+mod test_network;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-pub use wire::Wire;
+pub use test_network::TestNetwork;
 
 use relevo_core::memory::{Sizes, largest_value};
 use relevo_core::{
@@ -90,7 +90,7 @@ pub trait Network {
     fn deliver(&mut self, now: Instant) -> Vec<Arrival>;
 }
 
-pub struct Cluster<N = Wire> {
+pub struct Cluster<N = TestNetwork> {
     pub hosts: BTreeMap<&'static str, Host>,
     pub now: Instant,
     pub network: N,
@@ -134,7 +134,7 @@ impl Cluster {
 
     /// Nodes with these names, each with `sessions` slots and 32 times as many pages.
     pub fn sized(names: &[&'static str], backups: u8, sessions: usize) -> Self {
-        let mut cluster = Self::on(Wire::default());
+        let mut cluster = Self::on(TestNetwork::default());
         cluster.backups = backups;
         cluster.sessions = sessions;
         for name in names {

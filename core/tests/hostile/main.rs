@@ -331,7 +331,7 @@ fn a_member_that_refuses_whatever_it_is_sent_gets_little() {
         cluster.node("t1").handle_timeout(now);
         told.push(evil.refuses_all(&mut cluster, &hash, BASE, |_| true));
     }
-    assert_eq!(cluster.node("t1").stats().rests, 2, "{told:?}");
+    assert_eq!(cluster.node("t1").stats().backoffs, 2, "{told:?}");
     assert!(told[1] > 10, "it gets more after its rest: {told:?}");
     goes_on(&mut cluster, 1);
 }

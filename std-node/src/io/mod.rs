@@ -5,7 +5,7 @@ pub(crate) mod driver;
 mod inbox;
 pub(crate) mod refusals;
 pub(crate) mod seeds;
+pub(crate) mod sender;
 pub(crate) mod sockets;
 pub(crate) mod thread;
 pub(crate) mod waker;
-pub(crate) mod wire;

@@ -41,7 +41,7 @@ impl Node {
             max_inactive,
             ack,
         };
-        let bound = self.handle.identity.ack_bound;
+        let bound = self.handle.info.ack_bound;
         let mut version = 1;
         let start = |core: &mut relevo_core::Node<'_>, now| {
             let seen = match core.read(key) {
@@ -69,7 +69,7 @@ impl Node {
         key: Key<'_>,
         base: u64,
     ) -> Result<Option<EndOutcome>, InvalidateError> {
-        let bound = self.handle.identity.fetch_bound;
+        let bound = self.handle.info.fetch_bound;
         let start = |core: &mut relevo_core::Node<'_>, now| {
             if served_version(core, key) != Some(base) {
                 return Err(None);
@@ -82,7 +82,7 @@ impl Node {
     /// The largest value of an attribute that this node takes, in bytes.
     #[must_use]
     pub fn max_value(&self) -> usize {
-        self.handle.identity.max_value
+        self.handle.info.max_value
     }
 }
 

@@ -13,5 +13,5 @@ mod refused;
 mod relay;
 mod replayed;
 mod sealed;
+mod secret_stack;
 mod threads;
-mod traces;

@@ -2,8 +2,8 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::ids::{MemberIndex, RecordIndex};
-use crate::list;
 use crate::node::Node;
 use crate::replica::repair::path::Path;
 use crate::replica::repair::state::{ENTRY, LIST, Phase, Repair};
@@ -227,7 +227,7 @@ impl Node<'_> {
         }
         count(&mut self.stats.ranges_compared);
         let entries = entries.chunks_exact(ENTRY).filter_map(Entry::read);
-        self.repair.list = list::collect(entries);
+        self.repair.list = bounded::collect(entries);
         self.repair.met = 0;
         self.begin_walk(now, Phase::Matching);
     }
@@ -259,7 +259,7 @@ fn place(at: usize) -> u32 {
 fn write_missing(repair: &Repair, body: &mut Body<'_>) -> bool {
     let listed = (0..LIST).zip(&repair.list);
     let missing = listed.filter(|(at, _)| repair.missing & place(*at) != 0);
-    let hashes: Vec<[u8; 8], LIST> = list::collect(missing.map(|(_, entry)| entry.short));
+    let hashes: Vec<[u8; 8], LIST> = bounded::collect(missing.map(|(_, entry)| entry.short));
     let hashes = hashes.as_flattened();
     body.push(&Message::Missing { hashes }).is_ok()
 }

@@ -1,9 +1,9 @@
 //! A record update that arrived is taken, or refused for a reason.
 
+use crate::bounded;
 use crate::event::SessionEvent;
 use crate::ids::{AttributeIndex, HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::release::Again;
@@ -246,7 +246,7 @@ impl Node<'_> {
         if header.is(WireHeader::NOT_ALL_NAMED) {
             self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
-        let also: Holders = list::collect(self.members_of(&header.also));
+        let also: Holders = bounded::collect(self.members_of(&header.also));
         for member in also {
             if member != SELF && self.records.get(record).bit_of(member).is_empty() {
                 self.note_copy_at(record, member);
@@ -494,7 +494,7 @@ impl Node<'_> {
     ) {
         let (holders, wanted, all_named) = self.holders_of(header);
         let slot = self.records.get(record);
-        let mut names: Holders = list::collect(slot.also().iter().copied());
+        let mut names: Holders = bounded::collect(slot.also().iter().copied());
         if !is_same_primary {
             let may_have = |name: &MemberIndex| {
                 *name != SELF && *name != MemberIndex::UNKNOWN && self.may_have_copies(*name)

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::bounded;
 use crate::delta::{Full, Sink};
 use crate::ids::{AttributeIndex, MemberIndex, RecordIndex, SELF};
 use crate::key::{MAX_ATTRIBUTE_NAME, MAX_ID};
-use crate::list;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::end::Successor;
@@ -171,9 +171,9 @@ impl Node<'_> {
         let name = |member: &MemberIndex| self.members.get(*member).hash;
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
-            holders: list::collect(slot.holders().iter().skip(first).map(name)),
+            holders: bounded::collect(slot.holders().iter().skip(first).map(name)),
             wanted,
-            also: list::collect(slot.also().iter().map(name)),
+            also: bounded::collect(slot.also().iter().map(name)),
             flags: flags.fold(0, |all, (flag, _)| all | flag),
             max_inactive,
         })
@@ -181,7 +181,7 @@ impl Node<'_> {
 
     fn count_attributes(&self, record: RecordIndex, extent: Extent) -> u16 {
         let attributes = self.records.attributes_of(record);
-        let count = list::count(attributes.filter(|slot| extent.includes(slot)));
+        let count = bounded::count(attributes.filter(|slot| extent.includes(slot)));
         if self.breaks(Mutation::TornCommit) {
             return count.min(1) as u16;
         }

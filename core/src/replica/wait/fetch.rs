@@ -2,9 +2,9 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::ids::{MAX_HOLDERS, MemberIndex, SELF};
 use crate::key::MAX_ID;
-use crate::list;
 use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
 
@@ -162,7 +162,7 @@ impl FetchWait {
     /// Those that were asked and have not answered.
     pub(crate) fn silent(&self) -> Asked {
         let asked = self.asked.iter().copied();
-        list::collect(asked.filter(|member| !self.has_answered(*member)))
+        bounded::collect(asked.filter(|member| !self.has_answered(*member)))
     }
 
     /// `peer` has a copy of this digest. Its first answer counts.

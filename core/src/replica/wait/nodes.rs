@@ -2,8 +2,8 @@
 
 use heapless::Vec;
 
+use crate::bounded;
 use crate::ids::{MAX_HOLDERS, MemberIndex, RecordRef};
-use crate::list;
 use crate::replica::wait::ticket::Done;
 use crate::time::Instant;
 
@@ -63,7 +63,7 @@ impl NodesWait {
             asked,
             number,
             deadline,
-            answered: list::collect(answered),
+            answered: bounded::collect(answered),
         }
     }
 
@@ -96,7 +96,7 @@ impl NodesWait {
     /// The member may hold nothing of the record any more: what it confirmed doesn't count.
     pub(super) fn uncount(&mut self, member: MemberIndex) {
         let others = self.answered.iter().copied();
-        self.answered = list::collect(others.filter(|other| *other != member));
+        self.answered = bounded::collect(others.filter(|other| *other != member));
     }
 
     /// What is waited for is in this record now, which nobody else has yet.

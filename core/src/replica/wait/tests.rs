@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 use std::vec::Vec;
 
 use super::*;
+use crate::bounded;
 use crate::ids::RecordIndex;
-use crate::list;
 use crate::replica::wait::fetch::{ABSENT, FetchRequest};
 use crate::replica::wait::ticket::FetchOutcome;
 use crate::time::Duration;
@@ -39,8 +39,8 @@ fn nodes(of: RecordRef, due: u64) -> Wait {
 
 /// A fetch of the session with this byte, which asks these members.
 fn fetch(byte: u8, asked: &[u16]) -> FetchWait {
-    let id = list::collect([byte]);
-    let mut fetch = FetchWait::new(NOW, BOUND, list::collect(members(asked)), id);
+    let id = bounded::collect([byte]);
+    let mut fetch = FetchWait::new(NOW, BOUND, bounded::collect(members(asked)), id);
     fetch.hash = [byte; 16];
     fetch
 }

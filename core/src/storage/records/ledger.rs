@@ -14,8 +14,8 @@ use heapless::Vec;
 
 use super::Records;
 use super::slot::{NOT_ALL_NAMED, RecordSlot};
+use crate::bounded;
 use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
-use crate::list;
 
 /// A list of holders.
 pub(crate) type Holders = Vec<MemberIndex, MAX_HOLDERS>;
@@ -251,10 +251,10 @@ impl Records<'_> {
         let promoted = promoted.filter(|holder| *holder != SELF && was_unwanted(holder));
         let change = ListChange {
             new: !old.moved(!old.released, holders) & HolderBits::first(holders.len() as u8),
-            joined: list::collect(holders.iter().copied().filter(may_lack)),
-            promoted: list::collect(promoted),
+            joined: bounded::collect(holders.iter().copied().filter(may_lack)),
+            promoted: bounded::collect(promoted),
         };
-        let also: Holders = list::collect(old.also().iter().copied());
+        let also: Holders = bounded::collect(old.also().iter().copied());
         let slot = self.get_mut(record);
         let fits = slot.ledger.write_list(holders, wanted, &also);
         let ledger = &mut slot.ledger;
@@ -301,7 +301,7 @@ impl Records<'_> {
         ledger.header = old.header & kept;
         let keepers = holders.get(..usize::from(wanted)).unwrap_or_default();
         let left = old.holders().iter().filter(|name| !keepers.contains(name));
-        let left = list::collect(left.copied());
+        let left = bounded::collect(left.copied());
         if !fits {
             slot.set(NOT_ALL_NAMED, true);
         }

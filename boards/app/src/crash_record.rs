@@ -17,10 +17,10 @@ use crate::text::Text;
 const LENGTH: usize = 160;
 
 /// [`THERE`] if the former boot left a record.
-#[unsafe(link_section = ".uninit.last_words")]
+#[unsafe(link_section = ".uninit.crash_record")]
 static mut MARK: MaybeUninit<u32> = MaybeUninit::uninit();
 
-#[unsafe(link_section = ".uninit.last_words")]
+#[unsafe(link_section = ".uninit.crash_record")]
 static mut WORDS: MaybeUninit<Text<LENGTH>> = MaybeUninit::uninit();
 
 const THERE: u32 = 0x1a57_0dd5;

@@ -7,7 +7,7 @@ use crate::wire::packet::{Header, TAG};
 pub(crate) const NO_KEY: u8 = 0;
 
 /// What this node seals and opens with.
-pub(crate) struct Identity {
+pub(crate) struct Sealer {
     pub(crate) boot: BootId,
     pub(crate) keys: Keyring,
     /// The sending key's hint, and this boot's subkey of it.
@@ -18,17 +18,17 @@ pub(crate) struct Identity {
     pub(crate) secret: Secret,
 }
 
-impl Identity {
+impl Sealer {
     pub(crate) fn new(boot: BootId, secret: Secret, keys: Keyring) -> Self {
-        let mut identity = Self {
+        let mut sealer = Self {
             boot,
             keys: Keyring::default(),
             sending: None,
             counter: 0,
             secret,
         };
-        identity.set_keys(keys);
-        identity
+        sealer.set_keys(keys);
+        sealer
     }
 
     /// Seals with the first of these keys from now on, and opens with all.

@@ -7,7 +7,7 @@ const STACK: usize = 64 << 10;
 
 /// Does `work` and then zeroes the stack that it used: a key that was moved there would stay until
 /// something else needs the place.
-pub(crate) fn without_traces<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn with_secret_stack<T>(work: impl FnOnce() -> T) -> T {
     let result = apart(work);
     zeroize_stack::<STACK>();
     result

@@ -7,7 +7,7 @@ use super::clients::Stage;
 use super::observe::{Violation, broken};
 use super::world::World;
 use crate::config::Role;
-use crate::link::mailbox::MAX_MESSAGE;
+use crate::link::message_slots::MAX_MESSAGE;
 use crate::replica::wait::ticket::SendOutcome;
 use crate::seal::BootId;
 
@@ -29,7 +29,7 @@ impl World<'_> {
         len: usize,
     ) -> Result<(), Violation> {
         let name = to.map(|to| self.hosts[to].name.clone());
-        let number = self.mail.len();
+        let number = self.app_messages.len();
         let host = &mut self.hosts[from];
         if !host.runs(self.now) || to == Some(from) || host.leaving.is_some() {
             return Ok(());
@@ -53,8 +53,8 @@ impl World<'_> {
             return Ok(());
         };
         self.report.messages_sent += 1;
-        self.mail.push(Sent {
-            from: machine.identity.boot,
+        self.app_messages.push(Sent {
+            from: machine.sealer.boot,
             to: name,
             bytes,
             taken_by: Vec::new(),
@@ -68,7 +68,7 @@ impl World<'_> {
     }
 
     /// The application takes what has come.
-    pub(super) fn take_mail(&mut self, node: usize) -> Result<(), Violation> {
+    pub(super) fn take_messages(&mut self, node: usize) -> Result<(), Violation> {
         let mut out = [0; MAX_MESSAGE];
         loop {
             let host = &mut self.hosts[node];
@@ -78,7 +78,7 @@ impl World<'_> {
             let Some((from, len)) = machine.poll_message(&mut out) else {
                 return Ok(());
             };
-            let receiver = machine.identity.boot;
+            let receiver = machine.sealer.boot;
             let sender = machine.members.get(from.0).boot;
             let serves = host.plan.role == Role::Application;
             let name = host.name.clone();
@@ -99,7 +99,7 @@ impl World<'_> {
             .copied()
             .map_or(u64::MAX, u64::from_le_bytes);
         let detail = format!("message {number} at {name}");
-        let Some(sent) = self.mail.get_mut(number as usize) else {
+        let Some(sent) = self.app_messages.get_mut(number as usize) else {
             return broken("a message is what was sent", detail);
         };
         if sent.bytes != bytes || sent.from != sender {
@@ -112,7 +112,7 @@ impl World<'_> {
             return broken("a message is taken once", detail);
         }
         sent.taken_by.push(receiver);
-        let mut later = self.mail.iter().skip(number as usize + 1);
+        let mut later = self.app_messages.iter().skip(number as usize + 1);
         if later.any(|later| later.from == sender && later.taken_by.contains(&receiver)) {
             return broken("messages of one sender come in order", detail);
         }
@@ -122,7 +122,7 @@ impl World<'_> {
 
     /// It is decided how far a message came.
     pub(super) fn sent(&self, message: usize, outcome: SendOutcome) -> Result<(), Violation> {
-        let sent = &self.mail[message];
+        let sent = &self.app_messages[message];
         let taken = sent.taken_by.len();
         if usize::from(outcome.taken) > taken || (outcome.met && sent.to.is_some() && taken == 0) {
             let detail = format!("message {message}: {outcome:?}, {taken} have it");

@@ -13,13 +13,13 @@ use crate::memory::{self, Memory};
 use crate::options::Options;
 
 /// What a core is made of, apart from its keys.
-pub(crate) struct Birth {
+pub(crate) struct CoreFactory {
     options: Options,
     name: String,
     address: SocketAddr,
 }
 
-impl Birth {
+impl CoreFactory {
     /// `name` and `address`: those that were found, if `options` leave them open.
     pub(crate) fn new(options: &Options, name: &str, address: SocketAddr) -> Self {
         let options = Options {

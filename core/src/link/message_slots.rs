@@ -78,7 +78,7 @@ impl MessageSlot {
 }
 
 /// All of them, and the numbers of the last ones.
-pub(crate) struct Mail<'m> {
+pub(crate) struct MessageSlots<'m> {
     pub(super) outgoing: &'m mut [MessageSlot],
     pub(super) incoming: &'m mut [MessageSlot],
     /// Of the last message sent: what a member that joins starts behind.
@@ -86,7 +86,7 @@ pub(crate) struct Mail<'m> {
     pub(super) arrived: u32,
 }
 
-impl<'m> Mail<'m> {
+impl<'m> MessageSlots<'m> {
     pub(crate) fn new(slots: &'m mut [MessageSlot]) -> Self {
         let half = slots.len() / 2;
         let (outgoing, incoming) = slots.split_at_mut_checked(half).unwrap_or_default();

@@ -12,7 +12,7 @@ const BATCH: usize = 64;
 
 /// The way out. Whoever holds it sends; nobody overtakes.
 #[derive(Debug)]
-pub(crate) struct Wire {
+pub(crate) struct Sender {
     socket: Arc<UdpSocket>,
     group: Option<SocketAddrV4>,
     counters: Arc<Counters>,
@@ -52,7 +52,7 @@ impl Counters {
     }
 }
 
-impl Wire {
+impl Sender {
     pub(crate) fn new(
         socket: Arc<UdpSocket>,
         group: Option<SocketAddrV4>,

@@ -8,7 +8,7 @@ use relevo_core::{Destination, Duration, Instant};
 use super::{Arrival, Network};
 
 /// A network of datagrams, each of which takes 100 to 1,100 µs.
-pub struct Wire {
+pub struct TestNetwork {
     addresses: BTreeMap<&'static str, SocketAddr>,
     /// The datagrams under way, and when each will arrive.
     pub on_their_way: Vec<(Instant, Arrival)>,
@@ -23,7 +23,7 @@ pub struct Wire {
     random: u64,
 }
 
-impl Default for Wire {
+impl Default for TestNetwork {
     fn default() -> Self {
         Self {
             addresses: BTreeMap::new(),
@@ -37,7 +37,7 @@ impl Default for Wire {
     }
 }
 
-impl Wire {
+impl TestNetwork {
     /// From now on the datagrams of the node come from this address.
     pub fn moved(&mut self, name: &'static str, address: SocketAddr) {
         self.addresses.insert(name, address);
@@ -57,7 +57,7 @@ impl Wire {
     }
 }
 
-impl Network for Wire {
+impl Network for TestNetwork {
     const BEACON: bool = false;
 
     fn attach(&mut self, _now: Instant, name: &'static str) -> SocketAddr {

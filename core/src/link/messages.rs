@@ -4,14 +4,14 @@
 //! it answers up to which number it has taken them, and what it didn't take is sent again. What a
 //! member has no room for it doesn't take; what nobody took in time is given up, and the sender knows.
 
+use crate::bounded;
 use crate::config::Role;
 use crate::event::MemberId;
 use crate::ids::MemberIndex;
-use crate::link::mailbox::ALL;
-use crate::link::mailbox::MAX_MESSAGE;
-use crate::link::mailbox::MessageSlot;
-use crate::link::mailbox::SendError;
-use crate::list;
+use crate::link::message_slots::ALL;
+use crate::link::message_slots::MAX_MESSAGE;
+use crate::link::message_slots::MessageSlot;
+use crate::link::message_slots::SendError;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::ticket::{Done, SendOutcome, Ticket};
@@ -26,16 +26,19 @@ use crate::wire::packet::{HEADER, TAG};
 const WINDOW: usize = 16;
 
 /// Bytes of a `AppMessage` beside the application's, at most.
-const NOTE_HEAD: usize = 14;
+const APP_MESSAGE_HEAD: usize = 14;
 
 /// Number of `Message::AppMessage` on the wire.
-const NOTE_KIND: u8 = 22;
+const APP_MESSAGE_KIND: u8 = 22;
 
 impl Node<'_> {
     /// The longest message that fits into a datagram, at most [`MAX_MESSAGE`].
     #[must_use]
     pub fn max_message(&self) -> usize {
-        let room = self.rules.datagram.saturating_sub(HEADER + TAG + NOTE_HEAD);
+        let room = self
+            .rules
+            .datagram
+            .saturating_sub(HEADER + TAG + APP_MESSAGE_HEAD);
         room.min(MAX_MESSAGE)
     }
 
@@ -64,7 +67,7 @@ impl Node<'_> {
             let meant = *other == member || (member == ALL && slot.role == Role::Application);
             meant && slot.is_reachable()
         };
-        let wanted = list::count(self.members.others().filter(is_for)) as u16;
+        let wanted = bounded::count(self.members.others().filter(is_for)) as u16;
         if wanted == 0 {
             // To all others when there are none is done.
             return match to {
@@ -76,8 +79,12 @@ impl Node<'_> {
             };
         }
         let deadline = now + self.rules.ack_timeout;
-        let number = self.mail.number.checked_add(1).ok_or(SendError::Full)?;
-        let mut slots = self.mail.outgoing.iter_mut();
+        let number = self
+            .app_messages
+            .number
+            .checked_add(1)
+            .ok_or(SendError::Full)?;
+        let mut slots = self.app_messages.outgoing.iter_mut();
         let slot = slots.find(|slot| slot.number == 0).ok_or(SendError::Full)?;
         let head = self.records.pages.store(&[bytes]);
         let Ok(head) = head else {
@@ -97,7 +104,7 @@ impl Node<'_> {
             deadline,
             wait: Some(wait),
         };
-        self.mail.number = number;
+        self.app_messages.number = number;
         count(&mut self.stats.messages_sent);
         self.wake_at(deadline);
         for other in self.members.others() {
@@ -114,7 +121,11 @@ impl Node<'_> {
     /// A message that isn't taken keeps its place: when all are in use others are refused.
     pub fn poll_message(&mut self, out: &mut [u8]) -> Option<(MemberId, usize)> {
         let out = out.get_mut(..MAX_MESSAGE)?;
-        let kept = self.mail.incoming.iter_mut().filter(|slot| slot.number > 0);
+        let kept = self
+            .app_messages
+            .incoming
+            .iter_mut()
+            .filter(|slot| slot.number > 0);
         let slot = kept.min_by_key(|slot| slot.number)?;
         let taken = core::mem::take(slot);
         let (from, len) = (MemberId(taken.member), usize::from(taken.len));
@@ -128,27 +139,27 @@ impl Node<'_> {
     }
 
     /// Whether there's a message or an answer for `peer`.
-    pub(crate) fn has_mail_for(&self, peer: MemberIndex) -> bool {
+    pub(crate) fn has_messages_for(&self, peer: MemberIndex) -> bool {
         let slot = self.members.get(peer);
-        let (serves, sent) = (slot.role == Role::Application, slot.link.mail_sent);
-        slot.link.answers_mail || self.mail.next_for(peer, serves, sent).is_some()
+        let (serves, sent) = (slot.role == Role::Application, slot.link.messages_sent);
+        slot.link.owes_app_ack || self.app_messages.next_for(peer, serves, sent).is_some()
     }
 
     /// Adds messages to a packet, and the answer to those that came.
-    pub(crate) fn write_mail(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
+    pub(crate) fn write_messages(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let slot = self.members.get_mut(peer);
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;
-        let number = link.mail_last;
-        if link.answers_mail && body.push(&Message::AppAck { number }).is_ok() {
-            link.answers_mail = false;
+        let number = link.last_message;
+        if link.owes_app_ack && body.push(&Message::AppAck { number }).is_ok() {
+            link.owes_app_ack = false;
         }
-        let (taken, mut sent) = (link.mail_taken, link.mail_sent);
+        let (taken, mut sent) = (link.messages_taken, link.messages_sent);
         let timeout = link.timeout();
-        while let Some(slot) = self.mail.next_for(peer, serves, sent) {
-            let (unanswered, after) = self.mail.between(peer, serves, taken, sent);
+        while let Some(slot) = self.app_messages.next_for(peer, serves, sent) {
+            let (unanswered, after) = self.app_messages.between(peer, serves, taken, sent);
             let len = usize::from(slot.len);
-            if unanswered >= WINDOW || body.room() < len.saturating_add(NOTE_HEAD) {
+            if unanswered >= WINDOW || body.room() < len.saturating_add(APP_MESSAGE_HEAD) {
                 break;
             }
             let start = body.len();
@@ -157,7 +168,7 @@ impl Node<'_> {
             let read = self.records.pages.read(&mut cursor, bytes).is_ok();
             body.advance(len);
             let head = AppMessageHead {
-                kind: NOTE_KIND,
+                kind: APP_MESSAGE_KIND,
                 number: slot.number,
                 after,
                 len: len as u32,
@@ -168,38 +179,38 @@ impl Node<'_> {
             }
             sent = slot.number;
             let link = &mut self.members.get_mut(peer).link;
-            link.mail_sent = sent;
-            link.mail_at = now.coarse();
+            link.messages_sent = sent;
+            link.messages_at = now.coarse();
             self.wake_at(now + timeout);
         }
     }
 
     /// A message arrived: it is taken if it is the next one, and there is room.
-    pub(crate) fn on_app_message(&mut self, member: MemberIndex, note: &AppMessage<'_>) {
+    pub(crate) fn on_app_message(&mut self, member: MemberIndex, message: &AppMessage<'_>) {
         let AppMessage {
             number,
             after,
             bytes,
-        } = *note;
+        } = *message;
         if bytes.len() > MAX_MESSAGE {
             return count(&mut self.stats.malformed);
         }
-        let last = self.members.get(member).link.mail_last;
+        let last = self.members.get(member).link.last_message;
         let is_new = number > last || self.breaks(Mutation::MessagesTakenTwice);
         let is_early = after > last && !self.breaks(Mutation::MessagesOvertake);
         if is_new && (is_early || !self.keep(member, bytes)) {
             return; // an earlier one is missing, or there's no room: it comes again
         }
         let link = &mut self.members.get_mut(member).link;
-        link.mail_last = last.max(number);
-        link.answers_mail = true;
+        link.last_message = last.max(number);
+        link.owes_app_ack = true;
         self.members.nudge(member);
     }
 
     fn keep(&mut self, member: MemberIndex, bytes: &[u8]) -> bool {
-        let mut slots = self.mail.incoming.iter_mut();
+        let mut slots = self.app_messages.incoming.iter_mut();
         let slot = slots.find(|slot| slot.number == 0);
-        let number = self.mail.arrived.checked_add(1);
+        let number = self.app_messages.arrived.checked_add(1);
         if let (Some(slot), Some(number)) = (slot, number)
             && let Ok(head) = self.records.pages.store(&[bytes])
         {
@@ -210,7 +221,7 @@ impl Node<'_> {
                 head,
                 ..MessageSlot::default()
             };
-            self.mail.arrived = number;
+            self.app_messages.arrived = number;
             count(&mut self.stats.messages_taken);
             return true;
         }
@@ -223,53 +234,53 @@ impl Node<'_> {
         let slot = self.members.get_mut(member);
         let serves = slot.role == Role::Application;
         let link = &mut slot.link;
-        if number <= link.mail_taken || number > self.mail.number {
+        if number <= link.messages_taken || number > self.app_messages.number {
             return;
         }
-        let former = link.mail_taken;
-        link.mail_taken = number;
-        link.mail_sent = link.mail_sent.max(number);
-        for slot in self.mail.outgoing.iter_mut() {
+        let former = link.messages_taken;
+        link.messages_taken = number;
+        link.messages_sent = link.messages_sent.max(number);
+        for slot in self.app_messages.outgoing.iter_mut() {
             if slot.is_for(member, serves) && slot.number > former && slot.number <= number {
                 slot.took = slot.took.saturating_add(1);
             }
         }
-        self.settle_mail(now);
+        self.settle_messages(now);
     }
 
     /// Sends again what wasn't answered in time.
-    pub(crate) fn repeat_mail(&mut self, now: Instant) {
-        if !self.mail.is_on_its_way() {
+    pub(crate) fn repeat_messages(&mut self, now: Instant) {
+        if !self.app_messages.is_on_its_way() {
             return;
         }
-        self.settle_mail(now);
+        self.settle_messages(now);
         for member in self.members.others() {
             let link = &mut self.members.get_mut(member).link;
-            if link.mail_sent == link.mail_taken {
+            if link.messages_sent == link.messages_taken {
                 continue;
             }
-            let waited = now.since_coarse(link.mail_at);
+            let waited = now.since_coarse(link.messages_at);
             let timeout = link.timeout();
             if waited < timeout {
                 self.wake_at(now + (timeout - waited));
                 continue;
             }
-            link.mail_sent = link.mail_taken;
+            link.messages_sent = link.messages_taken;
             self.members.nudge(member);
         }
     }
 
     /// Ends messages that everybody took, or nobody will.
-    pub(crate) fn settle_mail(&mut self, now: Instant) {
-        for at in 0..self.mail.outgoing.len() {
-            let Some(slot) = self.mail.outgoing.get(at).copied() else {
+    pub(crate) fn settle_messages(&mut self, now: Instant) {
+        for at in 0..self.app_messages.outgoing.len() {
+            let Some(slot) = self.app_messages.outgoing.get(at).copied() else {
                 return;
             };
             let lacks_it = |member: MemberIndex| {
                 let other = self.members.get(member);
                 slot.is_for(member, other.role == Role::Application)
                     && other.is_reachable()
-                    && other.link.mail_taken < slot.number
+                    && other.link.messages_taken < slot.number
             };
             let expected = self.members.others().any(lacks_it);
             if slot.number == 0 {
@@ -289,7 +300,7 @@ impl Node<'_> {
                     .end_named(wait, Done::Sent(SendOutcome { taken, met }));
             }
             self.records.pages.free(slot.head);
-            if let Some(slot) = self.mail.outgoing.get_mut(at) {
+            if let Some(slot) = self.app_messages.outgoing.get_mut(at) {
                 *slot = MessageSlot::default();
             }
         }

@@ -27,13 +27,13 @@ struct Miss {
 }
 
 /// Tokens, and what is remembered.
-pub(crate) struct Misses {
+pub(crate) struct NegativeCache {
     tokens: u32,
     refilled: Instant,
     recent: [Miss; PLACES],
 }
 
-impl Misses {
+impl NegativeCache {
     pub(crate) const fn new(now: Instant) -> Self {
         Self {
             tokens: TOKENS,
@@ -102,16 +102,16 @@ mod tests {
 
     #[test]
     fn a_burst_may_ask_all_and_then_as_many_as_tokens_come() {
-        let mut misses = Misses::new(START);
+        let mut cache = NegativeCache::new(START);
         let asked =
-            |misses: &mut Misses, now| (0..1_000).filter(|_| misses.may_ask_all(now)).count();
-        assert_eq!(asked(&mut misses, START), TOKENS as usize);
-        assert_eq!(asked(&mut misses, START), 0);
+            |cache: &mut NegativeCache, now| (0..1_000).filter(|_| cache.may_ask_all(now)).count();
+        assert_eq!(asked(&mut cache, START), TOKENS as usize);
+        assert_eq!(asked(&mut cache, START), 0);
         let later = START + Duration::from_secs(1);
-        assert_eq!(asked(&mut misses, later), 122);
+        assert_eq!(asked(&mut cache, later), 122);
         let much_later = START + Duration::from_secs(1_000_000);
         assert_eq!(
-            asked(&mut misses, much_later),
+            asked(&mut cache, much_later),
             TOKENS as usize,
             "never more at once"
         );
@@ -119,25 +119,25 @@ mod tests {
 
     #[test]
     fn tokens_come_at_the_same_pace_however_often_one_looks() {
-        let mut misses = Misses::new(START);
+        let mut cache = NegativeCache::new(START);
         let times = (0..1_000_000).map(|micros| START + Duration::from_micros(micros * 10));
-        let asked = times.filter(|now| misses.may_ask_all(*now)).count();
+        let asked = times.filter(|now| cache.may_ask_all(*now)).count();
         assert_eq!(asked, TOKENS as usize + (10_000_000 >> REFILL));
     }
 
     #[test]
     fn a_miss_is_remembered_for_a_second_and_no_longer_than_all_are_the_same() {
-        let mut misses = Misses::new(START);
+        let mut cache = NegativeCache::new(START);
         assert!(
-            !misses.remembers(START, &[0; 16]),
+            !cache.remembers(START, &[0; 16]),
             "nothing is remembered at first"
         );
-        misses.remember(START, &[1; 16]);
+        cache.remember(START, &[1; 16]);
         let end = Duration::from_micros(u64::from(REMEMBERED) << 10);
-        assert!(misses.remembers(START + (end - Duration::from_millis(2)), &[1; 16]));
-        assert!(!misses.remembers(START, &[2; 16]));
-        assert!(!misses.remembers(START + end, &[1; 16]));
-        misses.forget();
-        assert!(!misses.remembers(START, &[1; 16]));
+        assert!(cache.remembers(START + (end - Duration::from_millis(2)), &[1; 16]));
+        assert!(!cache.remembers(START, &[2; 16]));
+        assert!(!cache.remembers(START + end, &[1; 16]));
+        cache.forget();
+        assert!(!cache.remembers(START, &[1; 16]));
     }
 }

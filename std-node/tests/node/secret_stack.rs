@@ -179,7 +179,7 @@ fn a_closed_node_leaves_nothing_of_its_key() {
     })
     .unwrap();
     let mut process = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "traces::closing", "--nocapture"])
+        .args(["--exact", "secret_stack::closing", "--nocapture"])
         .env(MEMBER_OF, format!("{} {}", other.address(), file.display()))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
