@@ -209,7 +209,7 @@ impl<'m> Node<'m> {
             return;
         }
         self.probe(now);
-        self.settle_suspects(now);
+        self.review_suspects(now);
         self.spread_gossip(now);
         self.pace_exchanges(now);
         self.contact_unverified(now);

@@ -76,10 +76,10 @@ stats! {
     /// Fetches that ended without an answer of all that may hold a newer copy.
     maybe_stale,
     /// Fetches that asked nobody but the former primary, since all had denied the session just before.
-    misses_remembered,
+    negative_cache_hits,
     /// Fetches that found nothing and asked only the likeliest, since too many unknown sessions were
     /// asked for.
-    misses_unasked,
+    fetches_over_budget,
     /// Messages of this node's application, sent.
     messages_sent,
     /// Those that not all took for whom they were.

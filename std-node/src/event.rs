@@ -7,7 +7,7 @@ use std::time::Duration;
 use relevo_core::event::MemberId;
 use relevo_core::{Instant, MAX_MESSAGE, Node, SessionId};
 
-use crate::io::refusals::Refused;
+use crate::io::refusals::RefusedDatagrams;
 use crate::shared::lock;
 use crate::status::Member;
 
@@ -46,7 +46,7 @@ pub enum Event {
     NameTaken,
     /// Datagrams changed nothing, for a cause that should be looked at. At most one event in ten
     /// minutes for each cause; [`Status::counters`](crate::Status::counters) counts all.
-    Refused(Refused),
+    Refused(RefusedDatagrams),
     /// Events were lost because they weren't taken in time: look at everything again.
     Resync,
     /// A newcomer was refused because the member table is full.

@@ -43,7 +43,7 @@ pub use error::{
     SendError,
 };
 pub use event::Event;
-pub use io::refusals::Refused;
+pub use io::refusals::RefusedDatagrams;
 pub use key_file::{
     KeyFileError, KeyFileLock, create_key_file, lock_key_file, read_key_file, replace_key_file,
 };

@@ -32,7 +32,7 @@ pub enum Action {
     /// The time limit of a node's question passes.
     TimeOut(NodeId),
     /// The first node learns the state of the second.
-    Meet(NodeId, NodeId),
+    Discover(NodeId, NodeId),
     /// A node does what the protocol demands.
     Do(Duty),
 }
@@ -136,8 +136,8 @@ impl State {
         if self.budget.leaves > 0 && !leaving {
             actions.push(Action::Leave(n));
         }
-        let met = self.others(n).filter(|m| self.may_meet(n, *m));
-        actions.extend(met.map(|m| Action::Meet(n, m)));
+        let found = self.others(n).filter(|m| self.may_discover(n, *m));
+        actions.extend(found.map(|m| Action::Discover(n, m)));
         if node.question.is_some() {
             actions.push(Action::TimeOut(n));
         }
@@ -298,7 +298,7 @@ impl State {
                 self.nodes[n].life = Life::Leaving;
             }
             Action::TimeOut(n) => self.time_out(n),
-            Action::Meet(n, m) => self.meet(n, m),
+            Action::Discover(n, m) => self.discover(n, m),
             Action::Do(duty) => self.do_duty(duty),
         }
         self.forget_stray_packets();

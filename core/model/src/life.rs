@@ -11,7 +11,7 @@ impl State {
     fn is_lost(&self, n: NodeId, record: &Record) -> bool {
         let primary = record.header.node();
         let peer = self.nodes[n].peers[primary];
-        let there = matches!(peer.status, Status::Heard | Status::Live);
+        let there = matches!(peer.status, Status::Unverified | Status::Live);
         primary == n || !there || peer.boot != record.header.boot()
     }
 

@@ -22,8 +22,10 @@ impl State {
         let other = &self.nodes[m];
         let (boot, status) = match (other.life, known.status) {
             (Life::Up | Life::Leaving, _) if self.connected(n, m) => (other.boot, Status::Live),
-            (Life::Left, Status::Heard | Status::Live | Status::Dead) => (other.boot, Status::Left),
-            (_, Status::Heard | Status::Live) => (known.boot, Status::Dead),
+            (Life::Left, Status::Unverified | Status::Live | Status::Dead) => {
+                (other.boot, Status::Left)
+            }
+            (_, Status::Unverified | Status::Live) => (known.boot, Status::Dead),
             (_, status) => (known.boot, status),
         };
         Peer { boot, status }
@@ -49,13 +51,13 @@ impl State {
 
     /// Whether `n` could learn something by looking at `m`.
     #[must_use]
-    pub fn may_meet(&self, n: NodeId, m: NodeId) -> bool {
+    pub fn may_discover(&self, n: NodeId, m: NodeId) -> bool {
         let now = self.peer_now(n, m);
         n != m && (now != self.nodes[n].peers[m] || !self.untold(n, m).is_empty())
     }
 
     /// `n` learns the state of `m`, and which members `m` knows.
-    pub(crate) fn meet(&mut self, n: NodeId, m: NodeId) {
+    pub(crate) fn discover(&mut self, n: NodeId, m: NodeId) {
         let (old, new) = (self.nodes[n].peers[m], self.peer_now(n, m));
         let untold = self.untold(n, m);
         self.nodes[n].peers[m] = new;
@@ -74,7 +76,11 @@ impl State {
     fn hear_of(&mut self, n: NodeId, m: NodeId, news: Peer) {
         let old = self.nodes[n].peers[m];
         let left = news.status == Status::Left;
-        let status = if left { Status::Left } else { Status::Heard };
+        let status = if left {
+            Status::Left
+        } else {
+            Status::Unverified
+        };
         self.nodes[n].peers[m] = Peer { status, ..news };
         self.changed(n, m, old);
     }
@@ -89,7 +95,7 @@ impl State {
         let known = self.nodes[n].peers[primary];
         let dead = known.status == Status::Dead && boot == known.boot;
         if primary != n && (boot > known.boot || dead) {
-            let status = Status::Heard;
+            let status = Status::Unverified;
             self.hear_of(n, primary, Peer { boot, status });
         }
     }

@@ -180,8 +180,8 @@ impl State {
     fn run_round(&mut self, time_out: bool) {
         for n in self.everyone() {
             for m in self.others(n) {
-                if self.nodes[n].is_up() && self.may_meet(n, m) {
-                    self.apply(&Action::Meet(n, m));
+                if self.nodes[n].is_up() && self.may_discover(n, m) {
+                    self.apply(&Action::Discover(n, m));
                 }
             }
         }

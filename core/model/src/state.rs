@@ -122,7 +122,7 @@ pub enum Status {
     #[default]
     Unknown,
     /// Others have told of it, or of this boot of it.
-    Heard,
+    Unverified,
     /// In reach.
     Live,
     /// Crashed, or out of reach.
@@ -388,7 +388,7 @@ impl State {
     pub fn members(&self, n: NodeId) -> Set {
         let there = |m: &NodeId| {
             let status = self.nodes[n].peers[*m].status;
-            matches!(status, Status::Heard | Status::Live | Status::Dead)
+            matches!(status, Status::Unverified | Status::Live | Status::Dead)
         };
         self.others(n).filter(there).collect()
     }

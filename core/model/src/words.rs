@@ -22,7 +22,7 @@ impl fmt::Display for Action {
             Self::Heal => write!(f, "the network is whole again"),
             Self::Leave(n) => write!(f, "{n} is told to leave"),
             Self::TimeOut(n) => write!(f, "{n}: the bound of its question passes"),
-            Self::Meet(n, m) => write!(f, "{n} learns how {m} is"),
+            Self::Discover(n, m) => write!(f, "{n} learns how {m} is"),
             Self::Do(duty) => write!(f, "{duty}"),
         }
     }

@@ -78,7 +78,7 @@ impl Node<'_> {
         if !confirmed.lacks {
             self.confirm_waits(now, member, record, number);
         }
-        // With each keeper that has all, others may be released at last. Two former holders that can't drop
+        // With each wanted holder that has all, others may be released at last. Two former holders that can't drop
         // their copies yet would have each other told for ever.
         let slot = self.records.get(record);
         let again = match slot.bit_of(member).intersects(slot.wanted_bits()) {
@@ -126,7 +126,7 @@ impl Node<'_> {
             let (attribute, delta) = (next, slot.delta);
             next = slot.next;
             let debt = slot.debt;
-            if !(debt.owed() & debt.whole()).intersects(bit) || delta == NIL {
+            if !(debt.owed() & debt.needs_whole()).intersects(bit) || delta == NIL {
                 continue;
             }
             let head = DeltaHead::read(&self.records.pages, &mut Cursor::start(delta));

@@ -245,7 +245,7 @@ impl Node<'_> {
                 slot.took = slot.took.saturating_add(1);
             }
         }
-        self.settle_messages(now);
+        self.review_messages(now);
     }
 
     /// Sends again what wasn't answered in time.
@@ -253,7 +253,7 @@ impl Node<'_> {
         if !self.app_messages.is_on_its_way() {
             return;
         }
-        self.settle_messages(now);
+        self.review_messages(now);
         for member in self.members.others() {
             let link = &mut self.members.get_mut(member).link;
             if link.messages_sent == link.messages_taken {
@@ -271,7 +271,7 @@ impl Node<'_> {
     }
 
     /// Ends messages that everybody took, or nobody will.
-    pub(crate) fn settle_messages(&mut self, now: Instant) {
+    pub(crate) fn review_messages(&mut self, now: Instant) {
         for at in 0..self.app_messages.outgoing.len() {
             let Some(slot) = self.app_messages.outgoing.get(at).copied() else {
                 return;

@@ -355,12 +355,12 @@ impl Node<'_> {
         };
         Verdict {
             carried: request == 0,
-            refused: !self.settle_applied(now, origin, request, hash, applied),
+            refused: !self.answer_applied(now, origin, request, hash, applied),
         }
     }
 
     /// Tells the sender what became of a record update. Returns whether it was taken.
-    fn settle_applied(
+    fn answer_applied(
         &mut self,
         now: Instant,
         origin: Origin,

@@ -122,7 +122,7 @@ impl Node<'_> {
     }
 
     /// Suspects that had their time are dead; the others keep being told of it, and asked.
-    pub(crate) fn settle_suspects(&mut self, now: Instant) {
+    pub(crate) fn review_suspects(&mut self, now: Instant) {
         if !take_due(&mut self.prober.suspects_at, now) || self.members.tally().suspects == 0 {
             return;
         }

@@ -138,7 +138,7 @@ impl Node<'_> {
         }
         self.note_use(now, record);
         if staged != AttributeIndex::NONE {
-            let bits = self.records.get(record).keeper_bits();
+            let bits = self.records.get(record).other_wanted_bits();
             self.install_staged(record, staged, bits);
             self.changed(record);
         }

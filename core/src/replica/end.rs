@@ -329,7 +329,7 @@ impl Node<'_> {
         slot.set(NOT_ALL_NAMED, !is_complete);
         let bits = lacking.iter().filter(|member| **member != peer);
         let bits = bits.fold(HolderBits::NONE, |all, member| all | slot.bit_of(*member));
-        if bits & slot.backup_bits() != slot.owed() {
+        if bits & slot.other_bits() != slot.owed() {
             self.owe_end(record, bits);
         }
         covered

@@ -181,7 +181,7 @@ impl Node<'_> {
             return Reach::All;
         }
         if self.negative_cache.remembers(now, hash) {
-            count(&mut self.stats.misses_remembered);
+            count(&mut self.stats.negative_cache_hits);
             return Reach::Named;
         }
         match self.negative_cache.may_ask_all(now) {
@@ -580,7 +580,7 @@ impl Node<'_> {
         match wait.reach {
             Reach::Named => maybe_stale,
             Reach::Likely => {
-                count(&mut self.stats.misses_unasked);
+                count(&mut self.stats.fetches_over_budget);
                 true
             }
             Reach::All => {

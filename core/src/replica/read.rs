@@ -144,7 +144,7 @@ impl fmt::Debug for Record<'_> {
                 f,
                 "  {stamp:?} owed {:b} whole {:b}",
                 attribute.debt.owed(),
-                attribute.debt.whole()
+                attribute.debt.needs_whole()
             )?;
             next = attribute.next;
         }

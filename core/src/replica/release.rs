@@ -33,7 +33,7 @@ impl Node<'_> {
     /// all of it.
     fn has_replacements(&self, slot: &RecordSlot) -> bool {
         let is_primary = slot.is_live() && slot.is_primary_here();
-        let lacks = slot.owed().intersects(slot.keeper_bits());
+        let lacks = slot.owed().intersects(slot.other_wanted_bits());
         is_primary
             && slot.wanted() > self.rules.backups
             && (!lacks || self.breaks(Mutation::EarlyRelease))

@@ -231,7 +231,7 @@ impl Node<'_> {
         for lane in &[Lane::Acks, Lane::Ends, Lane::Fetches, Lane::Leaves] {
             self.review_lane(now, *lane);
         }
-        self.settle_messages(now);
+        self.review_messages(now);
     }
 
     /// Looks at all waits of the lane.

@@ -43,10 +43,12 @@ impl Extent {
         }
     }
 
-    const fn is_whole(self, attribute: &AttributeSlot) -> bool {
+    const fn sends_whole(self, attribute: &AttributeSlot) -> bool {
         match self {
             Self::Everything | Self::Header | Self::Release => true,
-            Self::Owed(bit) => attribute.debt.whole().intersects(bit) || attribute.delta == NIL,
+            Self::Owed(bit) => {
+                attribute.debt.needs_whole().intersects(bit) || attribute.delta == NIL
+            }
         }
     }
 }

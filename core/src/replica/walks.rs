@@ -132,7 +132,7 @@ impl Node<'_> {
         let slot = self.records.get(record);
         let is_primary = slot.is_primary_here();
         let receivers = if is_primary {
-            slot.keeper_bits()
+            slot.other_wanted_bits()
         } else {
             HolderBits::PRIMARY
         };

@@ -21,7 +21,7 @@ impl World<'_> {
         self.began(node);
         self.contact_seeds(node);
         if self.hosts[node].standing == Standing::In {
-            self.unwhole_at = self.now;
+            self.disturbed_at = self.now;
         }
         self.drain(node);
     }
@@ -66,7 +66,7 @@ impl World<'_> {
         self.hosts[node].crash();
         self.sees_all[node] = true;
         if self.hosts[node].standing == Standing::In {
-            self.unwhole_at = self.now;
+            self.disturbed_at = self.now;
         }
         self.requests.retain(|request| request.node != node);
     }
@@ -94,7 +94,7 @@ impl World<'_> {
                 self.report.freezes += 1;
                 self.stands_still(node, span);
                 if self.hosts[node].standing == Standing::In {
-                    self.unwhole_at = self.now;
+                    self.disturbed_at = self.now;
                 }
                 let host = &mut self.hosts[node];
                 host.frozen_until = host.frozen_until.max(self.now + span);
@@ -102,16 +102,16 @@ impl World<'_> {
             Action::Cut(from, to) => {
                 self.report.cuts += 1;
                 self.network.cut(from, to);
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
             }
             Action::Split(mask) => {
                 self.report.cuts += 1;
                 self.network.split(mask);
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
             }
             Action::Join => {
                 self.network.join();
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
             }
             Action::Weather(weather) => self.network.weather = weather,
             Action::Request { .. }
@@ -157,20 +157,20 @@ impl World<'_> {
             Action::Anew(node) => self.hosts[node].is_anew = true,
             Action::Redirect(node) => {
                 self.report.redirects += 1;
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
                 self.hosts[node].redirect();
             }
             Action::Sever(from, to) => {
                 self.report.severed += 1;
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
                 self.network.sever(from, to);
             }
             Action::Swallow(a, b, longest) => {
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
                 self.network.swallow(a, b, longest);
             }
             Action::Mend => {
-                self.unwhole_at = self.now;
+                self.disturbed_at = self.now;
                 self.network.mend();
             }
             Action::Rotate => self.begin_rotation(),
@@ -190,7 +190,7 @@ impl World<'_> {
         host.frozen_until = host.frozen_until.max(self.now + span);
         host.deaf_until = host.frozen_until;
         host.plan.clock += jump;
-        self.unwhole_at = self.now;
+        self.disturbed_at = self.now;
     }
 
     /// Ends all faults and starts all nodes that are down.

@@ -89,13 +89,13 @@ impl World<'_> {
         let limit = u64::from(self.model.sessions[session].shortest) * 1_000_000;
         let crowded = self.is_crowded(self.model.key_of(session));
         let lately = used_at + limit > self.now + TOLERANCE;
-        let whole = self.unwhole_at + TOLERANCE < used_at && !crowded;
+        let whole = self.disturbed_at + TOLERANCE < used_at && !crowded;
         if lately && whole && *hash == self.model.hash_of(session) {
             return broken("a session that was used lately lives", detail());
         }
         let before = self.expiries.handed_at(hash);
         // The application that had it may be gone, or the others may not have heard of it.
-        if before.is_some_and(|before| self.unwhole_at < before) && !crowded {
+        if before.is_some_and(|before| self.disturbed_at < before) && !crowded {
             return broken("an expired session is handed over once", detail());
         }
         self.expiries.note_handed(*hash, self.now);
@@ -128,7 +128,7 @@ impl World<'_> {
         }
         let limit = u64::from(known.shortest) * 1_000_000;
         // A node that is cut off can't tell of a use: a split may expire a session on the other side.
-        let told = self.unwhole_at + TOLERANCE < known.seen.at || !self.common.expires_soon;
+        let told = self.disturbed_at + TOLERANCE < known.seen.at || !self.common.expires_soon;
         if told && known.seen.at + limit > self.now + TOLERANCE {
             let detail = self.describe_session(self.model.id_of(session));
             return broken(

@@ -45,7 +45,7 @@ impl World<'_> {
             lingers,
             stops_at: None,
         });
-        self.unwhole_at = self.now;
+        self.disturbed_at = self.now;
         self.settle(node)
     }
 

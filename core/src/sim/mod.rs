@@ -21,6 +21,7 @@
 mod act;
 mod bits;
 mod boots;
+mod calm;
 mod check;
 mod clients;
 mod copies;
@@ -50,7 +51,6 @@ mod shrink;
 mod tell;
 mod text;
 mod values;
-mod whole;
 mod world;
 
 use core::fmt;

@@ -66,7 +66,7 @@ impl World<'_> {
         if self.hosts.iter().any(knows) {
             self.report.names_taken_over += 1;
             self.hosts[node].standing = Standing::In;
-            self.unwhole_at = self.now;
+            self.disturbed_at = self.now;
             return Ok(());
         }
         let another =

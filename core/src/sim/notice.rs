@@ -62,7 +62,7 @@ impl World<'_> {
     pub(super) fn check_owner(&self, session: usize, node: usize) -> Result<(), Violation> {
         let hash = self.model.hash_of(session);
         let known = &self.model.sessions[session];
-        let calm = self.unwhole_at.max(known.warned_at) + MEETING < self.now;
+        let calm = self.disturbed_at.max(known.warned_at) + MEETING < self.now;
         let newest = self.hosts.iter().filter(|host| host.is_member());
         let newest = newest.map(|host| host.observed.header(&hash)).max();
         let own = self.hosts[node].observed.header(&hash);
@@ -115,7 +115,7 @@ impl World<'_> {
         if two_primaries && known.warned_at > 0 {
             known.warned_at = self.now; // until they have met
         }
-        let excused = self.unwhole_at >= before.at || known.warned_at + SETTLING >= before.at;
+        let excused = self.disturbed_at >= before.at || known.warned_at + SETTLING >= before.at;
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
         let back = seen
             .iter()
@@ -165,7 +165,7 @@ impl World<'_> {
         let known = &self.model.sessions[session];
         let certain = !outcome.maybe_stale
             && !renamed
-            && self.unwhole_at < since
+            && self.disturbed_at < since
             && known.warned_at + SETTLING < since;
         if certain && there.lives && !there.ended && !outcome.found {
             let ended = self.model.sessions[session].ended || self.baseline(session).ended;

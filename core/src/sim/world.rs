@@ -46,7 +46,7 @@ pub(super) struct World<'m> {
     pub(super) former: Vec<Observed>,
     pub(super) boots: Vec<Boot>,
     /// When the nodes last didn't all see each other.
-    pub(super) unwhole_at: u64,
+    pub(super) disturbed_at: u64,
     pub(super) whole_since: Option<u64>,
     /// For each node: whether it sees all others as they are.
     pub(super) sees_all: Vec<bool>,
@@ -110,7 +110,7 @@ impl<'m> World<'m> {
             sent: Digest::default(),
             former: Vec::new(),
             boots: Vec::new(),
-            unwhole_at: 0,
+            disturbed_at: 0,
             whole_since: None,
             sees_all: std::vec![false; plan.nodes.len()],
             bad_pairs_since: None,

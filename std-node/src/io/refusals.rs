@@ -13,7 +13,7 @@ const QUIET: Duration = Duration::from_secs(600);
 
 /// Datagrams that changed nothing, of one cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedDatagrams {
     /// Why.
     pub cause: Refusal,
     /// How many since the last event of this cause.
@@ -23,7 +23,7 @@ pub struct Refused {
 }
 
 /// A line for the log, with the cure.
-impl fmt::Display for Refused {
+impl fmt::Display for RefusedDatagrams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cause, count, from } = self;
         let datagrams = if *count == 1 { "datagram" } else { "datagrams" };
@@ -48,14 +48,14 @@ impl Refusals {
         now: Instant,
         cause: Refusal,
         from: SocketAddr,
-    ) -> Option<Refused> {
+    ) -> Option<RefusedDatagrams> {
         if cause.is_ordinary() {
             return None;
         }
         let place = self.causes.iter().position(|(known, ..)| *known == cause);
         let Some((_, count, due)) = place.and_then(|place| self.causes.get_mut(place)) else {
             self.causes.push((cause, 0, now + clock::to_core(QUIET)));
-            return Some(Refused {
+            return Some(RefusedDatagrams {
                 cause,
                 count: 1,
                 from,
@@ -66,7 +66,7 @@ impl Refusals {
             return None;
         }
         *due = now + clock::to_core(QUIET);
-        Some(Refused {
+        Some(RefusedDatagrams {
             cause,
             count: std::mem::take(count),
             from,

@@ -109,7 +109,9 @@ impl Node<'_> {
             delta,
             name_len: change.name.len() as u8,
             removed: change.value.is_none(),
-            debt: old.as_ref().map_or(Debt::WHOLE, |old| old.debt.of_base()),
+            debt: old
+                .as_ref()
+                .map_or(Debt::NEEDS_WHOLE, |old| old.debt.of_base()),
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(CommitError::Full)

@@ -298,7 +298,7 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         if head.header.is_none() {
-            // By another node's list this one may be no keeper, and lack what the primary believes it has.
+            // By another node's list this one may not be wanted, and lack what the primary believes it has.
             return !(slot.is(PASSED_ON) && slot.primary() == Some(peer));
         }
         let theirs = self.digest_at_primary(record, peer, head);
@@ -570,7 +570,7 @@ impl Node<'_> {
         let bits = if slot.is_primary_here() {
             match self.breaks(Mutation::PrimaryKeepsToItself) {
                 true => HolderBits::NONE,
-                false => slot.keeper_bits(),
+                false => slot.other_wanted_bits(),
             }
         } else if primary.is_some_and(|primary| primary != SELF && primary != peer)
             && (slot.owed().intersects(HolderBits::PRIMARY) || !self.waits.fetches(&slot.hash))

@@ -99,7 +99,7 @@ impl Node<'_> {
             len,
             name_len: head.name.len() as u8,
             removed: head.value == ValueHead::Removed,
-            debt: Debt::WHOLE,
+            debt: Debt::NEEDS_WHOLE,
             ..AttributeSlot::default()
         };
         self.stage(slot).map(Some).ok_or(Cause::Full)

@@ -145,7 +145,7 @@ impl Node<'_> {
             Successor::Lives(new) => {
                 let slot = self.records.get(new);
                 let is_copied =
-                    slot.is_primary_here() && !slot.owed().intersects(slot.keeper_bits());
+                    slot.is_primary_here() && !slot.owed().intersects(slot.other_wanted_bits());
                 (if is_copied { DEAD | PRIMARY } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),
@@ -203,7 +203,7 @@ impl Node<'_> {
         let value = if slot.removed {
             len = 0;
             ValueHead::Removed
-        } else if extent.is_whole(slot) {
+        } else if extent.sends_whole(slot) {
             count(&mut self.stats.whole_values);
             ValueHead::Whole { len }
         } else {
@@ -269,7 +269,7 @@ impl Node<'_> {
         let attribute = attributes.find(|slot| extent.includes(slot))?;
         let writer = self.writers.wire(attribute.stamp)?.writer;
         let fits = writer == self.members.writer_of(SELF) && !attribute.removed;
-        (fits && !extent.is_whole(attribute)).then(|| attribute.clone())
+        (fits && !extent.sends_whole(attribute)).then(|| attribute.clone())
     }
 
     fn update_flags(&self, slot: &RecordSlot, extent: Extent, reader: Option<MemberIndex>) -> u8 {

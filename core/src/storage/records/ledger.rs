@@ -42,26 +42,26 @@ pub(crate) struct Debt {
     /// Holders that lack the newest value.
     owed: HolderBits,
     /// Holders that lack the base of the delta too.
-    whole: HolderBits,
+    needs_whole: HolderBits,
 }
 
 impl Debt {
     pub(super) const NONE: Self = Self {
         owed: HolderBits::NONE,
-        whole: HolderBits::NONE,
+        needs_whole: HolderBits::NONE,
     };
 
     /// Nobody is known to have the base of a delta.
-    pub(crate) const WHOLE: Self = Self {
+    pub(crate) const NEEDS_WHOLE: Self = Self {
         owed: HolderBits::NONE,
-        whole: HolderBits::ALL,
+        needs_whole: HolderBits::ALL,
     };
 
     /// What is to be said of a value that takes this one's place, before it is owed to anybody.
     pub(crate) const fn of_base(self) -> Self {
         Self {
             owed: HolderBits::NONE,
-            whole: self.whole,
+            needs_whole: self.needs_whole,
         }
     }
 
@@ -71,8 +71,8 @@ impl Debt {
     }
 
     /// Holders that lack the base of the delta too.
-    pub(crate) const fn whole(self) -> HolderBits {
-        self.whole
+    pub(crate) const fn needs_whole(self) -> HolderBits {
+        self.needs_whole
     }
 }
 
@@ -127,13 +127,13 @@ impl Ledger {
     }
 
     /// All holders but this node.
-    pub(crate) fn backup_bits(&self) -> HolderBits {
+    pub(crate) fn other_bits(&self) -> HolderBits {
         self.all_bits() & !self.bit_of(SELF)
     }
 
     /// The holders but this node that are to keep their copy.
-    pub(crate) fn keeper_bits(&self) -> HolderBits {
-        self.backup_bits() & self.wanted_bits()
+    pub(crate) fn other_wanted_bits(&self) -> HolderBits {
+        self.other_bits() & self.wanted_bits()
     }
 
     /// Holders that lack something of the record.
@@ -213,18 +213,18 @@ impl Records<'_> {
                 attributes |= attribute.debt.owed;
             }
             owed |= attributes;
-            let keepers = if slot.is_primary_here() {
-                ledger.keeper_bits()
+            let wanted_holders = if slot.is_primary_here() {
+                ledger.other_wanted_bits()
             } else {
                 HolderBits::PRIMARY
             };
             debug_assert_eq!(ledger.owed, owed, "the sum of what is owed: {slot:?}");
             debug_assert!(
-                (owed & !ledger.backup_bits()).is_empty(),
+                (owed & !ledger.other_bits()).is_empty(),
                 "only other holders are owed something: {slot:?}"
             );
             debug_assert!(
-                (attributes & !keepers).is_empty(),
+                (attributes & !wanted_holders).is_empty(),
                 "attributes go to those that are to have them: {slot:?}"
             );
             debug_assert!(
@@ -258,7 +258,7 @@ impl Records<'_> {
         let slot = self.get_mut(record);
         let fits = slot.ledger.write_list(holders, wanted, &also);
         let ledger = &mut slot.ledger;
-        let others = ledger.backup_bits();
+        let others = ledger.other_bits();
         ledger.header = old.moved(old.header, holders) & others;
         ledger.released = old.moved(old.released, holders) & !ledger.wanted_bits();
         if !fits {
@@ -268,11 +268,11 @@ impl Records<'_> {
         let receivers = slot.receivers();
         let new = change.new;
         self.update_attributes(record, |attribute| {
-            let (owed, whole) = (attribute.debt.owed, attribute.debt.whole);
+            let (owed, whole) = (attribute.debt.owed, attribute.debt.needs_whole);
             let owed = old.moved(owed, holders);
             attribute.debt.owed = owed & receivers;
             // A delta isn't enough for what wasn't owed to a holder for a while.
-            attribute.debt.whole = old.moved(whole, holders) | new | (owed & !receivers);
+            attribute.debt.needs_whole = old.moved(whole, holders) | new | (owed & !receivers);
         });
         self.sum_up(record);
         change
@@ -295,12 +295,15 @@ impl Records<'_> {
         let ledger = &mut slot.ledger;
         ledger.released = HolderBits::NONE;
         let kept = match is_same_primary {
-            true => HolderBits::PRIMARY & ledger.backup_bits(),
+            true => HolderBits::PRIMARY & ledger.other_bits(),
             false => HolderBits::NONE,
         };
         ledger.header = old.header & kept;
-        let keepers = holders.get(..usize::from(wanted)).unwrap_or_default();
-        let left = old.holders().iter().filter(|name| !keepers.contains(name));
+        let wanted_holders = holders.get(..usize::from(wanted)).unwrap_or_default();
+        let left = old
+            .holders()
+            .iter()
+            .filter(|name| !wanted_holders.contains(name));
         let left = bounded::collect(left.copied());
         if !fits {
             slot.set(NOT_ALL_NAMED, true);
@@ -308,7 +311,7 @@ impl Records<'_> {
         self.update_attributes(record, |attribute| {
             attribute.debt.owed &= kept;
             if !is_same_primary {
-                attribute.debt.whole = HolderBits::ALL;
+                attribute.debt.needs_whole = HolderBits::ALL;
             }
         });
         self.sum_up(record);
@@ -343,7 +346,7 @@ impl Records<'_> {
     /// These holders lack the header.
     pub(crate) fn owe_header(&mut self, record: RecordIndex, bits: HolderBits) {
         let ledger = &mut self.get_mut(record).ledger;
-        let bits = bits & ledger.backup_bits();
+        let bits = bits & ledger.other_bits();
         ledger.header |= bits;
         ledger.owed |= bits;
         self.assert_ledger(record);
@@ -351,7 +354,7 @@ impl Records<'_> {
 
     /// The header was written anew: all other holders lack it. Returns them.
     pub(crate) fn owe_header_to_all(&mut self, record: RecordIndex) -> HolderBits {
-        let bits = self.get(record).ledger.backup_bits();
+        let bits = self.get(record).ledger.other_bits();
         self.owe_header(record, bits);
         bits
     }
@@ -367,7 +370,7 @@ impl Records<'_> {
         let former = old.map_or(HolderBits::NONE, |old| self.attribute(old).debt.owed);
         let debt = &mut self.attribute_mut(attribute).debt;
         debt.owed = bits;
-        debt.whole |= !bits;
+        debt.needs_whole |= !bits;
         let is_less = !(former & !bits).is_empty();
         if let Some(old) = old.filter(|_| is_less) {
             self.attribute_mut(old).debt.owed = HolderBits::NONE;
@@ -380,7 +383,7 @@ impl Records<'_> {
     /// attributes would be a part of a commit. Returns whether there's anybody to whom this node may send it.
     pub(crate) fn owe_everything(&mut self, record: RecordIndex, bits: HolderBits) -> bool {
         let slot = self.get(record);
-        let bits = bits & slot.ledger.backup_bits();
+        let bits = bits & slot.ledger.other_bits();
         let receivers = slot.receivers();
         if bits.is_empty()
             || (slot.is_live() && !slot.is_primary_here() && bits != HolderBits::PRIMARY)
@@ -392,7 +395,7 @@ impl Records<'_> {
         ledger.owed |= bits;
         self.update_attributes(record, |attribute| {
             attribute.debt.owed |= bits & receivers;
-            attribute.debt.whole |= bits;
+            attribute.debt.needs_whole |= bits;
         });
         self.assert_ledger(record);
         true
@@ -401,10 +404,10 @@ impl Records<'_> {
     /// The primary may lack what is here: all attributes are owed to it.
     pub(crate) fn owe_primary(&mut self, record: RecordIndex) {
         let slot = self.get(record);
-        let bits = HolderBits::PRIMARY & slot.receivers() & slot.ledger.backup_bits();
+        let bits = HolderBits::PRIMARY & slot.receivers() & slot.ledger.other_bits();
         self.update_attributes(record, |attribute| {
             attribute.debt.owed |= bits;
-            attribute.debt.whole |= HolderBits::PRIMARY;
+            attribute.debt.needs_whole |= HolderBits::PRIMARY;
         });
         self.sum_up(record);
     }
@@ -413,7 +416,7 @@ impl Records<'_> {
     pub(crate) fn owe_missing(&mut self, record: RecordIndex, bits: HolderBits) {
         let bits = bits & self.get(record).receivers();
         self.update_attributes(record, |attribute| {
-            attribute.debt.owed |= attribute.debt.whole & bits;
+            attribute.debt.owed |= attribute.debt.needs_whole & bits;
         });
         self.sum_up(record);
     }
@@ -426,10 +429,10 @@ impl Records<'_> {
         lacking: HolderBits,
         clean: HolderBits,
     ) {
-        let keepers = self.get(record).ledger.keeper_bits() & !clean;
+        let wanted_holders = self.get(record).ledger.other_wanted_bits() & !clean;
         self.update_attributes(record, |attribute| {
-            attribute.debt.owed = (attribute.debt.owed | lacking) & keepers;
-            attribute.debt.whole = !clean;
+            attribute.debt.owed = (attribute.debt.owed | lacking) & wanted_holders;
+            attribute.debt.needs_whole = !clean;
         });
         self.sum_up(record);
     }
@@ -444,7 +447,7 @@ impl Records<'_> {
     /// Exactly these holders lack the tombstone.
     pub(crate) fn owe_end(&mut self, record: RecordIndex, bits: HolderBits) {
         let ledger = &mut self.get_mut(record).ledger;
-        let bits = bits & ledger.backup_bits();
+        let bits = bits & ledger.other_bits();
         ledger.owed = bits;
         ledger.header = bits;
         ledger.released = HolderBits::NONE;
@@ -464,7 +467,7 @@ impl Records<'_> {
 
     /// A delta is enough for this holder.
     pub(crate) fn delta_suffices(&mut self, attribute: AttributeIndex, bit: HolderBits) {
-        self.attribute_mut(attribute).debt.whole &= !bit;
+        self.attribute_mut(attribute).debt.needs_whole &= !bit;
     }
 
     /// The holder has the record as it was at `number`.
@@ -481,8 +484,8 @@ impl Records<'_> {
         let carried_header = slot.is_live() && slot.stamp.is_own() && slot.stamp.seq() <= number;
         let took_header = bit.intersects(slot.ledger.header) && (is_unchanged || carried_header);
         // With the primary's header its digest went, and a holder that is to keep a copy has compared it.
-        let is_keeper = bit.intersects(slot.ledger.wanted_bits());
-        let compared = took_header && is_keeper && slot.is_live() && slot.is_primary_here();
+        let is_wanted = bit.intersects(slot.ledger.wanted_bits());
+        let compared = took_header && is_wanted && slot.is_live() && slot.is_primary_here();
         let mut owed = slot.ledger.header & bit;
         if took_header {
             owed = HolderBits::NONE;
@@ -500,13 +503,13 @@ impl Records<'_> {
             took |= is_owed && was_carried;
             if (is_owed && was_carried) || (!is_owed && compared) {
                 debt.owed &= !bit;
-                debt.whole &= !bit;
+                debt.needs_whole &= !bit;
             }
             owed |= debt.owed & bit;
             // What isn't owed to the holder it is not to have: it is a former one.
             let is_owed = debt.owed.intersects(bit);
             let is_later = is_own && seq > number && is_owed;
-            lacks |= debt.whole.intersects(bit) && !is_later && (is_owed || !is_at_primary);
+            lacks |= debt.needs_whole.intersects(bit) && !is_later && (is_owed || !is_at_primary);
         });
         let ledger = &mut self.get_mut(record).ledger;
         ledger.header = (ledger.header & !bit) | header;
@@ -532,12 +535,12 @@ impl Records<'_> {
 }
 
 impl RecordSlot {
-    /// Those to whom this node may owe attributes: as the primary the other keepers of a copy, else the primary.
+    /// Those to whom this node may owe attributes: as the primary the other wanted holders of a copy, else the primary.
     fn receivers(&self) -> HolderBits {
         if self.is_primary_here() {
-            self.ledger.keeper_bits()
+            self.ledger.other_wanted_bits()
         } else {
-            HolderBits::PRIMARY & self.ledger.backup_bits()
+            HolderBits::PRIMARY & self.ledger.other_bits()
         }
     }
 }

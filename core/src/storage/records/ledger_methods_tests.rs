@@ -28,7 +28,7 @@ impl<'m> Scene<'m> {
         let mut scene = Self { records, record };
         let base = Debt {
             owed: HolderBits::NONE,
-            whole: HolderBits::NONE,
+            needs_whole: HolderBits::NONE,
         };
         scene.write(11, base, HolderBits::NONE);
         let attribute = scene.attribute();
@@ -93,7 +93,7 @@ fn with_a_new_list_what_is_owed_stays_with_its_holder() {
     assert_eq!(change.joined[..], [C], "it may have nothing");
     assert_eq!(change.promoted[..], [C]);
     assert_eq!(change.new, scene.bit(C));
-    assert!(scene.debt().whole().intersects(scene.bit(C)));
+    assert!(scene.debt().needs_whole().intersects(scene.bit(C)));
 }
 
 #[test]
@@ -229,11 +229,17 @@ fn a_newer_value_that_is_owed_to_fewer_ends_what_the_older_one_was_owed_to_other
     let base = scene.debt().of_base();
     scene.write(12, base, a | b);
     assert_eq!(scene.slot().owed(), a | b);
-    assert!(!scene.debt().whole().intersects(a | b), "a delta is enough");
+    assert!(
+        !scene.debt().needs_whole().intersects(a | b),
+        "a delta is enough"
+    );
     let base = scene.debt().of_base();
     scene.write(13, base, a);
     assert_eq!(scene.slot().owed(), a);
-    assert!(scene.debt().whole().intersects(b), "it lacks the base now");
+    assert!(
+        scene.debt().needs_whole().intersects(b),
+        "it lacks the base now"
+    );
 }
 
 #[test]
@@ -243,8 +249,8 @@ fn at_a_takeover_those_that_answered_the_same_are_owed_no_attributes() {
     let (a, b, c) = (scene.bit(A), scene.bit(B), scene.bit(C));
     scene.records.owe_at_takeover(scene.record, a | b | c, a);
     assert_eq!(scene.debt().owed(), b, "C isn't to keep its copy");
-    assert!(!scene.debt().whole().intersects(a));
-    assert!(scene.debt().whole().intersects(c));
+    assert!(!scene.debt().needs_whole().intersects(a));
+    assert!(scene.debt().needs_whole().intersects(c));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::wire::stamp::{WireStamp, Writer};
 enum What {
     Header,
     Value(u8),
-    Whole(u8),
+    NeedsWhole(u8),
 }
 
 /// Members that may be holders; more than a list has room for.
@@ -46,7 +46,7 @@ impl Model {
         self.list.first() == Some(&SELF) && self.own_header.is_some()
     }
 
-    fn keepers(&self) -> &[MemberIndex] {
+    fn wanted_holders(&self) -> &[MemberIndex] {
         &self.list[..self.wanted]
     }
 
@@ -57,7 +57,7 @@ impl Model {
     /// Whether this node may owe attributes to the member.
     fn is_receiver(&self, member: MemberIndex) -> bool {
         match self.is_primary() {
-            true => self.is_other(member) && self.keepers().contains(&member),
+            true => self.is_other(member) && self.wanted_holders().contains(&member),
             false => self.is_other(member) && self.list[0] == member,
         }
     }
@@ -90,8 +90,8 @@ impl Model {
         self.write_list(list, wanted, &old.also);
         let is_new = |m: &MemberIndex| !old.list.contains(m) || old.released.contains(m);
         let joined: Vec<_> = list.iter().copied().filter(is_new).collect();
-        let kept = self.keepers().iter().copied();
-        let promoted = kept.filter(|m| *m != SELF && !old.keepers().contains(m));
+        let kept = self.wanted_holders().iter().copied();
+        let promoted = kept.filter(|m| *m != SELF && !old.wanted_holders().contains(m));
         let promoted = promoted.collect();
         self.lacks.clear();
         for member in list.iter().copied() {
@@ -104,8 +104,8 @@ impl Model {
                     self.lacks.insert((member, What::Value(name)));
                 }
                 let missed = owed && !self.is_receiver(member);
-                if old.has(member, What::Whole(name)) || joined.contains(&member) || missed {
-                    self.lacks.insert((member, What::Whole(name)));
+                if old.has(member, What::NeedsWhole(name)) || joined.contains(&member) || missed {
+                    self.lacks.insert((member, What::NeedsWhole(name)));
                 }
             }
         }
@@ -132,7 +132,7 @@ impl Model {
         // Of others nothing is known.
         for (member, name) in pairs(list, &self.names()) {
             if member != primary || !is_same_primary {
-                self.lacks.insert((member, What::Whole(name)));
+                self.lacks.insert((member, What::NeedsWhole(name)));
             }
         }
         let left = old.list.iter().copied();
@@ -142,14 +142,14 @@ impl Model {
     fn install(&mut self, name: u8, number: Option<u64>, to: &[MemberIndex], knows_base: bool) {
         self.attributes.insert(name, number);
         for member in self.list.clone() {
-            let was_whole = self.lacks.remove(&(member, What::Whole(name)));
+            let was_whole = self.lacks.remove(&(member, What::NeedsWhole(name)));
             self.lacks.remove(&(member, What::Value(name)));
             let is_owed = to.contains(&member);
             if is_owed {
                 self.lacks.insert((member, What::Value(name)));
             }
             if was_whole || !is_owed || !knows_base {
-                self.lacks.insert((member, What::Whole(name)));
+                self.lacks.insert((member, What::NeedsWhole(name)));
             }
         }
     }
@@ -166,7 +166,7 @@ impl Model {
                 if self.is_receiver(member) {
                     self.lacks.insert((member, What::Value(name)));
                 }
-                self.lacks.insert((member, What::Whole(name)));
+                self.lacks.insert((member, What::NeedsWhole(name)));
             }
         }
         true
@@ -174,7 +174,7 @@ impl Model {
 
     fn owe_missing(&mut self, to: &[MemberIndex]) {
         for (member, name) in pairs(to, &self.names()) {
-            if self.is_receiver(member) && self.has(member, What::Whole(name)) {
+            if self.is_receiver(member) && self.has(member, What::NeedsWhole(name)) {
                 self.lacks.insert((member, What::Value(name)));
             }
         }
@@ -185,7 +185,7 @@ impl Model {
         self.lacks.retain(|(_, what)| *what == What::Header);
         for (member, name) in pairs(&self.list, &self.names()) {
             if !clean.contains(&member) {
-                self.lacks.insert((member, What::Whole(name)));
+                self.lacks.insert((member, What::NeedsWhole(name)));
                 let owed = lacking.contains(&member) || old.has(member, What::Value(name));
                 if owed && self.is_receiver(member) {
                     self.lacks.insert((member, What::Value(name)));
@@ -195,9 +195,9 @@ impl Model {
     }
 
     fn owe_nothing(&mut self, to: &[MemberIndex]) {
-        let is_whole = |what: &What| matches!(what, What::Whole(_));
+        let sends_whole = |what: &What| matches!(what, What::NeedsWhole(_));
         self.lacks
-            .retain(|(member, what)| is_whole(what) || !to.contains(member));
+            .retain(|(member, what)| sends_whole(what) || !to.contains(member));
     }
 
     fn confirm(&mut self, member: MemberIndex, number: u64) -> Confirmed {
@@ -205,7 +205,7 @@ impl Model {
         let own_header = self.own_header.filter(|_| !self.dead);
         let has_header = is_unchanged || own_header.is_some_and(|own| own <= number);
         let took_header = has_header && self.lacks.remove(&(member, What::Header));
-        let compares = self.is_primary() && self.keepers().contains(&member) && !self.dead;
+        let compares = self.is_primary() && self.wanted_holders().contains(&member) && !self.dead;
         let is_at_primary = self.list.first() == Some(&member);
         let (mut took, mut lacks) = (false, false);
         for (name, own) in self.attributes.clone() {
@@ -214,13 +214,13 @@ impl Model {
             took |= is_owed && was_carried;
             if (is_owed && was_carried) || (!is_owed && took_header && compares) {
                 self.lacks.remove(&(member, What::Value(name)));
-                self.lacks.remove(&(member, What::Whole(name)));
+                self.lacks.remove(&(member, What::NeedsWhole(name)));
             }
             let is_later = own.is_some_and(|own| own > number);
             let follows = is_later && self.has(member, What::Value(name));
             // What isn't owed to the primary it has.
             let may_lack = self.has(member, What::Value(name)) || !is_at_primary;
-            lacks |= self.has(member, What::Whole(name)) && !follows && may_lack;
+            lacks |= self.has(member, What::NeedsWhole(name)) && !follows && may_lack;
         }
         let values = self.names().into_iter().map(What::Value);
         let mut owed = values.chain([What::Header]);
@@ -360,7 +360,7 @@ impl<'m> Both<'m> {
             head,
             name_len: 1,
             stamp: number.map_or_else(|| of_another(2), |number| Writers::issue(1, number)),
-            debt: base.unwrap_or(Debt::WHOLE),
+            debt: base.unwrap_or(Debt::NEEDS_WHOLE),
             ..AttributeSlot::default()
         };
         let staged = self.records.stage(staged).unwrap();
@@ -392,7 +392,7 @@ impl<'m> Both<'m> {
                 let primary = self.model.list[0];
                 for name in self.model.names().into_iter().filter(|_| primary != SELF) {
                     self.model.lacks.insert((primary, What::Value(name)));
-                    self.model.lacks.insert((primary, What::Whole(name)));
+                    self.model.lacks.insert((primary, What::NeedsWhole(name)));
                 }
             }
             3 => {
@@ -406,7 +406,7 @@ impl<'m> Both<'m> {
             _ => {
                 for member in others.collect::<Vec<_>>() {
                     records.note_released(record, records.get(record).bit_of(member));
-                    if !self.model.keepers().contains(&member) {
+                    if !self.model.wanted_holders().contains(&member) {
                         self.model.released.insert(member);
                     }
                 }
@@ -452,7 +452,7 @@ impl<'m> Both<'m> {
             let bits = self.bits(&some);
             self.records.delta_suffices(attribute, bits);
             for member in some {
-                self.model.lacks.remove(&(member, What::Whole(name)));
+                self.model.lacks.remove(&(member, What::NeedsWhole(name)));
             }
         }
     }
@@ -515,7 +515,7 @@ impl<'m> Both<'m> {
             assert_eq!(bit.is_empty(), !model.list.contains(&member));
             let owes = |bits: HolderBits| bits.intersects(bit);
             let what = |(holder, what): &&(MemberIndex, What)| {
-                *holder == member && !matches!(what, What::Whole(_))
+                *holder == member && !matches!(what, What::NeedsWhole(_))
             };
             assert_eq!(owes(slot.owed()), model.lacks.iter().any(|l| what(&l)));
             assert_eq!(owes(slot.header_owed()), model.has(member, What::Header));
@@ -523,9 +523,9 @@ impl<'m> Both<'m> {
             for name in model.names() {
                 let debt = self.records.attribute(self.find(name).unwrap()).debt;
                 assert_eq!(owes(debt.owed()), model.has(member, What::Value(name)));
-                let is_whole = owes(debt.whole());
-                let expected = model.has(member, What::Whole(name));
-                assert!(!model.is_other(member) || is_whole == expected);
+                let sends_whole = owes(debt.needs_whole());
+                let expected = model.has(member, What::NeedsWhole(name));
+                assert!(!model.is_other(member) || sends_whole == expected);
             }
         }
     }

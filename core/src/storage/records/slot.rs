@@ -233,13 +233,13 @@ impl RecordSlot {
     }
 
     /// All holders but this node.
-    pub(crate) fn backup_bits(&self) -> HolderBits {
-        self.ledger.backup_bits()
+    pub(crate) fn other_bits(&self) -> HolderBits {
+        self.ledger.other_bits()
     }
 
     /// The holders but this node that are to keep their copy.
-    pub(crate) fn keeper_bits(&self) -> HolderBits {
-        self.ledger.keeper_bits()
+    pub(crate) fn other_wanted_bits(&self) -> HolderBits {
+        self.ledger.other_wanted_bits()
     }
 
     /// All flags, to be shown.

@@ -21,7 +21,7 @@ impl World<'_> {
             self.whole_since = self.whole_since.or(Some(self.now));
         } else {
             self.whole_since = None;
-            self.unwhole_at = self.now;
+            self.disturbed_at = self.now;
         }
         let is_calm = self.network.is_whole() && self.network.weather.lost == 0;
         self.calm_since = match is_calm {
