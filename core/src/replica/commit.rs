@@ -23,40 +23,40 @@ use crate::storage::records::{
 use crate::storage::stamp::{Stamp, Writers};
 use crate::time::Instant;
 
-/// What an application writes in one piece.
+/// The changes that an application writes in one piece.
 #[derive(Clone, Copy, Debug)]
 pub struct Commit<'a> {
-    /// Appear together or not at all. May be empty: a new session, a takeover.
+    /// The changes, which appear together or not at all. There may be none, for a new session or a takeover.
     pub changes: &'a [Change<'a>],
-    /// Seconds after which the idle session ends; 0 never.
+    /// Seconds without use after which the session ends; with 0 it never does.
     pub max_inactive: u32,
-    /// What to wait for.
+    /// The copies to wait for.
     pub ack: Ack,
 }
 
-/// One attribute to write, or to remove.
+/// A change of one attribute: to write it, or to remove it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Change<'a> {
-    /// 1 to 255 bytes.
+    /// The name, of 1 to 255 bytes.
     pub name: &'a [u8],
-    /// Opaque bytes; `None` removes the attribute.
+    /// The value, opaque bytes. `None` removes the attribute.
     pub value: Option<&'a [u8]>,
 }
 
-/// How many copies a commit waits for.
+/// The number of copies that a commit waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ack {
-    /// Not at all.
+    /// It waits for none.
     None,
-    /// This many copies, the primary's included.
+    /// It waits for this many copies, including that of the primary.
     Copies(u8),
-    /// All live holders.
+    /// It waits for all live holders.
     All,
-    /// Like `Copies`, and refused before anything is written if fewer nodes are live.
+    /// Like `Copies`, but the commit is refused before anything is written if fewer nodes are live.
     AtLeast(u8),
 }
 
-/// Why nothing was written.
+/// The reason why nothing was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CommitError {
     /// The session has ended.
@@ -65,14 +65,14 @@ pub enum CommitError {
     Full,
     /// The session would be larger than this node can always send.
     TooLarge {
-        /// Bytes that it may have: [`Node::max_session`].
+        /// The number of bytes that it may have: [`Node::max_session`].
         limit: usize,
     },
-    /// The key, a name or a value is longer than allowed, or empty where it must not be.
+    /// The key, a name or a value is too long, or is empty where it must not be.
     Invalid,
-    /// Fewer nodes are live than [`Ack::AtLeast`] asked for.
+    /// Fewer nodes are live than [`Ack::AtLeast`] demands.
     TooFewNodes {
-        /// Nodes that could hold a copy, this one included.
+        /// The number of nodes that could hold a copy, including this one.
         live: u8,
     },
 }
@@ -99,13 +99,13 @@ impl fmt::Display for CommitError {
 impl core::error::Error for CommitError {}
 
 impl Node<'_> {
-    /// Writes `commit.changes` to the session and makes this node its primary. A session that isn't
-    /// known is created. What equals the stored bytes is not written and sends nothing.
+    /// Writes `commit.changes` to the session and makes this node its primary. A session that isn't known is created.
+    /// Values that equal the stored bytes are not written, and nothing is sent for them.
     ///
-    /// Work: linear in the bytes written; at most 64 attributes a session is a good idea.
+    /// Work: linear in the bytes written. A session should have at most 64 attributes.
     ///
     /// # Errors
-    /// [`CommitError`]; nothing was changed then.
+    /// [`CommitError`]; in this case nothing was changed.
     pub fn commit(
         &mut self,
         now: Instant,
@@ -127,7 +127,7 @@ impl Node<'_> {
         let namespace = slot.namespace;
         self.namespaces.set_running(Some(namespace));
         if staged != AttributeIndex::NONE {
-            slot.touched = seconds(now); // the backups get it with the change
+            slot.touched = seconds(now); // the backups get this time together with the change
         }
         if slot.max_inactive != commit.max_inactive || slot.stamp.is_none() {
             let is_new = slot.stamp.is_none();
@@ -175,7 +175,7 @@ impl Node<'_> {
                 .ok_or(CommitError::Full)?;
             let hash = self.hash_of(key);
             if self.records.find(&hash).is_some() {
-                return Err(CommitError::Invalid); // two ids with one 128-bit hash
+                return Err(CommitError::Invalid); // two ids have the same 128-bit hash
             }
             let record = self.records.insert(hash, namespace, key.id, now);
             let record = record.map_err(|_| CommitError::Full)?;
@@ -193,7 +193,7 @@ impl Node<'_> {
         }
     }
 
-    /// Who writes to a live session is its primary from then on, whoever was it before.
+    /// Makes this node the session's owner. A node that writes to a live session becomes its primary.
     pub(crate) fn own(&mut self, now: Instant, record: RecordIndex) {
         if !self.records.get(record).is(OWNED) {
             self.take_over(now, record, &[], true);
@@ -206,9 +206,9 @@ impl Node<'_> {
         }
     }
 
-    /// Makes this node the session's primary: an epoch above all that was written before. `answers`:
-    /// the members that sent their copies, and the digests of those. `serve`: as owner, for an
-    /// application.
+    /// Makes this node the session's primary, with an epoch above all that were written before. `answers` has the
+    /// members that sent their copies, and the digests of those copies. If `serve` is set, this node becomes the owner,
+    /// for an application.
     pub(crate) fn take_over(
         &mut self,
         now: Instant,
@@ -221,8 +221,8 @@ impl Node<'_> {
         self.review_record(now, record);
     }
 
-    /// The same, where the holders are chosen already, with this node as the first of them. `new`:
-    /// the bits of those that have nothing.
+    /// Does the same when the holders are chosen already, with this node as the first of them. `new` has the bits of
+    /// those that have nothing yet.
     pub(crate) fn become_primary(
         &mut self,
         record: RecordIndex,
@@ -255,25 +255,26 @@ impl Node<'_> {
         count(&mut self.stats.takeovers);
     }
 
-    /// Gives the header as it is now a new stamp and owes it to all holders.
+    /// Gives the present header a new stamp, and marks it as missing at all holders.
     pub(crate) fn write_header(&mut self, record: RecordIndex) {
         self.renew_header(record, self.next_epoch(record));
         self.changed(record);
     }
 
-    /// Writes the header, and nobody waits for it.
+    /// Writes the header like `write_header`, at low priority: nobody waits for it.
     pub(crate) fn write_header_later(&mut self, record: RecordIndex) {
         let bits = self.renew_header(record, self.next_epoch(record));
         self.owe_later(record, bits);
     }
 
-    /// Over the header of another one, or of a former boot of this node, only a higher epoch wins.
+    /// The epoch of the next header. Only a higher epoch wins over a header that another node, or a former boot of this
+    /// node, wrote.
     fn next_epoch(&self, record: RecordIndex) -> u32 {
         let stamp = self.records.get(record).stamp;
         stamp.epoch.saturating_add(u32::from(!stamp.is_own()))
     }
 
-    /// Gives the header a new stamp. Returns the bits of those that lack it.
+    /// Gives the header a new stamp. Returns the bits of the holders that lack it.
     pub(crate) fn renew_header(&mut self, record: RecordIndex, epoch: u32) -> HolderBits {
         let number = self.next_number();
         self.has_written = true;
@@ -283,7 +284,7 @@ impl Node<'_> {
         self.records.owe_header_to_all(record)
     }
 
-    /// Replaces the header's stamp, and its part of the digest.
+    /// Replaces the header's stamp and its part of the digest.
     pub(crate) fn set_header_stamp(&mut self, record: RecordIndex, stamp: Stamp) {
         let old = self.mix(self.records.get(record).stamp, 0);
         let new = self.mix(stamp, 0);
@@ -292,7 +293,7 @@ impl Node<'_> {
         slot.digest = slot.digest.wrapping_sub(old).wrapping_add(new);
     }
 
-    /// The digest of the record's attributes: equal ones mean equal contents, whoever the primary is.
+    /// The digest of the record's attributes. Equal digests mean equal contents, even if the primaries differ.
     pub(crate) fn contents_digest(&self, record: RecordIndex) -> u64 {
         let slot = self.records.get(record);
         slot.digest.wrapping_sub(self.mix(slot.stamp, 0))
@@ -302,7 +303,7 @@ impl Node<'_> {
         self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
     }
 
-    /// The record changed here: the holders that lack that get it in turn.
+    /// The record changed on this node: the holders that lack the change get it in turn.
     pub(crate) fn changed(&mut self, record: RecordIndex) {
         self.refresh(record);
         let number = self.next_number();
@@ -318,8 +319,8 @@ impl Node<'_> {
         }
     }
 
-    /// The holders of `bits` lack something of the record that nobody waits for: they get it when
-    /// there's nothing else for them.
+    /// The holders of `bits` lack something of the record that nobody waits for. They get it when there is nothing else
+    /// to send to them.
     pub(crate) fn owe_later(&mut self, record: RecordIndex, bits: HolderBits) {
         self.refresh(record);
         let number = self.next_number();
@@ -336,7 +337,7 @@ impl Node<'_> {
         }
     }
 
-    /// Peers whose place in the list of changes is this record step back: it is about to move.
+    /// Moves back the peers whose place in the list of changes is this record, because the record is about to move.
     fn leave_list_place(&mut self, record: RecordIndex) {
         let before = self.records.before(record);
         if self.breaks(Mutation::CursorNotSteppedBack) {
@@ -345,7 +346,7 @@ impl Node<'_> {
         step_back(&mut self.members, record, before);
     }
 
-    /// Forgets the record.
+    /// Removes the record.
     pub(crate) fn remove_record(&mut self, record: RecordIndex) {
         self.leave_list_place(record);
         if !self.breaks(Mutation::WaitsOutliveRecords) {
@@ -354,7 +355,8 @@ impl Node<'_> {
         self.records.remove(record);
     }
 
-    /// Puts a new attribute into a slot of its own; `None`, with its pages freed, if none is left.
+    /// Puts a new attribute into a slot of its own. Without a free slot it frees the attribute's pages and returns
+    /// `None`.
     pub(crate) fn stage(&mut self, slot: AttributeSlot) -> Option<AttributeIndex> {
         let (head, delta) = (slot.head, slot.delta);
         match self.records.stage(slot) {
@@ -367,7 +369,7 @@ impl Node<'_> {
         }
     }
 
-    /// Gives back a list of staged attributes.
+    /// Frees a list of staged attributes.
     pub(crate) fn unstage(&mut self, mut staged: AttributeIndex) {
         while staged != AttributeIndex::NONE {
             let next = self.records.attribute(staged).next;
@@ -376,7 +378,7 @@ impl Node<'_> {
         }
     }
 
-    /// Puts a list of staged attributes into the record, each owed to the holders of `bits`.
+    /// Puts a list of staged attributes into the record, and marks each as missing at the holders of `bits`.
     pub(crate) fn install_staged(
         &mut self,
         record: RecordIndex,
@@ -405,7 +407,7 @@ impl Node<'_> {
         self.records.install(record, staged, old, bits);
     }
 
-    /// The attribute of the record that a staged one replaces, and what that adds to the digest.
+    /// The attribute of the record that a staged one replaces, and the value that the replacement adds to the digest.
     pub(crate) fn replaced_by(
         &self,
         record: RecordIndex,
@@ -428,7 +430,7 @@ impl Node<'_> {
         Some((old, change))
     }
 
-    /// The digest of the contents as they will be with a list of staged attributes.
+    /// The digest that the contents will have with a list of staged attributes.
     pub(crate) fn digest_with(&self, record: RecordIndex, mut staged: AttributeIndex) -> u64 {
         let mut digest = self.contents_digest(record);
         while staged != AttributeIndex::NONE {
@@ -439,7 +441,7 @@ impl Node<'_> {
         digest
     }
 
-    /// An event about the session of `record`.
+    /// Reports an event about the session of `record`.
     pub(crate) fn tell(&mut self, event: SessionEvent, record: RecordIndex) {
         if self.breaks(event.untold()) {
             return;
@@ -449,8 +451,8 @@ impl Node<'_> {
             .push(Pending::Session(event, record, generation));
     }
 
-    /// Notes a use of the session without a change. It travels only when the backups' knowledge
-    /// of the idle time is older than a tenth of `max_inactive`.
+    /// Notes a use of the session that changes nothing. It is sent only if the idle time that the backups know is too
+    /// old by more than a tenth of `max_inactive`.
     pub fn touch(&mut self, now: Instant, key: Key<'_>) {
         let Some(record) = self.find(key) else { return };
         let slot = self.records.get_mut(record);
@@ -461,7 +463,7 @@ impl Node<'_> {
         self.note_use(now, record);
     }
 
-    /// The primary of a session has served a request.
+    /// Notes that the primary of a session has served a request.
     fn note_use(&mut self, now: Instant, record: RecordIndex) {
         let second = seconds(now);
         let slot = self.records.get_mut(record);

@@ -19,23 +19,23 @@ use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Cause, PRIMARY, UpdateHead, WireHeader};
 
-/// How long a tombstone stays that all have confirmed: see [`Rules`](crate::node::Rules).
+/// The time for which a tombstone is kept after all have confirmed it: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
-/// So long after a rename the new record may be missing where the old one is.
+/// After a rename, the time for which a node that has the old record may still lack the new one.
 const RENAMED_FOR: Duration = Duration::from_secs(600);
 
-/// Renames of a session that are followed, one after the other.
+/// The number of successive renames of a session that are followed.
 const RENAMES: usize = 8;
 
-/// Why a session wasn't ended or renamed.
+/// The reason why a session wasn't ended or renamed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndError {
-    /// No slot is free to remember the end in.
+    /// There is no free slot in which the end could be remembered.
     Full,
     /// A key is empty or longer than allowed, or the new id is in use.
     Invalid,
-    /// No such session lives here: fetch it first.
+    /// This node has no such live session. Fetch it first.
     Unknown,
 }
 
@@ -52,14 +52,14 @@ impl fmt::Display for EndError {
 impl core::error::Error for EndError {}
 
 impl Node<'_> {
-    /// Ends the session everywhere. The ticket is met when all live holders know of it, within
-    /// `fetch_timeout`; if not, they hear of it in the background.
+    /// Ends the session everywhere. The ticket is met when all live holders know of the end, if that takes no longer
+    /// than `fetch_timeout`. Otherwise they are told in the background.
     ///
-    /// Ending a session that has ended already is met at once.
+    /// For a session that has ended already, the ticket is met at once.
     ///
     /// # Errors
-    /// [`EndError::Full`] if the session isn't known here and there's no slot to remember its
-    /// end in; [`EndError::Invalid`] if the key can't be a session's.
+    /// [`EndError::Full`] if the session isn't known here and there is no slot in which its end could be remembered;
+    /// [`EndError::Invalid`] if the key can't belong to a session.
     pub fn invalidate(
         &mut self,
         now: Instant,
@@ -71,7 +71,7 @@ impl Node<'_> {
         };
         if self.records.get(record).is_live() {
             if !self.records.is_served(record) {
-                // Without its primary's word nobody knows all that may have a copy.
+                // Only the primary's list names all nodes that may have a copy.
                 self.records.get_mut(record).set(NOT_ALL_NAMED, true);
             }
             self.end_session(now, record);
@@ -101,8 +101,8 @@ impl Node<'_> {
         Ok(record)
     }
 
-    /// Turns the record into a tombstone and owes it to all that may hold a copy: those that the list names, those
-    /// whose names are still to be told, and where that isn't all, every member.
+    /// Turns the record into a tombstone that is to be sent to every node that may hold a copy: the nodes in the list,
+    /// those whose names are still to be reported, and every member if those are not all.
     pub(crate) fn end_session(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         let all = slot.holders().iter().chain(slot.also()).copied();
@@ -119,9 +119,10 @@ impl Node<'_> {
         self.owe_end(record, HolderBits::ALL);
     }
 
-    /// Adds the next members to the names of those that are told of an end. It stays marked as long as there are more;
-    /// at a node that has met nobody yet; and until one is met that was a stranger. A node that has no room for some,
-    /// or has just begun to meet others, doesn't know all: others go on telling theirs, and it begins again.
+    /// Adds the next members to the names of the nodes that are told of an end. The mark stays as long as there are
+    /// more members, on a node that has met nobody yet, and until a node that was unknown is met. A node that has no
+    /// room for some members, or that has just begun to meet others, doesn't know all of them: the other nodes go on
+    /// reporting theirs, and it begins again.
     fn name_members(&mut self, now: Instant, record: RecordIndex, names: &mut Holders) {
         let slot = self.records.get(record);
         let (was_filled, from) = (slot.hand_over_to > SELF, slot.hand_over_to.max(SELF.next()));
@@ -137,7 +138,8 @@ impl Node<'_> {
         slot.set(NOT_ALL_NAMED, are_more || begins_again || waits);
     }
 
-    /// Adds members in the order of the table. Returns where to go on: the end of the table when all are named.
+    /// Adds members in the order of the table. Returns the place to continue at, which is the end of the table if all
+    /// are named.
     fn fill_with_members(&self, from: MemberIndex, names: &mut Holders) -> MemberIndex {
         for member in from.until(self.members.end()) {
             let slot = self.members.get(member);
@@ -156,7 +158,7 @@ impl Node<'_> {
         self.records.make_tombstone(record, now);
         self.records.get_mut(record).hand_over_to = SELF;
         if self.records.get(record).stamp.is_none() {
-            // A header travels with a stamp; any will do, the end wins over all of them.
+            // A header is sent with a stamp. Any stamp will do, since the end wins over all of them.
             let number = self.next_number();
             self.set_header_stamp(record, Writers::issue(1, number));
         }
@@ -167,7 +169,7 @@ impl Node<'_> {
         }
     }
 
-    /// Exactly the holders of `bits` lack the tombstone.
+    /// Marks the tombstone as missing at the holders of `bits`, and only at those.
     fn owe_end(&mut self, record: RecordIndex, bits: HolderBits) {
         self.records.owe_end(record, bits);
         if !self.records.get(record).owed().is_empty() {
@@ -175,8 +177,8 @@ impl Node<'_> {
         }
     }
 
-    /// A member shows that it may have a copy of a session that ended: it must confirm the end, whatever it
-    /// said before.
+    /// A member shows that it may have a copy of a session that ended. It must confirm the end, even if it did so
+    /// before.
     pub(crate) fn name_at_end(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         if slot.bit_of(member).is_empty() {
@@ -187,7 +189,7 @@ impl Node<'_> {
                 };
                 match names.iter_mut().find(knows) {
                     Some(name) => *name = member,
-                    // It is told when the others know.
+                    // This member is told when the others know of the end.
                     None => return self.records.get_mut(record).set(NOT_ALL_NAMED, true),
                 }
             }
@@ -198,14 +200,14 @@ impl Node<'_> {
         self.records.owe_end(record, bits);
     }
 
-    /// Tells a member that shows that it may have a copy of the session's end.
+    /// Tells the session's end to a member that shows that it may have a copy.
     pub(crate) fn tell_end(&mut self, record: RecordIndex, member: MemberIndex) {
         self.name_at_end(record, member);
         self.changed(record);
     }
 
-    /// The member of this bit started anew: what its former boot confirmed counts no more. If that didn't confirm the
-    /// end, nobody knows to whom it gave copies.
+    /// The member of this bit restarted, so the confirmation of its former boot doesn't count any more. If the former
+    /// boot didn't confirm the end, nobody knows to which nodes it gave copies.
     pub(crate) fn forget_confirmation(&mut self, record: RecordIndex, bit: HolderBits) {
         let slot = self.records.get(record);
         let bits = slot.owed() | bit;
@@ -222,8 +224,8 @@ impl Node<'_> {
         slot.hand_over_to = SELF;
     }
 
-    /// A peer says that the session ended: that wins over any write. Returns whether the peer
-    /// knows of all that may hold a copy; if not, it is to hear of the others.
+    /// A peer says that the session ended, which wins over any write. Returns whether the peer knows all nodes that may
+    /// hold a copy; if it doesn't, the others must be reported to it.
     pub(crate) fn apply_tombstone(
         &mut self,
         now: Instant,
@@ -248,7 +250,7 @@ impl Node<'_> {
         if let Some(successor) = successor.filter(|_| slot.successor().is_none()) {
             slot.set_successor(successor);
         }
-        // The end is as old as the oldest news of it: else it would be news for ever.
+        // Keep the oldest timestamp; otherwise two nodes would refresh each other's tombstone indefinitely.
         slot.touched = slot.touched.min(seconds(now).saturating_sub(head.idle));
         let told = head.header.as_ref().map(|header| TombstoneList {
             holders: &header.holders,
@@ -264,11 +266,10 @@ impl Node<'_> {
         Ok(covered)
     }
 
-    /// What took the place of the ended session, as the peer says.
+    /// The record that replaced the ended session, according to the peer.
     ///
     /// # Errors
-    /// `Base`: `known`, the copy here, may be the last one of its contents. The new record must come
-    /// first, or be at its backups, as its primary says; whoever knows of the end tells again later.
+    /// `Base`: `known`, the copy on this node, may be the last one with its contents. The new record must arrive first, or its primary must say that the backups have it. The node that knows of the end repeats the message later.
     fn successor_told(
         &self,
         known: Option<RecordIndex>,
@@ -286,9 +287,9 @@ impl Node<'_> {
         Ok(Some(short))
     }
 
-    /// Adds the holders that the peer names, and owes the tombstone to those that may not know of it. Only a member's
-    /// own confirmation counts; what the peer says of others counts for members that this node didn't name
-    /// itself. Returns whether the peer names all that are known here.
+    /// Adds the holders that the peer names, and marks the tombstone as missing at those that may not know of it. A
+    /// confirmation counts if the member gave it itself; what the peer says about others counts only for members that
+    /// this node didn't name itself. Returns whether the peer names all that are known here.
     fn merge_tombstone(
         &mut self,
         record: RecordIndex,
@@ -320,7 +321,7 @@ impl Node<'_> {
             }
             is_complete &= names.push(member).is_ok();
             if told.know.checked_shr(position).unwrap_or(0) & 1 == 0 {
-                // As many as are named always fit.
+                // There is always room for as many members as are named.
                 let _ = lacking.push(member);
             }
         }
@@ -335,11 +336,11 @@ impl Node<'_> {
         covered
     }
 
-    /// Gives the session a new id as one unit: the old id is dead, and points nowhere. As a commit does,
-    /// it makes this node the session's primary.
+    /// Gives the session a new id in one atomic step: the old id is dead and doesn't lead to the new one. Like a
+    /// commit, it makes this node the session's primary.
     ///
     /// # Errors
-    /// [`EndError`]; nothing was changed then.
+    /// [`EndError`]; in this case nothing was changed.
     pub fn rename(
         &mut self,
         now: Instant,
@@ -366,7 +367,7 @@ impl Node<'_> {
             .map_err(|_| EndError::Full)?;
         self.own(now, old);
         self.move_contents(old, new);
-        // The tombstone is behind the new record in the list of changes, and waits for it.
+        // The tombstone comes after the new record in the list of changes, and waits for it.
         self.end_session(now, old);
         let short = self.records.get(new).short();
         self.records.get_mut(old).set_successor(short);
@@ -385,8 +386,8 @@ impl Node<'_> {
         slot.digest = digest;
         slot.max_inactive = max_inactive;
         slot.touches = touches;
-        // Where all of the old id's copies are, until the sweep moves them to where the new id
-        // belongs: a holder of the old one gives that up for the new one in one packet.
+        // These nodes have all copies of the old id, until the sweep moves them to the places of the new id. A holder
+        // of the old id replaces it by the new one with a single packet.
         let all = self.set_holders(new, &holders, holders.len() as u8);
         self.become_primary(new, all, &[], true);
         if !self.breaks(Mutation::WaitsStayAtRename) {
@@ -395,7 +396,7 @@ impl Node<'_> {
         }
     }
 
-    /// Of a tombstone that a rename left: the record that a peer must have first.
+    /// For a tombstone that a rename left: the record that a peer must have first.
     pub(crate) fn successor(&self, record: RecordIndex) -> Option<RecordIndex> {
         let short = self.records.get(record).successor();
         match short.map(|short| self.successor_of(short)) {
@@ -404,7 +405,7 @@ impl Node<'_> {
         }
     }
 
-    /// What has become of the session that a rename made, under whatever later id.
+    /// The state of the session that a rename created, even if it was renamed again since.
     pub(crate) fn successor_of(&self, mut short: [u8; 8]) -> Successor {
         for _ in 0..RENAMES {
             let Some(record) = self.records.find_short(short) else {
@@ -420,7 +421,7 @@ impl Node<'_> {
         Successor::Unknown
     }
 
-    /// Forgets a tombstone that everybody knows of for a minute, or whose time is over.
+    /// Removes a tombstone that everybody has known of for a minute, or whose time is over.
     pub(crate) fn sweep_tombstone(&mut self, now: Instant, record: RecordIndex) {
         if self.breaks(Mutation::EarlyTombstoneRemoval) {
             return self.remove_record(record);
@@ -442,8 +443,8 @@ impl Node<'_> {
         }
     }
 
-    /// Whether somebody who may have a copy may not know of the end. Once all that are named know, the next members are
-    /// named in their place, if all are to be told.
+    /// Whether a node that may have a copy may not know of the end. Once all that are named know of it, the next
+    /// members take their place, if all members are to be told.
     fn is_end_unsure(&mut self, now: Instant, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let lacks = |holder: &&MemberIndex| slot.owed().intersects(slot.bit_of(**holder));
@@ -454,7 +455,7 @@ impl Node<'_> {
             return true;
         }
         if gone {
-            // It left before it confirmed, and nobody knows to whom it gave copies.
+            // It left before it confirmed, and nobody knows to which nodes it gave copies.
             self.tell_all_members(record);
         }
         let slot = self.records.get(record);
@@ -470,18 +471,18 @@ impl Node<'_> {
     }
 }
 
-/// What a node knows of the record that took the place of a renamed session.
+/// The knowledge of a node about the record that replaced a renamed session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Successor {
-    /// It is this one.
+    /// The session lives, in this record.
     Lives(RecordIndex),
     /// It has ended as well.
     Ended,
-    /// It never came here, or is gone again.
+    /// It never arrived here, or is gone again.
     Unknown,
 }
 
-/// What a peer knows of who may hold a copy of an ended session.
+/// The knowledge of a peer about the nodes that may hold a copy of an ended session.
 struct TombstoneList<'a> {
     /// Hashes of names.
     holders: &'a [u32],

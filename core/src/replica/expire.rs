@@ -1,4 +1,4 @@
-//! An idle session that nobody serves expires: one application gets it, with its last contents.
+//! Expiry: if a session is idle for too long, one application gets it, with its last contents.
 //!
 //! ```text
 //! idle too long ──▶ expired ──▶ taken ──▶ handed to the application of the primary
@@ -6,10 +6,10 @@
 //!                      └───────────┴──▶ alive: somebody served it, or serves it now
 //! ```
 //!
-//! *Expired* and *taken* are values of the header. The primary of an expired session offers it to one
-//! node after another until one takes it, by the same fetch as for a request: so of two that
-//! would take it one finds that the other has. The application is told when all live holders know
-//! that it was taken. Where a session is served its host ends it, by its own clock.
+//! *Expired* and *taken* are values of the header. The primary of an expired session offers it to one node after
+//! another until one takes it. That node takes it by the same fetch as for a request, so of two nodes that would take
+//! the session, one finds that the other has it. The application is told when all live holders know that the session
+//! was taken. On a node that serves the session, its host ends it by its own clock.
 
 use crate::bounded;
 use crate::config::Role;
@@ -24,20 +24,19 @@ use crate::storage::records::{EXPIRED, OWNED, TAKEN};
 use crate::time::{Duration, Instant};
 use crate::wire::message::WireHeader;
 
-/// How long one node has to take an expired session before the next is asked.
+/// The time in which one node may take an expired session before the next one is asked.
 const TURN: Duration = Duration::from_secs(10);
 
 impl Node<'_> {
-    /// This node's application runs the namespace, so that expired sessions of it may be handed to
-    /// it. Whoever commits or fetches a session says so too. Returns whether there was room to
-    /// note it.
+    /// States that this node's application runs the namespace, so that expired sessions of the namespace may be handed
+    /// to it. A commit or a fetch of a session states the same. Returns whether there was room to note it.
     pub fn runs(&mut self, namespace: &[u8]) -> bool {
         let number = self.namespaces.intern(namespace);
         self.namespaces.set_running(number);
         number.is_some()
     }
 
-    /// Looks at an idle session whose primary this node is.
+    /// Checks an idle session of which this node is the primary.
     pub(crate) fn expire(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         if !slot.is_primary_here() {
@@ -46,7 +45,7 @@ impl Node<'_> {
         if self.records.serves(slot) {
             return self.hand_to_application(record);
         }
-        // A guard knows the idle time by what others told: a tenth more than the primary would wait.
+        // A guard knows the idle time only from other nodes, so it waits a tenth longer than the primary would.
         let tenths = if self.breaks(Mutation::GuardWaitsNoLonger) {
             10
         } else {
@@ -57,7 +56,7 @@ impl Node<'_> {
             return;
         }
         match (slot.is(EXPIRED), slot.is(TAKEN)) {
-            // Its listeners may have run: nobody else may run them.
+            // The session's listeners may have run on this node, so no other node may run them.
             (_, true) if !slot.is(OWNED) => self.end_session(now, record),
             (false, true) => {}
             (true, true) => self.take_expired(now, record),
@@ -71,8 +70,8 @@ impl Node<'_> {
         }
     }
 
-    /// Whether all live holders have confirmed what is known here. Who was to take the session over, and
-    /// didn't, may never do so: whoever takes it for its end asks that one too.
+    /// Whether all live holders have confirmed the state here. A node that was to take the session over and didn't
+    /// can't do so any more: a node that takes the session for its end asks that one too.
     fn all_know(&self, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let lacks = |holder: &MemberIndex| {
@@ -82,7 +81,7 @@ impl Node<'_> {
         !slot.holders().iter().any(lacks)
     }
 
-    /// The application gets a taken session once, when the others know that it was taken.
+    /// Gives a taken session to the application once, when the other nodes know that it was taken.
     fn hand_to_application(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let taken = slot.is(TAKEN) && slot.is(EXPIRED);
@@ -93,7 +92,7 @@ impl Node<'_> {
         }
     }
 
-    /// One node after another has its turn to take the session.
+    /// Gives one node after another a turn to take the session.
     fn offer(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         let may_run = |member: &MemberIndex| {
@@ -131,7 +130,7 @@ impl Node<'_> {
         }
     }
 
-    /// Fetches the session for its end, if this node's application runs it.
+    /// Fetches the session for its end, if this node's application runs the namespace.
     fn take(&mut self, now: Instant, id: &SessionId) {
         let key = id.key();
         let runs = self.serves() && self.namespaces.is_running(key.namespace);
@@ -139,18 +138,18 @@ impl Node<'_> {
             .find(key)
             .is_some_and(|record| self.records.is_served(record));
         if runs && !served && !self.waits.fetches(&self.hash_of(key)) {
-            // Without room for it there will be another turn.
+            // If there is no room for the fetch, another turn comes later.
             let _ = self.begin_fetch(now, key, None, Purpose::End);
         }
     }
 
-    /// Whether a node of this role serves sessions.
+    /// Whether a node with this role serves sessions.
     fn serves(&self) -> bool {
         self.members.me().role == Role::Application
     }
 
-    /// Whether a fetch that was begun for the end of the session may take it: all that were asked
-    /// have answered, it has expired, and nobody else took it.
+    /// Whether a fetch that was begun for the end of the session may take it: all nodes that were asked have answered,
+    /// the session has expired, and no other node took it.
     pub(crate) fn may_take(&self, record: RecordIndex, maybe_stale: bool) -> bool {
         let slot = self.records.get(record);
         let others = slot.is(TAKEN) && !slot.is_primary_here();
@@ -158,7 +157,7 @@ impl Node<'_> {
         slot.is(EXPIRED) && !others && !maybe_stale
     }
 
-    /// The session was used: it lives.
+    /// The session was used, so it doesn't expire.
     pub(crate) fn revive(&mut self, record: RecordIndex) {
         let slot = self.records.get_mut(record);
         if slot.is(EXPIRED | TAKEN) {
@@ -169,7 +168,7 @@ impl Node<'_> {
         }
     }
 
-    /// Whether this node served the session later than who says that it has expired.
+    /// Whether this node served the session later than the node that says that it has expired.
     pub(crate) fn refutes(
         &self,
         now: Instant,

@@ -1,12 +1,13 @@
-//! What becomes of a session whose primary is gone, and of a copy whose primary knows nothing of it.
+//! Fail-over: the sessions whose primary is gone, and the copies that their primary doesn't know.
 //!
-//! The first holder that lives guards the session: it takes the primary's place with a header that says so
-//! ([`GUARD`]), restores the copies and lets the session expire when its time comes, but serves nobody before it
-//! asked. A primary that was there all the time, only cut off, refutes that header by a greater one, and goes on.
+//! The first holder that lives guards the session: it takes the primary's place with a header that says so ([`GUARD`]),
+//! restores the copies, and lets the session expire at its time. It doesn't serve the session before it has asked the
+//! other nodes. A primary that was alive all the time and was only cut off refutes that header by a greater one, and
+//! continues.
 //!
-//! "I know nothing of it" never makes anybody drop a copy. The holder asks all members then, as a fetch does
-//! ([`adopt`](Node::adopt)): it follows the greatest header that they answer, and guards the session if all have
-//! nothing.
+//! The answer "I know nothing of it" never makes a node drop a copy. The holder then asks all members, as a fetch does
+//! ([`adopt`](Node::adopt)): it follows the greatest header among their answers, and guards the session if none of them
+//! has anything.
 
 use crate::bounded;
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
@@ -20,7 +21,7 @@ use crate::time::Instant;
 use crate::wire::message::WireHeader;
 
 impl Node<'_> {
-    /// Whether the primary is dead, or started anew and so has nothing of the record.
+    /// Whether the primary is dead, or has restarted and therefore has nothing of the record.
     pub(crate) fn primary_is_lost(&self, record: RecordIndex) -> bool {
         let slot = self.records.get(record);
         let Some(primary) = slot.primary() else {
@@ -29,7 +30,7 @@ impl Node<'_> {
         !self.members.get(primary).is_live() || self.began_anew(primary, record)
     }
 
-    /// Whether the member wrote the record's header, in a boot before its present one.
+    /// Whether the member wrote the record's header in a boot before its present one.
     pub(crate) fn began_anew(&self, member: MemberIndex, record: RecordIndex) -> bool {
         let present = self.members.writer_of(member);
         let header = self.writers.wire(self.records.get(record).stamp);
@@ -38,14 +39,14 @@ impl Node<'_> {
         })
     }
 
-    /// The primary is gone: the first live holder takes its place, and restores the copies. It doesn't serve the
-    /// session before it asked.
+    /// The primary is gone: the first live holder takes its place and restores the copies. It doesn't serve the session
+    /// before it has asked the others.
     pub(crate) fn guard(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
-        // The primary has nothing, unless it is this node, which got back what its former boot had.
+        // The primary has nothing, unless it is this node, which got back the contents of its former boot.
         let former = slot.primary().filter(|primary| *primary != SELF);
         let mut others = slot.holders().iter().copied();
-        // Also when it has said good-bye, until it is gone.
+        // A holder that has said good-bye counts as well, until it is gone.
         let lives = |holder: &MemberIndex| *holder == SELF || self.members.get(*holder).is_live();
         let first = others.find(|holder| Some(*holder) != former && lives(holder));
         match first {
@@ -54,7 +55,7 @@ impl Node<'_> {
             Some(_) if self.breaks(Mutation::AnyHolderGuards) => {
                 self.take_over(now, record, &[], false);
             }
-            // It may have started anew, and have nothing of it: then it says so.
+            // That member may have restarted and have nothing of the record; in this case it says so.
             Some(first) => {
                 let bit = slot.bit_of(first);
                 self.owe_header(record, bit);
@@ -63,7 +64,7 @@ impl Node<'_> {
         }
     }
 
-    /// Asks all members for the session of a copy whose primary knows nothing of it.
+    /// Asks all members for a session if the primary of the copy here knows nothing of it.
     fn adopt(&mut self, now: Instant, record: RecordIndex) {
         let slot = self.records.get(record);
         if self.waits.fetches(&slot.hash) {
@@ -72,13 +73,13 @@ impl Node<'_> {
         let generation = slot.generation;
         if let Some(id) = self.session_of(record, generation) {
             let Key { namespace, id } = id.key();
-            // Without room for the question the next walk over all records puts it.
+            // If there is no room for the question, the next walk over all records asks it.
             let _ = self.begin_fetch(now, Key { namespace, id }, None, Purpose::Adopt);
         }
     }
 
-    /// All members were asked for the session, and answered. `had`: the stamp of the header here when they were asked;
-    /// one of them may have had a greater one. `has_primary`: the primary has a copy.
+    /// All members were asked for the session and answered. `had` is the stamp of the header that this node had when
+    /// they were asked; one of them may have had a greater one. `has_primary` says whether the primary has a copy.
     pub(crate) fn adopted(
         &mut self,
         now: Instant,
@@ -92,7 +93,7 @@ impl Node<'_> {
         }
     }
 
-    /// A peer doesn't know the record.
+    /// A peer says that it doesn't know the record.
     pub(crate) fn on_unknown_at(&mut self, now: Instant, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(peer);
@@ -102,7 +103,7 @@ impl Node<'_> {
             if bit.intersects(slot.wanted_bits()) {
                 return self.owe_again(record, bit);
             }
-            // A former holder without a copy answers the release to come, and needs no header until then.
+            // A former holder without a copy answers the coming release, and needs no header before that.
             self.records.note_released(record, bit);
             if self.may_release(record, peer) {
                 self.owe_later(record, bit);
@@ -117,7 +118,7 @@ impl Node<'_> {
         }
     }
 
-    /// A copy whose primary may not know of it, or of names that this node knows: the primary is to hear of that.
+    /// Reports a copy to the primary if the primary may not know of the copy, or of names that this node knows.
     pub(crate) fn announce(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_kept = slot.bit_of(SELF).intersects(slot.wanted_bits());
@@ -128,8 +129,9 @@ impl Node<'_> {
         }
     }
 
-    /// Takes into account that a holder started anew since the record last changed here: its copy is gone. So a new
-    /// boot costs no walk over all records at once; every use of what holders lack comes here first.
+    /// Considers that a holder may have restarted since the record last changed here, so that its copy is gone. Every
+    /// use of the marks for what holders lack calls this first; therefore a new boot doesn't need a walk over all
+    /// records at once.
     pub(crate) fn refresh(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_anew = |holder: &MemberIndex| self.members.get(*holder).link.since > slot.changed;
@@ -145,7 +147,7 @@ impl Node<'_> {
         self.records.get_mut(record).changed = number;
     }
 
-    /// The member started anew: its copy is gone. Nobody knows to whom its former boot gave copies.
+    /// The member restarted, so its copy is gone. Nobody knows to which nodes its former boot gave copies.
     fn forget_copy(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
@@ -161,7 +163,7 @@ impl Node<'_> {
                 self.forget_holder(record, member);
             }
         } else if bit == HolderBits::PRIMARY {
-            // What its former boot lacked would be a part of a commit to the new one.
+            // The parts that its former boot lacked would be only a part of a commit for the new boot.
             self.records.owe_nothing(record, bit);
             if lacks && !self.began_anew(member, record) {
                 self.records.owe_everything(record, bit);
@@ -176,7 +178,7 @@ impl Node<'_> {
         is_guard && slot.is_primary_here() && slot.was_served_here()
     }
 
-    /// Writes a header above that of a guard, and goes on. What the guard named may have copies.
+    /// Writes a header above that of a guard, and continues. The nodes that the guard named may have copies.
     pub(crate) fn outrank_guard(
         &mut self,
         record: RecordIndex,
@@ -199,7 +201,7 @@ impl Node<'_> {
         self.owe_later(record, bits);
     }
 
-    /// The members of these name hashes, as far as they are known here.
+    /// The members with these name hashes, as far as this node knows them.
     pub(crate) fn members_of<'a>(
         &'a self,
         hashes: &'a [u32],

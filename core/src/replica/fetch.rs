@@ -1,8 +1,9 @@
-//! A session moves to the node that is asked for it.
+//! Fetch: a session moves to the node that gets a request for it.
 //!
-//! Only an owner reads without asking. Another node asks the former primary and whoever else may hold
-//! a copy, takes the greatest of the answers and of its own copy, and becomes the primary. An owner's
-//! answer alone isn't enough: after a split there may be two. But with it nobody waits for suspects.
+//! Only an owner reads without asking. Any other node asks the former primary and all others that may hold a copy,
+//! takes the greatest of the answers and of its own copy, and becomes the primary. The answer of an owner alone isn't
+//! enough, because there may be two owners after a split. But if an owner answered, suspected members are not waited
+//! for.
 
 use core::fmt;
 
@@ -28,14 +29,14 @@ use crate::time::Instant;
 use crate::wire::member::MemberState;
 use crate::wire::message::{Body, Message};
 
-/// Questions to one member that may be unanswered: of more it would lose some.
+/// The number of questions to one member that may be unanswered. With more, it would lose some.
 const QUESTIONS: usize = 16;
 
-/// How much more time those have that answer other questions: for an answer so many times as long,
-/// and for all of a fetch so many times its bound.
+/// The factor by which members that answer other questions get more time: the time for one answer, and the time bound
+/// of a whole fetch, are multiplied by it.
 const BUSY: u32 = 4;
 
-/// Why a session can't be asked for.
+/// The reason why a session can't be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FetchError {
     /// The key is empty or longer than allowed.
@@ -56,14 +57,14 @@ impl fmt::Display for FetchError {
 impl core::error::Error for FetchError {}
 
 impl Node<'_> {
-    /// Makes this node the session's primary, with the newest contents that others answer within
-    /// `fetch_timeout`. `hint`: the route suffix of the id, which names the former primary.
+    /// Makes this node the session's primary, with the newest contents that others answer within `fetch_timeout`.
+    /// `hint` is the route suffix of the id, which names the former primary.
     ///
-    /// The [outcome](FetchOutcome) says whether the session exists. It is decided at once if
-    /// this node owns the session, or nobody else is there.
+    /// The [outcome](FetchOutcome) says whether the session exists. It is decided at once if this node owns the
+    /// session, or if there is no other node.
     ///
     /// # Errors
-    /// [`FetchError`]; nothing was changed then.
+    /// [`FetchError`]; in this case nothing was changed.
     pub fn fetch(
         &mut self,
         now: Instant,
@@ -122,7 +123,7 @@ impl Node<'_> {
         Ok(fetch)
     }
 
-    /// The session is being fetched for somebody else already: whoever asks for it makes it live.
+    /// Joins an open fetch of the session. If an application asks for the session, it is fetched to be served.
     fn join_fetch(
         &mut self,
         now: Instant,
@@ -134,7 +135,8 @@ impl Node<'_> {
         if let Some(wait) = self.waits.fetch_mut(fetch) {
             let former = core::mem::replace(&mut wait.purpose, Purpose::Serve);
             if former == Purpose::Adopt {
-                // Those that answered go on serving it: they were asked for its primary, not for the session.
+                // The members that answered still serve the session: they were asked for its primary, not for the
+                // session itself.
                 let deadline = now + self.rules.fetch_timeout;
                 self.waits.serve_instead(fetch, deadline);
                 self.plan_fetches(deadline, deadline);
@@ -145,7 +147,7 @@ impl Node<'_> {
         Ok(joined)
     }
 
-    /// Those that haven't answered are to get a packet.
+    /// Plans a packet to the members that haven't answered.
     pub(super) fn nudge_silent(&mut self, fetch: WaitIndex) {
         if let Some(wait) = self.waits.fetch(fetch) {
             for member in wait.silent() {
@@ -154,8 +156,7 @@ impl Node<'_> {
         }
     }
 
-    /// Members that this node has met since the fetch began, or that only this hint names, are
-    /// asked as well.
+    /// Asks also the members that this node has met since the fetch began, and the one that only this hint names.
     fn ask_newcomers(&mut self, fetch: WaitIndex, hash: &[u8; 16], hint: Option<&str>) {
         let reach = match self.waits.fetch(fetch).map(|wait| wait.reach) {
             Some(Reach::All) => Reach::All,
@@ -166,7 +167,7 @@ impl Node<'_> {
         }
     }
 
-    /// This member is asked as well.
+    /// Asks this member too.
     fn ask_member(&mut self, fetch: WaitIndex, member: MemberIndex) {
         let wait = self.waits.fetch_mut(fetch);
         if wait.is_some_and(|wait| wait.ask_too(member)) {
@@ -174,8 +175,8 @@ impl Node<'_> {
         }
     }
 
-    /// How many may be asked for a session. What is here names who else has it; an id of which
-    /// nothing is known may be invented, and must cost the others little.
+    /// The members that may be asked for a session. A copy on this node names the other holders. An id of which nothing
+    /// is known may be invented, so it must cause little work for the other nodes.
     fn reach_of(&mut self, now: Instant, hash: &[u8; 16], is_here: bool) -> Reach {
         if is_here {
             return Reach::All;
@@ -190,8 +191,8 @@ impl Node<'_> {
         }
     }
 
-    /// The live members that may hold the session, at most eight: the former primary, the holders,
-    /// then the first in rendezvous order.
+    /// The live members that may hold the session, at most eight: the former primary, the holders, and then the first
+    /// ones in rendezvous order.
     fn whom_to_ask(&self, hash: &[u8; 16], hint: Option<&str>, reach: Reach) -> Asked {
         let mut asked = Asked::new();
         let former = hint.and_then(|name| self.members.by_name(name));
@@ -228,13 +229,12 @@ impl Node<'_> {
     fn ask_too(&self, asked: &mut Asked, member: MemberIndex) {
         let can_answer = member != SELF && self.members.get(member).is_reachable();
         if can_answer && !asked.contains(&member) {
-            // Eight are asked at a time; in larger clusters those are the likely ones.
+            // Eight members are asked at a time; in larger clusters these are the likely ones.
             let _ = asked.push(member);
         }
     }
 
-    /// `peer` has nothing of what this fetch asks for: the next in line is asked instead, be it a
-    /// holder that another one's copy names, or with no copy found whoever comes next of all members.
+    /// `peer` has nothing of the session that this fetch asks for, so the next member is asked instead. That is a holder which another copy names or, if no copy was found, the next one of all members.
     fn ask_next(&mut self, number: WaitIndex, peer: MemberIndex) {
         let Some(wait) = self.waits.fetch(number) else {
             return;
@@ -263,8 +263,7 @@ impl Node<'_> {
         }
     }
 
-    /// `peer` has a copy: whoever that says has one too is asked as well. With eight asked already its primary alone
-    /// is, in the place of `peer`, which has answered.
+    /// `peer` has a copy, so the holders that this copy names are asked too. If eight were asked already, only the primary is, in the place of `peer`, which has answered.
     fn ask_holders(&mut self, number: WaitIndex, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let (primary, holders) = (slot.primary(), slot.holders());
@@ -287,8 +286,8 @@ impl Node<'_> {
         }
     }
 
-    /// Another node took over a session that is fetched here: what that answered before is old, and it may write from
-    /// now on.
+    /// Another node took over a session that is being fetched here. Its former answer is out of date, and it may write
+    /// from now on.
     pub(crate) fn ask_new_primary(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let Some(primary) = slot.primary().filter(|primary| *primary != SELF) else {
@@ -305,7 +304,7 @@ impl Node<'_> {
         }
     }
 
-    /// Adds the questions to `peer` to a packet, as many as it may have before it answers some.
+    /// Adds the questions to `peer` to a packet, up to the number that it may have unanswered.
     pub(crate) fn write_fetches(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let first = self.waits.first(Lane::Fetches);
         let mut unanswered = 0_usize;
@@ -337,8 +336,8 @@ impl Node<'_> {
         }
     }
 
-    /// The next fetch, of `from` and those behind it, that `peer` hasn't answered, and whose question to it is to be
-    /// sent or was.
+    /// The next fetch, beginning with `from`, that `peer` hasn't answered, and whose question to it was sent or is to
+    /// be sent.
     fn next_fetch(
         &self,
         from: Option<WaitIndex>,
@@ -355,7 +354,7 @@ impl Node<'_> {
         None
     }
 
-    /// The digest of the copy here, 0 without one.
+    /// The digest of the copy here; 0 if there is none.
     fn digest_of(&self, hash: &[u8; 16]) -> u64 {
         let record = self.records.find(hash);
         record.map_or(0, |record| self.contents_digest(record))
@@ -367,7 +366,7 @@ impl Node<'_> {
         self.next_fetch(first, peer, true).is_some()
     }
 
-    /// `peer` has nothing of what was asked for.
+    /// `peer` has nothing of the session that was asked for.
     pub(crate) fn on_not_found(&mut self, now: Instant, peer: MemberIndex, request: u32) {
         self.is_answering(now, peer);
         let Some(number) = self.waits.by_request(request) else {
@@ -380,7 +379,7 @@ impl Node<'_> {
         self.review_fetch(now, number);
     }
 
-    /// `peer` sent its copy, which is merged already.
+    /// `peer` sent its copy, which has been merged already.
     pub(crate) fn on_answer(
         &mut self,
         now: Instant,
@@ -413,13 +412,13 @@ impl Node<'_> {
         }
     }
 
-    /// `peer` answered: it may have the next question, and time for the others.
+    /// `peer` answered: it may get the next question, and more time for the others.
     fn is_answering(&mut self, now: Instant, peer: MemberIndex) {
         self.members.get_mut(peer).link.answered = now.coarse();
         self.members.nudge(peer);
     }
 
-    /// There was no room for an answer: what it says may be newer than what is here.
+    /// There was no room for an answer, and its contents may be newer than those here.
     pub(crate) fn on_answer_refused(&mut self, request: u32) {
         let number = self.waits.by_request(request);
         if let Some(wait) = number.and_then(|number| self.waits.fetch_mut(number)) {
@@ -427,7 +426,7 @@ impl Node<'_> {
         }
     }
 
-    /// An answer says that the session ended, and its copy must stay until the new record comes.
+    /// An answer says that the session ended. The copy of it must stay until the new record arrives.
     pub(crate) fn end_fetch(&mut self, now: Instant, hash: &[u8; 16]) {
         let number = self.waits.fetch_of(hash);
         if let Some(number) = number
@@ -438,7 +437,7 @@ impl Node<'_> {
         }
     }
 
-    /// Looks at all fetches if one of them is due, and asks those that haven't answered again.
+    /// Checks all fetches if one of them is due, and asks again the members that haven't answered.
     pub(super) fn time_fetches(&mut self, now: Instant) {
         let is_due = take_due(&mut self.waits.fetches_due, now);
         let mut next = self.waits.first(Lane::Fetches).filter(|_| is_due);
@@ -461,7 +460,7 @@ impl Node<'_> {
         }
     }
 
-    /// The fetches are looked at by these moments.
+    /// All fetches are checked again by these two moments.
     fn plan_fetches(&mut self, deadline: Instant, repeat_at: Instant) {
         for moment in &[deadline, repeat_at] {
             set_by(&mut self.waits.fetches_due, *moment);
@@ -469,7 +468,7 @@ impl Node<'_> {
         }
     }
 
-    /// The questions that were lost, or their answers, are put again.
+    /// Repeats the questions that were lost, or whose answers were lost.
     fn ask_lost(&mut self, now: Instant, number: WaitIndex) {
         let Some(wait) = self.waits.fetch(number) else {
             return;
@@ -485,14 +484,14 @@ impl Node<'_> {
         }
     }
 
-    /// Whether the question to `peer`, or its answer, was lost. Who answers others gets more time:
-    /// who is slow would be slower still if it were asked twice.
+    /// Whether the question to `peer`, or its answer, was lost. A peer that answers other questions gets more time: a
+    /// slow peer would be even slower if it were asked twice.
     fn is_lost(&self, now: Instant, asked_at: Instant, peer: MemberIndex) -> bool {
         let answered = self.members.get(peer).link.answered;
         now.since_coarse(answered) >= REPEAT || now.since(asked_at) >= REPEAT.fraction(BUSY, 1)
     }
 
-    /// Decides a fetch: takes over what there is.
+    /// Decides a fetch: this node takes over the session that was found.
     pub(crate) fn conclude_fetch(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) {
         let Some(wait) = self.waits.fetch(number) else {
             return;
@@ -531,7 +530,7 @@ impl Node<'_> {
         self.end_of_fetch(number, &hash, FetchOutcome { found, maybe_stale });
     }
 
-    /// The fetch has this outcome, and others that asked for the session meanwhile are answered.
+    /// Ends the fetch with this outcome, and answers the peers that asked for the session meanwhile.
     fn end_of_fetch(&mut self, number: WaitIndex, hash: &[u8; 16], outcome: FetchOutcome) {
         let Some(wait) = self.waits.fetch_mut(number) else {
             return;
@@ -544,7 +543,7 @@ impl Node<'_> {
         }
     }
 
-    /// Makes this node the primary of a session that was fetched, as owner.
+    /// Makes this node the primary and owner of a session that was fetched.
     fn take_fetched(
         &mut self,
         now: Instant,
@@ -569,13 +568,13 @@ impl Node<'_> {
         );
     }
 
-    /// Nobody who was asked has the session. Returns whether somebody else may.
+    /// None of the members that were asked has the session. Returns whether another node may have it.
     fn missed(&mut self, now: Instant, number: WaitIndex, maybe_stale: bool) -> bool {
         let Some(wait) = self.waits.fetch(number) else {
             return maybe_stale;
         };
         if self.records.find(&wait.hash).is_some() {
-            return maybe_stale; // it has ended
+            return maybe_stale; // the session has ended
         }
         match wait.reach {
             Reach::Named => maybe_stale,
@@ -592,7 +591,7 @@ impl Node<'_> {
         }
     }
 
-    /// Those that didn't answer a fetch get no copies for a while.
+    /// Gives no copies for a while to the members that didn't answer a fetch.
     fn avoid_silent(&mut self, now: Instant, number: WaitIndex) {
         let Some(wait) = self.waits.fetch(number) else {
             return;
@@ -602,14 +601,14 @@ impl Node<'_> {
         }
     }
 
-    /// Looks whether a fetch is decided.
+    /// Checks whether a fetch is decided.
     pub(super) fn review_fetch(&mut self, now: Instant, number: WaitIndex) {
         let Some(wait) = self.waits.fetch(number) else {
             return;
         };
         let hash = wait.hash;
         if self.superseded {
-            // It takes nothing over any more.
+            // This node doesn't take anything over any more.
             return self.end_of_fetch(number, &hash, FetchOutcome::UNKNOWN);
         }
         let bound = self.rules.fetch_timeout;
@@ -618,12 +617,12 @@ impl Node<'_> {
         let decides = self.breaks(Mutation::FirstAnswerWins) && wait.answers().next().is_some();
         for member in wait.silent() {
             let slot = self.members.get(member);
-            // A suspect that nobody waits for may have what the owner didn't hear of in a split.
+            // A suspected member that isn't waited for may have changes that the owner didn't get during a split.
             uncertain |= slot.is_reachable();
             let suspect = slot.state == MemberState::Suspect;
             if slot.is_reachable() && !(suspect && wait.owner_answered) {
                 waiting = true;
-                // A member that answers other questions isn't silent: it has more than it can do at once.
+                // A member that answers other questions isn't silent: it only has more to do than it can do at once.
                 busy |= now.since_coarse(slot.link.answered) < bound;
             }
         }

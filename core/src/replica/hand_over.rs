@@ -1,4 +1,5 @@
-//! Hand-over: the node that asks for a session gets the copy here, and this node asks before it serves it again.
+//! Hand-over: the node that asks for a session gets the copy from here. This node asks before it serves the session
+//! again.
 
 use crate::event::SessionEvent;
 use crate::ids::{MemberIndex, RecordIndex};
@@ -27,8 +28,8 @@ impl Node<'_> {
         self.answer_fetch(record, asked);
     }
 
-    /// Of two nodes that take a session over at the same time, one waits for the other: else both
-    /// would be its primary.
+    /// Of two nodes that take a session over at the same time, one waits for the other; otherwise both would be its
+    /// primary.
     fn goes_first(&self, peer: MemberIndex) -> bool {
         if self.breaks(Mutation::NobodyGoesFirst) {
             return false;
@@ -47,9 +48,10 @@ impl Node<'_> {
             return self.reply(peer, Answer::NotFound { request });
         };
         let hands_over = !adopts && !self.breaks(Mutation::NoHandOver);
-        // Also where this node was to ask first: its host may still take the session for its own.
+        // This also applies if this node was to ask first, because its host may still use the session as its owner.
         if self.records.get(record).was_served_here() && hands_over {
-            // From here on the peer may write: serving on would read what is no longer the newest.
+            // From now on the peer may write: if this node served on, it would read contents that are no longer the
+            // newest.
             self.records.get_mut(record).set(HANDING_OVER, true);
             self.tell(SessionEvent::Moved, record);
         }
@@ -78,9 +80,8 @@ impl Node<'_> {
         self.reply(peer, answer);
     }
 
-    /// This node was stopped for longer than a probe period: the others may have gone on without
-    /// it. It asks before it serves any session again, and lets none expire until they had the time
-    /// to answer.
+    /// This node was stopped for longer than a probe period, so the others may have continued without it. It asks
+    /// before it serves any session again, and lets no session expire until the others had time to answer.
     pub(crate) fn ask_before_serving(&mut self, now: Instant) {
         if self.breaks(Mutation::NoDoubtAfterFreeze) {
             return;
@@ -89,8 +90,8 @@ impl Node<'_> {
         self.put_sweep_off(now + self.rules.frequency.fraction(2, 1));
     }
 
-    /// A member is back that was thought dead: a split has healed, or it thawed. Another node may
-    /// have taken sessions over on its side, so this one asks before it serves any again.
+    /// A member that was considered dead is back: a split has healed, or the member was frozen. A node on the other
+    /// side may have taken sessions over, so this node asks before it serves any session again.
     pub(crate) fn doubt_ownership(&mut self) {
         if self.breaks(Mutation::NoDoubtAfterSplit) {
             return;

@@ -1,10 +1,11 @@
-//! Sessions: how they are written, moved, found, repeated and ended.
+//! Sessions: how they are written, moved, found, repaired and ended.
 //!
-//! [`commit`]: local writes. [`update`](mod@update): a record's changes as they
-//! travel. [`fetch`]: a session moves to the node that is asked for it. [`hand_over`]: what the others do then.
-//! [`negative_cache`]: what ids that nobody knows may cost. [`end`]: invalidation and rename. [`place`]: who keeps
-//! copies. [`release`]: who drops them. [`fail_over`]: what becomes of a session whose primary is gone. `walks`: what
-//! is looked at from time to time. [`wait`]: what an application waits for. [`review`]: when that is decided.
+//! [`commit`]: local writes. [`update`](mod@update): a record's changes in the form in which they are sent. [`fetch`]:
+//! a session moves to the node that gets a request for it. [`hand_over`]: what the other nodes do in this case.
+//! [`negative_cache`]: the limit for the work that unknown ids cause. [`end`]: invalidation and rename. [`place`]: the
+//! nodes that keep copies. [`release`]: the nodes that drop them. [`fail_over`]: sessions whose primary is gone.
+//! `walks`: periodic checks. [`wait`]: the operations for which an application waits. [`review`]: the decision about
+//! them.
 
 mod answering;
 pub(crate) mod commit;

@@ -1,32 +1,32 @@
-//! What ids that nobody knows may cost the others.
+//! The limit for the work that unknown ids cause on other nodes.
 //!
-//! An invented cookie is a question to all members. So there are tokens for asking all, and what all
-//! have denied is remembered for a moment.
+//! An invented cookie is a question to all members. Therefore such a question needs a token, and if all members have
+//! denied a session, that is remembered for a moment.
 
 use crate::time::{Duration, Instant};
 
-/// Fetches of unknown sessions that may ask all members at once.
+/// The number of tokens: fetches of unknown sessions that may ask all members at once.
 const TOKENS: u32 = 256;
 
-/// A token comes every 2^13 µs: 122 in a second.
+/// A token is added every 2^13 µs, which is 122 in a second.
 const REFILL: u32 = 13;
 
-/// How long it is remembered that all members have nothing of a session, [coarsely](Instant::coarse):
-/// just below a second. Whoever makes one with an id that was denied before may be missed so long
-/// where its primary isn't named.
+/// The time for which this node remembers that no member has a session, in [coarse](Instant::coarse) units; it is just
+/// below a second. If a session is created with an id that was denied before, it may be missed for that time when its
+/// primary isn't named.
 const REMEMBERED: u32 = 976;
 
-/// Sessions that are remembered so.
+/// The number of such sessions that are remembered.
 const PLACES: usize = 16;
 
-/// A session that nobody has: four bytes of its hash, never 0, and when that was said.
+/// A session that nobody has: four bytes of its hash, which are never 0, and the time of the answers.
 #[derive(Clone, Copy, Debug, Default)]
 struct Miss {
     hash: u32,
     since: u32,
 }
 
-/// Tokens, and what is remembered.
+/// The tokens and the remembered sessions.
 pub(crate) struct NegativeCache {
     tokens: u32,
     refilled: Instant,
@@ -42,7 +42,7 @@ impl NegativeCache {
         }
     }
 
-    /// Takes a token, if there's one.
+    /// Takes a token, if there is one.
     pub(crate) fn may_ask_all(&mut self, now: Instant) -> bool {
         let due = now.since(self.refilled).as_micros() >> REFILL;
         let tokens = u64::from(self.tokens).saturating_add(due);
@@ -53,7 +53,7 @@ impl NegativeCache {
         left.is_some()
     }
 
-    /// All members said that they have nothing of this session.
+    /// Remembers that no member has this session.
     pub(crate) fn remember(&mut self, now: Instant, hash: &[u8; 16]) {
         let (hash, since) = (short(hash), now.coarse());
         if let Some(place) = self.recent.get_mut(place(hash)) {
@@ -61,7 +61,7 @@ impl NegativeCache {
         }
     }
 
-    /// Whether they said so lately.
+    /// Whether all members denied the session recently.
     pub(crate) fn remembers(&self, now: Instant, hash: &[u8; 16]) -> bool {
         let hash = short(hash);
         let miss = self.recent.get(place(hash));
@@ -70,7 +70,7 @@ impl NegativeCache {
         })
     }
 
-    /// This node makes the session: others may have it from now on, and this one no more.
+    /// This node creates the session, so the entry is removed: other nodes may have it from now on.
     pub(crate) fn made(&mut self, hash: &[u8; 16]) {
         let hash = short(hash);
         let miss = self.recent.get_mut(place(hash));
@@ -79,7 +79,7 @@ impl NegativeCache {
         }
     }
 
-    /// Another member is here, and may have what the others have not.
+    /// Another member has joined, and may have sessions that the others don't have.
     pub(crate) fn forget(&mut self) {
         self.recent = [Miss::default(); PLACES];
     }
