@@ -1,4 +1,4 @@
-//! Who keeps copies: placement by rendezvous, and what the holders lack then.
+//! The choice of the nodes that keep copies, by rendezvous hashing, and what these holders lack afterwards.
 
 use heapless::Vec;
 
@@ -11,37 +11,37 @@ use crate::storage::records::{DECLINED, Holders, NOT_ALL_NAMED};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 
-/// A member that declined a copy gets no other one for so long.
+/// The time for which a member that declined a copy gets no other one.
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(10);
 
-/// A member that was silent when asked for a session gets no copies for so long: it may be dead,
-/// and whoever waits for its confirmation would wait until that is certain.
+/// The time for which a member that was silent when it was asked for a session gets no copies. It may be dead, and a
+/// wait for its confirmation would last until that is certain.
 pub(crate) const SILENT_FOR: Duration = Duration::from_secs(1);
 
-/// Where a record belongs.
+/// The nodes to which a record belongs.
 struct Placement {
     holders: Vec<MemberIndex, MAX_HOLDERS>,
-    /// How many of them are to keep their copy.
+    /// The number of these nodes that are to keep their copy.
     wanted: u8,
-    /// Nobody else may have a copy.
+    /// No other node may have a copy.
     all_named: bool,
 }
 
 impl Node<'_> {
-    /// Chooses the holders of a record that this node is or becomes the primary of. Returns the bits of
-    /// those that were none.
+    /// Chooses the holders of a record of which this node is, or becomes, the primary. Returns the bits of those that
+    /// weren't holders before.
     pub(crate) fn choose_holders(&mut self, now: Instant, record: RecordIndex) -> HolderBits {
         let placement = self.placement(now, record);
         self.place(record, &placement)
     }
 
-    /// Where a record whose primary this node is belongs: here, at the first live members in rendezvous
-    /// order, and behind them at former holders that still have a copy. With too few live ones the
-    /// dead keep theirs: most of it is still good when they come back.
+    /// The places of a record whose primary is this node: this node, the first live members in rendezvous order, and
+    /// then former holders that still have a copy. If there are too few live members, dead ones stay in the list: most
+    /// of their contents are still good when they come back.
     fn placement(&self, now: Instant, record: RecordIndex) -> Placement {
         let slot = self.records.get(record);
         let mut wanted = [SELF; MAX_HOLDERS];
-        // Whoever goes on without this node has a backup from the first.
+        // A leaving node chooses one more backup, so that the node that continues without it has a backup at once.
         let backups = usize::from(self.rules.backups).saturating_add(usize::from(self.leaving));
         let backups = backups.min(MAX_HOLDERS - 1);
         let kept = slot.holders().iter().take(usize::from(slot.wanted()));
@@ -56,14 +56,14 @@ impl Node<'_> {
         };
         let mut found = choose(now);
         if found < backups && self.leaving {
-            // Who was silent lately may be dead, but a copy there is better than none.
+            // A member that was silent recently may be dead, but a copy there is better than none.
             found = choose(now + SILENT_FOR);
         }
         let mut holders = Vec::<MemberIndex, MAX_HOLDERS>::new();
         let mut all_named = true;
         let former = slot.holders().iter().chain(slot.also()).copied();
         let lives = |holder: &MemberIndex| self.members.get(*holder).is_reachable();
-        // Who declined lately keeps what it had, and gets nothing more.
+        // A member that declined recently keeps the copies that it has, and gets no more.
         let has_room = |holder: &MemberIndex| {
             let declined = self.members.get(*holder).avoid_until > now + SILENT_FOR;
             !declined || kept.clone().any(|other| other == holder)
@@ -102,7 +102,7 @@ impl Node<'_> {
         }
     }
 
-    /// Returns the bits of those that were no holders.
+    /// Returns the bits of those that weren't holders before.
     fn place(&mut self, record: RecordIndex, placement: &Placement) -> HolderBits {
         let new = self.set_holders(record, &placement.holders, placement.wanted);
         if !placement.all_named && !self.breaks(Mutation::NotAllNamedForgotten) {
@@ -111,15 +111,15 @@ impl Node<'_> {
         new
     }
 
-    /// Whether the member can be told of the end of a session, now or when it is back. Who said
-    /// good-bye has nothing any more.
+    /// Whether the member can be told of a session's end, now or when it is back. A member that said good-bye has
+    /// nothing any more.
     pub(crate) fn may_have_copies(&self, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
         slot.channel.is_some() && slot.state != MemberState::Left
     }
 
-    /// The member has a copy, whether it is to have one or not: it must hear of the end. A node that isn't the
-    /// primary keeps the name until the primary has it, which hears of it in time.
+    /// Notes that the member has a copy, which may be wanted or not, so it must be told of the end. A node that isn't
+    /// the primary keeps the name until the primary has it; it reports the name to the primary later.
     pub(crate) fn note_copy_at(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         let bit = slot.bit_of(member);
@@ -130,7 +130,7 @@ impl Node<'_> {
             let is_news = self.records.add_also(record, member);
             let slot = self.records.get(record);
             if is_news && slot.header_owed().intersects(HolderBits::PRIMARY) {
-                // The packet that is on its way doesn't name it.
+                // The packet that is under way doesn't name the member.
                 self.owe_later(record, HolderBits::PRIMARY);
             }
             return;
@@ -140,11 +140,11 @@ impl Node<'_> {
         if holders.push(member).is_err() {
             return self.records.get_mut(record).set(NOT_ALL_NAMED, true);
         }
-        // It is told to drop the copy, unless it becomes the primary.
+        // The member is told to drop the copy, unless it becomes the primary.
         self.set_holders(record, &holders, wanted);
     }
 
-    /// The member has nothing of the record.
+    /// Removes the member from the list, because it has nothing of the record.
     pub(crate) fn forget_holder(&mut self, record: RecordIndex, member: MemberIndex) {
         let slot = self.records.get(record);
         let position = slot.holders().iter().position(|holder| *holder == member);
@@ -157,7 +157,7 @@ impl Node<'_> {
         self.set_holders(record, &rest, wanted);
     }
 
-    /// Writes the list of holders and moves what they are owed to their new places. Returns the bits of
+    /// Writes the list of holders, and moves the marks for what they lack to their new places. Returns the bits of
     /// those that may have nothing.
     pub(crate) fn set_holders(
         &mut self,
@@ -179,17 +179,17 @@ impl Node<'_> {
         change.new
     }
 
-    /// What is on its way to the member carries less of the record than the member is to have now:
-    /// its acknowledgement must not count.
+    /// The packets that are under way to the member carry less of the record than the member is to have now, so their
+    /// acknowledgement must not count.
     pub(crate) fn forget_in_flight(&mut self, record: RecordIndex, member: MemberIndex) {
         let hash = self.records.get(record).hash;
         self.stop_transfers_of(member, &hash, None);
         self.in_flight.forget(member, record);
     }
 
-    /// The `new` holders lack everything, and those whose answer isn't what is here now. Of others
-    /// nothing is known: they compare, by the digest beside the header, and ask for all if they lack
-    /// something. What anyone answered is part of what is here.
+    /// Marks the whole record as missing at the `new` holders, and at those whose answer differs from the contents
+    /// here. The state of the others isn't known: they compare by the digest beside the header, and ask for everything
+    /// if they lack something. The contents of every answer are part of the contents here.
     pub(crate) fn owe_at_takeover(
         &mut self,
         record: RecordIndex,
@@ -208,8 +208,8 @@ impl Node<'_> {
         self.records.owe_at_takeover(record, new | asked, clean);
     }
 
-    /// The primary moves the copies to where they belong since members came or went. After a split,
-    /// two primaries of a session meet at the first of them.
+    /// The primary moves the copies to the right places after members joined or left. After a split, two primaries of a
+    /// session meet at the first of these places.
     pub(crate) fn restore_copies(&mut self, now: Instant, record: RecordIndex) {
         let placement = self.placement(now, record);
         let slot = self.records.get(record);
@@ -226,8 +226,8 @@ impl Node<'_> {
         self.review_record(now, record);
     }
 
-    /// A holder has no room: another one is chosen. What it has had before it keeps until it is
-    /// told to drop it.
+    /// A holder has no room, so another one is chosen. The holder keeps the copy that it already has until it is told
+    /// to drop it.
     pub(crate) fn replace_holder(
         &mut self,
         now: Instant,
@@ -244,7 +244,7 @@ impl Node<'_> {
             return;
         }
         if !slot.bit_of(member).intersects(slot.wanted_bits()) {
-            return; // not to have a copy; what it is to hear it hears with the sweep
+            return; // it isn't to have a copy; the sweep tells it later what it must know
         }
         self.forget_holder(record, member);
         let new = self.choose_holders(now, record);
@@ -254,20 +254,20 @@ impl Node<'_> {
         self.review_record(now, record);
     }
 
-    /// The holder of this bit gets the header, and nobody waits for it.
+    /// Marks the header as missing at the holder of this bit, at low priority: nobody waits for it.
     pub(crate) fn owe_header(&mut self, record: RecordIndex, bit: HolderBits) {
         self.records.owe_header(record, bit);
         self.owe_later(record, bit);
     }
 
-    /// The holder of this bit lacks the whole record, and gets it in turn.
+    /// Marks the whole record as missing at the holder of this bit, which gets it in turn.
     pub(crate) fn owe_again(&mut self, record: RecordIndex, bit: HolderBits) {
         if self.records.owe_everything(record, bit) {
             self.changed(record);
         }
     }
 
-    /// The holder of this bit lacks the whole record, and nobody waits for it.
+    /// Marks the whole record as missing at the holder of this bit, at low priority: nobody waits for it.
     pub(crate) fn restore_at(&mut self, record: RecordIndex, bit: HolderBits) {
         if self.records.owe_everything(record, bit) {
             self.owe_later(record, bit);

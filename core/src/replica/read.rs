@@ -1,4 +1,4 @@
-//! Reading what this node holds.
+//! Reading from the records of this node.
 
 use core::fmt;
 
@@ -12,7 +12,7 @@ use crate::storage::records::{AttributeSlot, RecordSlot, Records};
 use crate::storage::stamp::{Stamp, Writers};
 use crate::time::{Duration, Instant};
 
-/// A session as this node holds it.
+/// A session with the contents that this node has.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
     records: &'a Records<'a>,
@@ -28,7 +28,7 @@ pub struct Attribute<'a> {
 }
 
 impl Node<'_> {
-    /// The live session of this key, without asking anybody.
+    /// The live session with this key, as it is on this node. No other node is asked.
     #[must_use]
     pub fn read<'a>(&'a self, key: Key<'_>) -> Option<Record<'a>> {
         let record = self.find(key)?;
@@ -50,7 +50,7 @@ impl Node<'_> {
 }
 
 impl<'a> Record<'a> {
-    /// Its attributes, in no order.
+    /// The session's attributes, in any order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + 'a {
         let records = self.records;
         let mut next = self.slot.attributes;
@@ -66,31 +66,31 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Seconds after which the idle session ends; 0 never.
+    /// Seconds without use after which the session ends; with 0 it never does.
     #[must_use]
     pub const fn max_inactive(&self) -> u32 {
         self.slot.max_inactive
     }
 
-    /// How long it has not been used, as far as is known here.
+    /// The time for which the session wasn't used, as far as this node knows.
     #[must_use]
     pub fn idle(&self, now: Instant) -> Duration {
         self.slot.age(now)
     }
 
-    /// Whether this node may serve it without asking.
+    /// Whether this node may serve the session without asking.
     #[must_use]
     pub fn is_owned(&self) -> bool {
         self.records.serves(self.slot)
     }
 
-    /// Order-independent hash of all its stamps: equal digests mean equal contents.
+    /// A hash of all the session's stamps that doesn't depend on their order. Equal digests mean equal contents.
     #[must_use]
     pub const fn digest(&self) -> u64 {
         self.slot.digest
     }
 
-    /// Whether the digest kept up to date equals one computed afresh: a check for simulations.
+    /// Whether the digest that is kept up to date equals a digest computed from the contents. Simulations check this.
     #[must_use]
     pub fn digest_is_right(&self) -> bool {
         let mut digest = self.mix(self.slot.stamp, 0);
@@ -113,14 +113,14 @@ impl<'a> Record<'a> {
         self.writers.wire(stamp).map_or(0, |stamp| stamp.mix(salt))
     }
 
-    /// How many nodes are to hold it, the primary included.
+    /// The number of nodes that are to have the session, including the primary.
     #[must_use]
     pub const fn wanted_copies(&self) -> u8 {
         self.slot.wanted()
     }
 }
 
-/// Everything but the contents: who is to hold it, and who lacks what.
+/// Prints everything but the contents: the nodes that are to have the session, and what each of them lacks.
 impl fmt::Debug for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slot = self.slot;
@@ -153,7 +153,7 @@ impl fmt::Debug for Record<'_> {
 }
 
 impl Attribute<'_> {
-    /// Bytes of its value.
+    /// The length of the attribute's value, in bytes.
     #[must_use]
     #[expect(
         clippy::len_without_is_empty,
@@ -163,7 +163,7 @@ impl Attribute<'_> {
         self.slot.len as usize
     }
 
-    /// Copies its name to `buffer`, which has room for 255 bytes.
+    /// Copies the attribute's name to `buffer`, which has room for 255 bytes.
     pub fn name<'b>(&self, buffer: &'b mut [u8]) -> &'b [u8] {
         let Some(out) = buffer.get_mut(..usize::from(self.slot.name_len)) else {
             return &[];
@@ -178,9 +178,9 @@ impl Attribute<'_> {
         }
     }
 
-    /// Copies the first `out.len()` bytes of its value; at most [`len`](Self::len).
+    /// Copies the first `out.len()` bytes of the attribute's value, which are at most [`len`](Self::len).
     ///
-    /// Returns whether it had that many.
+    /// Returns whether the value has that many bytes.
     pub fn copy_value(&self, out: &mut [u8]) -> bool {
         out.len() <= self.len()
             && self

@@ -1,4 +1,4 @@
-//! Releases: how a former holder comes to drop its copy, and its name to leave the list.
+//! Releases: how a former holder drops its copy, and how its name is removed from the list.
 //!
 //! ```text
 //! primary ── header ──────────────────────▶ all holders
@@ -7,11 +7,12 @@
 //! primary ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
 //! ```
 //!
-//! The end of a session apart, nothing else makes a node drop a copy, and nothing else strikes a name, but a boot that
-//! replaced the one that was named, or a good-bye. A release is the word of the primary that wrote the header which it
-//! carries. It is repeated until it is answered; a node that has no copy answers it too. As long as one that lives may
-//! still follow another primary, or be it, all keep their copies, and tell it of the present one when they hear from
-//! it. Else it could give them copies again of which this primary doesn't know.
+//! Apart from the end of the session, nothing else makes a node drop a copy. A name is removed only for three reasons:
+//! the holder dropped its copy, another boot replaced the one that was named, or the node said good-bye. A release is a
+//! message of the primary that wrote the header in it. The primary repeats it until it is answered; a node that has no
+//! copy answers it too. While a live holder may still follow another primary, or may be that primary, all holders keep
+//! their copies, and tell it of the present primary when it sends something. Otherwise it could give them copies again
+//! that this primary doesn't know of.
 
 use crate::ids::{HolderBits, MemberIndex, RecordIndex};
 use crate::mutation::Mutation;
@@ -21,7 +22,7 @@ use crate::replica::update::Origin;
 use crate::storage::records::{RELEASED, RecordSlot};
 use crate::wire::message::{RELEASE, UpdateHead};
 
-/// Whether holders are told that were told already.
+/// Whether a release is sent again to holders that already got one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Again {
     Yes,
@@ -29,8 +30,8 @@ pub(crate) enum Again {
 }
 
 impl Node<'_> {
-    /// Whether this node is the primary, and all that are to keep a copy, of which there are enough, have
-    /// all of it.
+    /// Whether this node is the primary, there are enough nodes that are to keep a copy, and all of these have
+    /// everything.
     fn has_replacements(&self, slot: &RecordSlot) -> bool {
         let is_primary = slot.is_live() && slot.is_primary_here();
         let lacks = slot.owed().intersects(slot.other_wanted_bits());
@@ -39,16 +40,16 @@ impl Node<'_> {
             && (!lacks || self.breaks(Mutation::EarlyRelease))
     }
 
-    /// Whether this member is a holder that is told that its copy isn't needed any more. One that is about to take the
-    /// session over keeps it.
+    /// Whether this member is a holder that is told that its copy isn't needed any more. A member that is about to take
+    /// the session over keeps its copy.
     pub(crate) fn may_release(&self, record: RecordIndex, member: MemberIndex) -> bool {
         let slot = self.records.get(record);
         let is_told = slot.bit_of(member).intersects(slot.released());
         is_told && !slot.is_handed_to(member) && self.has_replacements(slot)
     }
 
-    /// Whether a named member that lives may not have heard yet that this node is the primary. Those that were told to
-    /// drop their copies have.
+    /// Whether a named member that lives may not know yet that this node is the primary. The members that were told to
+    /// drop their copies know it.
     fn is_unheard(&self, slot: &RecordSlot) -> bool {
         let unheard = slot.header_owed() & !slot.released();
         let lives = |member: &&MemberIndex| self.members.get(**member).is_live();
@@ -57,7 +58,7 @@ impl Node<'_> {
             && !self.breaks(Mutation::ReleasedUnheard)
     }
 
-    /// Former holders are told to drop their copies, where that is due.
+    /// Tells former holders to drop their copies, where that is due.
     pub(crate) fn release_former(&mut self, record: RecordIndex, again: Again) {
         let slot = self.records.get(record);
         let all_kept = slot.holder_count() <= slot.wanted();
@@ -82,7 +83,7 @@ impl Node<'_> {
         }
     }
 
-    /// The member has no copy, as the primary's header of this stamp asked of it, unless it asked for one since.
+    /// The member has no copy, as the primary's header with this stamp told it, unless it asked for a copy since.
     pub(crate) fn on_dropped(&mut self, member: MemberIndex, short: [u8; 8], epoch: u32, seq: u64) {
         let Some(record) = self.records.find_short(short) else {
             return;
@@ -95,7 +96,7 @@ impl Node<'_> {
         }
     }
 
-    /// A release arrived for a session of which nothing is here.
+    /// A release arrived for a session of which this node has nothing.
     pub(crate) fn has_dropped(&mut self, origin: Origin, head: &UpdateHead<'_>) {
         let forgets = self.breaks(Mutation::ReleaseForgotten);
         let link = &mut self.members.get_mut(origin.peer).link;
@@ -113,7 +114,7 @@ impl Node<'_> {
         }
     }
 
-    /// Drops the copy if the record update, whose header was taken, is a release that covers all that is here.
+    /// Drops the copy if the record update, whose header was accepted, is a release that covers all contents here.
     pub(crate) fn obey_release(
         &mut self,
         record: RecordIndex,
@@ -144,7 +145,8 @@ impl Node<'_> {
                 self.has_dropped(origin, head);
             }
         } else if is_late {
-            // It was sent before the primary took what was here: the primary is asked for another one.
+            // The release was sent before the primary got the contents of this copy, so the primary is asked for
+            // another one.
             self.owe_header(record, HolderBits::PRIMARY);
         } else {
             self.remove_record(record);

@@ -1,4 +1,4 @@
-//! Repair: two nodes find out in which records their copies differ, and exchange those.
+//! Repair: two nodes find out in which records their copies differ, and exchange these records.
 //!
 //! ```text
 //! A ── Compare all, sum ─────────────────────▶ B   with the next packet, mostly a probe
@@ -9,12 +9,12 @@
 //! A ── Missing, and what B lacks ────────────▶ B
 //! ```
 //!
-//! A range's digest is the sum of a mix of each record's hash and digest, over the live records
-//! that one of the two is the primary of and the other a holder. The asker keeps its way through the
-//! ranges, and whoever answers keeps nothing. What the link owes the other anyway, or has under way,
-//! isn't repaired; a list that was out of date when it arrived costs a header and no more, since
-//! whatever arrives is merged by stamps. A tombstone is the answer to a live record.
-//! [`ask`] is the one side, [`answer`] the other; both take a [`walk`] over the records of a range.
+//! A range's digest is the sum of a mix of each record's hash and digest, over the live records of which one of the two
+//! nodes is the primary and the other is a holder. The asking node keeps its path through the ranges, and the answering
+//! node keeps nothing. Records that the link is to send anyway, or that are under way, aren't repaired. A list that was
+//! out of date when it arrived costs only one header, since everything that arrives is merged by stamps. A live record
+//! is answered with the tombstone if there is one.
+//! [`ask`] is one side, [`answer`] is the other; both use a [`walk`] over the records of a range.
 
 mod answer;
 mod ask;
@@ -32,17 +32,17 @@ use crate::replica::repair::state::Phase;
 use crate::time::{Duration, Instant};
 use crate::wire::message::Body;
 
-/// A pair that agreed compares again after this.
+/// The time after which a pair of nodes that agreed compares again.
 const PERIOD: Duration = Duration::from_secs(30);
 
-/// A pair that found something to repair, or didn't get an answer, compares again after this.
+/// The time after which a pair that found something to repair, or that got no answer, compares again.
 const RECHECK: Duration = Duration::from_secs(5);
 
-/// Places of the index looked at in one step.
+/// The number of places of the index that are checked in one step.
 const STEP: usize = 1_024;
 
 impl Node<'_> {
-    /// Goes on with comparisons, and begins one if there's none.
+    /// Continues the comparisons, and begins one if there is none.
     ///
     /// Work: at most all members, and 1,024 places of the index for each of the two sides.
     pub(crate) fn repair(&mut self, now: Instant) {
@@ -57,14 +57,14 @@ impl Node<'_> {
         self.go_on_answering(now);
     }
 
-    /// Of a pair the one with the lesser name hash begins, unless it has nothing to compare.
+    /// The node of a pair that has the lesser name hash begins, unless it has nothing to compare.
     fn compare_after(&mut self, now: Instant, peer: MemberIndex, pause: Duration) {
         let begins = self.members.me().hash < self.members.get(peer).hash;
         let lag = if begins { Duration::ZERO } else { RECHECK };
         self.members.get_mut(peer).link.compare_at = now + pause + lag;
     }
 
-    /// Adds what is to be said about ranges to a packet.
+    /// Adds the questions and answers about ranges to a packet.
     pub(crate) fn write_repair(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         if self.repair.peer == peer {
             self.write_range_query(now, body);

@@ -11,19 +11,20 @@ pub(crate) struct Reply {
     pub(crate) answer: Answer,
 }
 
-/// What is answered.
+/// The contents of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
-    /// What packet `counter` carried of this record wasn't taken.
-    /// The counter is little-endian: so there's no gap in any answer, of which a board has many.
+    /// The contents of packet `counter` for this record were refused. The counter is little-endian bytes, so that an
+    /// answer has no padding; a board has many answers.
     Nack {
         counter: [u8; 8],
         hash: [u8; 16],
         cause: Cause,
     },
-    /// Nothing is known of the session of this request.
+    /// Nothing is known of the session in this request.
     NotFound { request: u32 },
-    /// No copy is here, as the peer's header of this stamp asked. The number is little-endian for the same reason.
+    /// No copy is here, as the peer's header with this stamp demanded. The number is little-endian bytes for the same
+    /// reason.
     Dropped {
         session: [u8; 8],
         epoch: u32,
@@ -34,9 +35,9 @@ pub(crate) enum Answer {
         record: RecordIndex,
         generation: u16,
     },
-    /// Nothing is known of this transfer: it is to start over.
+    /// Nothing is known of this transfer, so it must start again.
     Restart { transfer: u32 },
-    /// The record or its tombstone. `request` 0: the peer's header is out of date.
+    /// The record or its tombstone. If `request` is 0, the peer's header is out of date.
     Record {
         record: RecordIndex,
         generation: u16,

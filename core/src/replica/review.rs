@@ -1,4 +1,4 @@
-//! When waits for nodes that confirm are decided: the rules of the table in [`wait`](crate::replica::wait).
+//! The decision of waits for nodes that confirm, by the rules of the table in [`wait`](crate::replica::wait).
 
 use crate::bounded;
 use crate::ids::{MemberIndex, RecordIndex, SELF, WaitIndex};
@@ -11,7 +11,7 @@ use crate::storage::records::RecordSlot;
 use crate::time::Instant;
 
 impl Node<'_> {
-    /// How far an operation is.
+    /// The state of an operation.
     #[must_use]
     pub fn progress<T: Outcome>(&self, ticket: &Ticket<T>) -> Progress<T> {
         let id = match ticket.state {
@@ -25,20 +25,20 @@ impl Node<'_> {
         }
     }
 
-    /// Whether the operation of this [name](Ticket::id) is not decided yet.
+    /// Whether the operation with this [name](Ticket::id) is not decided yet.
     #[must_use]
     pub fn is_waiting(&self, id: WaitId) -> bool {
         self.waits.is_waiting(id)
     }
 
-    /// Takes a ticket back, decided or not. What it stands for goes on, but for a fetch that nobody else waits for.
+    /// Takes a ticket back, decided or not. The operation continues, except for a fetch that nobody else waits for.
     pub fn finish<T>(&mut self, ticket: Ticket<T>) {
         if let State::Open(id) = ticket.state {
             self.waits.finish(id);
         }
     }
 
-    /// Waits for copies of the record as it is now.
+    /// Waits for copies of the record in its present state.
     pub(crate) fn wait_for_copies(
         &mut self,
         now: Instant,
@@ -59,8 +59,8 @@ impl Node<'_> {
         Ticket::of(self.wait_for_nodes(now, record, nodes, deadline, Lane::Acks))
     }
 
-    /// Opens a wait for nodes that have the record as it is now. An error says how that ended at once: it was decided
-    /// already, or too many wait.
+    /// Opens a wait for nodes that have the record in its present state. An error contains the outcome if the wait
+    /// ended at once, because it was decided already or because there are too many waits.
     pub(crate) fn wait_for_nodes(
         &mut self,
         now: Instant,
@@ -84,18 +84,18 @@ impl Node<'_> {
         opened.ok_or_else(|| tally.done())
     }
 
-    /// Whether the holder confirmed all there is already: equal bytes change nothing, and nothing is sent.
+    /// Whether the holder has already confirmed everything: equal bytes change nothing, and nothing is sent.
     fn lacks_nothing(&self, slot: &RecordSlot, holder: MemberIndex) -> bool {
         let keeps = (slot.bit_of(holder) & slot.wanted_bits()).intersects(!slot.owed());
         let is_other = holder != SELF && slot.primary() == Some(SELF);
         is_other && keeps && self.members.get(holder).is_live()
     }
 
-    /// How far a wait is.
+    /// The state of a wait.
     fn tally(&self, now: Instant, wait: &NodesWait) -> Tally {
         let slot = self.records.get(wait.record().record);
         if self.superseded {
-            // What is here counts no more, and nobody is heard.
+            // The contents of this node don't count any more, and no node's confirmation is accepted.
             return Tally::unmet(wait.confirmed());
         }
         if slot.is_live() && !slot.is_primary_here() {
@@ -113,7 +113,7 @@ impl Node<'_> {
                 false => !slot.owed().intersects(bit),
             };
             if bit.is_empty() {
-                continue; // a former holder, which drops its copy in time
+                continue; // a former holder, which drops its copy later
             }
             if has {
                 known = u8::wrapping_add(known, 1);
@@ -134,8 +134,8 @@ impl Node<'_> {
         }
     }
 
-    /// Another node is the primary: what was committed here went there, and it tells its backups. Only what that node
-    /// confirms is heard here, and who confirmed before is known.
+    /// Another node is the primary: the commits of this node were sent to it, and it sends them to its backups. This
+    /// node gets confirmations only from that primary, and knows which nodes confirmed before.
     fn tally_handed_over(&self, slot: &RecordSlot, wait: &NodesWait) -> Tally {
         let primary = slot.primary().unwrap_or(MemberIndex::UNKNOWN);
         let has = wait.has(primary);
@@ -148,17 +148,18 @@ impl Node<'_> {
         }
     }
 
-    /// How many copies a session keeps: others are dropped in time, so they don't count.
+    /// The number of copies that a session keeps. Other copies are dropped later, so they don't count.
     pub(crate) const fn lasting_copies(&self) -> u8 {
         self.rules.backups.saturating_add(1)
     }
 
-    /// How many nodes could hold a copy now, this one included.
+    /// The number of nodes that could hold a copy now, including this one.
     pub(crate) fn possible_copies(&self) -> u8 {
         self.copies_by(Instant::from_micros(u64::MAX))
     }
 
-    /// How many could, of those that didn't decline or keep silent lately: of those as of `now`.
+    /// The number of nodes that could hold a copy at the time `now`: the nodes that have recently declined or been
+    /// silent don't count until their pause is over.
     fn copies_by(&self, now: Instant) -> u8 {
         let others = self.members.others();
         let takes = |member: &MemberIndex| {
@@ -169,7 +170,7 @@ impl Node<'_> {
         backups.saturating_add(1) as u8
     }
 
-    /// Looks whether a wait for nodes is decided.
+    /// Checks whether a wait for nodes is decided.
     fn review(&mut self, now: Instant, place: WaitIndex, why: Why) {
         let Some(Wait::Nodes(wait)) = self.waits.get(place) else {
             return;
@@ -183,7 +184,7 @@ impl Node<'_> {
         }
     }
 
-    /// The record changed, or who has it: looks at the waits for it.
+    /// The record or its holders changed: checks the waits for it.
     pub(crate) fn review_record(&mut self, now: Instant, record: RecordIndex) {
         self.look_at_waits_of(now, record, None);
     }
@@ -218,7 +219,7 @@ impl Node<'_> {
         }
     }
 
-    /// Nothing can confirm the record's commits any more. What waits for them ends with the copies that are known.
+    /// Nothing can confirm the record's commits any more, so the waits for them end with the copies that are known.
     pub(crate) fn end_waits_of(&mut self, record: RecordIndex, why: Why) {
         let of = self.records.reference(record);
         while let Some(place) = self.waits.next_of(of, None) {
@@ -226,7 +227,7 @@ impl Node<'_> {
         }
     }
 
-    /// Looks at all waits: members changed.
+    /// Checks all waits, because members changed.
     pub(crate) fn review_waits(&mut self, now: Instant) {
         for lane in &[Lane::Acks, Lane::Ends, Lane::Fetches, Lane::Leaves] {
             self.review_lane(now, *lane);
@@ -234,7 +235,7 @@ impl Node<'_> {
         self.review_messages(now);
     }
 
-    /// Looks at all waits of the lane.
+    /// Checks all waits of the lane.
     pub(crate) fn review_lane(&mut self, now: Instant, lane: Lane) {
         let mut next = self.waits.first(lane);
         while let Some(place) = next {
@@ -247,7 +248,7 @@ impl Node<'_> {
         }
     }
 
-    /// Looks at the waits that time may decide.
+    /// Checks the waits that may be decided by time.
     pub(crate) fn time_waits(&mut self, now: Instant) {
         for lane in &[Lane::Acks, Lane::Ends] {
             while let Some((place, deadline)) = self.waits.first_due(*lane) {
@@ -263,13 +264,13 @@ impl Node<'_> {
     }
 }
 
-/// Why a wait for nodes is looked at.
+/// The reason why a wait for nodes is checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
     /// Something changed.
     News,
-    /// Its time is over, or its session is about to end.
+    /// The time of the wait is over, or its session is about to end.
     Over,
-    /// This node gives its copy up.
+    /// This node gives up its copy.
     Gone,
 }

@@ -1,4 +1,4 @@
-//! How far the walk over all records is.
+//! The state of the walk over all records.
 
 use crate::ids::RecordIndex;
 use crate::time::Instant;
@@ -6,13 +6,13 @@ use crate::time::Instant;
 /// The walk over all records, in steps.
 pub(crate) struct Sweep {
     pub(super) next: Instant,
-    /// The record to go on with.
+    /// The record at which the walk continues.
     pub(super) at: RecordIndex,
-    /// Where a walk that replaces lost copies at once goes on, before all else.
+    /// The place at which the walk that replaces lost copies at once continues. It comes before all other work.
     pub(super) rescue: Option<RecordIndex>,
-    /// Of a node that leaves: that walk met a session that is still owed to somebody.
+    /// On a node that leaves: that walk found a session that some node still lacks.
     pub(crate) owes: bool,
-    /// And one that nobody else has room for.
+    /// On a node that leaves: that walk found a session for which no other node has room.
     pub(crate) keeps: bool,
 }
 

@@ -1,7 +1,7 @@
-//! A record update: what one node tells another of one record, taken together or not at all.
+//! A record update: the part of a record that one node sends to another, which is accepted as a whole or not at all.
 //!
-//! [`write`](mod@write) makes one, [`apply`] takes one that arrived, [`stage`] stores what it holds until
-//! that is decided.
+//! [`write`](mod@write) makes a record update, [`apply`] accepts one that arrived, and [`stage`] stores its attributes
+//! until that is decided.
 
 mod apply;
 mod stage;
@@ -14,16 +14,16 @@ use crate::storage::pages::NIL;
 use crate::storage::records::{AttributeSlot, RecordSlot};
 use crate::wire::message::MAX_HEAD;
 
-/// What of a record a record update is to hold.
+/// The part of a record that a record update is to contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// All of it, whole: the receiver may have nothing.
+    /// The whole record, with whole values: the receiver may have nothing.
     Everything,
-    /// The header alone: the receiver has the rest.
+    /// Only the header: the receiver has the rest.
     Header,
-    /// The same, with the word that the receiver's copy isn't needed any more.
+    /// Only the header, and the statement that the receiver's copy isn't needed any more.
     Release,
-    /// What the holder of this bit lacks.
+    /// The parts that the holder of this bit lacks.
     Owed(HolderBits),
 }
 
@@ -53,17 +53,17 @@ impl Extent {
     }
 }
 
-/// Where a record update came from.
+/// The origin of a record update.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) peer: MemberIndex,
-    /// Counter of the packet that carried it; of a transfer the greatest there is.
+    /// The counter of the packet that carried it; for a transfer, the greatest counter of its packets.
     pub(crate) counter: u64,
     /// It answers a fetch of this node.
     pub(crate) answers: bool,
 }
 
-/// What a record update was about.
+/// The subject of a record update.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UpdateSummary {
     pub(crate) hash: [u8; 16],
@@ -72,16 +72,16 @@ pub(crate) struct UpdateSummary {
 }
 
 impl Node<'_> {
-    /// Bytes of the largest session that this node takes, from its application or from others: names and
-    /// values, 44 more for each attribute, and 512. It is an eighth of the pages, and 4 MiB at most; a
-    /// session that large can be sent however full the node is.
+    /// The size in bytes of the largest session that this node accepts, from its application or from other nodes: names
+    /// and values, 44 more for each attribute, and 512. It is an eighth of the pages, and at most 4 MiB. A session of
+    /// this size can be sent even if the node is full.
     #[must_use]
     pub fn max_session(&self) -> usize {
         self.records.pages.longest_update()
     }
 
-    /// Bytes that the record update of the whole record takes at most, with a list of staged attributes that
-    /// take the place of none.
+    /// The largest length in bytes of a record update with the whole record and a list of staged attributes, if none of
+    /// these replaces another one.
     pub(crate) fn update_len(&self, record: RecordIndex, staged: AttributeIndex) -> usize {
         let first = self.records.first_attribute(record);
         self.records
@@ -90,10 +90,11 @@ impl Node<'_> {
             .wrapping_add(MAX_HEAD)
     }
 
-    /// Keeps room to send the record with a list of staged attributes.
+    /// Keeps enough room to send the record together with a list of staged attributes.
     ///
     /// # Errors
-    /// There isn't so much, and the record must stay as it is: bytes that it would have in a record update.
+    /// There isn't enough room, and the record must stay as it is. The error is the number of bytes that the record
+    /// would have in a record update.
     pub(crate) fn keep_room_for(
         &mut self,
         record: RecordIndex,

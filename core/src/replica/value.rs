@@ -1,22 +1,23 @@
-//! Values in pages: storing one with its delta, comparing, rebuilding from a delta.
+//! Values in pages: storing a value with its delta, comparing values, and rebuilding one from a delta.
 
 use crate::delta::{self, Checksum, Full, Sink};
 use crate::storage::pages::{ChainSink, ChainWriter, Cursor, Input, NIL, Pages};
 use crate::storage::records::AttributeSlot;
 use crate::wire::message::Cause;
 
-/// Bytes in front of a stored delta's ops: their length, the base, the result's checksum, the base's number.
+/// The length of the head in front of a stored delta's operations: their length, the base, the result's checksum and
+/// the base's number.
 pub(crate) const DELTA_HEAD: usize = 20;
 
-/// What stands in front of a stored delta's ops.
+/// The head in front of a stored delta's operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct DeltaHead {
     pub(crate) len: u32,
-    /// [`short`](crate::wire::stamp::WireStamp::short) form of the stamp it starts from.
+    /// The [`short`](crate::wire::stamp::WireStamp::short) form of the stamp of the value at which the delta starts.
     pub(crate) base: u32,
     pub(crate) checksum: u32,
-    /// The number under which this boot wrote the value that it starts from; what another boot wrote
-    /// has none, and is never on its way to a holder that lacks it: `u64::MAX`.
+    /// The number under which this boot wrote the value at which the delta starts. A value that another boot wrote has
+    /// no number and is never under way to a holder that lacks it; it has `u64::MAX`.
     pub(crate) since: u64,
 }
 
@@ -35,7 +36,7 @@ impl DeltaHead {
         bytes
     }
 
-    /// Reads the head of a stored delta and leaves `cursor` at its ops.
+    /// Reads the head of a stored delta and leaves `cursor` at its operations.
     pub(crate) fn read(pages: &Pages<'_>, cursor: &mut Cursor) -> Option<Self> {
         let mut bytes = [0; DELTA_HEAD];
         pages.read(cursor, &mut bytes).ok()?;
@@ -49,7 +50,7 @@ impl DeltaHead {
     }
 }
 
-/// Where an attribute's value begins, behind its name.
+/// The place where an attribute's value begins, after its name.
 pub(crate) fn value_cursor(pages: &Pages<'_>, attribute: &AttributeSlot) -> Cursor {
     let mut cursor = Cursor::start(attribute.head);
     cursor.skip(pages, usize::from(attribute.name_len));
@@ -68,10 +69,10 @@ pub(crate) fn equals(pages: &Pages<'_>, attribute: &AttributeSlot, value: Option
     }
 }
 
-/// Encodes the way from the attribute's value to `new`, while the old bytes are still there.
-/// [`NIL`] where a delta isn't worth it, or there's no page for it.
+/// Encodes the delta from the attribute's value to `new`, while the old bytes are still there. Returns [`NIL`] if a
+/// delta isn't worth it, or if there is no page for it.
 ///
-/// `scratch`: twice the largest value, for the old bytes and for the delta's operations.
+/// `scratch` has twice the length of the largest value, for the old bytes and for the delta's operations.
 pub(crate) fn store_delta(
     pages: &mut Pages<'_>,
     old: &AttributeSlot,
@@ -107,18 +108,18 @@ pub(crate) fn store_delta(
     pages.store(&[&head.bytes(), ops]).unwrap_or(NIL)
 }
 
-/// What a delta that arrived is to be applied with.
+/// The data with which a delta that arrived is applied.
 pub(crate) struct Patch<'a> {
     pub(crate) base: &'a AttributeSlot,
     pub(crate) name: &'a [u8],
-    /// Of the result; `None` checks nothing, for the simulator.
+    /// The checksum of the result. With `None` nothing is checked, for the simulator.
     pub(crate) checksum: Option<u32>,
 }
 
-/// Rebuilds a value from a delta that arrived, as a chain of name and value. Returns its head and
-/// the value's length.
+/// Rebuilds a value from a delta that arrived, as a chain of name and value. Returns the head of the chain and the
+/// value's length.
 ///
-/// `scratch`: twice the largest value, for the base and for ops that arrived in pieces.
+/// `scratch` has twice the length of the largest value, for the base and for operations that arrived in pieces.
 pub(crate) fn apply_delta(
     pages: &mut Pages<'_>,
     patch: &Patch<'_>,
@@ -171,10 +172,10 @@ pub(crate) fn apply_delta(
     }
 }
 
-/// Sums up what passes.
+/// Passes bytes on and computes their checksum.
 struct Summed<'a, 'm> {
     chain: ChainSink<'a, 'm>,
-    /// `None` only inside `put`.
+    /// It is `None` only inside `put`.
     checksum: Option<Checksum>,
 }
 

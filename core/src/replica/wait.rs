@@ -1,4 +1,4 @@
-//! What an application waits for: a table of waits of several kinds, each ended by what is written here.
+//! The operations for which an application waits: a table of several kinds of waits, and the conditions that end each.
 //!
 //! | a wait for | is met when | ends before its deadline with less, as soon as |
 //! | --- | --- | --- |
@@ -9,10 +9,11 @@
 //! | a leave | others have all that was here, and were told | nobody else is there |
 //! | a message | all that it was for have taken it | the others are dead or have left |
 //!
-//! All of them end at their deadline, and when this node is superseded. A rename takes the commits of the old id along.
-//! An outcome says what is known when the wait ends. What is decided as it begins takes no slot.
+//! All waits also end at their deadline, and when this node is superseded. A rename moves the commits of the old id to
+//! the new one. An outcome says what is known when the wait ends. A wait that is decided when it begins takes no slot.
 //!
-//! [`links`]: how waits are found. [`nodes`], [`fetch`]: the kinds. [`ticket`]: what the application has of a wait.
+//! [`links`]: how waits are found. [`nodes`], [`fetch`]: the kinds of waits. [`ticket`]: the application's handle for a
+//! wait.
 //! [`review`](crate::replica::review): the rules of the table.
 
 pub(crate) mod fetch;
@@ -28,7 +29,7 @@ use self::ticket::{Done, WaitId};
 use crate::ids::{MemberIndex, RecordRef, WaitIndex};
 use crate::time::Instant;
 
-/// What is waited for.
+/// The kind of a wait.
 #[derive(Clone, Debug, Default)]
 #[expect(
     clippy::large_enum_variant,
@@ -38,25 +39,25 @@ pub(crate) enum Wait {
     /// Nothing: the slot is free.
     #[default]
     Free,
-    /// Nodes that have a commit, or know of an end.
+    /// A wait for nodes that have a commit, or that know of an end.
     Nodes(NodesWait),
-    /// Answers of the members asked.
+    /// A wait for the answers of the members that were asked.
     Fetch(FetchWait),
-    /// Everything confirmed, and the others told that this node leaves.
+    /// A wait until everything is confirmed and the others know that this node leaves.
     Leave(LeaveWait),
-    /// All that a message is for have taken it.
+    /// A wait until all nodes for which a message is meant have accepted it.
     Message,
-    /// Nothing any more: a ticket is to be told.
+    /// The wait is decided, and a ticket is still to be told the outcome.
     Done(Done),
 }
 
-/// Waits until this node may go.
+/// A wait until this node may go.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeaveWait {
     pub(crate) deadline: Instant,
-    /// When the others are told at the latest.
+    /// The latest time at which the others are told.
     pub(crate) announce_by: Instant,
-    /// When the last walk over all records began.
+    /// The time when the last walk over all records began.
     pub(crate) looked_at: Instant,
 }
 
@@ -70,17 +71,17 @@ impl Wait {
 #[derive(Clone, Debug)]
 pub struct WaitSlot {
     wait: Wait,
-    /// The lane that it stands in, and its neighbours there.
+    /// The lane in which it is, and its neighbours there.
     lane: Lane,
     place: Link,
-    /// The bucket that it stands in, and its neighbours there.
+    /// The bucket in which it is, and its neighbours there.
     bucket: WaitIndex,
     chain: Link,
-    /// The bucket that has the slot's number.
+    /// The ends of the bucket that has the slot's number.
     ends: Ends,
-    /// Changes whenever the slot is used again.
+    /// A number that changes whenever the slot is used again.
     generation: u16,
-    /// Tickets that are out for it.
+    /// The number of tickets that exist for it.
     tickets: u16,
 }
 
@@ -101,26 +102,26 @@ impl Default for WaitSlot {
 
 /// All waits.
 ///
-/// A wait stands in its lane and its bucket exactly as long as it is open. A slot is free, and in the lane of free
-/// ones, once its wait has ended and no ticket is out for it. Slots from `fresh` on were never used.
+/// A wait is in its lane and its bucket exactly as long as it is open. A slot is free, and in the lane of free slots,
+/// once its wait has ended and no ticket exists for it. Slots from `fresh` on were never used.
 pub(crate) struct Waits<'m> {
     slots: &'m mut [WaitSlot],
     fresh: WaitIndex,
     lanes: [Ends; LANES],
-    /// Waits that stand in a bucket.
+    /// The number of waits that are in a bucket.
     chained: u16,
     requests: u32,
-    /// How many of a request's bits are the number of its slot.
+    /// The number of bits in a request that are the number of its slot.
     slot_bits: u32,
-    /// When a fetch is to be looked at, at the latest.
+    /// The latest time at which a fetch is to be checked.
     pub(crate) fetches_due: Option<Instant>,
-    /// Slots that were looked at.
+    /// The number of slots that were looked at.
     #[cfg(test)]
     visited: core::cell::Cell<usize>,
 }
 
 impl<'m> Waits<'m> {
-    /// More than 65,535 slots are never used.
+    /// Slots above 65,535 are never used.
     pub(crate) fn new(slots: &'m mut [WaitSlot]) -> Self {
         let most = slots.len().min(WaitIndex::NONE.index());
         let (slots, _) = slots.split_at_mut_checked(most).unwrap_or_default();
@@ -193,7 +194,7 @@ impl<'m> Waits<'m> {
         })
     }
 
-    /// Opens a wait with as many `tickets`; `None` if too many are open, or not yet finished.
+    /// Opens a wait with this number of `tickets`. Returns `None` if too many waits are open or not yet finished.
     pub(crate) fn open(&mut self, wait: Wait, lane: Lane, tickets: u16) -> Option<WaitId> {
         let place = self.take_slot()?;
         let slot = self.slot_mut(place)?;
@@ -211,7 +212,7 @@ impl<'m> Waits<'m> {
     }
 
     fn take_slot(&mut self) -> Option<WaitIndex> {
-        // That which was used last, whose memory is the likeliest to be near.
+        // The slot that was used last, because its memory is most likely to be in the cache.
         let free = self.lanes.last().map_or(WaitIndex::NONE, |ends| ends.last);
         if free != WaitIndex::NONE {
             self.take_out(List::Lane(Lane::Free), free);
@@ -223,7 +224,7 @@ impl<'m> Waits<'m> {
         Some(fresh)
     }
 
-    /// The wait has ended like this, for all that have a ticket for it.
+    /// The wait has ended with this outcome, for all that have a ticket for it.
     pub(crate) fn end(&mut self, place: WaitIndex, done: Done) {
         self.leave_lists(place);
         match self.slot_mut(place) {
@@ -248,14 +249,14 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// The wait of this name, open or done.
+    /// The wait with this name, open or done.
     pub(crate) fn named(&self, id: WaitId) -> Option<&Wait> {
         let slot = self.slot(id.slot)?;
         let is_it = slot.generation == id.generation && !matches!(slot.wait, Wait::Free);
         is_it.then_some(&slot.wait)
     }
 
-    /// How the wait of this name ended, if it did.
+    /// How the wait with this name ended, if it did.
     pub(crate) fn done(&self, id: WaitId) -> Option<Done> {
         match self.named(id)? {
             Wait::Done(done) => Some(*done),
@@ -263,8 +264,8 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// The wait that was opened under this name just now. An error says how it has ended already: its slot is free
-    /// again.
+    /// The wait that was just opened under this name. An error contains the outcome if the wait has ended already; its
+    /// slot is free again in this case.
     pub(crate) fn settled(&mut self, id: WaitId) -> Result<WaitId, Done> {
         let Some(done) = self.done(id) else {
             return Ok(id);
@@ -273,19 +274,19 @@ impl<'m> Waits<'m> {
         Err(done)
     }
 
-    /// The wait of this name has ended like this, unless nobody waits for it any more.
+    /// Ends the wait with this name, with this outcome, unless nobody waits for it any more.
     pub(crate) fn end_named(&mut self, id: WaitId, done: Done) {
         if self.is_waiting(id) {
             self.end(id.slot, done);
         }
     }
 
-    /// Whether the wait of this name is open.
+    /// Whether the wait with this name is open.
     pub(crate) fn is_waiting(&self, id: WaitId) -> bool {
         self.named(id).is_some_and(Wait::is_open)
     }
 
-    /// Another ticket is out for the wait; `None` if there are too many.
+    /// Adds another ticket for the wait. Returns `None` if there are too many.
     pub(crate) fn join(&mut self, place: WaitIndex) -> Option<WaitId> {
         let slot = self.slot_mut(place)?;
         slot.tickets = slot.tickets.checked_add(1)?;
@@ -295,7 +296,7 @@ impl<'m> Waits<'m> {
         })
     }
 
-    /// A ticket is given back. With the last one the wait ends.
+    /// A ticket is given back. The wait ends with its last ticket.
     pub(crate) fn finish(&mut self, id: WaitId) {
         let is_open = match self.named(id) {
             Some(wait) => wait.is_open(),
@@ -314,22 +315,22 @@ impl<'m> Waits<'m> {
         self.free(id.slot);
     }
 
-    /// The next wait for the record, behind `former` if given.
+    /// The next wait for the record, after `former` if that is given.
     pub(crate) fn next_of(&self, of: RecordRef, former: Option<WaitIndex>) -> Option<WaitIndex> {
         self.search(Sought::Record(of), former)
     }
 
-    /// The open fetch of this hash.
+    /// The open fetch for this hash.
     pub(crate) fn fetch_of(&self, hash: &[u8; 16]) -> Option<WaitIndex> {
         self.search(Sought::Session(hash), None)
     }
 
-    /// Whether a session of this hash is being fetched.
+    /// Whether a session with this hash is being fetched.
     pub(crate) fn fetches(&self, hash: &[u8; 16]) -> bool {
         self.fetch_of(hash).is_some()
     }
 
-    /// What is waited for of record `from` is in record `to` now, which nobody else has yet.
+    /// The waits for record `from` are waits for record `to` now, which no other node has yet.
     pub(crate) fn move_to(&mut self, from: RecordRef, to: RecordRef) {
         while let Some(place) = self.next_of(from, None) {
             self.unchain(place);
@@ -340,7 +341,7 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// The member may hold nothing of the record any more: what it confirmed doesn't count.
+    /// The member may not have anything of the record any more, so its confirmation doesn't count.
     pub(crate) fn uncount(&mut self, of: RecordRef, member: MemberIndex) {
         let mut next = self.next_of(of, None);
         while let Some(place) = next {
@@ -351,7 +352,7 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// The member started anew: what it confirmed doesn't count.
+    /// The member restarted, so its confirmations don't count.
     pub(crate) fn forget(&mut self, member: MemberIndex) {
         let mut next = self.first(Lane::Acks);
         while let Some(place) = next {
@@ -362,15 +363,15 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// Opens a fetch, and numbers its questions.
+    /// Opens a fetch, and gives its questions a number.
     pub(crate) fn open_fetch(&mut self, fetch: FetchWait, tickets: u16) -> Option<WaitId> {
         let id = self.open(Wait::Fetch(fetch), Lane::Fetches, tickets)?;
         self.renew_request(id.slot);
         Some(id)
     }
 
-    /// The peer takes the session over too, and first. What it said before is void, and so is what it has sent
-    /// already: the questions get another number.
+    /// The peer takes the session over too, and goes first. Its former answer doesn't count, and neither do the answers
+    /// that it has sent already: the questions get another number.
     pub(crate) fn ask_again(&mut self, place: WaitIndex, peer: MemberIndex) {
         self.renew_request(place);
         if let Some(fetch) = self.fetch_mut(place) {
@@ -378,8 +379,8 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// A fetch that looked for a primary is to serve the session from now on. What was answered is void, and all are
-    /// asked again, under another number.
+    /// A fetch that looked for a primary is to serve the session from now on. Its answers don't count, and all members
+    /// are asked again, under another number.
     pub(crate) fn serve_instead(&mut self, place: WaitIndex, deadline: Instant) {
         self.renew_request(place);
         if let Some(fetch) = self.fetch_mut(place) {
@@ -388,7 +389,8 @@ impl<'m> Waits<'m> {
         }
     }
 
-    /// A request's number is never 0, which says that nobody asked, and its low bits are that of the slot.
+    /// Gives a fetch another request number. It is never 0, which says that nobody asked, and its low bits are the
+    /// number of the slot.
     fn renew_request(&mut self, place: WaitIndex) {
         let most = u32::MAX.wrapping_shr(self.slot_bits);
         self.requests = (self.requests.wrapping_add(1) & most).max(1);
@@ -406,7 +408,7 @@ impl<'m> Waits<'m> {
         (fetch.request == request).then_some(place)
     }
 
-    /// The first wait of the lane, and when it ends at the latest.
+    /// The first wait of the lane, and the latest time at which it ends.
     pub(crate) fn first_due(&self, lane: Lane) -> Option<(WaitIndex, Instant)> {
         let first = self.first(lane)?;
         match self.get(first)? {

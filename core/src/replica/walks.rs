@@ -1,4 +1,4 @@
-//! The walks over all records: what has to be looked at from time to time, in steps.
+//! The walks over all records: periodic checks, in steps.
 
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
 use crate::mutation::Mutation;
@@ -7,28 +7,28 @@ use crate::replica::release::Again;
 use crate::storage::records::State;
 use crate::time::{Duration, Instant};
 
-/// Pause between two walks over all records.
+/// The pause between two walks over all records.
 const PERIOD: Duration = Duration::from_secs(5);
 
-/// Records looked at in one step.
+/// The number of records that are checked in one step.
 const STEP: u32 = 1_024;
 
 impl Node<'_> {
-    /// Members came or went: look at all waits, and at all records a period later. A client's
-    /// next request may move a session meanwhile; that is better than a guard.
+    /// Members joined or left: all waits are checked now, and all records one period later. Meanwhile the next request
+    /// of a client may move a session, which is better than a guard.
     pub(crate) fn members_changed(&mut self, now: Instant) {
         self.sweep.next = now + self.rules.frequency;
         self.sweep.at = RecordIndex::FIRST;
         self.review_waits(now);
     }
 
-    /// A member that may hold copies is gone, or this node is about to go: what only this node has
-    /// left of its sessions is copied at once.
+    /// A member that may hold copies is gone, or this node is about to go: the sessions of which only this node has
+    /// everything are copied at once.
     pub(crate) const fn rereplicate_soon(&mut self) {
         self.sweep.rescue = Some(RecordIndex::FIRST);
     }
 
-    /// Goes on with that.
+    /// Continues the walk that copies these sessions.
     pub(crate) fn rereplicate_now(&mut self, now: Instant) {
         let Some(from) = self.sweep.rescue else {
             return;
@@ -54,7 +54,8 @@ impl Node<'_> {
                 && self.primary_is_lost(record)
                 && !self.breaks(Mutation::LeaverKeepsTheOnlyCopy)
             {
-                // Nobody else may have all that is here: as the primary it hands it over before it goes.
+                // No other node may have all the contents of this one: this node becomes the primary, and hands the
+                // session over before it goes.
                 self.take_over(now, record, &[], false);
             }
             if self.leaving {
@@ -64,12 +65,12 @@ impl Node<'_> {
         self.sweep.rescue = (end < range).then_some(end);
     }
 
-    /// No record is looked at before `moment`.
+    /// No record is checked before `moment`.
     pub(crate) fn put_sweep_off(&mut self, moment: Instant) {
         self.sweep.next = self.sweep.next.max(moment);
     }
 
-    /// Goes on with the walk over all records.
+    /// Continues the walk over all records.
     pub(crate) fn sweep(&mut self, now: Instant) {
         if self.sweep.next > now {
             return;
@@ -92,7 +93,7 @@ impl Node<'_> {
         }
     }
 
-    /// Members that never sent a packet, and are owed something, are asked for one.
+    /// Asks for a packet from the members that never sent one and lack something.
     fn open_links(&mut self) {
         for member in self.members.others() {
             let slot = self.members.get(member);
@@ -115,8 +116,8 @@ impl Node<'_> {
         self.expire(now, record);
     }
 
-    /// What is owed although its holder's place in the list of changes is behind it: there were no
-    /// pages to send it from when its turn came.
+    /// Queues again the changes that a holder lacks although its place in the list of changes is behind them: there
+    /// were no pages to send them from when their turn came.
     pub(crate) fn requeue_missed(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let bits = slot.owed();
@@ -127,7 +128,8 @@ impl Node<'_> {
         }
     }
 
-    /// What the primary, or of a primary a backup, lacks of the session is sent, if it isn't yet.
+    /// Sends the parts of the session that the primary lacks or, if this node is the primary, the parts that a backup
+    /// lacks, unless they are being sent already.
     fn hand_over_for_good(&mut self, record: RecordIndex) {
         let slot = self.records.get(record);
         let is_primary = slot.is_primary_here();
@@ -148,7 +150,7 @@ impl Node<'_> {
         }
     }
 
-    /// Whether nothing is on its way to the member, nor waits for its turn.
+    /// Whether nothing is under way to the member, and nothing waits to be sent.
     fn is_idle(&self, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
         slot.is_reachable() && !slot.link.has_more() && slot.link.in_flight == 0
