@@ -2,19 +2,18 @@
 //!
 //! | a wait for | is met when | ends before its deadline with less, as soon as |
 //! | --- | --- | --- |
-//! | copies of a commit, at the primary | so many holders that are to keep their copy confirmed, or all that live | the others are dead or have left, or declined, and no other member could get a copy; the session ended here; this node gives its copy up |
-//! | copies of a commit, once another node is the primary | that node has the contents, and so many confirmed or it is for all | it has them, and more are asked for: this node would not hear of them; it is dead, or has left; the session ended here; this node gives its copy up |
-//! | nodes that know of an end, or of a rename | all holders that live know of it, or so many | the others are dead or have left |
-//! | a fetch | all that may hold a copy answered | the others are dead or have left, or are suspects where an owner answered; the session ended |
-//! | a leave | others have all that was here, and were told | nobody else is there |
-//! | a message | all that it was for have taken it | the others are dead or have left |
+//! | copies of a commit, at the primary | the required number of the holders that are to keep their copy have confirmed, or all that are live | the others are dead, have left or have declined, and no other member could get a copy; the session ended here; this node gives its copy up |
+//! | copies of a commit, after another node became the primary | that node has the contents, and the required number have confirmed, or the commit waits for all | that node has the contents, and more copies are required, of which this node would not be told; that node is dead or has left; the session ended here; this node gives its copy up |
+//! | nodes that know of an end, or of a rename | all holders that are live know of it, or the required number do | the others are dead or have left |
+//! | a fetch | all that may hold a copy have answered | the others are dead or have left, or are suspected while an owner has answered; the session ended |
+//! | a leave | other nodes have everything that was here, and were told | there is no other node |
+//! | a message | all nodes for which it is meant have accepted it | the others are dead or have left |
 //!
 //! All waits also end at their deadline, and when this node is superseded. A rename moves the commits of the old id to
 //! the new one. An outcome says what is known when the wait ends. A wait that is decided when it begins takes no slot.
 //!
 //! [`links`]: how waits are found. [`nodes`], [`fetch`]: the kinds of waits. [`ticket`]: the application's handle for a
-//! wait.
-//! [`review`](crate::replica::review): the rules of the table.
+//! wait. [`review`](crate::replica::review): the rules of the table.
 
 pub(crate) mod fetch;
 mod links;

@@ -1,4 +1,4 @@
-//! The changes of a commit, stored beside the record until it is sure that all have room.
+//! The changes of a commit, stored beside the record until it is certain that there is room for all of them.
 
 use crate::ids::{AttributeIndex, RecordIndex};
 use crate::node::Node;
@@ -9,8 +9,8 @@ use crate::storage::records::{AttributeSlot, Debt};
 use crate::storage::stamp::Writers;
 
 impl Node<'_> {
-    /// Stores the changes beside the record, and keeps room to send it with them. Without room for their
-    /// deltas the values are stored alone: deltas only save bytes on their way.
+    /// Stores the changes beside the record, and keeps enough room to send the record with them. If there is no room
+    /// for their deltas, only the values are stored: deltas only save bytes on the network.
     pub(super) fn stage_commit(
         &mut self,
         record: RecordIndex,
@@ -53,7 +53,7 @@ impl Node<'_> {
         while let Some((change, later)) = rest.split_first() {
             rest = later;
             if later.iter().any(|other| other.name == change.name) {
-                continue; // the last change of a name counts
+                continue; // only the last change of a name counts
             }
             match self.stage_change(record, change, with_deltas) {
                 Ok(None) => {}
@@ -70,7 +70,7 @@ impl Node<'_> {
         Ok(staged)
     }
 
-    /// Stores one change beside the attribute that it will replace; `None` if nothing changes.
+    /// Stores one change beside the attribute that it will replace. Returns `None` if nothing changes.
     fn stage_change(
         &mut self,
         record: RecordIndex,

@@ -1,4 +1,4 @@
-//! The side that answers: it keeps nothing but the one answer that it works out.
+//! The answering side of a comparison: it keeps nothing except the one answer that it is computing.
 
 use crate::ids::MemberIndex;
 use crate::node::Node;
@@ -10,7 +10,7 @@ use crate::wire::message::{Body, Message};
 use crate::wire::range::Range;
 
 impl Node<'_> {
-    /// A peer asks what there is in a range.
+    /// A peer asks for the state of a range.
     pub(crate) fn on_compare(
         &mut self,
         now: Instant,
@@ -23,7 +23,7 @@ impl Node<'_> {
         };
         self.members.get_mut(peer).outbox.range_query = Some(RangeQuery { range, sum });
         self.repair.asked = true;
-        // The pair compares already: what this node lacks is found as well.
+        // The pair is comparing already, and this finds the records that this node lacks as well.
         self.compare_after(now, peer, PERIOD);
     }
 
@@ -84,7 +84,7 @@ impl Node<'_> {
         self.repair.asked = false;
     }
 
-    /// The peer lacks these records, or has another state of them than the asker saw.
+    /// The peer lacks these records, or has another state of them than the one that this node listed.
     pub(crate) fn on_missing(&mut self, peer: MemberIndex, hashes: &[u8]) {
         for short in hashes.chunks_exact(8).take(LIST) {
             let record = short

@@ -1,4 +1,4 @@
-//! The side that asks: it finds the ranges that differ, then the records.
+//! The asking side of a comparison: it finds the ranges that differ, and then the records.
 
 use heapless::Vec;
 
@@ -15,17 +15,17 @@ use crate::time::{Duration, Instant};
 use crate::wire::message::{Body, Message};
 use crate::wire::range::{PARTS, Range};
 
-/// Records repaired in one go, and the pause after them: live commits wait for no more.
+/// The number of records that are repaired before a pause, so that live commits wait for no more than these.
 const BATCH: usize = 32;
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// A question is put so often, and waits so long for a packet to ride on.
+/// The number of times that a question is asked, and the time that it waits for a packet with which it can be sent.
 const TRIES: u8 = 8;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Node<'_> {
-    /// Compares with whoever came last, or else with who was not heard for longest: a probe goes
-    /// there soon, and the question with it.
+    /// Compares with the member that joined last, or else with the one that wasn't heard for the longest time: it is
+    /// probed soon, and the question is sent with the probe.
     pub(super) fn begin_comparison(&mut self, now: Instant) {
         let due = |member: &MemberIndex| {
             let slot = self.members.get(*member);
@@ -97,13 +97,13 @@ impl Node<'_> {
 
     fn end_walk(&mut self, now: Instant) {
         match self.repair.phase {
-            // Without a record here it is the other that asks, if it has any.
+            // If there is no record here, the other node asks if it has any.
             Phase::Summing if self.repair.walk.sum() == 0 => self.end_comparison(now, PERIOD),
             Phase::Summing => {
                 count(&mut self.stats.repairs);
                 self.repair.enter(now, Phase::Asking);
                 let peer = self.members.get_mut(self.repair.peer);
-                // Members that don't probe each other have no packet for the question to ride on.
+                // Between members that don't probe each other there is no packet with which the question could be sent.
                 peer.outbox.ping |= now.since(peer.heard) > PATIENCE;
             }
             Phase::Dividing => {
@@ -139,7 +139,7 @@ impl Node<'_> {
         self.repair.missing = 0;
         self.repair.enter(now, Phase::Idle);
     }
-    /// Compares a record with the peer's list. Returns whether something is done about it.
+    /// Compares a record with the peer's list. Returns whether the record is repaired.
     fn match_record(&mut self, record: RecordIndex) -> bool {
         self.refresh(record);
         let slot = self.records.get(record);
@@ -150,15 +150,15 @@ impl Node<'_> {
         let place = listed.map_or(0, place);
         self.repair.met |= place;
         if same || slot.owed().intersects(bit) {
-            return false; // equal, or on its way
+            return false; // it is equal, or under way
         }
-        // Of what isn't listed the peer may have nothing, a tombstone, or another header: by this
-        // one it finds out.
+        // If a record isn't listed, the peer may have nothing of it, or a tombstone, or another header. It finds that
+        // out by the header of this node.
         match (slot.is_primary_here(), listed.is_some()) {
             (true, true) => self.restore_at(record, bit),
             (true, false) => self.owe_header(record, bit),
             (false, true) => self.repair.missing |= place,
-            // The primary may not know of this copy: then it says so.
+            // The primary may not know of this copy; if so, it answers that.
             (false, false) if slot.primary() == Some(self.repair.peer) => {
                 self.owe_header(record, bit);
             }
@@ -169,7 +169,7 @@ impl Node<'_> {
         true
     }
 
-    /// What the peer listed and isn't shared with it here: asked for, unless it has ended.
+    /// Asks for the records that the peer listed and that aren't shared with it here, except those that have ended.
     fn ask_for_unmet(&mut self) {
         for at in 0..self.repair.list.len() {
             let Some(entry) = self.repair.list.get(at).copied() else {
@@ -191,7 +191,7 @@ impl Node<'_> {
         }
     }
 
-    /// The peer has the same in this range.
+    /// The peer's contents of this range are equal.
     pub(crate) fn on_agreed(&mut self, now: Instant, peer: MemberIndex, range: Range) {
         if self.repair.awaits(peer, range) {
             count(&mut self.stats.ranges_compared);
@@ -199,7 +199,7 @@ impl Node<'_> {
         }
     }
 
-    /// The peer's sums of the parts of this range.
+    /// The peer sent the sums of the parts of this range.
     pub(crate) fn on_sums(
         &mut self,
         now: Instant,
@@ -214,7 +214,7 @@ impl Node<'_> {
         }
     }
 
-    /// All that the peer has in this range.
+    /// The peer sent the list of everything that it has in this range.
     pub(crate) fn on_list(
         &mut self,
         now: Instant,
@@ -255,7 +255,7 @@ fn place(at: usize) -> u32 {
     1_u32.checked_shl(at as u32).unwrap_or(0)
 }
 
-/// Asks for records. Returns whether there was room for it.
+/// Asks for records. Returns whether there was room for the question.
 fn write_missing(repair: &Repair, body: &mut Body<'_>) -> bool {
     let listed = (0..LIST).zip(&repair.list);
     let missing = listed.filter(|(at, _)| repair.missing & place(*at) != 0);

@@ -1,4 +1,4 @@
-//! The way through the ranges that differ.
+//! The path through the ranges that differ.
 
 use crate::wire::range::{DEEPEST, Range};
 
@@ -6,13 +6,12 @@ use crate::wire::range::{DEEPEST, Range};
 #[derive(Clone, Debug)]
 pub(crate) struct Path {
     range: Range,
-    /// By level: the parts, of the range of that level on the way to `range`, that are still to be
-    /// looked at.
+    /// For each level: the parts that are still to be checked, of that level's range on the path to `range`.
     parts: [u16; DEEPEST as usize],
 }
 
 impl Path {
-    /// Begins with all hashes.
+    /// Begins with the range of all hashes.
     pub(crate) const fn new() -> Self {
         Self {
             range: Range::ALL,
@@ -20,19 +19,19 @@ impl Path {
         }
     }
 
-    /// The range that is looked at.
+    /// The range that is being checked.
     pub(crate) const fn range(&self) -> Range {
         self.range
     }
 
-    /// These parts of the range differ.
+    /// Notes that these parts of the range differ.
     pub(crate) fn divide(&mut self, parts: u16) {
         if let Some(here) = self.parts.get_mut(self.range.level()) {
             *here = parts;
         }
     }
 
-    /// Goes on to the next range that differs. Returns whether there is one.
+    /// Moves on to the next range that differs. Returns whether there is one.
     pub(crate) fn next(&mut self) -> bool {
         loop {
             let parts = self.parts.get_mut(self.range.level());

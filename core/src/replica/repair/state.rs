@@ -1,4 +1,4 @@
-//! What a node keeps of comparisons.
+//! The state of a node's comparisons.
 
 use heapless::Vec;
 
@@ -9,58 +9,58 @@ use crate::storage::records::Records;
 use crate::time::Instant;
 use crate::wire::range::{PARTS, Range};
 
-/// Records that a list names at most: it fits the smallest datagram.
+/// The largest number of records in a list: it fits in the smallest datagram.
 pub(crate) const LIST: usize = 32;
 
-/// Bytes of a record in a list: the beginning of its hash, and a part of the mix with its digest.
+/// The bytes of a record in a list: the beginning of its hash, and a part of the mix with its digest.
 pub(crate) const ENTRY: usize = 12;
 
-/// A question that waits for its answer to be worked out.
+/// A question whose answer is still to be computed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RangeQuery {
     pub(super) range: Range,
     pub(super) sum: Option<[u8; 8]>,
 }
 
-/// How far the one comparison is that this node began.
+/// The progress of the one comparison that this node began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Idle,
-    /// The sum of all is worked out.
+    /// The sum of all records is being computed.
     Summing,
     /// The question about the path's range waits for a packet.
     Asking,
-    /// It was sent.
+    /// The question was sent.
     Asked,
-    /// The sums of the parts are worked out, to be compared with the answer's.
+    /// The sums of the parts are being computed, to be compared with those in the answer.
     Dividing,
-    /// The range's records are compared with the answer's list.
+    /// The range's records are being compared with the list in the answer.
     Matching,
-    /// A pause before the next range.
+    /// There is a pause before the next range.
     Resting,
 }
 
-/// What a node keeps of comparisons: the one that it asks in, and the one that it answers.
+/// The state of a node's comparisons: the one in which it asks, and the one in which it answers.
 pub(crate) struct Repair {
     pub(super) phase: Phase,
     pub(super) peer: MemberIndex,
-    /// The first question makes a packet of its own: the peer has just come.
+    /// The first question is sent in a packet of its own, because the peer has just joined.
     pub(super) urgent: bool,
     pub(super) path: Path,
     pub(super) walk: Walk,
     pub(super) theirs: [u64; PARTS],
     pub(super) list: Vec<Entry, LIST>,
-    /// Bit i: the record of `list[i]` is here too.
+    /// Bit i: the record of `list[i]` is on this node too.
     pub(super) met: u32,
     /// Bit i: the peer is to send the record of `list[i]`.
     pub(super) missing: u32,
-    /// Something was found that differs.
+    /// A difference was found.
     pub(super) found: bool,
     /// When the phase began.
     pub(super) since: Instant,
-    /// Some member may have asked something that waits for its turn.
+    /// A member may have asked a question that waits for its turn.
     pub(super) asked: bool,
-    /// The next step of the phase.
+    /// The time of the phase's next step.
     pub(super) resume: Instant,
     pub(super) tries: u8,
     pub(super) next_begin: Instant,
@@ -103,7 +103,7 @@ impl Repair {
         }
     }
 
-    /// The members that something may be to be said to: the one that is asked, the one answered.
+    /// The members for which there may be a message: the one that is asked, and the one that is answered.
     pub(crate) fn peers(&self) -> [Option<MemberIndex>; 2] {
         [
             Some(self.peer),
@@ -111,8 +111,8 @@ impl Repair {
         ]
     }
 
-    /// Whether something is to be said to `peer` now. The first question of a pair that agreed
-    /// before rides on whatever packet comes next.
+    /// Whether a message for `peer` is to be sent now. The first question of a pair that agreed before waits for the
+    /// next packet of any kind.
     pub(crate) fn has_something_for(&self, peer: MemberIndex) -> bool {
         let asks = self.phase == Phase::Asking
             && (self.urgent || self.tries > 0 || self.path.range() != Range::ALL);
@@ -129,7 +129,7 @@ impl Repair {
         self.since = now;
     }
 
-    /// Whether an answer about `range` is awaited from `peer`.
+    /// Whether an answer about `range` is expected from `peer`.
     pub(super) fn awaits(&self, peer: MemberIndex, range: Range) -> bool {
         let waits = matches!(self.phase, Phase::Asked | Phase::Asking);
         waits && self.peer == peer && self.path.range() == range

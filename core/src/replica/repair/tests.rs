@@ -1,6 +1,6 @@
-//! Copies that differ although nobody is owed anything: only a comparison finds that out.
+//! Copies that differ although no change is marked as missing: only a comparison finds the difference.
 //!
-//! `cargo test --release -p relevo-core repair -- --nocapture` prints what comparisons cost.
+//! `cargo test --release -p relevo-core repair -- --nocapture` prints the cost of comparisons.
 
 extern crate std;
 
@@ -21,12 +21,12 @@ use crate::time::{Duration, Instant};
 
 const MAX_VALUE: usize = 4_096;
 
-/// Nodes that hear each other after a millisecond.
+/// Nodes whose datagrams arrive after a millisecond.
 struct Net {
     nodes: Vec<Node<'static>>,
     now: Instant,
     wire: Vec<(Instant, usize, usize, Vec<u8>)>,
-    /// Bytes of all datagrams.
+    /// The number of bytes of all datagrams.
     bytes: usize,
 }
 
@@ -139,7 +139,7 @@ impl Net {
         self.nodes[node].finish(ticket.unwrap());
     }
 
-    /// `count` sessions that t1 serves.
+    /// Creates `count` sessions that t1 serves.
     fn fill(&mut self, count: usize) {
         for number in 0..count {
             self.commit(0, &id(number), b"value");
@@ -155,7 +155,7 @@ impl Net {
         self.nodes[node].find(key(id)).unwrap()
     }
 
-    /// The node believes that all holders have all of the session.
+    /// The node now believes that all holders have everything of the session.
     fn forget_owed(&mut self, node: usize, id: &str) {
         let record = self.record(node, id);
         let records = &mut self.nodes[node].records;
@@ -167,14 +167,14 @@ impl Net {
         }
     }
 
-    /// The session changes at a node and the others never hear of it.
+    /// Changes the session on one node in such a way that the others are never told.
     fn change_silently(&mut self, node: usize, id: &str, value: &[u8]) {
         self.commit(node, id, value);
         self.forget_owed(node, id);
     }
 
-    /// Runs until the two nodes have compared once more, and ended it. Returns the bytes of all
-    /// datagrams meanwhile, probes included.
+    /// Runs until the two nodes have begun one more comparison and ended it. Returns the bytes of all datagrams
+    /// meanwhile, including probes.
     fn bytes_of_a_comparison(&mut self) -> usize {
         let begun = |net: &Self| {
             net.nodes[..2]
@@ -195,7 +195,7 @@ impl Net {
         while active(self) {
             self.step();
         }
-        // What was found is sent and confirmed.
+        // The records that were found are sent and confirmed.
         let found = self.now;
         while self.now.since(found) < Duration::from_millis(100) {
             self.step();

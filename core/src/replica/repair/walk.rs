@@ -1,11 +1,11 @@
-//! The records that two nodes compare, walked through range by range.
+//! The records that two nodes compare, visited range by range.
 
 use crate::hash::mix;
 use crate::ids::{MemberIndex, RecordIndex};
 use crate::storage::records::{RecordSlot, Records, Stretch, leading};
 use crate::wire::range::{PARTS, Range};
 
-/// Whether the record is one that this node and `peer` compare: one of them is its primary, and the other a holder.
+/// Whether this node and `peer` compare the record: one of them is its primary, and the other is a holder.
 fn is_shared(slot: &RecordSlot, peer: MemberIndex) -> bool {
     let own = slot.is_primary_here() && !slot.bit_of(peer).is_empty();
     slot.is_live() && (own || slot.primary() == Some(peer))
@@ -36,7 +36,7 @@ impl Entry {
     }
 }
 
-/// A walk over the records of a range that are shared with a peer, in steps.
+/// A walk, in steps, over the records of a range that are shared with a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
     pub(super) peer: MemberIndex,
@@ -45,7 +45,7 @@ pub(super) struct Walk {
     pub(super) sums: [u64; PARTS],
 }
 
-/// What a step of a walk came to.
+/// The result of a walk's step.
 pub(super) enum Step {
     Record(RecordIndex),
     Other,

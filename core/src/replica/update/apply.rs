@@ -1,4 +1,4 @@
-//! A record update that arrived is taken, or refused for a reason.
+//! A record update that arrived is accepted, or is refused with a cause.
 
 use crate::bounded;
 use crate::event::SessionEvent;
@@ -23,10 +23,10 @@ use crate::wire::message::{
 use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
-    /// Takes an `AttributeUpdate` of this record.
+    /// Accepts an `AttributeUpdate` of this record.
     ///
     /// # Errors
-    /// As of [`apply_update`](Self::apply_update).
+    /// The same as those of [`apply_update`](Self::apply_update).
     pub(crate) fn apply_attribute_update(
         &mut self,
         now: Instant,
@@ -66,10 +66,10 @@ impl Node<'_> {
         )
     }
 
-    /// Takes a record update that arrived.
+    /// Accepts a record update that arrived.
     ///
     /// # Errors
-    /// Why it wasn't taken; nothing was changed then, but for `NotPrimary`.
+    /// The cause if it wasn't accepted; in this case nothing was changed, except with `NotPrimary`.
     pub(crate) fn apply_update(
         &mut self,
         now: Instant,
@@ -139,8 +139,8 @@ impl Node<'_> {
         Ok(summary)
     }
 
-    /// Takes the record update's header and attributes. Returns what became of the header, and whether the attributes
-    /// could be taken: see [`completes`](Self::completes).
+    /// Accepts the record update's header and attributes. Returns what was done with the header, and whether the
+    /// attributes could be accepted: see [`completes`](Self::completes).
     fn take_contents(
         &mut self,
         now: Instant,
@@ -176,7 +176,7 @@ impl Node<'_> {
         Ok((fate, completes))
     }
 
-    /// Says what the sender has to know of a record update that doesn't answer a fetch.
+    /// Sends the answer to a record update that isn't itself the answer to a fetch.
     fn answer_update(
         &mut self,
         record: RecordIndex,
@@ -203,11 +203,11 @@ impl Node<'_> {
         self.return_to_primary(record, peer, head);
         match self.members.me().is_live() {
             true => Ok(()),
-            false => Err(Cause::Full), // it leaves: no copy here counts any more
+            false => Err(Cause::Full), // it leaves, so a copy here doesn't count any more
         }
     }
 
-    /// The sender's header is older than the one here. What it sent with it is taken.
+    /// The sender's header is older than the one here. The contents that it sent with the header are accepted.
     fn answer_outdated(
         &mut self,
         record: RecordIndex,
@@ -216,7 +216,8 @@ impl Node<'_> {
     ) -> Result<(), Cause> {
         let slot = self.records.get(record);
         if slot.is(GUARD) && slot.is_primary_here() {
-            // A primary that was cut off refutes a guard as soon as it hears of it, and nothing is in dispute.
+            // A primary that was cut off refutes a guard as soon as it gets the guard's header, and nothing is in
+            // dispute.
             let bit = slot.bit_of(peer);
             if !slot.owed().intersects(bit) {
                 self.owe_header(record, bit);
@@ -227,8 +228,8 @@ impl Node<'_> {
         Err(Cause::NotPrimary)
     }
 
-    /// Of two that take themselves for the primary, the one that yields soon may take the other's word for a
-    /// confirmation only if they have the same.
+    /// Two nodes consider themselves the primary. The one that will yield may take the other's answer for a
+    /// confirmation only if both have the same contents.
     fn is_equal(&self, record: RecordIndex, head: &UpdateHead<'_>) -> Result<(), Cause> {
         match head.digest == Some(self.contents_digest(record)) {
             true => Ok(()),
@@ -236,7 +237,7 @@ impl Node<'_> {
         }
     }
 
-    /// A holder told of members that may have a copy, or asks for the primary's own list.
+    /// A holder reported members that may have a copy, or it asks for the primary's own list.
     fn take_names(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let Some(header) = &head.header else { return };
         let slot = self.records.get(record);
@@ -264,7 +265,7 @@ impl Node<'_> {
         }
     }
 
-    /// Takes a tombstone.
+    /// Accepts a tombstone.
     fn apply_end(
         &mut self,
         now: Instant,
@@ -278,14 +279,15 @@ impl Node<'_> {
         if covered? || origin.answers {
             return Ok(());
         }
-        // The confirmation waits until the sender knows of all that may hold a copy.
+        // The confirmation waits until the sender knows all nodes that may hold a copy.
         let record = self.records.find(&head.hash).unwrap_or(RecordIndex::NONE);
         self.correct(origin.peer, record);
         Err(Cause::NotPrimary)
     }
 
-    /// Whether what a record update of the primary holds may be taken by a node that is to keep a copy: all there is,
-    /// or what was lacking for the same contents. Of what lacks more it might be a part of a commit.
+    /// Whether a node that is to keep a copy may accept the contents of the primary's record update: everything, or the
+    /// parts that it lacked for the same contents. If the node lacks more, the contents could be only a part of a
+    /// commit.
     fn completes(
         &self,
         record: RecordIndex,
@@ -298,14 +300,16 @@ impl Node<'_> {
         }
         let slot = self.records.get(record);
         if head.header.is_none() {
-            // By another node's list this one may not be wanted, and lack what the primary believes it has.
+            // In another node's list, this node may not be wanted, and may lack contents that the primary believes it
+            // has.
             return !(slot.is(PASSED_ON) && slot.primary() == Some(peer));
         }
         let theirs = self.digest_at_primary(record, peer, head);
         theirs.is_none_or(|digest| digest == self.digest_with(record, staged))
     }
 
-    /// If something is here that the primary, whose record update was taken, lacks, the primary gets it.
+    /// If this node has contents that the primary lacks, whose record update was accepted, they are sent to the
+    /// primary.
     fn return_to_primary(&mut self, record: RecordIndex, peer: MemberIndex, head: &UpdateHead<'_>) {
         let theirs = self.digest_at_primary(record, peer, head);
         if theirs.is_some_and(|digest| digest != self.contents_digest(record)) {
@@ -314,7 +318,7 @@ impl Node<'_> {
         }
     }
 
-    /// The digest of what the primary has, if the record update is from there and this node is to keep a copy.
+    /// The digest of the primary's contents, if the record update is from the primary and this node is to keep a copy.
     fn digest_at_primary(
         &self,
         record: RecordIndex,
@@ -327,9 +331,9 @@ impl Node<'_> {
         head.digest.filter(|_| is_kept && head.header.is_some())
     }
 
-    /// Another node is the primary now. What it may lack of this copy goes to it, so that changes of
-    /// different attributes all survive: what this node wrote last, and what a former primary sent
-    /// to this node alone. `digest`: of what the primary has, beside the header.
+    /// Another node is the primary now. The contents of this copy that it may lack are sent to it, so that changes of
+    /// different attributes all survive: the last writes of this node, and changes that a former primary sent to this
+    /// node alone. `digest` is the digest of the primary's contents, beside the header.
     fn send_to_new_primary(
         &mut self,
         now: Instant,
@@ -352,8 +356,8 @@ impl Node<'_> {
         }
     }
 
-    /// The primary says that it is. What it lacks of this copy is sent now if it refused it, since it had written a
-    /// header that this node didn't know then.
+    /// The sender says that it is the primary. The contents of this copy that it lacks are sent now if the sender
+    /// refused them before, because it had written a header that this node didn't know at that time.
     fn resume_sending_to_primary(&mut self, record: RecordIndex, peer: MemberIndex) {
         let slot = self.records.get(record);
         let owes = slot.primary() == Some(peer) && slot.owed().intersects(HolderBits::PRIMARY);
@@ -362,7 +366,7 @@ impl Node<'_> {
         }
     }
 
-    /// The record that the record update is about; a new one if it wasn't known.
+    /// The record of the record update; a new one if the session wasn't known.
     fn record_to_apply(
         &mut self,
         now: Instant,
@@ -405,7 +409,7 @@ impl Node<'_> {
         header.stamp.writer == self.members.writer_of(peer) && wanted.any(|name| *name == me)
     }
 
-    /// A new record for a key that arrived; its hash must be that of the key.
+    /// Inserts a new record for a key that arrived. The record's hash must be that of the key.
     pub(crate) fn insert_record(
         &mut self,
         now: Instant,
@@ -425,7 +429,7 @@ impl Node<'_> {
             .map_err(|_| Cause::Full)
     }
 
-    /// Takes the record update's header if it is newer, and if there is room to send what it comes with.
+    /// Accepts the record update's header if it is newer, and if there is room to send the contents that come with it.
     fn take_header(
         &mut self,
         record: RecordIndex,
@@ -437,8 +441,8 @@ impl Node<'_> {
             .map_err(|_| Cause::Full)?;
         let slot = self.records.get(record);
         let here = self.writers.wire(slot.stamp);
-        // A sender of an older header, or one that thinks it is the primary and isn't by the header
-        // here, must be told.
+        // The sender must be told if its header is older, or if it considers itself the primary but isn't according to
+        // the header here.
         let Some(header) = &head.header else {
             let wrong = head.is(PRIMARY) && slot.primary() != Some(peer);
             return Ok(if wrong {
@@ -483,8 +487,8 @@ impl Node<'_> {
         })
     }
 
-    /// Takes the list of a header that was taken. What the primary may not know, it is to hear: names that its list
-    /// lacks, and that this node has the list from another one.
+    /// Accepts the list of a header that was accepted. Names that the primary may not know are reported to it: names
+    /// that its list lacks, and the fact that this node has the list from another node.
     fn take_list(
         &mut self,
         record: RecordIndex,
@@ -501,7 +505,7 @@ impl Node<'_> {
             };
             for name in slot.holders().iter().copied().filter(may_have) {
                 if !names.contains(&name) && !holders.contains(&name) {
-                    // Without room for it the list counts as one that doesn't name all.
+                    // If there is no room for the name, the list counts as one that doesn't name all.
                     let _ = names.push(name);
                 }
             }
@@ -509,7 +513,7 @@ impl Node<'_> {
         let has_unnamed = slot.is(NOT_ALL_NAMED);
         let primary = holders.first().copied().unwrap_or(MemberIndex::UNKNOWN);
         if !is_same_primary {
-            // What is on its way to it may be less than the primary is to have.
+            // The packets that are under way to the primary may carry less than it is to have.
             self.forget_in_flight(record, primary);
         }
         let is_passed_on = !is_word_of_primary && !self.breaks(Mutation::PassedOnListTrusted);
@@ -534,8 +538,9 @@ impl Node<'_> {
         }
     }
 
-    /// The members that a header names, the primary first, how many of them are to keep their copy, and whether they
-    /// are all that may have one. A primary that isn't known here keeps its place, as a member that is not live.
+    /// The members that a header names, with the primary first; the number of those that are to keep their copy; and
+    /// whether no other node may have a copy. A primary that isn't known here keeps its place, as a member that is not
+    /// live.
     pub(crate) fn holders_of(&self, header: &WireHeader) -> (Holders, u8, bool) {
         let mut holders = Holders::new();
         let primary = self.members.by_hash(header.stamp.writer.node);
@@ -558,9 +563,10 @@ impl Node<'_> {
         (holders, wanted, all_named)
     }
 
-    /// Installs what arrived. The primary passes on to its backups what others wrote, and a node that isn't the primary
-    /// passes on to it what it didn't send: a part of that alone would be a part of a commit. A node that
-    /// is about to take the session over keeps it, unless it owes the primary what that takes the place of.
+    /// Installs the contents that arrived. The primary passes on to its backups what others wrote. A node that isn't
+    /// the primary passes on to the primary what the primary didn't send: only some of these contents would be a part
+    /// of a commit. A node that is about to take the session over keeps them, unless it is to send to the primary the
+    /// contents that they replace.
     fn merge_staged(&mut self, record: RecordIndex, peer: MemberIndex, staged: AttributeIndex) {
         if staged == AttributeIndex::NONE {
             return;
@@ -585,9 +591,10 @@ impl Node<'_> {
         }
     }
 
-    /// The primary's word says when the session was used last: that of its newer header, or of a higher count under
-    /// the same one; of equal counts the greater age, since the other one was longer on its way. A primary hears of
-    /// later uses from a former one that served on meanwhile, and tells its backups.
+    /// The primary's message decides when the session was used last: the message with its newer header, or with a
+    /// higher count under the same header. With equal counts the greater age is right, since the other message was
+    /// under way for longer. A former primary that still served tells the primary of later uses, and the primary tells
+    /// its backups.
     fn merge_idle(
         &mut self,
         now: Instant,
@@ -630,25 +637,25 @@ impl Node<'_> {
     }
 }
 
-/// What stands behind a record update's head.
+/// The part of a record update after its head.
 enum Contents<'a> {
     /// Attributes, each with a head.
     Listed(Input<'a>),
-    /// Of an `AttributeUpdate`: this one.
+    /// The one attribute of an `AttributeUpdate`.
     One(AttributeHead<'a>, Input<'a>),
 }
 
-/// What became of the header that a record update carried.
+/// The treatment of the header in a record update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum HeaderFate {
-    /// There was none, or the one here is as new.
+    /// There was no header, or the one here is as new.
     Kept,
-    /// It is that of a guard, and this node was there all the time.
+    /// The header is that of a guard, and this node served the session all the time.
     Refuted,
-    /// It is newer than the one here, and by the same boot of the same primary.
+    /// The header is newer than the one here, and the same boot of the same primary wrote it.
     Taken,
-    /// It is newer than the one here, and by another primary.
+    /// The header is newer than the one here, and another primary wrote it.
     NewPrimary,
-    /// The sender's is older, or it takes itself for the primary and isn't.
+    /// The sender's header is older, or the sender considers itself the primary but isn't.
     Outdated,
 }

@@ -1,4 +1,4 @@
-//! The attributes of a record update that arrived, stored beside the record until the record update is taken.
+//! The attributes of a record update that arrived, stored beside the record until the record update is accepted.
 
 use crate::ids::{AttributeIndex, MemberIndex, RecordIndex};
 use crate::key::MAX_ATTRIBUTE_NAME;
@@ -14,7 +14,7 @@ use crate::wire::message::{AttributeHead, Cause, UpdateHead, ValueHead};
 use crate::wire::stamp::WireStamp;
 
 impl Node<'_> {
-    /// Stores the record update's attributes that are newer than those here, beside them.
+    /// Stores beside the record those attributes of the record update that are newer than the attributes here.
     pub(super) fn stage_update(
         &mut self,
         record: RecordIndex,
@@ -65,7 +65,7 @@ impl Node<'_> {
         self.stage_attribute(record, peer, &head, content)
     }
 
-    /// A record update from this peer isn't what a record update must be.
+    /// Notes that a record update from this peer is malformed.
     pub(super) fn broken(&mut self, peer: MemberIndex) -> Cause {
         self.count_malformed(peer);
         Cause::Base
@@ -105,8 +105,7 @@ impl Node<'_> {
         self.stage(slot).map(Some).ok_or(Cause::Full)
     }
 
-    /// Stores a name and the value that arrived behind it; returns the chain and the value's
-    /// length.
+    /// Stores a name, and the value that arrived after it. Returns the chain and the value's length.
     fn store_value(
         &mut self,
         head: &AttributeHead<'_>,
@@ -146,7 +145,7 @@ impl Node<'_> {
         }
     }
 
-    /// Interns a stamp's writer, after freeing those that nobody needs any more if it must.
+    /// Interns a stamp's writer. If there is no place for it, frees the writers that nothing uses any more.
     pub(super) fn store_stamp(&mut self, stamp: WireStamp) -> Option<Stamp> {
         if let Ok(stored) = self.writers.store(stamp) {
             return Some(stored);
@@ -155,7 +154,7 @@ impl Node<'_> {
         for record in self.records.all() {
             self.writers.mark(self.records.get(record).stamp);
         }
-        // Those staged for a record are in none yet.
+        // The attributes that are staged for a record belong to no record yet.
         for attribute in self.records.used_attributes() {
             self.writers.mark(attribute.stamp);
         }

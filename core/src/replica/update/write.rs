@@ -1,4 +1,4 @@
-//! What of a record is written for a peer, and how.
+//! Writing the parts of a record for a peer.
 
 use serde::Serialize;
 
@@ -23,7 +23,7 @@ use crate::wire::message::{
     RELEASE, UpdateHead, ValueHead, WireHeader, WireKey,
 };
 
-/// Where a record update is written: a packet, or the pages of a transfer.
+/// The place to which a record update is written: a packet, or the pages of a transfer.
 pub(crate) trait Out {
     fn put(&mut self, pages: &mut Pages<'_>, bytes: &[u8]) -> Result<(), Full>;
 }
@@ -66,8 +66,8 @@ fn put_chain(
 }
 
 impl Node<'_> {
-    /// Writes a record update of the record. `reader`: the member whose fetch it answers. On `Full` a part
-    /// of it was written: take it back.
+    /// Writes a record update of the record. `reader` is the member whose fetch it answers. With `Full`, a part was
+    /// written already, which the caller must remove.
     pub(crate) fn write_update(
         &mut self,
         now: Instant,
@@ -132,8 +132,8 @@ impl Node<'_> {
         put_head(&mut self.records.pages, out, &head)
     }
 
-    /// The flags of a tombstone; and of one that a rename left, what the new record's hash begins
-    /// with. Only the primary of that knows when all have it that are to.
+    /// The flags of a tombstone, and the beginning of the new record's hash if a rename left the tombstone. Only the
+    /// primary of the new record knows when all have it that are to have it.
     fn end_flags(&self, record: RecordIndex) -> (u8, Option<u64>) {
         let named = self.records.get(record).successor();
         let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
@@ -153,7 +153,7 @@ impl Node<'_> {
         }
     }
 
-    /// The header as it travels.
+    /// The header in the form in which it is sent.
     fn wire_header(&self, record: RecordIndex) -> Option<WireHeader> {
         let slot = self.records.get(record);
         let flags = [
@@ -163,7 +163,7 @@ impl Node<'_> {
             (WireHeader::GUARD, slot.is(GUARD)),
         ];
         let flags = flags.into_iter().filter(|(_, on)| *on);
-        // The primary is the stamp's writer. An end names all that may have a copy.
+        // The primary is the stamp's writer. The message of an end names all nodes that may have a copy.
         let (first, wanted, max_inactive) = match slot.is_live() {
             true => (1, slot.wanted().saturating_sub(1), slot.max_inactive),
             false => (0, (slot.all_bits() & !slot.owed()).bits(), 0),
@@ -222,8 +222,8 @@ impl Node<'_> {
         put_chain(pages, out, &mut cursor, len)
     }
 
-    /// Writes as an `AttributeUpdate` what the peer lacks of a record, with its operations behind it; `None` if
-    /// only a record update can say it.
+    /// Writes the parts of a record that the peer lacks as an `AttributeUpdate`, followed by its operations. Returns
+    /// `None` if only a record update can express them.
     pub(crate) fn write_change(
         &mut self,
         now: Instant,
@@ -258,8 +258,8 @@ impl Node<'_> {
         Some(written.and_then(|()| put_chain(pages, body, &mut cursor, delta.len)))
     }
 
-    /// The one attribute that the peer lacks, and nothing else, if this boot wrote it and its delta
-    /// is enough.
+    /// The one attribute that the peer lacks if it lacks nothing else, this boot wrote the attribute, and its delta is
+    /// enough.
     fn lone_attribute(&self, record: RecordIndex, extent: Extent) -> Option<AttributeSlot> {
         let slot = self.records.get(record);
         if extent.has_header(slot) || self.count_attributes(record, extent) != 1 {

@@ -1,4 +1,4 @@
-//! A fetch: who is asked for a session, and what they answered.
+//! The wait for a fetch: the members that are asked for a session, and their answers.
 
 use heapless::Vec;
 
@@ -8,37 +8,38 @@ use crate::key::MAX_ID;
 use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
 
-/// Pause until members that haven't answered are asked again.
+/// The pause until members that haven't answered are asked again.
 pub(crate) const REPEAT: Duration = Duration::from_millis(60);
 
-/// Questions of others that are answered with the fetch. Those of more are put again.
+/// The number of questions from others that are answered together with the fetch. When there are more, they are asked
+/// again.
 const DEFERRED: usize = 4;
 
-/// Stands for the digest of a copy that isn't there. That of a session without attributes is 0.
+/// A value in place of the digest of a copy that doesn't exist. The digest of a session without attributes is 0.
 pub(crate) const ABSENT: u64 = u64::MAX;
 
-/// Members, each once.
+/// A list of members without repetitions.
 pub(crate) type Asked = Vec<MemberIndex, MAX_HOLDERS, u8>;
 
-/// Which members are asked for a session, beside those that its copy or its id names.
+/// The members that are asked for a session, beside those that its copy or its id names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
-    /// Nobody: all said lately that they have none.
+    /// No others: all members said recently that they don't have it.
     Named,
-    /// Those that would be its backups.
+    /// The members that would be its backups.
     Likely,
-    /// All members, the likeliest first.
+    /// All members, in the order of likelihood.
     All,
 }
 
-/// What a session is fetched for.
+/// The purpose of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// To serve it.
     Serve,
-    /// To end it, since it has expired. Nobody waits for it.
+    /// To end the session, since it has expired. Nobody waits for such a fetch.
     End,
-    /// To find the primary of a copy, or to guard it. Nobody waits for it.
+    /// To find the primary of a copy, or to guard the session. Nobody waits for such a fetch.
     Adopt,
 }
 
@@ -72,32 +73,32 @@ pub(crate) struct FetchWait {
     pub(crate) had: Stamp,
     pub(crate) reach: Reach,
     pub(crate) purpose: Purpose,
-    /// One of those that answered owns the session.
+    /// One of the members that answered owns the session.
     pub(crate) owner_answered: bool,
     /// There was no room for an answer.
     pub(crate) refused: bool,
-    /// The session has another id now, of which the copy here may be the last one.
+    /// The session has another id now, and the copy here may be the last one with its contents.
     pub(crate) ended: bool,
-    /// How often it was given more time, since those asked are busy answering.
+    /// The number of times that the fetch got more time, because the members that were asked are busy answering.
     pub(crate) extended: u8,
-    /// Names its questions, and so their answers.
+    /// The number that its questions and their answers carry.
     pub(super) request: u32,
     pub(crate) deadline: Instant,
     pub(crate) repeat_at: Instant,
-    /// When somebody was last asked.
+    /// The last time when a member was asked.
     pub(crate) asked_at: Instant,
-    /// Where the walk over all members goes on.
+    /// The place where the walk over all members continues.
     pub(crate) next: MemberIndex,
-    /// The members that were asked first: that walk passes them over.
+    /// The members that were asked first, which that walk skips.
     first: Asked,
     asked: Asked,
-    /// Those whose answer is here.
+    /// The members that answered.
     answered: u8,
-    /// Those to whom the question is to be sent.
+    /// The members to which the question is to be sent.
     to_ask: u8,
-    /// The digests of what they answered.
+    /// The digests of the copies with which they answered.
     digests: [u64; MAX_HOLDERS],
-    /// Those that ask for the same session at the same time, and are answered when this is decided.
+    /// The peers that ask for the same session at the same time, and are answered when this fetch is decided.
     deferred: Vec<FetchRequest, DEFERRED, u8>,
 }
 
@@ -134,12 +135,12 @@ impl FetchWait {
         }
     }
 
-    /// Names its questions, and so their answers.
+    /// The number that its questions and their answers carry.
     pub(crate) const fn request(&self) -> u32 {
         self.request
     }
 
-    /// Whether anybody is asked.
+    /// Whether any member is asked.
     pub(crate) fn asks(&self) -> bool {
         !self.asked.is_empty()
     }
@@ -153,19 +154,19 @@ impl FetchWait {
         place.is_some_and(|place| self.answered & bit(place) != 0)
     }
 
-    /// Those that answered, and the digest of what each has.
+    /// The members that answered, and the digest of each one's contents.
     pub(crate) fn answers(&self) -> impl Iterator<Item = (MemberIndex, u64)> + '_ {
         let all = self.asked.iter().copied().zip(self.digests);
         all.filter(|(member, _)| self.has_answered(*member))
     }
 
-    /// Those that were asked and have not answered.
+    /// The members that were asked and have not answered.
     pub(crate) fn silent(&self) -> Asked {
         let asked = self.asked.iter().copied();
         bounded::collect(asked.filter(|member| !self.has_answered(*member)))
     }
 
-    /// `peer` has a copy of this digest. Its first answer counts.
+    /// `peer` has a copy with this digest. Only its first answer counts.
     pub(crate) fn note_answer(&mut self, peer: MemberIndex, digest: u64) {
         if let Some(place) = self.place_of(peer)
             && self.answered & bit(place) == 0
@@ -180,12 +181,12 @@ impl FetchWait {
     pub(crate) fn ask_too(&mut self, member: MemberIndex) -> bool {
         let is_new = self.place_of(member).is_none() && self.asked.push(member).is_ok();
         if is_new {
-            self.ask(member, true); // eight are asked at most
+            self.ask(member, true); // at most eight are asked
         }
         is_new
     }
 
-    /// `peer` has nothing; another member is asked in its place.
+    /// `peer` has nothing, so another member is asked in its place.
     pub(crate) fn ask_instead(&mut self, peer: MemberIndex, member: MemberIndex) {
         if let Some(place) = self.place_of(peer)
             && let Some(asked) = self.asked.get_mut(place)
@@ -196,19 +197,20 @@ impl FetchWait {
         }
     }
 
-    /// The question to `peer` is to be sent, or was.
+    /// Notes that the question to `peer` is to be sent, or was sent.
     pub(crate) fn ask(&mut self, peer: MemberIndex, is_due: bool) {
         if let Some(place) = self.place_of(peer) {
             self.to_ask = self.to_ask & !bit(place) | if is_due { bit(place) } else { 0 };
         }
     }
 
-    /// The peer takes the session over too, and first. What it said before is void, and all questions are put anew.
+    /// The peer takes the session over too, and goes first. Its former answer doesn't count, and all questions are
+    /// asked again.
     pub(super) fn ask_all_again(&mut self, peer: MemberIndex) {
         if let Some(place) = self.place_of(peer) {
             self.answered &= !bit(place);
         } else if self.asked.push(peer).is_err() {
-            // Eight are asked at most: it takes the place of one that has answered.
+            // At most eight are asked, so the peer takes the place of one that has answered.
             let done = self.answers().next();
             if let Some((done, _)) = done {
                 self.ask_instead(done, peer);
@@ -217,7 +219,7 @@ impl FetchWait {
         self.to_ask = self.all_places() & !self.answered;
     }
 
-    /// All answers are void, and all questions are put anew.
+    /// No answer counts any more, and all questions are asked again.
     pub(super) fn forget_answers(&mut self) {
         self.answered = 0;
         self.to_ask = self.all_places();
@@ -238,11 +240,11 @@ impl FetchWait {
         (self.answered & bit(place) == 0).then_some(self.to_ask & bit(place) != 0)
     }
 
-    /// `asked` is answered when this is decided.
+    /// `asked` is answered when this fetch is decided.
     pub(crate) fn defer(&mut self, asked: FetchRequest) {
         let mut deferred = self.deferred.iter();
         if deferred.all(|other| other.peer != asked.peer) {
-            // Without room here the peer asks again.
+            // If there is no room here, the peer asks again.
             let _ = self.deferred.push(asked);
         }
     }

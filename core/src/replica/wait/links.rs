@@ -1,7 +1,7 @@
-//! How waits are found without looking at all slots: lists that live in the slots themselves.
+//! How waits are found without a search of all slots: lists in the slots themselves.
 //!
-//! Each open wait stands in the list of its [`Lane`], in the order of opening, and those of a record or a session
-//! also in the list of a bucket, which a hash names. A slot that nobody uses stands in the list of free ones.
+//! Each open wait is in the list of its [`Lane`], in the order of opening. A wait for a record or a session is also in
+//! the list of a bucket, which is determined by a hash. An unused slot is in the list of free slots.
 
 use super::{Wait, Waits};
 use crate::ids::{RecordRef, WaitIndex};
@@ -9,24 +9,24 @@ use crate::ids::{RecordRef, WaitIndex};
 /// No wait.
 const NONE: WaitIndex = WaitIndex::NONE;
 
-/// Waits that are looked at together.
+/// A group of waits that are checked together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lane {
-    /// Those with a bound of `ack_timeout`: the first is due first.
+    /// Waits with a bound of `ack_timeout`: the first of them is due first.
     Acks,
-    /// Those with a bound of `fetch_timeout`: the first is due first.
+    /// Waits with a bound of `fetch_timeout`: the first of them is due first.
     Ends,
     /// Fetches.
     Fetches,
     /// Leaves.
     Leaves,
-    /// Nobody looks at them: what they wait for is kept elsewhere.
+    /// Waits that aren't checked, because the state for which they wait is kept elsewhere.
     Aside,
-    /// The slots that are free. The last lane.
+    /// The free slots. This is the last lane.
     Free,
 }
 
-/// How many lanes there are.
+/// The number of lanes.
 pub(super) const LANES: usize = Lane::Free as usize + 1;
 
 /// Both ends of a list.
@@ -61,7 +61,7 @@ impl Link {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum List {
     Lane(Lane),
-    /// Its ends stand in the slot of this number.
+    /// A list whose ends are in the slot with this number.
     Bucket(WaitIndex),
 }
 
@@ -73,7 +73,7 @@ impl Waits<'_> {
         WaitIndex::new(place as u16)
     }
 
-    /// Makes the wait found, if it is one that is.
+    /// Adds the wait to its bucket, if waits of its kind are found by a bucket.
     pub(super) fn chain(&mut self, place: WaitIndex) {
         let sought = match self.get(place) {
             Some(Wait::Nodes(wait)) => Sought::Record(wait.record()),
@@ -88,7 +88,7 @@ impl Waits<'_> {
         self.append(List::Bucket(bucket), place);
     }
 
-    /// The wait isn't found any more, if it was.
+    /// Removes the wait from its bucket, if it is in one.
     pub(super) fn unchain(&mut self, place: WaitIndex) {
         let Some(slot) = self.slot_mut(place) else {
             return;
@@ -130,7 +130,7 @@ impl Waits<'_> {
         }
     }
 
-    /// Takes the wait out of the list in which it stands.
+    /// Removes the wait from the list in which it is.
     pub(super) fn take_out(&mut self, list: List, slot: WaitIndex) {
         let Some(link) = self.link(list, slot) else {
             return;
@@ -154,13 +154,13 @@ impl Waits<'_> {
         first.filter(|slot| *slot != NONE)
     }
 
-    /// The wait behind this one in its lane.
+    /// The wait after this one in its lane.
     pub(crate) fn after(&self, slot: WaitIndex) -> Option<WaitIndex> {
         let after = self.slot(slot)?.place.after;
         (after != NONE).then_some(after)
     }
 
-    /// The first wait for this; behind `former`, which is another one, if given.
+    /// The first wait for this record or session; with `former`, which is a wait for another one, the first after it.
     pub(super) fn search(
         &self,
         sought: Sought<'_>,
@@ -190,12 +190,12 @@ impl Waits<'_> {
     }
 }
 
-/// What waits are found by.
+/// The key by which waits are found.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sought<'a> {
-    /// Those for this record.
+    /// The waits for this record.
     Record(RecordRef),
-    /// The fetch of the session of this hash.
+    /// The fetch of the session with this hash.
     Session(&'a [u8; 16]),
 }
 

@@ -1,4 +1,4 @@
-//! A wait for nodes that confirm: that they have a commit, or know of a session's end.
+//! A wait for nodes to confirm that they have a commit, or that they know of a session's end.
 
 use heapless::Vec;
 
@@ -7,33 +7,33 @@ use crate::ids::{MAX_HOLDERS, MemberIndex, RecordRef};
 use crate::replica::wait::ticket::Done;
 use crate::time::Instant;
 
-/// Waits for nodes that have a record as it was at some moment: a commit while its session lives, its end once that is
-/// a tombstone.
+/// Waits for nodes that have a record in the state of some moment: a commit while the session lives, or its end once
+/// the record is a tombstone.
 #[derive(Clone, Debug)]
 pub(crate) struct NodesWait {
     record: RecordRef,
-    /// So many nodes, this one included; `None`: all live holders.
+    /// The required number of nodes, including this one. `None` means all live holders.
     asked: Option<u8>,
-    /// A copy counts from this number of the record on.
+    /// The smallest number of the record with which a copy counts.
     number: u64,
     deadline: Instant,
-    /// Members that confirmed a commit. Those that know of an end are named in the record.
+    /// The members that confirmed a commit. The members that know of an end are named in the record.
     answered: Vec<MemberIndex, MAX_HOLDERS, u8>,
 }
 
-/// How far such a wait is.
+/// The state of such a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Nodes that confirmed, this one included.
+    /// The number of nodes that confirmed, including this one.
     pub(crate) known: u8,
-    /// As many as were asked for.
+    /// As many nodes confirmed as are required.
     pub(crate) met: bool,
-    /// It isn't met, and some node may still confirm.
+    /// The wait isn't met, and some node may still confirm.
     pub(crate) is_awaited: bool,
 }
 
 impl Tally {
-    /// So many confirmed, and nobody will any more.
+    /// This number of nodes confirmed, and no other node will.
     pub(crate) const fn unmet(known: u8) -> Self {
         Self {
             known,
@@ -50,7 +50,7 @@ impl Tally {
 }
 
 impl NodesWait {
-    /// For the record as it is at `number`, with which the members `answered` lack nothing.
+    /// A wait for the record as it is at `number`. The members `answered` lack nothing of this state.
     pub(crate) fn new(
         record: RecordRef,
         number: u64,
@@ -67,7 +67,7 @@ impl NodesWait {
         }
     }
 
-    /// Whether it waits for this record, and not for one that had its slot before.
+    /// Whether it waits for this record, and not for one that was in the record's slot before.
     pub(super) fn is_for(&self, of: RecordRef) -> bool {
         self.record == of
     }
@@ -80,7 +80,7 @@ impl NodesWait {
         self.deadline
     }
 
-    /// Whether it is met by `known` nodes. `is_awaited`: there are live holders that didn't confirm.
+    /// Whether it is met by `known` nodes. `is_awaited` says that there are live holders that didn't confirm.
     pub(crate) fn is_met(&self, known: u8, is_awaited: bool) -> bool {
         self.asked.map_or(!is_awaited, |asked| known >= asked)
     }
@@ -88,18 +88,18 @@ impl NodesWait {
     /// `peer` has the record as it was at `number`.
     pub(crate) fn confirm(&mut self, peer: MemberIndex, number: u64) {
         if self.number <= number && !self.has(peer) {
-            // There's a place for each holder.
+            // There is a place for each holder.
             let _ = self.answered.push(peer);
         }
     }
 
-    /// The member may hold nothing of the record any more: what it confirmed doesn't count.
+    /// The member may not have anything of the record any more, so its confirmation doesn't count.
     pub(super) fn uncount(&mut self, member: MemberIndex) {
         let others = self.answered.iter().copied();
         self.answered = bounded::collect(others.filter(|other| *other != member));
     }
 
-    /// What is waited for is in this record now, which nobody else has yet.
+    /// The changes for which this waits are in this record now, which no other node has yet.
     pub(super) fn move_to(&mut self, record: RecordRef) {
         self.record = record;
         self.answered.clear();
@@ -110,7 +110,7 @@ impl NodesWait {
         self.answered.contains(&member)
     }
 
-    /// How many members did.
+    /// The number of members that confirmed.
     pub(crate) fn confirmed(&self) -> u8 {
         self.answered.len() as u8
     }

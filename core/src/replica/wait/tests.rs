@@ -31,7 +31,7 @@ fn members(numbers: &[u16]) -> impl Iterator<Item = MemberIndex> + Clone {
     numbers.iter().copied().map(MemberIndex::new)
 }
 
-/// Waits for a commit with number 5, due so many milliseconds after `NOW`.
+/// A wait for a commit with number 5, due this many milliseconds after `NOW`.
 fn nodes(of: RecordRef, due: u64) -> Wait {
     let deadline = NOW + Duration::from_millis(due);
     Wait::Nodes(NodesWait::new(of, 5, None, deadline, members(&[])))
@@ -45,7 +45,7 @@ fn fetch(byte: u8, asked: &[u16]) -> FetchWait {
     fetch
 }
 
-/// All waits of the record, as they are found.
+/// All waits for the record, in the order in which they are found.
 fn found(waits: &Waits<'_>, of: RecordRef) -> Vec<WaitIndex> {
     let next = |place: &WaitIndex| waits.next_of(of, Some(*place));
     core::iter::successors(waits.next_of(of, None), next).collect()
@@ -57,7 +57,7 @@ fn lane(waits: &Waits<'_>, lane: Lane) -> Vec<WaitIndex> {
     core::iter::successors(waits.first(lane), after).collect()
 }
 
-/// How many slots are looked at meanwhile.
+/// The number of slots that are looked at during `work`.
 fn visits(waits: &mut Waits<'_>, work: impl FnOnce(&mut Waits<'_>)) -> usize {
     let before = waits.visited.get();
     work(waits);
@@ -224,12 +224,12 @@ fn the_due_waits_of_a_lane_are_taken_in_the_order_of_their_deadlines() {
     }
 }
 
-/// What the table must know, in the plainest form.
+/// The knowledge that the table must have, in the simplest form.
 #[derive(Default)]
 struct Model {
-    /// In the order of opening.
+    /// The open waits, in the order of opening.
     open: Vec<(WaitId, Kind)>,
-    /// Tickets that are out, and how each wait ended that has.
+    /// The tickets that exist, and the outcome of each wait that ended.
     tickets: Vec<(WaitId, u16)>,
     done: BTreeMap<(u16, u16), Done>,
 }
@@ -373,7 +373,7 @@ fn whatever_is_opened_ended_moved_and_finished_the_table_finds_exactly_what_is_o
     }
 }
 
-/// What a commit, a fetch and their ends look at, while so many others are open.
+/// The number of slots that a commit, a fetch and their ends look at, while this many others are open.
 fn cost(waits: &mut Waits<'_>) -> usize {
     visits(waits, |waits| {
         let of = record(100_000, 1);

@@ -1,22 +1,22 @@
-//! How an application follows what it started: tickets, and how each operation can end.
+//! How an application follows the operations that it started: tickets, and the possible outcomes of each operation.
 
 use crate::ids::WaitIndex;
 
-/// What an application started and waits for. [`Node::progress`](crate::Node::progress) says how far it is;
-/// [`Node::finish`](crate::Node::finish) takes the ticket back. Until then it keeps its place among the waits
-/// that the host has lent memory for, unless it was decided at once.
+/// An operation that an application started and waits for. [`Node::progress`](crate::Node::progress) returns its state;
+/// [`Node::finish`](crate::Node::finish) takes the ticket back. Until then it keeps its place among the waits, for
+/// which the host lent memory, unless it was decided at once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a ticket that isn't finished keeps its place for ever"]
 pub struct Ticket<T> {
     pub(crate) state: State<T>,
 }
 
-/// What a ticket stands for.
+/// The subject of a ticket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State<T> {
-    /// It was decided when it began, so nothing is kept for it.
+    /// The operation was decided when it began, so nothing is kept for it.
     Decided(T),
-    /// This wait decides it.
+    /// This wait decides the operation.
     Open(WaitId),
 }
 
@@ -44,7 +44,8 @@ impl<T> Ticket<T> {
         }
     }
 
-    /// Names the wait in a host's own list of waits, whatever their outcomes are. `None`: it was decided at once.
+    /// The wait's name, for a host's own list of waits with any kind of outcome. `None` means that the operation was
+    /// decided at once.
     #[must_use]
     pub const fn id(&self) -> Option<WaitId> {
         match self.state {
@@ -54,7 +55,7 @@ impl<T> Ticket<T> {
     }
 }
 
-/// Names a wait: see [`Ticket::id`].
+/// The name of a wait: see [`Ticket::id`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitId {
     pub(super) slot: WaitIndex,
@@ -62,13 +63,13 @@ pub struct WaitId {
 }
 
 impl WaitId {
-    /// Its place among all waits.
+    /// The wait's place among all waits.
     pub(crate) const fn slot(self) -> WaitIndex {
         self.slot
     }
 }
 
-/// How far an operation is.
+/// The state of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress<T> {
     /// Not decided yet.
@@ -77,60 +78,60 @@ pub enum Progress<T> {
     Done(T),
 }
 
-/// How an operation can end: one type for each.
+/// The possible outcomes of an operation: one type for each operation.
 #[expect(private_bounds, reason = "no other type can be an outcome")]
 pub trait Outcome: Copy + Sealed {
-    /// Nothing is known of how it ended: the ticket is another node's, or its node was given up.
+    /// The outcome isn't known: the ticket belongs to another node, or its node was given up.
     const UNKNOWN: Self;
 }
 
-/// How a commit or a rename ended.
+/// The outcome of a commit or a rename.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommitOutcome {
-    /// Copies that are known to exist, this node's included; no more than the session keeps.
+    /// The number of copies that are known to exist, including this node's; no more than the session keeps.
     pub copies: u8,
-    /// Whether as many as were asked for confirmed in time.
+    /// Whether the required number of copies was confirmed in time.
     pub met: bool,
 }
 
-/// How a fetch ended.
+/// The outcome of a fetch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchOutcome {
-    /// Whether the session exists; this node is its primary then.
+    /// Whether the session exists. If it does, this node is its primary.
     pub found: bool,
-    /// Not all that may hold a newer copy answered in time.
+    /// Not all nodes that may hold a newer copy answered in time.
     pub maybe_stale: bool,
 }
 
-/// How an invalidation ended.
+/// The outcome of an invalidation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EndOutcome {
-    /// Nodes that know of the session's end, this one included.
+    /// The number of nodes that know of the session's end, including this one.
     pub nodes: u8,
-    /// Whether all live holders know of it.
+    /// Whether all live holders know of the end.
     pub met: bool,
 }
 
-/// How a leave ended.
+/// The outcome of a leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeaveOutcome {
-    /// Whether others have all that was here, and were told.
+    /// Whether other nodes have everything that was here, and were told.
     pub met: bool,
 }
 
-/// How far a message came.
+/// The outcome of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SendOutcome {
-    /// Other nodes that have it.
+    /// The number of other nodes that have the message.
     pub taken: u16,
-    /// Whether all have it that it was for.
+    /// Whether all nodes for which the message is meant have it.
     pub met: bool,
 }
 
-/// How a wait ended, of whatever kind.
+/// The outcome of a wait of any kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Done {
-    /// So many nodes have the commit, or know of the end.
+    /// This number of nodes have the commit, or know of the end.
     Counted {
         known: u8,
         met: bool,
@@ -140,9 +141,9 @@ pub(crate) enum Done {
     Sent(SendOutcome),
 }
 
-/// An outcome is read from what is kept of a wait that ended.
+/// The outcome that is read from the state kept for a wait that ended.
 pub(crate) trait Sealed: Sized {
-    /// `None`: a wait for this ends otherwise.
+    /// `None` means that a wait for this operation ends with another kind of outcome.
     fn of(done: Done) -> Option<Self>;
 }
 
