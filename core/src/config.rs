@@ -22,6 +22,9 @@ pub const MIN_DATAGRAM: usize = 512;
 /// Largest `max_value`, in bytes: with its name and the session's header it is a record update of 4 MiB.
 pub const MAX_VALUE: usize = LONGEST_UPDATE - VALUE_HEADS;
 
+/// Longest [`Config::ack_delay`]: less than a lost packet is waited for on the shortest way.
+pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
+
 /// What a node is for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
@@ -58,6 +61,12 @@ pub struct Config<'a> {
     pub fetch_timeout: Duration,
     /// Bound on waiting for copies of a commit.
     pub ack_timeout: Duration,
+    /// Changes that no call waits for gather for at most so long while packets are on their way, and share
+    /// datagrams ([group commit](crate::link)). Zero: each commit is sent at once.
+    pub group: Duration,
+    /// A packet that no call of its sender waits for may be acknowledged so much later, at most
+    /// [`MAX_ACK_DELAY`]. Zero: at once.
+    pub ack_delay: Duration,
     /// How long a tombstone stays when some node that may hold a copy never confirmed it.
     pub tombstone_lifetime: Duration,
     /// Largest value of an attribute in bytes, at most [`MAX_VALUE`], and what the pages
@@ -83,6 +92,8 @@ impl Config<'_> {
             datagram: 1_232,
             fetch_timeout: Duration::from_millis(250),
             ack_timeout: Duration::from_secs(3),
+            group: Duration::ZERO,
+            ack_delay: Duration::ZERO,
             tombstone_lifetime: Duration::from_secs(7 * 24 * 3_600),
             max_value: 1 << 20,
             beacon: false,
@@ -109,6 +120,9 @@ impl Config<'_> {
         if self.capacity == 0 {
             return Err(ConfigError::Capacity);
         }
+        if self.ack_delay > MAX_ACK_DELAY {
+            return Err(ConfigError::AckDelay);
+        }
         let period = self.frequency.as_micros();
         if period < 1_000 || self.drop_time.as_micros() < period.saturating_mul(2) {
             return Err(ConfigError::DropTime);
@@ -120,6 +134,8 @@ impl Config<'_> {
 /// A setting that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
+    /// `ack_delay` is above [`MAX_ACK_DELAY`].
+    AckDelay,
     /// `backups` is above [`MAX_BACKUPS`].
     Backups,
     /// `capacity` is zero.
@@ -147,6 +163,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::AckDelay => write!(f, "ack_delay: at most {} ms", MAX_ACK_DELAY.as_millis()),
             Self::Backups => write!(f, "backups: at most {MAX_BACKUPS}"),
             Self::Capacity => f.write_str("capacity: the class is 1 to 255"),
             Self::Datagram => write!(f, "datagram: {MIN_DATAGRAM} to 65507 bytes"),

@@ -181,6 +181,8 @@ mutations! {
     SubkeysOutliveKeys,
     /// A node whose table is too small stays.
     OutgrownStays,
+    /// Changes that gather leave with another packet alone.
+    GroupNeverEnds,
 }
 
 impl SessionEvent {

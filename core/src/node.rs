@@ -50,6 +50,8 @@ pub(crate) struct Rules {
     pub(crate) datagram: usize,
     pub(crate) fetch_timeout: Duration,
     pub(crate) ack_timeout: Duration,
+    pub(crate) group: Duration,
+    pub(crate) ack_delay: Duration,
     pub(crate) tombstone_lifetime: Duration,
     /// A tombstone that all have confirmed stays this long, for what is still on its way.
     pub(crate) grace: Duration,
@@ -92,6 +94,10 @@ pub struct Node<'m> {
     pub(crate) wake: Option<Instant>,
     /// When peers for which copies gather get more of them.
     pub(crate) pauses_end: Option<Instant>,
+    /// When the delayed acknowledgements of all peers leave.
+    pub(crate) acks_due: Option<Instant>,
+    /// When peers for which changes gather get them.
+    pub(crate) groups_end: Option<Instant>,
     /// When members that refused packet after packet get records again.
     pub(crate) rest_ends: Option<Instant>,
     /// This boot has written the header of some session.
@@ -157,6 +163,8 @@ impl<'m> Node<'m> {
             handshakes: Deque::new(),
             next_transfer: 0,
             pauses_end: None,
+            acks_due: None,
+            groups_end: None,
             rest_ends: None,
             wake: None,
             has_written: false,
@@ -217,6 +225,8 @@ impl<'m> Node<'m> {
         self.repeat_lost(now);
         self.end_backoffs(now);
         self.end_pauses(now);
+        self.end_groups(now);
+        self.send_delayed_acks(now);
         self.repeat_transfers(now);
         self.repeat_messages(now);
         self.time_waits(now);
@@ -441,6 +451,8 @@ fn rules(config: &Config<'_>) -> Rules {
         datagram: config.datagram,
         fetch_timeout: config.fetch_timeout,
         ack_timeout: config.ack_timeout,
+        group: config.group,
+        ack_delay: config.ack_delay,
         tombstone_lifetime: config.tombstone_lifetime,
         grace: GRACE,
         max_value: config.max_value,

@@ -364,6 +364,11 @@ relevo_result relevo_config_set_timeouts(relevo_config *config,
                                          uint32_t fetch_ms,
                                          uint32_t ack_ms);
 
+// For how long, in milliseconds, commits gather that wait for no copy, while others are on their way (default 1). Such a
+// change is lost if the process is killed before. 0: each commit is sent at once.
+relevo_result relevo_config_set_group(relevo_config *config,
+                                      uint32_t group_ms);
+
 // What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
 // takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
 // when the node is opened.

@@ -232,6 +232,13 @@ pub extern "C" fn relevo_config_set_timeouts(
     })
 }
 
+/// For how long, in milliseconds, commits gather that wait for no copy, while others are on their way (default 1). Such a
+/// change is lost if the process is killed before. 0: each commit is sent at once.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_config_set_group(config: Option<&mut Config>, group_ms: u32) -> Code {
+    set(config, |options| options.group = milliseconds(group_ms))
+}
+
 /// What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
 /// takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
 /// when the node is opened.

@@ -12,6 +12,10 @@ use crate::io::clock;
 use crate::memory::{self, Memory};
 use crate::options::Options;
 
+/// How much later a packet may be acknowledged that nobody waits for: enough for others to come, and too little to be taken for
+/// a loss.
+const ACK_DELAY: relevo_core::Duration = relevo_core::Duration::from_millis(5);
+
 /// What a core is made of, apart from its keys.
 pub(crate) struct CoreFactory {
     options: Options,
@@ -46,6 +50,8 @@ impl CoreFactory {
             datagram: options.datagram,
             fetch_timeout: clock::to_core(options.fetch_timeout),
             ack_timeout: clock::to_core(options.ack_timeout),
+            group: clock::to_core(options.group),
+            ack_delay: ACK_DELAY,
             beacon: options.multicast.is_some(),
             max_value: memory::max_value(options),
             ..usual

@@ -432,6 +432,7 @@ impl Handle {
 
     /// Ends the waiting and the I/O thread; afterwards the sockets are closed.
     fn close(&self) {
+        self.shared.send_gathered();
         self.shared.close();
         if let Some(thread) = lock(&self.thread).take() {
             // It fails if the thread panicked, and then it has ended too.

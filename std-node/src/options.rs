@@ -57,6 +57,9 @@ pub struct Options {
     pub fetch_timeout: Duration,
     /// Bound on waiting for copies of a commit or a rename. Default 3 s.
     pub ack_timeout: Duration,
+    /// Commits that wait for no copy gather for at most so long, and share datagrams, while others are on their way. Such a
+    /// change is lost if the process is killed before. Zero: each commit is sent at once. Default 1 ms.
+    pub group: Duration,
 }
 
 impl Default for Options {
@@ -81,6 +84,7 @@ impl Default for Options {
             datagram: 1_232,
             fetch_timeout: Duration::from_millis(250),
             ack_timeout: Duration::from_secs(3),
+            group: Duration::from_millis(1),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The core behind a lock: how threads get in, what leaves with them, and how they wait.
 //!
-//! Locks are taken in the order state, sender, events.
+//! Locks are taken in the order state, events. A thread that has the state never waits for the sender, and one that has the sender
+//! never waits for the state: what a thread can't send itself, it leaves to the one that is sending. Nobody is woken under a
+//! lock.
 
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
@@ -22,6 +24,8 @@ pub(crate) struct Shared {
     state: Mutex<State>,
     /// `None` once the node is closed.
     sender: Mutex<Option<Sender>>,
+    /// A thread left something to be sent to the one that has the sender.
+    left_over: AtomicBool,
     pub(crate) events: EventQueue,
     pub(crate) waker: Waker,
     pub(crate) counters: Arc<Counters>,
@@ -73,6 +77,7 @@ impl Shared {
         Self {
             state: Mutex::new(state),
             sender: Mutex::new(Some(sender)),
+            left_over: AtomicBool::new(false),
             events: EventQueue::default(),
             waker,
             counters,
@@ -84,32 +89,61 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// Sends, tells and wakes all that the core has become ready for, from this thread.
+    /// Tells and wakes all that the core has become ready for, and sends what it has to send: from this thread, unless
+    /// another one is sending. That one then sends this too, before it goes.
     ///
-    /// The sender is locked before the core is let go, so that datagrams leave in the order in
-    /// which they were made while others already work with the core.
+    /// The sender is locked before the core is let go, so that datagrams leave in the order in which they were made.
     pub(crate) fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, now: Instant) {
-        loop {
+        for _ in 0..ROUNDS {
             state.core(|core| self.events.take_from(core, now));
             if state.core(|core| core.is_superseded()) && !self.restart(&mut state, now) {
                 drop(state);
                 return self.close();
             }
-            state.wake_waiters();
-            let mut slot = lock(&self.sender);
+            let done = state.take_done();
+            let Some(mut slot) = self.try_sender() else {
+                let wake = state.wants_earlier_wake_up();
+                drop(state);
+                done.into_iter().for_each(|thread| thread.unpark());
+                return self.wake_if(wake);
+            };
             let Some(sender) = slot.as_mut() else { return };
             let more = state.core(|core| sender.fill(now, core));
             let wake = !more && state.wants_earlier_wake_up();
             drop(state);
             sender.send();
             drop(slot);
-            if wake {
-                self.waker.wake();
-            }
-            if !more {
+            done.into_iter().for_each(|thread| thread.unpark());
+            self.wake_if(wake);
+            // Together with the fence of `try_sender`: either that thread gets the sender, or this one sees what it left.
+            fence(Ordering::SeqCst);
+            if !more && !self.left_over.load(Ordering::Relaxed) {
                 return;
             }
             state = self.lock();
+        }
+        // Others commit as fast as this thread sends: the I/O thread goes on, and this one returns to its work.
+        drop(state);
+        self.waker.wake();
+    }
+
+    /// The sender, if no other thread is sending; else that one is told to look again. The caller has the state.
+    fn try_sender(&self) -> Option<MutexGuard<'_, Option<Sender>>> {
+        self.left_over.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let slot = match self.sender.try_lock() {
+            Ok(slot) => slot,
+            Err(TryLockError::Poisoned(slot)) => slot.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        // What others left until now is sent with what comes: they had the state before.
+        self.left_over.store(false, Ordering::Relaxed);
+        Some(slot)
+    }
+
+    fn wake_if(&self, is_needed: bool) {
+        if is_needed {
+            self.waker.wake();
         }
     }
 
@@ -182,6 +216,15 @@ impl Shared {
         }
     }
 
+    /// Sends what gathers, before the node is closed.
+    pub(crate) fn send_gathered(&self) {
+        let mut state = self.lock();
+        if !state.closed {
+            state.core(|core| core.stop_gathering());
+            self.flush(state, clock::now());
+        }
+    }
+
     /// Ends all waiting and closes the sending socket. The I/O thread ends by itself.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
@@ -198,6 +241,9 @@ impl Shared {
 
 /// A node that is superseded more often than this would only take its name in turn with another.
 const ONCE_IN: relevo_core::Duration = relevo_core::Duration::from_secs(60);
+
+/// How often a thread sends in a row before it leaves the rest to the I/O thread.
+const ROUNDS: usize = 16;
 
 /// [`State::sleeps_until`] of a thread that nobody needs to wake.
 const AWAKE: Option<Instant> = Some(Instant::from_micros(0));
@@ -257,22 +303,21 @@ impl State {
         true
     }
 
-    fn wake_waiters(&mut self) {
+    /// Takes out the threads whose calls are done. They are woken once the lock is free.
+    fn take_done(&mut self) -> Vec<Thread> {
         let Self {
             core,
             waiters,
             generation,
             ..
         } = self;
+        let waits = |core: &Node<'_>, waiter: &Waiter| {
+            waiter.generation == *generation && core.is_waiting(waiter.wait)
+        };
         core.with_dependent(|_, core| {
-            waiters.retain(|waiter| {
-                let waits = waiter.generation == *generation && core.is_waiting(waiter.wait);
-                if !waits {
-                    waiter.thread.unpark();
-                }
-                waits
-            });
-        });
+            let done = waiters.extract_if(.., |waiter| !waits(core, waiter));
+            done.map(|waiter| waiter.thread).collect()
+        })
     }
 }
 

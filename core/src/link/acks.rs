@@ -13,14 +13,45 @@ use crate::replica::value::DeltaHead;
 use crate::stats::count;
 use crate::storage::pages::{Cursor, NIL};
 use crate::storage::records::{ANSWERED, Confirmed, DECLINED, RELEASED};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, MAX_ACKS};
 
+/// So many packets are acknowledged together at most.
+const ACK_EVERY: u8 = 8;
+
 impl Node<'_> {
-    pub(crate) fn acknowledge(&mut self, member: MemberIndex, counter: u64) {
-        let link = &mut self.members.get_mut(member).link;
-        link.ack_now = true;
+    /// A packet of the peer is acknowledged: at once, or with others in a moment.
+    pub(crate) fn acknowledge(
+        &mut self,
+        now: Instant,
+        member: MemberIndex,
+        counter: u64,
+        at_once: bool,
+    ) {
+        let link = &mut self.members.slot_mut(member).link;
         link.acks.add(counter);
+        link.unacknowledged = link.unacknowledged.saturating_add(1);
+        let delay = self.rules.ack_delay;
+        if at_once || delay == Duration::ZERO || link.unacknowledged >= ACK_EVERY {
+            self.members.get_mut(member).link.ack_now = true;
+        } else if self.acks_due.is_none() {
+            self.acks_due = Some(now + delay);
+            self.wake_at(now + delay);
+        }
+    }
+
+    /// The acknowledgements that were delayed leave.
+    pub(crate) fn send_delayed_acks(&mut self, now: Instant) {
+        match self.acks_due {
+            Some(due) if due <= now => self.acks_due = None,
+            Some(due) => return self.wake_at(due),
+            None => return,
+        }
+        for member in self.members.others() {
+            if self.members.get(member).link.unacknowledged > 0 {
+                self.members.get_mut(member).link.ack_now = true;
+            }
+        }
     }
 
     /// The peer took these packets.
@@ -57,7 +88,9 @@ impl Node<'_> {
             }
         }
         if let Some(sent) = sent {
-            self.members.get_mut(member).link.acknowledged(now, sent);
+            let link = &mut self.members.get_mut(member).link;
+            link.acknowledged(now, sent);
+            link.group.decided(counter);
         }
     }
 
@@ -163,6 +196,7 @@ impl Node<'_> {
                 self.send_again(&carried);
             }
         }
+        self.members.slot_mut(member).link.group.decided(counter);
         if was_on_its_way && self.members.get_mut(member).link.on_nack(now) {
             count(&mut self.stats.backoffs);
             let end = now + BACKOFF;
@@ -255,6 +289,7 @@ impl Node<'_> {
             count(&mut self.stats.lost);
             let link = &mut self.members.get_mut(carried.peer).link;
             link.lost(now, carried.sent);
+            link.group.decided(carried.counter);
             self.send_again(&carried);
             while let Some(other) = self.in_flight.take(carried.peer, carried.counter) {
                 self.send_again(&other);

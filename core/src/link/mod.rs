@@ -6,6 +6,7 @@
 
 mod acks;
 mod arrived;
+mod group;
 pub(crate) mod in_flight;
 pub(crate) mod message_slots;
 mod messages;

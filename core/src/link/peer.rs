@@ -2,6 +2,7 @@
 
 use crate::ids::RecordIndex;
 use crate::link::arrived::Arrived;
+use crate::link::group::Group;
 use crate::time::{Duration, Instant};
 
 /// Packets in flight at least and at most, and at first.
@@ -55,6 +56,10 @@ pub(crate) struct PeerLink {
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
     pub(crate) ack_now: bool,
+    /// Packets that arrived since acknowledgements last left.
+    pub(crate) unacknowledged: u8,
+    /// When changes leave.
+    pub(crate) group: Group,
     /// Packets with records or pieces on their way.
     pub(crate) in_flight: u16,
     /// Packets that may be on their way.
@@ -112,6 +117,8 @@ impl PeerLink {
             restore_pauses: false,
             acks: Arrived::new(),
             ack_now: false,
+            unacknowledged: 0,
+            group: Group::new(),
             in_flight: 0,
             window: FIRST_WINDOW,
             grown: 0,
@@ -146,9 +153,9 @@ impl PeerLink {
         self.in_flight < self.window
     }
 
-    /// Whether something may be owed.
+    /// Whether something may be owed that doesn't gather.
     pub(crate) fn has_more(&self) -> bool {
-        self.behind || (self.restore_left > 0 && !self.restore_pauses)
+        (self.behind && !self.group.gathers()) || (self.restore_left > 0 && !self.restore_pauses)
     }
 
     /// Something of the record is owed to the peer, and nobody waits for it. `end`: that of all records.

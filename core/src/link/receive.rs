@@ -24,12 +24,15 @@ use crate::wire::packet::{ANY_CLUSTER, Header, LONGEST, Refusal, Sender, TAG};
 struct Verdict {
     carried: bool,
     refused: bool,
+    /// Somebody waits for the acknowledgement.
+    at_once: bool,
 }
 
 impl Verdict {
     const fn add(&mut self, other: Self) {
         self.carried |= other.carried;
         self.refused |= other.refused;
+        self.at_once |= other.at_once;
     }
 }
 
@@ -186,7 +189,7 @@ impl Node<'_> {
         self.on_sign_of_life(now, member);
         let verdict = self.handle_body(now, member, header.counter, body);
         if verdict.carried && !verdict.refused {
-            self.acknowledge(member, header.counter);
+            self.acknowledge(now, member, header.counter, verdict.at_once);
         }
         Ok(())
     }
@@ -216,7 +219,9 @@ impl Node<'_> {
             let (Message::RecordUpdate { len, .. }
             | Message::AttributeUpdate(AttributeUpdateHead { len, .. })) = message
             else {
-                verdict.carried |= matches!(message, Message::Chunk { .. });
+                let is_piece = matches!(message, Message::Chunk { .. });
+                verdict.carried |= is_piece;
+                verdict.at_once |= is_piece || matches!(message, Message::ImmediateAck);
                 self.handle_message(now, member, message);
                 continue;
             };
@@ -356,6 +361,7 @@ impl Node<'_> {
         Verdict {
             carried: request == 0,
             refused: !self.answer_applied(now, origin, request, hash, applied),
+            at_once: false,
         }
     }
 

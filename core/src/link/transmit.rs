@@ -35,6 +35,7 @@ impl Node<'_> {
         }
         for _ in 0..self.members.ready() {
             let peer = self.members.dequeue(Line::Ready)?;
+            self.gather(now, peer);
             if !self.has_something_for(peer) {
                 continue;
             }
@@ -91,7 +92,7 @@ impl Node<'_> {
         self.write_grants(&mut body, peer);
         if self.members.get(peer).takes_records() {
             self.write_messages(now, &mut body, peer);
-            self.write_record_updates(now, counter, &mut body, peer);
+            self.write_changes(now, counter, &mut body, peer);
             self.write_repair(now, &mut body, peer);
             self.write_restored(now, counter, &mut body, peer);
             self.write_piece(now, counter, &mut body, peer);
@@ -114,6 +115,7 @@ impl Node<'_> {
     fn write_acks(&mut self, body: &mut Body<'_>, peer: MemberIndex) {
         let link = &mut self.members.get_mut(peer).link;
         link.ack_now = !link.acks.write(body);
+        link.unacknowledged = 0;
     }
 
     fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
@@ -295,6 +297,25 @@ impl Node<'_> {
         let timeout = link.timeout();
         self.wake_at(carried.sent + timeout);
         self.in_flight.push(carried);
+    }
+
+    /// Writes what the peer lacks, and whether a call waits for it.
+    fn write_changes(
+        &mut self,
+        now: Instant,
+        counter: u64,
+        body: &mut Body<'_>,
+        peer: MemberIndex,
+    ) {
+        let start = body.len();
+        let is_hurried = self.is_waited_for() && body.push(&Message::ImmediateAck).is_ok();
+        let before = body.len();
+        self.write_record_updates(now, counter, body, peer);
+        if body.len() == before {
+            body.truncate(start);
+        } else {
+            self.changes_leave(now, peer, counter, is_hurried);
+        }
     }
 
     /// Fills the packet with what the peer lacks, in the order of changes.

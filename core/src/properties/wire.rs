@@ -118,7 +118,7 @@ impl Draw {
         let (range, hash) = (self.range(), self.sixteen());
         let causes = [Cause::Base, Cause::Full, Cause::Unknown, Cause::NotPrimary];
         let cause = causes[usize::from(self.kind / 17 % 4)];
-        match self.kind % 25 {
+        match self.kind % 26 {
             0 => Ping { digest: a.to_le_bytes() },
             1 => Pong { digest: a.to_le_bytes() },
             2 => PingRequest { target: a.to_le_bytes() },
@@ -143,6 +143,7 @@ impl Draw {
             21 => AppMessage(crate::wire::message::AppMessage { number: a, after: b, bytes }),
             22 => AppAck { number: a },
             23 => Dropped { session: self.eight(0), epoch: b, seq: newest },
+            24 => ImmediateAck,
             _ => AttributeUpdate(self.attribute_update()),
         }
     }

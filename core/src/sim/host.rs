@@ -131,6 +131,10 @@ const ELSEWHERE: u16 = 1_000;
 /// Datagrams that a kernel holds for a process that doesn't read.
 const QUEUE: usize = 500;
 
+/// How long changes and acknowledgements gather, where they do.
+const GROUP: Duration = Duration::from_millis(1);
+const ACK_DELAY: Duration = Duration::from_millis(5);
+
 /// What is the same for all nodes of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Common {
@@ -158,6 +162,17 @@ pub(super) struct Common {
     /// Of a tombstone, in microseconds, instead of what is usual.
     pub(super) grace: Option<u64>,
     pub(super) lifetime: Option<u64>,
+}
+
+impl Common {
+    /// Whether a node lets changes and acknowledgements gather: in half of the runs none, in the others all or every second.
+    const fn gathers(&self, index: usize) -> bool {
+        match self.seed % 4 {
+            1 => self.is_new_mix,
+            3 => self.is_new_mix && index.is_multiple_of(2),
+            _ => false,
+        }
+    }
 }
 
 impl<'m> Host<'m> {
@@ -244,6 +259,10 @@ impl<'m> Host<'m> {
         config.backups = self.plan.backups.unwrap_or(common.backups);
         config.datagram = self.plan.datagram;
         config.max_value = MAX_VALUE.min(largest_value(self.plan.pages));
+        if common.gathers(self.index) {
+            config.group = GROUP;
+            config.ack_delay = ACK_DELAY;
+        }
         let mut boot = [0; 16];
         boot[..8].copy_from_slice(&common.seed.to_le_bytes());
         boot[8] = PORT as u8 ^ (b'0' + self.index as u8);

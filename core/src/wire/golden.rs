@@ -36,7 +36,7 @@ const SPECIFICATION: &str = include_str!("SPEC.md");
 /// Bodies that a receiver counts as malformed, and the rule that each one breaks.
 #[rustfmt::skip]
 const BROKEN: [(&str, &[u8]); 20] = [
-    ("no message of this number", &[0x19]),
+    ("no message of this number", &[0x1A]),
     ("a number of two bytes", &[0x80, 0x01]),
     ("the body ends early", &[0x00]),
     ("a varint beyond 32 bits", &[0x07, 0xFF, 0xFF, 0xFF, 0xFF, 0x10]),
@@ -430,6 +430,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
         ("ExpiryOffer", Message::ExpiryOffer { namespace, id }),
         ("AppAck", Message::AppAck { number: FAR }),
         ("Dropped", Message::Dropped { session: [0; 8], epoch: FAR, seq: PACKET }),
+        ("ImmediateAck", Message::ImmediateAck),
     ] {
         let bytes = encode(&message);
         let row = std::format!("| {} | {name} | ", bytes[0]);

@@ -108,6 +108,8 @@ pub(crate) enum Message<'a> {
         epoch: u32,
         seq: u64,
     },
+    /// A call of the sender waits for what this packet carries: acknowledge it at once.
+    ImmediateAck,
 }
 
 /// A [`Message::Chunk`] without its bytes, which stand in the packet already.

@@ -141,6 +141,8 @@ pub(crate) const APP_ACK: &[u8] = &hex::<2>("17 03");
 
 pub(crate) const DROPPED: &[u8] = &hex::<11>("18 23 f2 4c 27 24 e5 d9 30 01 06");
 
+pub(crate) const IMMEDIATE_ACK: &[u8] = &hex::<1>("19");
+
 pub(crate) const DIGEST_TABLE: &[u8] = &hex::<65>(
     "13 00 00 00 00 00 00 11 fb 00 00 00 00 00 00 04 51 00 00 00 00 00 00 00 00 00 00 00 00 00 \
      00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 \
@@ -196,7 +198,7 @@ pub(crate) const INTEGER: [u8; 81] =
 pub(crate) const OPERATIONS: &[u8] = b"\xC0\x02\x07\x2A";
 
 #[rustfmt::skip]
-pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
+pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 27] {
     let handshake = Handshake {
         cluster: cluster().to_le_bytes(),
         member: member("t1", 1, T1_BOOT),
@@ -255,6 +257,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 26] {
         (APP_MESSAGE, Message::AppMessage(AppMessage { number: 3, after: 1, bytes: b"hello" })),
         (APP_ACK, Message::AppAck { number: 3 }),
         (DROPPED, Message::Dropped { session: SHORT, epoch: 1, seq: 6 }),
+        (IMMEDIATE_ACK, Message::ImmediateAck),
     ]
 }
 

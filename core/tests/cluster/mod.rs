@@ -102,6 +102,9 @@ pub struct Cluster<N = TestNetwork> {
     pub datagram: usize,
     /// The number of members for which nodes that are started from now on have room.
     pub members: usize,
+    /// For how long these nodes let changes and acknowledgements gather.
+    pub group: Duration,
+    pub ack_delay: Duration,
     /// The role of these nodes.
     pub role: Role,
     /// How long they remember an end that not all have confirmed.
@@ -173,6 +176,8 @@ impl<N: Network> Cluster<N> {
             backups: 1,
             datagram: 1_232,
             members: 8,
+            group: Duration::ZERO,
+            ack_delay: Duration::ZERO,
             role: Role::Application,
             tombstones: Duration::from_secs(7 * 86_400),
             max_inactive: 1_800,
@@ -195,6 +200,8 @@ impl<N: Network> Cluster<N> {
         config.backups = self.backups;
         config.datagram = self.datagram;
         config.role = self.role;
+        config.group = self.group;
+        config.ack_delay = self.ack_delay;
         config.tombstone_lifetime = self.tombstones;
         config.beacon = N::BEACON;
         let entropy = Entropy {

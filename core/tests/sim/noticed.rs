@@ -24,7 +24,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NoRepairOfHolders, 8),
     (Mutation::DigestIgnored, 0),
     (Mutation::PrimaryKeepsToItself, 0),
-    (Mutation::EndOvertakes, 106),
+    (Mutation::EndOvertakes, 33),
     (Mutation::DroppedUnseen, 1),
     (Mutation::TouchStaysPrimary, 60),
     (Mutation::NeverOffered, 0),
@@ -42,7 +42,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::TouchesIgnored, 0),
     (Mutation::WaitsStayAtRename, 51),
     (Mutation::FormerBootConfirms, 9),
-    (Mutation::NoRepair, 20),
+    (Mutation::NoRepair, 82),
     (Mutation::ConflictUntold, 1),
     (Mutation::MovedUntold, 0),
     (Mutation::ExpiredUntold, 0),
@@ -50,7 +50,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::MaybeStaleUntold, 0),
     (Mutation::ResyncUntold, 18),
     (Mutation::FullTellsNobody, 39),
-    (Mutation::WaitsOutliveRecords, 427),
+    (Mutation::WaitsOutliveRecords, 693),
     (Mutation::OldRefusalDeletes, 9),
     (Mutation::KeptCountsAsReleased, 17),
     (Mutation::LeaverKeepsTheOnlyCopy, 71),
@@ -58,8 +58,9 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NoGrace, 0),
     (Mutation::MessagesTakenTwice, 45),
     (Mutation::MessagesOvertake, 32),
-    (Mutation::SupersededServes, 142),
+    (Mutation::SupersededServes, 208),
     (Mutation::NameTakenFromTheLiving, 13),
+    (Mutation::GroupNeverEnds, 219),
 ];
 
 /// Broken rules that no seed below 160 notices. The checks don't see these yet.

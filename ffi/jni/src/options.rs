@@ -50,6 +50,7 @@ fn set(options: &mut Options, name: &str, value: &str) -> Result<(), Failure> {
         "sessions" => options.sessions = read(name, value)?,
         "insecure" => options.insecure = read(name, value)?,
         "fetchTimeout" => options.fetch_timeout = millis(name, value)?,
+        "groupMillis" => options.group = millis(name, value)?,
         "ackTimeout" => options.ack_timeout = millis(name, value)?,
         _ => set_multicast(options, name, value)?,
     }

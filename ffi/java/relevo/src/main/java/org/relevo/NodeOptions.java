@@ -93,6 +93,14 @@ public final class NodeOptions {
         return set("maxValue", bytes);
     }
 
+    /**
+     * @param millis for which commits gather that wait for no copy, while others are on their way; 0: each is sent at once
+     * @return this
+     */
+    public NodeOptions groupMillis(int millis) {
+        return set("groupMillis", millis);
+    }
+
     /** @return this, with the sessions that the node may hold */
     public NodeOptions sessions(int most) {
         return set("sessions", most);

@@ -21,6 +21,9 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
     /** The largest value that can be sent. */
     private static final long MAX_VALUE = 4 << 20;
 
+    /** The longest time for which changes may gather, in milliseconds. */
+    private static final int LONGEST_GROUP = 1_000;
+
     private final NetworkSettings network = new NetworkSettings();
 
     private Container container;
@@ -30,6 +33,7 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
     private String backups;
     private String memory;
     private String maxValue;
+    private String groupMillis;
     private String sessions;
     private boolean insecure;
     private long leaveTimeout = 60_000;
@@ -185,6 +189,14 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
         maxValue = bytes;
     }
 
+    /**
+     * @param millis for which changes gather that no request waits for, while others are on their way; default 1;
+     *         0: each is sent before its request is answered
+     */
+    public void setGroupMillis(String millis) {
+        groupMillis = millis;
+    }
+
     /** @param most sessions to hold, this Tomcat's and the copies of others'; default 65536 */
     public void setSessions(String most) {
         sessions = most;
@@ -264,6 +276,9 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
         }
         if (maxValue != null) {
             options.maxValue(Setting.number("maxValue", maxValue, MAX_VALUE));
+        }
+        if (groupMillis != null) {
+            options.groupMillis((int) Setting.number("groupMillis", groupMillis, LONGEST_GROUP));
         }
         if (sessions != null) {
             options.sessions((int) Setting.number("sessions", sessions, Integer.MAX_VALUE));
