@@ -206,7 +206,7 @@ impl<'m> Node<'m> {
     }
 
     /// The moment of [`poll_timeout`](Self::poll_timeout) has come, or passed. Hand in all
-    /// datagrams that have arrived before: a host that was stopped must not accuse its peers.
+    /// datagrams that have arrived before: a host that was stopped must not suspect its peers.
     ///
     /// Work: at most all members, a few thousand records, the waits whose time is over, and all open fetches if one
     /// of them is due.

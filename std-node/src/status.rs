@@ -23,7 +23,7 @@ pub struct Member {
     pub incarnation: u32,
     /// How long ago it was last heard; zero of this node itself.
     pub heard: Duration,
-    /// Messages and units of it that made no sense: above zero, its program or its machine is
+    /// Messages and record updates of it that made no sense: above zero, its program or its machine is
     /// faulty.
     pub malformed: u32,
     /// Whether it is this node.

@@ -80,7 +80,7 @@ impl Node<'_> {
     /// no room for it when its turn came, only a walk over all records shows; what was refused is sent
     /// again then, and not at once.
     fn has_handed_over(&mut self, now: Instant, wait: LeaveWait, number: WaitIndex) -> bool {
-        if self.sweep.rescues() {
+        if self.sweep.rereplicates() {
             return false;
         }
         let is_busy = self.is_sending_records();

@@ -5,7 +5,7 @@
 //! period it is pinged again and again, and three others are asked to ping it as well. Each of them
 //! says at once when it heard that member last: so the asker knows that its own way is open, and
 //! when anybody has seen the member. Without a sign of life in the whole period the member is
-//! accused ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
+//! suspected ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
 //! can make one.
 
 use crate::ids::{MemberIndex, SELF};
@@ -170,7 +170,7 @@ impl Node<'_> {
         behind.chain(SELF.next().until(first))
     }
 
-    /// The period is over: whoever gave no sign of life is accused.
+    /// The period is over: whoever gave no sign of life is suspected.
     fn end_probe(&mut self, now: Instant) {
         let Some(probe) = self.prober.probe.take() else {
             return;

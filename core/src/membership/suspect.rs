@@ -3,7 +3,7 @@
 //! A report says who found that the member doesn't answer, and how long ago anybody heard it.
 //! Whoever heard it later says so, so all come to know when it was heard last, by anyone; from then
 //! its time runs. It is longer while few others confirm the report on their own, and while this
-//! node hears badly itself (Lifeguard). The accused is told first, and refutes by a higher
+//! node hears badly itself (Lifeguard). The suspect is told first, and refutes by a higher
 //! incarnation.
 
 use heapless::Vec;
@@ -169,7 +169,7 @@ impl Node<'_> {
     pub(crate) fn deadline(&self, slot: &MemberSlot) -> Instant {
         let drop = self.rules.drop_time;
         let health = self.prober.health;
-        // Neither the accused nor this node can confirm what this node thinks of it, but both count.
+        // Neither the suspect nor this node can confirm what this node thinks of it, but both count.
         let others = self.members.tally().reachable;
         let could = others.min(ACCUSERS).saturating_sub(1);
         let did = slot.suspicion.accusers.len().saturating_sub(1);

@@ -27,11 +27,11 @@ impl Node<'_> {
         let Some(primary) = slot.primary() else {
             return true;
         };
-        !self.members.get(primary).is_live() || self.began_anew(primary, record)
+        !self.members.get(primary).is_live() || self.has_restarted(primary, record)
     }
 
     /// Whether the member wrote the record's header in a boot before its present one.
-    pub(crate) fn began_anew(&self, member: MemberIndex, record: RecordIndex) -> bool {
+    pub(crate) fn has_restarted(&self, member: MemberIndex, record: RecordIndex) -> bool {
         let present = self.members.writer_of(member);
         let header = self.writers.wire(self.records.get(record).stamp);
         header.is_some_and(|header| {
@@ -165,7 +165,7 @@ impl Node<'_> {
         } else if bit == HolderBits::PRIMARY {
             // The parts that its former boot lacked would be only a part of a commit for the new boot.
             self.records.owe_nothing(record, bit);
-            if lacks && !self.began_anew(member, record) {
+            if lacks && !self.has_restarted(member, record) {
                 self.records.owe_everything(record, bit);
             }
         }

@@ -9,7 +9,7 @@ pub(crate) struct Sweep {
     /// The record at which the walk continues.
     pub(super) at: RecordIndex,
     /// The place at which the walk that replaces lost copies at once continues. It comes before all other work.
-    pub(super) rescue: Option<RecordIndex>,
+    pub(super) rereplication: Option<RecordIndex>,
     /// On a node that leaves: that walk found a session that some node still lacks.
     pub(crate) owes: bool,
     /// On a node that leaves: that walk found a session for which no other node has room.
@@ -21,14 +21,14 @@ impl Sweep {
         Self {
             next: now,
             at: RecordIndex::FIRST,
-            rescue: None,
+            rereplication: None,
             owes: false,
             keeps: false,
         }
     }
 
     pub(crate) const fn due(&self) -> Instant {
-        if self.rescues() {
+        if self.rereplicates() {
             Instant::from_micros(0)
         } else {
             self.next
@@ -36,7 +36,7 @@ impl Sweep {
     }
 
     /// Whether some sessions may still lack a copy that was lost.
-    pub(crate) const fn rescues(&self) -> bool {
-        self.rescue.is_some()
+    pub(crate) const fn rereplicates(&self) -> bool {
+        self.rereplication.is_some()
     }
 }

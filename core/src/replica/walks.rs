@@ -25,12 +25,12 @@ impl Node<'_> {
     /// A member that may hold copies is gone, or this node is about to go: the sessions of which only this node has
     /// everything are copied at once.
     pub(crate) const fn rereplicate_soon(&mut self) {
-        self.sweep.rescue = Some(RecordIndex::FIRST);
+        self.sweep.rereplication = Some(RecordIndex::FIRST);
     }
 
     /// Continues the walk that copies these sessions.
     pub(crate) fn rereplicate_now(&mut self, now: Instant) {
-        let Some(from) = self.sweep.rescue else {
+        let Some(from) = self.sweep.rereplication else {
             return;
         };
         let range = self.records.end();
@@ -62,7 +62,7 @@ impl Node<'_> {
                 self.hand_over_for_good(record);
             }
         }
-        self.sweep.rescue = (end < range).then_some(end);
+        self.sweep.rereplication = (end < range).then_some(end);
     }
 
     /// No record is checked before `moment`.

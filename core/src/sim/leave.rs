@@ -137,7 +137,7 @@ impl World<'_> {
         let takers = takers.min(MAX_HOLDERS as u32 - 1);
         if primary == SELF {
             takers
-        } else if machine.began_anew(primary, record) {
+        } else if machine.has_restarted(primary, record) {
             0 // it has nothing, and who guards the session may not be settled yet
         } else if self.is_there(machine, primary).is_some() {
             1 // the primary itself

@@ -13,7 +13,7 @@ use crate::daemon::{Daemon, call, folder, outcome, relevo};
 use crate::relay::Relay;
 use relevo_node::{Ack, ClusterKey, Keys, Node, Options, create_key_file};
 
-/// So slow that nobody is accused while the machine is busy: accusations would change incarnations.
+/// So slow that nobody is suspected while the machine is busy: suspicions would change incarnations.
 const FREQUENCY: Duration = Duration::from_secs(1);
 const DROP_TIME: Duration = Duration::from_secs(20);
 

@@ -212,7 +212,7 @@ fn copy(pages: &mut Pages<'_>, len: usize) -> Result<ChainWriter, Full> {
     }
 }
 
-/// 32 pages, of which one unit takes four at most.
+/// 32 pages, of which one record update takes four at most.
 fn many() -> [Page; 32] {
     core::array::from_fn(|_| Page::default())
 }
