@@ -21,6 +21,11 @@ public class Counter extends HttpServlet {
     private static final String NODE = System.getProperty("scene.node", "?");
 
     @Override
+    protected void doPost(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        doGet(request, response);
+    }
+
+    @Override
     protected void doGet(HttpServletRequest request, HttpServletResponse response) throws IOException {
         String work = request.getParameter("w");
         if ("own".equals(work) || "login".equals(work)) {

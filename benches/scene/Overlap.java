@@ -1,8 +1,8 @@
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.HttpURLConnection;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.time.Duration;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -12,9 +12,12 @@ import java.util.concurrent.atomic.AtomicLong;
  * now and then one of them logs in. In other sessions, without logins, clients count at both. (A login ends the old id; if
  * a request at the other Tomcat changes the session just then, the change is lost.)
  *
- * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints how many counts were lost and requests refused, and exits with 1 if there
- * were any. A count is lost if it isn't above the one before; each client has its own, so nobody else can have changed it. A count is
- * passed over if its answer didn't arrive: Java's client repeats a GET by itself when its connection ends without an answer.
+ * <p>{@code java Overlap.java REQUESTS URL1 URL2} prints how many counts were lost, passed over or not answered, and exits with 1 if
+ * there were any. A count is lost if it isn't above the one before; each client has its own, so nobody else can have changed it. A
+ * count is passed over if a request was run twice, or once for an answer that didn't arrive.
+ *
+ * <p>The client of {@code java.net.http} isn't used, since it drops answers that come very soon: a capture of the packets showed
+ * that the answer had arrived in its socket when it closed that without reading. It then repeats a GET by itself.
  */
 public class Overlap {
     private static final int SESSIONS = 4;
@@ -23,7 +26,7 @@ public class Overlap {
     private static final AtomicLong REQUESTS = new AtomicLong();
     private static final AtomicLong LOGINS = new AtomicLong();
     private static final AtomicLong LOST = new AtomicLong();
-    private static final AtomicLong REPEATED = new AtomicLong();
+    private static final AtomicLong PASSED_OVER = new AtomicLong();
     private static final AtomicLong ERRORS = new AtomicLong();
     private static final AtomicLong LONGEST = new AtomicLong();
 
@@ -55,9 +58,9 @@ public class Overlap {
         for (Thread thread : threads) {
             thread.join();
         }
-        System.out.println(REQUESTS + " requests, " + LOGINS + " logins, " + LOST + " counts lost, " + REPEATED + " passed over, "
+        System.out.println(REQUESTS + " requests, " + LOGINS + " logins, " + LOST + " counts lost, " + PASSED_OVER + " passed over, "
                 + ERRORS + " errors, longest " + LONGEST + " ms");
-        System.exit(LOST.get() + ERRORS.get() == 0 ? 0 : 1);
+        System.exit(LOST.get() + PASSED_OVER.get() + ERRORS.get() == 0 ? 0 : 1);
     }
 
     private static void until(long most, Client client, boolean logsIn) {
@@ -71,7 +74,6 @@ public class Overlap {
     }
 
     private static final class Client {
-        private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
         private final String url;
         private final Session session;
         private final String name;
@@ -100,7 +102,8 @@ public class Overlap {
             if (count <= last) {
                 lost(name + " was at " + last + ", got " + count);
             } else if (count > last + 1) {
-                REPEATED.incrementAndGet();
+                PASSED_OVER.incrementAndGet();
+                System.err.println("passed over: " + name + " was at " + last + ", got " + count);
             }
             last = count;
         }
@@ -118,27 +121,41 @@ public class Overlap {
         }
 
         private String ask(String query) {
-            HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(url + query)).timeout(Duration.ofSeconds(60));
-            String cookie = session.cookie;
-            if (cookie != null) {
-                request.header("Cookie", cookie);
-            }
             long start = System.nanoTime();
             try {
-                HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
+                String cookie = session.cookie;
+                HttpURLConnection http = post(query, cookie);
+                String answer = body(http);
                 LONGEST.accumulateAndGet((System.nanoTime() - start) / 1_000_000, Math::max);
                 REQUESTS.incrementAndGet();
-                if (response.statusCode() != 200) {
-                    throw new IllegalStateException("status " + response.statusCode() + ": " + response.body());
-                }
                 if (cookie == null || query.equals("?w=login")) {
-                    session.renamed(response.headers().firstValue("set-cookie").orElseThrow().split(";")[0]);
+                    session.renamed(http.getHeaderField("Set-Cookie").split(";")[0]);
                 }
-                return response.body().trim();
-            } catch (Exception e) {
+                return answer;
+            } catch (IOException e) {
                 ERRORS.incrementAndGet();
                 System.err.println("error: " + name + ": " + e);
                 return null;
+            }
+        }
+
+        /** A request with a body of a length told beforehand isn't repeated, even if that length is 0. */
+        private HttpURLConnection post(String query, String cookie) throws IOException {
+            HttpURLConnection http = (HttpURLConnection) URI.create(url + query).toURL().openConnection();
+            http.setReadTimeout(60_000);
+            http.setRequestMethod("POST");
+            http.setDoOutput(true);
+            http.setFixedLengthStreamingMode(0);
+            if (cookie != null) {
+                http.setRequestProperty("Cookie", cookie);
+            }
+            http.getOutputStream().close();
+            return http;
+        }
+
+        private static String body(HttpURLConnection http) throws IOException {
+            try (InputStream in = http.getInputStream()) {
+                return new String(in.readAllBytes(), StandardCharsets.UTF_8).trim();
             }
         }
     }
