@@ -1,4 +1,4 @@
-//! What happens to nodes and to the network: the actions of a plan, and their end.
+//! The actions of a plan that concern nodes and the network, and their end.
 
 use std::format;
 use std::vec::Vec;
@@ -26,7 +26,7 @@ impl World<'_> {
         self.drain(node);
     }
 
-    /// The host tells its node of all others, until it knows them.
+    /// The host tells its node the addresses of all others, until the node knows them.
     pub(super) fn contact_seeds(&mut self, node: usize) {
         let addresses: Vec<_> = self.hosts.iter().map(|host| host.address).collect();
         let host = &mut self.hosts[node];
@@ -125,7 +125,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What clients and applications do.
+    /// Does an action of a client or an application.
     fn act_as_client(&mut self, action: Action) -> Result<(), Violation> {
         match action {
             Action::Request {
@@ -149,7 +149,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What happens to machines and ways between them.
+    /// Does an action that concerns machines or the paths between them.
     fn act_on_machines(&mut self, action: Action) {
         match action {
             Action::Suspend(node, span, jump) => self.suspend(node, span, jump),
@@ -178,7 +178,7 @@ impl World<'_> {
         }
     }
 
-    /// The machine sleeps: what is sent to it is lost, and its clock goes on.
+    /// The machine sleeps: datagrams that are sent to it are lost, and its clock continues.
     fn suspend(&mut self, node: usize, span: u64, jump: u64) {
         self.stands_still(node, span);
         let host = &mut self.hosts[node];

@@ -1,4 +1,4 @@
-//! What a node believes that others lack, held against what they have.
+//! Checks the state that a node believes others lack against the state that they have.
 
 use std::format;
 use std::string::String;
@@ -15,7 +15,7 @@ use crate::storage::records::{Ledger, RecordSlot, Records, State};
 use crate::storage::stamp::Stamp;
 
 impl Records<'_> {
-    /// The record may have changed: the simulator is to look at it, if there is one.
+    /// The record may have changed, so the simulator is to check it, if there is a simulator.
     pub(crate) fn touch(&mut self, record: RecordIndex) {
         if let Some(touched) = &mut self.touched
             && touched.last() != Some(&record)
@@ -24,7 +24,7 @@ impl Records<'_> {
         }
     }
 
-    /// The records that may have changed since this was last asked for, in order.
+    /// The records that may have changed since the last call, in order.
     pub(super) fn take_touched(&mut self) -> Vec<RecordIndex> {
         let mut touched = self.touched.replace(Vec::new()).unwrap_or_default();
         touched.sort_unstable();
@@ -33,7 +33,7 @@ impl Records<'_> {
     }
 }
 
-/// All of a record that says who lacks what.
+/// The parts of a record that say which holder lacks what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bits {
     generation: u16,
@@ -56,7 +56,7 @@ impl Bits {
 }
 
 impl World<'_> {
-    /// Looks at records of a node that may have changed.
+    /// Checks records of a node that may have changed.
     pub(super) fn check_bits(
         &mut self,
         node: usize,
@@ -68,7 +68,7 @@ impl World<'_> {
         result
     }
 
-    /// Looks at all records of all nodes, also at those that only others may have made wrong.
+    /// Checks all records of all nodes, including those that only a change on another node can have made wrong.
     pub(super) fn check_all_bits(&mut self) -> Result<(), Violation> {
         for node in 0..self.hosts.len() {
             let host = &mut self.hosts[node];
@@ -128,7 +128,7 @@ impl World<'_> {
             let kept = slot.holders().iter().take(usize::from(slot.wanted()));
             let owed_nothing =
                 |holder: &&MemberIndex| !slot.owed().intersects(slot.bit_of(**holder));
-            // What is noted of a former boot is put right before it is used: see `Node::refresh`.
+            // A mark about a former boot is corrected before it is used: see `Node::refresh`.
             let is_present =
                 |holder: &&MemberIndex| machine.members.get(**holder).link.since <= slot.changed;
             for holder in kept.skip(1).filter(owed_nothing).filter(is_present) {
@@ -138,7 +138,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A holder that is owed nothing has had everything in its present boot, or saw the end.
+    /// A holder for which nothing is marked as missing has had everything in its present boot, or saw the end.
     fn check_owed_nothing(
         &self,
         node: usize,
@@ -205,7 +205,7 @@ impl World<'_> {
     }
 }
 
-/// Packets in flight are counted for each peer.
+/// Packets under way are counted for each peer.
 fn check_packets(node: usize, machine: &Node<'_>) -> Result<(), Violation> {
     let mut noted = std::vec![0_u16; machine.members.end().index()];
     for peer in machine.in_flight.packets() {
@@ -237,7 +237,7 @@ fn check_waits(node: usize, machine: &Node<'_>) -> Result<(), Violation> {
     Ok(())
 }
 
-/// What is wrong with the bits of a record in use, whatever others have.
+/// The fault in the bits of a record in use, found without looking at other nodes.
 fn wrong_bits(machine: &Node<'_>, record: RecordIndex) -> Option<&'static str> {
     let slot = machine.records.get(record);
     if (slot.owed() | slot.header_owed()).intersects(!slot.all_bits()) {
@@ -246,7 +246,7 @@ fn wrong_bits(machine: &Node<'_>, record: RecordIndex) -> Option<&'static str> {
     if slot.header_owed().intersects(!slot.owed()) {
         return Some("a header that is owed makes a record owed");
     }
-    // By a header of its former boot a node is no primary yet, and nobody's backup.
+    // With a header of its former boot a node isn't a primary yet, and isn't a backup of another node.
     let is_former = slot.primary() == Some(SELF) && !slot.is_primary_here();
     if !slot.is_live() || is_former {
         return None;

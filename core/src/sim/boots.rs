@@ -1,4 +1,4 @@
-//! All boots that ever ran, and when one may give up its name.
+//! All boots that ever ran, and the condition under which a boot may give up its name.
 
 use std::format;
 use std::string::String;
@@ -40,7 +40,7 @@ impl World<'_> {
         }
     }
 
-    /// A node takes itself for superseded only if another boot of its name ran since it began.
+    /// A node considers itself superseded only if another boot with its name ran since it began.
     pub(super) fn check_superseded(&self, node: usize) -> Result<(), Violation> {
         let Some(machine) = self.hosts[node].node.as_ref() else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! Whether all nodes see each other, and nothing hinders them.
+//! Whether all nodes see each other, and nothing disturbs them.
 
 use super::host::{Host, Standing};
 use super::observe::Violation;
@@ -6,8 +6,8 @@ use super::world::World;
 use crate::wire::member::MemberState;
 
 impl World<'_> {
-    /// Notes what the node sees, and looks at what it holds and has told. Returns whether all see each
-    /// other again from now on.
+    /// Notes which nodes this node sees, and checks its records and the events that it reported. Returns whether all
+    /// nodes see each other again from now on.
     pub(super) fn look(&mut self, node: usize) -> Result<bool, Violation> {
         self.settle_name(node)?;
         let host = &mut self.hosts[node];
@@ -38,7 +38,7 @@ impl World<'_> {
         Ok(!was_whole && self.whole_since.is_some())
     }
 
-    /// Whether all is well but for two nodes that don't reach each other.
+    /// Whether everything is well except that two nodes don't reach each other.
     fn has_bad_pairs_alone(&self) -> bool {
         let counts = |host: &&Host<'_>| host.standing == Standing::In;
         let runs = |host: &Host<'_>| {
@@ -49,7 +49,7 @@ impl World<'_> {
             && self.hosts.iter().filter(counts).all(runs)
     }
 
-    /// Whether nothing hinders any node from asking all others.
+    /// Whether nothing prevents any node from asking all others.
     pub(super) fn is_whole(&self) -> bool {
         let counts = |host: &&Host<'_>| host.standing == Standing::In;
         let runs = |host: &Host<'_>| {
@@ -80,7 +80,7 @@ impl World<'_> {
         })
     }
 
-    /// Whether every node that is up sees all the others as alive, and nobody else.
+    /// Whether every node that is up sees all the others as alive, and no other members.
     pub(super) fn all_alive(&self) -> bool {
         let is_there = |name: &str| {
             let mut hosts = self.hosts.iter();

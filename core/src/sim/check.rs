@@ -1,4 +1,4 @@
-//! What must be true of all nodes together: now and then, and after everything has healed.
+//! The promises that all nodes together must keep: at certain moments, and after everything has healed.
 
 use std::format;
 use std::string::String;
@@ -15,17 +15,17 @@ use crate::link::transfer::Direction;
 use crate::node::Node;
 use crate::storage::records::RecordSlot;
 
-/// Probe periods that a healed cluster may take until all agree.
+/// The number of probe periods that a healed cluster may take until all nodes agree.
 const PATIENCE: u64 = 400;
 
-/// Ages are counted in whole seconds, by clocks that drift.
+/// The tolerance for ages, which are counted in whole seconds by clocks that drift.
 const ROUNDING: u64 = 3;
 
-/// Periods between two looks at whether it does.
+/// The number of periods between two checks of that.
 const LOOK: u64 = 4;
 
 impl World<'_> {
-    /// Of each commit there are as many copies as were promised, less those that died with a node.
+    /// Each commit has as many copies as were promised, minus those that died with a node.
     pub(super) fn check_all(&mut self) -> Result<(), Violation> {
         for (number, commit) in self.model.commits.iter().enumerate() {
             if !self.must_live(commit) {
@@ -59,21 +59,21 @@ impl World<'_> {
         !ended && !commit.writes.is_empty() && commit.crashes < self.lasting(commit)
     }
 
-    /// How many copies of the commit are kept. A holder beyond those that are to keep a copy may have
-    /// confirmed before it was released, and nodes may differ in how many backups they have: what stays are
-    /// the primary and its backups, whatever the count was.
+    /// The number of copies of the commit that are kept. A holder that isn't to keep a copy may have confirmed before
+    /// it was released, and nodes may differ in their number of backups. In each case the copies of the primary and its
+    /// backups remain.
     fn lasting(&self, commit: &Committed) -> u32 {
         let lasting = u32::from(self.common.least_backups) + 1;
         commit.copies.min(lasting)
     }
 
-    /// How many nodes hold the commit.
+    /// The number of nodes that have the commit.
     pub(super) fn holders(&self, commit: usize) -> u32 {
         let members = self.hosts.iter().filter(|host| host.is_member());
         members.filter(|host| self.counts(host, commit)).count() as u32
     }
 
-    /// Whether the node holds the commit, or did when it was asked to leave.
+    /// Whether the node has the commit, or had it when it was asked to leave.
     pub(super) fn counts(&self, host: &Host<'_>, commit: usize) -> bool {
         let leaving = host.leaving.as_ref();
         leaving.is_some_and(|leaving| leaving.had.contains(&commit))
@@ -82,7 +82,7 @@ impl World<'_> {
                 .holds(&host.observed, &self.model.commits[commit])
     }
 
-    /// How many copies of the commit must be left.
+    /// The number of copies of the commit that must remain.
     pub(super) fn needed(&self, commit: &Committed) -> u32 {
         self.lasting(commit).saturating_sub(commit.crashes)
     }
@@ -105,7 +105,7 @@ impl World<'_> {
         self.check_answers()
     }
 
-    /// What isn't as it must be yet.
+    /// The first promise that isn't kept yet.
     fn disagreement(&self) -> Option<(&'static str, String)> {
         if !self.all_alive() {
             return Some((
@@ -159,7 +159,7 @@ impl World<'_> {
                 let there = self.hosts.iter().filter(|host| host.is_in()).count();
                 let copies = there.min(usize::from(primary.rules.backups) + 1);
                 let roomy = self.hosts.iter().all(|host| !host.is_small());
-                // With too few nodes those that are gone stay named.
+                // If there are too few nodes, nodes that are gone stay in the list.
                 let kept = slot.holders().iter().take(slot.wanted().into());
                 let kept = kept.filter(|holder| {
                     **holder == SELF || primary.members.get(**holder).is_reachable()
@@ -181,7 +181,7 @@ impl World<'_> {
         }
     }
 
-    /// What a backup has otherwise than the primary.
+    /// The difference between the copy of a backup and that of the primary.
     fn differs(
         &self,
         primary: &Node<'_>,
@@ -212,7 +212,7 @@ impl World<'_> {
             at_primary.map_or(0, |host| age(host, slot)),
             age(host, copy),
         );
-        // Clocks that jumped differ for ever.
+        // Clocks that jumped differ for the rest of the run.
         let limit = u64::from(slot.max_inactive);
         let told = limit == 0 || self.report.jumps > 0;
         let late = theirs > own + limit / 10 + ROUNDING;
@@ -220,7 +220,7 @@ impl World<'_> {
         (!told && (late || early)).then_some("all holders know when a session was used")
     }
 
-    /// Whether a node without room has to do with the session: it may be unable to take what it lacks.
+    /// Whether a node without room is involved with the session: it may be unable to accept what it lacks.
     pub(super) fn is_crowded(&self, key: Key<'_>) -> bool {
         let small = |name: &str| {
             let mut hosts = self.hosts.iter().filter(|host| host.name == name);
@@ -232,7 +232,7 @@ impl World<'_> {
             machine.find(key).is_some_and(|record| {
                 let slot = machine.records.get(record);
                 let is_primary = slot.is_live() && slot.is_primary_here();
-                // What a primary has taken it can send, but it may have no room for what others give it.
+                // A primary can send everything that it accepted, but it may have no room for changes from others.
                 let sends = is_new && (is_primary || !slot.owed().intersects(HolderBits::PRIMARY));
                 let mut others = slot.holders().iter().skip(usize::from(sends));
                 (!(is_new && is_primary) && small(&machine.members.me().name))
@@ -241,7 +241,7 @@ impl World<'_> {
         })
     }
 
-    /// Whoever is asked finds every session that must live, with what must be in it.
+    /// Every node that is asked finds each session that must live, with the contents that it must have.
     fn check_answers(&mut self) -> Result<(), Violation> {
         for session in 0..self.model.sessions.len() {
             let known = &self.model.sessions[session];
@@ -250,7 +250,7 @@ impl World<'_> {
             }
             let lives = |commit: &Committed| commit.session == session && self.must_live(commit);
             let must_live = self.model.commits.iter().any(lives);
-            // A node without room may answer that there is none.
+            // A node without room may answer that the session doesn't exist.
             let roomy = |node: &usize| {
                 let host = &self.hosts[*node];
                 !host.is_small() && !host.retired
@@ -260,7 +260,7 @@ impl World<'_> {
                 continue;
             }
             let node = self.random.pick(&nodes);
-            // A node may have died before it told anybody that it gave the session another id.
+            // A node may have died before it told any other node that it gave the session another id.
             let lives = |(_, hash): &(&Id, &[u8; 16])| {
                 let mut up = self.hosts.iter().filter(|host| host.is_up());
                 up.any(|host| host.observed.has(hash))
@@ -341,7 +341,7 @@ impl World<'_> {
         text
     }
 
-    /// What each node holds of a session.
+    /// The state of a session on each node.
     pub(super) fn describe_session(&self, id: &Id) -> String {
         let mut text = String::new();
         for (node, host) in self.hosts.iter().enumerate() {
@@ -358,7 +358,7 @@ impl World<'_> {
         text
     }
 
-    /// A record as a node holds it, in one line.
+    /// The state of a record on a node, in one line.
     pub(super) fn describe_record(&self, node: usize, record: RecordIndex) -> String {
         let Some(machine) = &self.hosts[node].node else {
             return String::new();

@@ -1,4 +1,4 @@
-//! What clients do: requests that read and write, ends and renames of sessions.
+//! The actions of clients: requests that read and write, and ends and renames of sessions.
 
 use std::boxed::Box;
 use std::format;
@@ -19,7 +19,7 @@ use crate::replica::wait::ticket::{
     CommitOutcome, EndOutcome, FetchOutcome, Outcome, Progress, SendOutcome, Ticket, WaitId,
 };
 
-/// Longest that any wait may take: `ack_timeout`, with a clock that runs too slowly.
+/// The longest time that any wait may take: `ack_timeout`, with a clock that runs too slowly.
 const LONGEST_WAIT: u64 = 3_500_000;
 
 /// A request that waits for its node.
@@ -28,13 +28,13 @@ pub(super) struct Request {
     session: usize,
     /// The plan's number of the session.
     number: usize,
-    /// What it waits for, if that wasn't decided at once.
+    /// The wait that the request needs, if that wasn't decided at once.
     pub(super) wait: Option<WaitId>,
     pub(super) since: u64,
     stage: Stage,
 }
 
-/// What it waits for.
+/// The operation for which a request waits.
 pub(super) enum Stage {
     Fetching {
         ticket: Ticket<FetchOutcome>,
@@ -50,9 +50,9 @@ pub(super) enum Stage {
     },
     Ending(Ticket<EndOutcome>),
     Renaming(Ticket<CommitOutcome>),
-    /// For a session that nobody made.
+    /// A fetch of a session that nobody created.
     Missing(Ticket<FetchOutcome>),
-    /// For an expired session, to end it.
+    /// A fetch of an expired session, to end it.
     Expiring {
         ticket: Ticket<FetchOutcome>,
         hash: [u8; 16],
@@ -77,7 +77,7 @@ impl Stage {
 }
 
 impl Request {
-    /// The commit that it waits for.
+    /// The commit for which the request waits.
     pub(super) const fn commit(&self) -> Option<usize> {
         match self.stage {
             Stage::Committing { commit, .. } => Some(commit),
@@ -87,7 +87,7 @@ impl Request {
 }
 
 impl World<'_> {
-    /// A node that a client's request reaches: an application that runs, and wasn't asked to leave.
+    /// The node that a client's request reaches: its application runs, and it wasn't asked to leave.
     fn reach(&self, wish: usize) -> Option<usize> {
         let count = self.hosts.len();
         (0..count).map(|step| (wish + step) % count).find(|node| {
@@ -157,8 +157,8 @@ impl World<'_> {
         self.settle(node)
     }
 
-    /// The host looks whether its node serves the session. What it fetched or wrote may be another one's
-    /// already.
+    /// The host checks whether its node serves the session. Another node may have taken over the session that it
+    /// fetched or wrote.
     fn serves_now(&mut self, node: usize, hash: [u8; 16]) {
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now).as_micros();
@@ -167,7 +167,7 @@ impl World<'_> {
         }
     }
 
-    /// Whether the host serves the session from what it remembers.
+    /// Whether the host serves the session from its own memory of what the node said.
     fn serves_unasked(&mut self, node: usize, hash: &[u8; 16]) -> bool {
         let host = &self.hosts[node];
         let clock = host.clock(self.now).as_micros();
@@ -177,7 +177,7 @@ impl World<'_> {
         does
     }
 
-    /// A request goes on when its node is done with this.
+    /// The request continues when its node has finished this operation.
     pub(super) fn wait(&mut self, node: usize, session: usize, number: usize, stage: Stage) {
         self.requests.push(Request {
             node,
@@ -189,7 +189,7 @@ impl World<'_> {
         });
     }
 
-    /// The request writes what it planned to, on the node that serves it now.
+    /// The request writes its planned changes on the node that serves it now.
     fn write(
         &mut self,
         number: usize,
@@ -211,7 +211,7 @@ impl World<'_> {
             return Ok(());
         }
         if created && !machine.owns(clock, key) {
-            // Another node has taken it over since it was fetched here: the two are concurrent.
+            // Another node has taken the session over since it was fetched here, so the two writes are concurrent.
             self.model.sessions[session].warned_at = self.now;
         }
         let key = self.model.key_of(session);
@@ -228,7 +228,7 @@ impl World<'_> {
                 host.was_full = true;
                 return Ok(());
             }
-            // In little memory there are smaller limits for a value and for a session.
+            // A node with little memory has smaller limits for a value and for a session.
             Err(CommitError::TooLarge { .. } | CommitError::Invalid) if has_little => {
                 self.report.full += 1;
                 return Ok(());
@@ -261,7 +261,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Notes what a node has committed, and that the client saw it.
+    /// Notes the values that a node has committed, and that the client saw them.
     fn wrote(
         &mut self,
         session: usize,
@@ -306,7 +306,7 @@ impl World<'_> {
         }
     }
 
-    /// The session ends at a node; its client begins another.
+    /// The session ends on a node, and its client begins another one.
     pub(super) fn end_session(&mut self, session: usize, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now);
@@ -331,7 +331,7 @@ impl World<'_> {
         self.settle(node)
     }
 
-    /// The session has ended; its client, if it still has it, begins another.
+    /// The session has ended, and its client begins another one if it still has this one.
     pub(super) fn has_ended(&mut self, session: usize) -> Option<usize> {
         self.model.sessions[session].ended = true;
         let mut numbers = self.model.current.iter();
@@ -367,7 +367,7 @@ impl World<'_> {
         };
         self.report.renames += 1;
         host.heard.ends(self.model.hash_of(session));
-        // Also one that fills later: the new id's copy may arrive long after the rename, and larger.
+        // This includes a node that fills later: the new id's copy may arrive long after the rename, and be larger.
         let mut hosts = self.hosts.iter();
         let crowded = hosts.any(|host| host.plan.has_little_memory());
         let observed = &self.hosts[node].observed;
@@ -377,7 +377,7 @@ impl World<'_> {
         self.settle(node)
     }
 
-    /// A node is asked for sessions that nobody made.
+    /// A node is asked for sessions that nobody created.
     pub(super) fn ask_unknown(&mut self, node: usize, count: usize) -> Result<(), Violation> {
         let Some(node) = self.reach(node) else {
             return Ok(());
@@ -397,7 +397,7 @@ impl World<'_> {
         self.settle(node)
     }
 
-    /// Goes on with the requests of a node that something happened to.
+    /// Continues the requests of a node whose state may have changed.
     pub(super) fn go_on(&mut self, node: usize) -> Result<(), Violation> {
         let mut at = 0;
         while at < self.requests.len() {
@@ -465,7 +465,7 @@ impl World<'_> {
         }
     }
 
-    /// A request has its session, or knows that there is none.
+    /// A request has its session, or knows that the session doesn't exist.
     fn fetch_is_done(&mut self, request: Request) -> Result<(), Violation> {
         let (node, session, number) = (request.node, request.session, request.number);
         let Some(machine) = &mut self.hosts[node].node else {
@@ -483,7 +483,7 @@ impl World<'_> {
         };
         let outcome = outcome_of(machine, ticket);
         if self.hosts[node].leaving.is_some() {
-            return Ok(()); // its host serves nobody any more
+            return Ok(()); // its host doesn't serve any more
         }
         self.fetched(node, session, request.since, &there, outcome)?;
         let hash = self.model.hash_of(session);
@@ -492,7 +492,7 @@ impl World<'_> {
             self.serves_now(node, hash);
             self.serve(session, node, *seen)?;
         }
-        // It may have ended since.
+        // The session may have ended since.
         if !found {
             if !self.model.sessions[session].ended && self.model.current[number] == session {
                 self.report.lost_sessions += 1;
@@ -524,7 +524,7 @@ impl World<'_> {
     }
 }
 
-/// How what was waited for has ended.
+/// The outcome of an operation that was waited for.
 pub(super) fn outcome_of<T: Outcome>(machine: &mut Node<'_>, ticket: Ticket<T>) -> T {
     let outcome = match machine.progress(&ticket) {
         Progress::Done(outcome) => outcome,

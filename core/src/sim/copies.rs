@@ -1,4 +1,4 @@
-//! When a copy may go, and how many there are when a node says how many.
+//! When a copy may be dropped, and whether there are as many copies as a node says.
 
 use std::format;
 
@@ -9,14 +9,14 @@ use super::observe::{Observed, Seen, Violation, broken};
 use super::world::World;
 use crate::replica::wait::ticket::CommitOutcome;
 
-/// Longest that a wait for copies is met in, on its node's clock.
+/// The longest time after which a wait for copies is met, on its node's clock.
 const ACK_TIMEOUT: u64 = 3_000_000;
 
-/// When a node must have found out that it doesn't reach another one, and chosen other backups.
+/// The time after which a node must know that it doesn't reach another one, and must have chosen other backups.
 const FOUND_OUT: u64 = 10_000_000;
 
 impl World<'_> {
-    /// A node has dropped a copy: others have all that was in it, or had it when they died.
+    /// A node has dropped a copy: other nodes have all of its contents, or had them when they died.
     pub(super) fn check_dropped(&self, node: usize, copy: &Seen) -> Result<(), Violation> {
         let everybody = || self.hosts.iter().map(|host| &host.observed);
         let mut all = everybody().chain(&self.former);
@@ -28,7 +28,7 @@ impl World<'_> {
                 let there = observed.stamp(&copy.hash, held.attribute);
                 there >= Some(held.stamp)
             };
-            // It holds the copy no more, so it isn't one of them.
+            // The node doesn't have the copy any more, so it isn't one of them.
             let mut others = everybody().chain(&self.former).filter(has);
             if others.next().is_none() {
                 return broken(
@@ -40,7 +40,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// An outcome counts copies: so many nodes have it now, or died since with it.
+    /// An outcome counts copies: this number of nodes have the contents now, or died since with them.
     pub(super) fn check_counted(
         &self,
         committed: &Committed,
@@ -48,9 +48,10 @@ impl World<'_> {
     ) -> Result<(), Violation> {
         let known = &self.model.sessions[committed.session];
         if committed.crashes == u32::MAX {
-            return Ok(()); // a rename elsewhere has cost it
+            return Ok(()); // a rename on another node has removed copies of it
         }
-        // Once a session has ended, the nodes that know of its end are counted. A former id that ended isn't its end.
+        // Once a session has ended, the nodes that know of its end are counted. The end of a former id isn't the end of
+        // the session.
         let ended = |observed: &Observed| {
             let hash = known.hashes.last();
             hash.is_some_and(|hash| observed.ended.contains_key(hash))
@@ -63,7 +64,7 @@ impl World<'_> {
             .iter()
             .filter(|boot| ended(boot) || (boot.died_at >= Some(committed.at) && holds(boot)));
         let copies = now.chain(died).count();
-        // Where nodes differ in how many backups they have, another primary may have kept fewer.
+        // If nodes differ in their number of backups, another primary may have kept fewer copies.
         let counted = match self.common.is_uneven {
             true => outcome.copies.min(self.common.least_backups + 1),
             false => outcome.copies,
@@ -82,8 +83,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A wait for copies is met by what came in time, unless the host was stopped for less than a probe
-    /// period. Without others left it may be met at any time.
+    /// A wait for copies is met only by confirmations that arrived in time, unless the host was stopped for less than a
+    /// probe period. If no other nodes remain, it may be met at any time.
     pub(super) fn check_in_time(
         &self,
         node: usize,
@@ -100,7 +101,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A primary that doesn't reach one backup, while all others do, doesn't wait for that one.
+    /// A primary that doesn't reach one backup, while all others reach it, doesn't wait for that backup.
     pub(super) fn check_reach(
         &mut self,
         since: u64,

@@ -1,6 +1,6 @@
-//! A run in one number. Two versions of the protocol that send the same datagrams at the same moments and
-//! hold the same sessions in the end have the same digest: so a change that must not change anything
-//! can be checked.
+//! A run as one number. Two versions of the protocol that send the same datagrams at the same moments and have the same
+//! sessions at the end have the same digest. This shows that a change that isn't meant to alter the behaviour doesn't
+//! alter it.
 
 use super::world::World;
 use crate::hash::scramble;
@@ -12,7 +12,7 @@ use crate::storage::records::State;
 pub(super) struct Digest(u64);
 
 impl Digest {
-    /// Adds a number; the order of all that is added counts.
+    /// Adds a number. The digest depends on the order of everything that is added.
     pub(super) const fn word(&mut self, word: u64) {
         self.0 = scramble(self.0 ^ word);
     }
@@ -22,7 +22,7 @@ impl Digest {
         let (words, rest) = bytes.as_chunks::<8>();
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
-        // Cheaper than `scramble`, which comes after it.
+        // This is cheaper than `scramble`, which follows it.
         let mix = |sum: u64, word: &[u8; 8]| {
             (sum.rotate_left(23) ^ u64::from_le_bytes(*word)).wrapping_mul(0x9E37_79B9_7F4A_7C15)
         };
@@ -36,8 +36,8 @@ impl Digest {
 }
 
 impl World<'_> {
-    /// The digest of all that was sent, of what the nodes hold now and of how the run ended.
-    /// `broken`: the rule that wasn't kept.
+    /// The digest of everything that was sent, of the nodes' records at the end, and of the result of the run. `broken`
+    /// is the rule that was broken.
     pub(super) fn digest(&self, broken: Option<&str>) -> u64 {
         let mut digest = self.sent;
         digest.word(self.now);
@@ -50,7 +50,7 @@ impl World<'_> {
     }
 }
 
-/// All records of a node, whatever slots they are in.
+/// All records of a node, independent of the slots in which they are.
 fn held_by(node: &Node<'_>) -> u64 {
     let records = node.records.all().map(|record| node.records.get(record));
     let held = records.filter(|slot| slot.state() != State::Free);

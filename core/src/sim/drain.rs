@@ -1,4 +1,4 @@
-//! What comes out of a node: datagrams for the network, events for its host.
+//! The output of a node: datagrams for the network, and events for its host.
 
 use std::format;
 use std::string::String;
@@ -9,7 +9,7 @@ use super::world::World;
 use crate::event::Destination;
 
 impl World<'_> {
-    /// Takes all that the node has to say.
+    /// Takes all output of the node.
     pub(super) fn drain(&mut self, node: usize) {
         self.take_events(node);
         let host = &mut self.hosts[node];
@@ -45,7 +45,7 @@ impl World<'_> {
         self.take_events(node);
     }
 
-    /// What a datagram of the node says.
+    /// The contents of a datagram from the node, for the trace.
     fn told(&self, node: usize, to: usize, bytes: &[u8]) -> String {
         let machine = self.hosts[node].node.as_ref();
         let text = machine.map(|machine| tell::packet(machine, bytes));

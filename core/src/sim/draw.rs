@@ -1,4 +1,4 @@
-//! Plans drawn from seeds: what the first simulator knew.
+//! Plans drawn from seeds: the actions and faults of the first simulator.
 
 use std::vec::Vec;
 
@@ -21,8 +21,8 @@ impl Plan {
         plan
     }
 
-    /// What the first simulator knew. Each seed has some kinds of faults and not the others: a mix of all
-    /// hides what one of them alone would show.
+    /// A plan of the first simulator. Each seed has some kinds of faults and not the others: a mix of all kinds would
+    /// hide faults that a single kind reveals.
     fn old(seed: u64, until: u64) -> Self {
         let mut random = Random::of(seed, 1);
         let count = 2 + random.below(MOST_NODES - 1);
@@ -50,7 +50,7 @@ impl Plan {
         plan
     }
 
-    /// What clients do, and the faults of these kinds.
+    /// Adds the actions of clients, and faults of these kinds.
     pub(super) fn happen(&mut self, random: &mut Random, kinds: u64, until: u64) {
         let has = |bit: u32| kinds >> bit & 1 == 1;
         self.clients(random, until);
@@ -111,7 +111,7 @@ impl Plan {
         });
     }
 
-    /// One in four dies before it has left, unless that goes fast.
+    /// One node in four dies before it has left, unless it leaves fast.
     fn leaves(&mut self, random: &mut Random, until: u64) {
         at_moments(random, until, |random, at| {
             let node = random.below(self.nodes.len());

@@ -1,7 +1,7 @@
-//! What a node tells its host: it must tell all that the host would else not know.
+//! The events that a node reports to its host: it must report everything that the host can't know otherwise.
 //!
-//! The model host remembers which sessions its node serves, as a server does that keeps their objects, and
-//! forgets them only when it is told to. In some runs it serves them for a probe period without asking.
+//! The model host remembers which sessions its node serves, like a server that keeps their objects, and forgets a
+//! session only when it is told to. In some runs it serves them for a probe period without asking.
 
 use std::collections::{HashMap, HashSet};
 use std::format;
@@ -15,29 +15,29 @@ use crate::ids::SELF;
 use crate::key::Key;
 use crate::wire::stamp::WireStamp;
 
-/// What a host knows from events and from the answers of its node.
+/// The knowledge of a host from events and from the answers of its node.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Heard {
     /// The sessions that the node serves, and when it last said so, in microseconds of its clock.
     serves: HashMap<[u8; 16], u64>,
     /// Sessions that the host itself ended or renamed.
     ended_here: HashSet<[u8; 16]>,
-    /// When it was last told of each session that it may be stale.
+    /// For each session, the last time when the host was told that it may be stale.
     warned: HashMap<[u8; 16], u64>,
-    /// Since the last look: sessions that ended or were outranked, and whether events were lost.
+    /// The sessions that ended or were outranked since the last check, and whether events were lost.
     invalidated: HashSet<[u8; 16]>,
     conflicts: Vec<[u8; 16]>,
     resynced: bool,
-    /// Conflicts that the node had counted at the last look.
+    /// The number of conflicts that the node had counted at the last check.
     counted: u64,
-    /// When events were last lost.
+    /// The time when events were last lost.
     resynced_at: Option<u64>,
-    /// The members that are there.
+    /// The members that are present.
     members: HashSet<MemberId>,
 }
 
 impl Heard {
-    /// The node serves this session: it said so.
+    /// The node said that it serves this session.
     pub(super) fn serves(&mut self, hash: [u8; 16], clock: u64) {
         self.serves.insert(hash, clock);
     }
@@ -48,12 +48,12 @@ impl Heard {
         self.ended_here.insert(hash);
     }
 
-    /// The sessions that the host takes for its own.
+    /// The sessions that the host believes its node owns.
     pub(super) fn served(&self) -> impl Iterator<Item = &[u8; 16]> {
         self.serves.keys()
     }
 
-    /// Whether the host takes the session for its own without asking, since it asked within `period`.
+    /// Whether the host serves the session without asking, because it asked within `period`.
     pub(super) fn may_serve(&self, hash: &[u8; 16], clock: u64, period: u64) -> bool {
         let asked = self.serves.get(hash);
         asked.is_some_and(|asked| clock.saturating_sub(*asked) < period)
@@ -117,7 +117,7 @@ impl World<'_> {
         }
     }
 
-    /// The host looks at all members when it has taken all events, since it may have missed something.
+    /// After it has taken all events, the host reads all members, since it may have missed something.
     pub(super) fn see_members(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         if let Some(machine) = host.node.as_ref().filter(|_| host.heard.resynced) {
@@ -127,7 +127,7 @@ impl World<'_> {
         }
     }
 
-    /// All that happened at the node since the last look was told.
+    /// Everything that happened on the node since the last check was reported.
     pub(super) fn check_told(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let found = core::mem::take(&mut host.untold);
@@ -180,8 +180,8 @@ impl World<'_> {
         format!("n{node}: {shown:?}, hash {hash:02x?}")
     }
 
-    /// Whether nobody else may have taken over the session that the host takes for its own. A node that
-    /// asks before it serves on, since others may have gone on without it, still is its primary.
+    /// Whether no other node may have taken over the session that the host believes its node owns. A node that asks
+    /// before it continues to serve, because the others may have continued without it, is still the session's primary.
     fn still_serves(&self, node: usize, hash: &[u8; 16]) -> bool {
         use crate::storage::records::{HANDING_OVER, OWNED};
         let machine = self.hosts[node].node.as_ref();
@@ -194,7 +194,7 @@ impl World<'_> {
         })
     }
 
-    /// Whether the write that took the place of another one was made without knowing of it.
+    /// Whether the write that replaced another one was made without knowledge of it.
     fn is_concurrent(&self, lost: &Outranked) -> bool {
         let mut next: Option<WireStamp> = Some(lost.by);
         while let Some(stamp) = next {
@@ -206,7 +206,7 @@ impl World<'_> {
         true
     }
 
-    /// A host that reads all events knows who is there.
+    /// A host that reads all events knows which members are present.
     pub(super) fn check_members_told(&self) -> Result<(), Violation> {
         (0..self.hosts.len()).try_for_each(|node| self.check_members_of(node))
     }
@@ -234,7 +234,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A fetch that may be stale, and found the session, was told of as well.
+    /// If a fetch may be stale and found the session, an event reported that as well.
     pub(super) fn check_warned(
         &self,
         node: usize,

@@ -1,14 +1,14 @@
-//! What the protocol doesn't do yet: runs in which it would have to are excused by name. A change that
-//! builds one of these takes its line away, and the rule holds from then on.
+//! Promises that the protocol doesn't keep yet: runs that would need them are excused by name. A change that implements
+//! one of them removes its entry, and the rule holds from then on.
 
-/// What a run isn't blamed for.
+/// A fault for which a run is excused.
 #[derive(Clone, Copy, Debug)]
 pub struct Excuse {
-    /// How the checks name it.
+    /// The name by which the checks refer to it.
     pub name: &'static str,
-    /// What is not asked for.
+    /// The behaviour that isn't demanded.
     pub excused: &'static str,
-    /// Where `docs/design.md` promises it.
+    /// The place where `docs/design.md` promises it.
     pub promise: &'static str,
 }
 
@@ -54,7 +54,7 @@ pub const EXCUSES: &[Excuse] = &[
     },
 ];
 
-/// Whether this is excused.
+/// Whether a fault with this name is excused.
 pub(super) fn excuses(name: &str) -> bool {
     EXCUSES.iter().any(|excuse| excuse.name == name)
 }

@@ -1,4 +1,5 @@
-//! Sessions that nobody uses any more: after all has healed a node dies, and what it served expires.
+//! Sessions that nobody uses any more: after everything has healed, a node dies, and the sessions that it served
+//! expire.
 
 use std::collections::HashMap;
 use std::format;
@@ -13,32 +14,33 @@ use crate::key::SessionId;
 use crate::replica::commit::Ack;
 use crate::storage::records::TAKEN;
 
-/// Between two looks, which is how long an application takes to end what it was handed.
+/// The time between two checks. An application takes this time to end the sessions that were handed to it.
 const ROUND: u64 = 20_000_000;
 
-/// Clients use half of the sessions until a node dies. What they never used since expires then, while
-/// what they used was used lately.
+/// Clients use half of the sessions until a node dies. The sessions that they haven't used since then expire, while
+/// those that they used were used recently.
 const USED: u64 = 25;
 const ROUNDS: u64 = 39;
 
-/// Rounds between two uses of a session: more than the tenth of its time after which one is told.
+/// The number of rounds between two uses of a session. They take more than a tenth of its limit, after which a use is
+/// reported.
 const PAUSE: u64 = 4;
 
 const LONGEST_IDLE: u64 = MAX_INACTIVE as u64 * 1_000_000;
 
-/// When an idle session that no node serves must have expired: a guard waits a tenth longer, and
+/// The time by which an idle session that no node serves must have expired: a guard waits a tenth longer, and
 /// applications have their turns.
 const PATIENCE: u64 = LONGEST_IDLE * 11 / 10 + 90_000_000;
 
-/// Seconds are counted whole, by clocks that drift.
+/// The tolerance for times, which are counted in whole seconds by clocks that drift.
 const TOLERANCE: u64 = 3_000_000;
 
-/// What nodes handed to their applications.
+/// The sessions that nodes handed to their applications.
 #[derive(Default)]
 pub(super) struct Expiries {
-    /// Not ended yet.
+    /// The sessions that have not ended yet.
     handed: Vec<Handed>,
-    /// Ids that were handed to an application, and when.
+    /// The ids that were handed to an application, with the time.
     ever: HashMap<[u8; 16], u64>,
 }
 
@@ -46,19 +48,19 @@ pub(super) struct Handed {
     pub(super) node: usize,
     pub(super) id: SessionId,
     at: u64,
-    /// When a client last used it.
+    /// The last time when a client used it.
     pub(super) used_at: u64,
 }
 
 impl Expiries {
-    /// Those handed to the application of this node.
+    /// Takes the sessions that were handed to the application of this node.
     pub(super) fn take_of(&mut self, node: usize) -> Vec<Handed> {
         self.handed
             .extract_if(.., |handed| handed.node == node)
             .collect()
     }
 
-    /// When an application was handed the session of this hash.
+    /// The time when an application was handed the session with this hash.
     pub(super) fn handed_at(&self, hash: &[u8; 16]) -> Option<u64> {
         self.ever.get(hash).copied()
     }
@@ -81,7 +83,7 @@ impl World<'_> {
         });
     }
 
-    /// Lets idle sessions expire, if this run is one of those that do.
+    /// Lets idle sessions expire, if they do so in this run.
     pub(super) fn check_expiry(&mut self) -> Result<(), Violation> {
         if self.common.max_inactive != MAX_INACTIVE || self.common.expires_soon {
             return Ok(());
@@ -89,7 +91,7 @@ impl World<'_> {
         self.network.weather.lost = 100;
         for round in 0..ROUNDS {
             if round + 1 == USED && self.common.is_new_mix {
-                self.use_half()?; // too soon to be told to the backups
+                self.use_half()?; // too soon to be reported to the backups
             } else if round == USED {
                 let node = self.random.below(self.hosts.len());
                 self.crash(node);
@@ -112,7 +114,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The applications end what they were handed.
+    /// The applications end the sessions that were handed to them.
     fn end_expired(&mut self) -> Result<(), Violation> {
         for handed in core::mem::take(&mut self.expiries.handed) {
             let Some(session) = self.model.by_key(handed.id.key()) else {
@@ -125,7 +127,7 @@ impl World<'_> {
             }
             let lately = handed.used_at + LONGEST_IDLE > handed.at + TOLERANCE;
             let is_current = hash == self.model.hash_of(session);
-            // A guard without room may not have learned of the last use.
+            // A guard without room may not have been told of the last use.
             if is_current && lately && !self.is_crowded(handed.id.key()) {
                 return broken("a session that was used lately lives", detail());
             }
@@ -137,7 +139,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What nobody serves, and nobody used for long, was handed to an application.
+    /// Every session that no node serves and that nobody used for a long time was handed to an application.
     fn check_idle(&self) -> Result<(), Violation> {
         let up = || self.hosts.iter().filter(|host| host.is_up());
         if !up().any(|host| host.plan.role == Role::Application) {
@@ -145,7 +147,7 @@ impl World<'_> {
         }
         for (session, known) in self.model.sessions.iter().enumerate() {
             let hash = self.model.hash_of(session);
-            // A node that took it for its end doesn't serve it.
+            // A node that took the session for its end doesn't serve it.
             let serves = |host: &Host<'_>| {
                 let machine = host.node.as_ref();
                 let record =

@@ -1,4 +1,4 @@
-//! One node with its memory, its clock and its socket's queue.
+//! One node with its memory, its clock and the queue of its socket.
 
 use core::net::SocketAddr;
 use std::collections::HashSet;
@@ -22,12 +22,12 @@ use crate::time::{Duration, Instant};
 use crate::wire::stamp::WireStamp;
 
 crate::heap_memory! {
-    /// What one boot of a node is lent.
+    /// The memory that is lent to one boot of a node.
     pub(super) struct Memory
 }
 
 impl Memory {
-    /// For a node of this plan.
+    /// The memory for a node of this plan.
     fn of(plan: &NodePlan, events: usize) -> Self {
         let sizes = Sizes {
             members: plan.members,
@@ -49,14 +49,14 @@ impl Memory {
     }
 }
 
-/// Whether a host's node is one of the cluster.
+/// Whether a host's node is part of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It is, or is about to be: nobody else had its name when it was started.
+    /// It is part of the cluster, or is about to be: no other node had its name when it was started.
     In,
-    /// Another node had its name: it asks for it, and serves nobody before.
+    /// Another node had its name, so it asks for the name and doesn't serve before it has it.
     Asking,
-    /// It is none: its table is too small, or its host has given it up.
+    /// It isn't part of the cluster: its table is too small, or its host has given it up.
     Out,
 }
 
@@ -67,46 +67,46 @@ pub(super) struct Host<'m> {
     pub(super) address: SocketAddr,
     pub(super) plan: NodePlan,
     pub(super) node: Option<Node<'m>>,
-    /// How often it was started.
+    /// The number of times that it was started.
     pub(super) boot: u32,
     pub(super) frozen_until: u64,
     /// It was asked to leave.
     pub(super) leaving: Option<Leaving>,
-    /// When it contacts its seeds again.
+    /// The next time when it contacts its seeds.
     pub(super) contact_at: u64,
-    /// What its kernel holds while it is frozen.
+    /// The datagrams that its kernel keeps while it is frozen.
     pub(super) queue: Vec<Datagram>,
     pub(super) observed: Observed,
-    /// What its node has told it.
+    /// The information that its node has reported to it.
     pub(super) heard: Heard,
-    /// What was seen at it since it was last checked whether it told of it.
+    /// The changes that were seen on it since the last check that they were reported.
     pub(super) untold: Found,
     pub(super) standing: Standing,
-    /// Since when it asks for a name that nobody else has.
+    /// The time since when it asks for a name that no other node has.
     pub(super) asks_since: u64,
     /// It isn't started any more.
     pub(super) retired: bool,
-    /// When its process is to end, and when it is started again.
+    /// The time when its process is to end, and the time when it is started again.
     pub(super) must_end_at: Option<u64>,
     pub(super) again_at: Option<u64>,
     /// Its node has said that a later boot has its name.
     pub(super) is_superseded: bool,
-    /// With its next start it has another address, or another name; and how many names it had.
+    /// At its next start it has another address, or another name; and the number of names that it had.
     pub(super) moves: bool,
     pub(super) is_anew: bool,
     pub(super) names: u32,
-    /// What it served before it stood still for long, with the headers of then.
+    /// The sessions that it served before it stood still for a long time, with their headers of that time.
     pub(super) served_before: Vec<([u8; 16], WireStamp)>,
     pub(super) started_at: u64,
-    /// Its address changed while it ran.
+    /// Its address changed while it was running.
     pub(super) was_redirected: bool,
-    /// Its kernel receives nothing until then.
+    /// Until this time its kernel receives nothing.
     pub(super) deaf_until: u64,
-    /// It declined something for lack of room.
+    /// It declined something because it had no room.
     pub(super) was_full: bool,
-    /// How far it is with a change of the key.
+    /// The step of a key change that it has reached.
     pub(super) key_step: u32,
-    /// When it looks for idle sessions again.
+    /// The next time when it looks for idle sessions.
     pub(super) idle_at: u64,
 }
 
@@ -114,52 +114,52 @@ pub(super) struct Host<'m> {
 pub(super) struct Leaving {
     pub(super) ticket: Ticket<LeaveOutcome>,
     pub(super) since: u64,
-    /// The commits that it held then. It may drop copies before it has left, since others get them.
+    /// The commits that it had at that time. It may drop copies before it has left, since others get them.
     pub(super) had: HashSet<usize>,
-    /// How long the process goes on after its node has left.
+    /// The time for which the process continues after its node has left.
     pub(super) lingers: u64,
-    /// It has left, and the process ends then.
+    /// The node has left, and this is the time when the process ends.
     pub(super) stops_at: Option<u64>,
 }
 
-/// Port of all nodes at first; one that moves gets another.
+/// The port of all nodes at first; a node that moves gets another one.
 const PORT: u16 = 4_000;
 
-/// What a changed address differs in.
+/// The difference between a changed address and the original one.
 const ELSEWHERE: u16 = 1_000;
 
-/// Datagrams that a kernel holds for a process that doesn't read.
+/// The number of datagrams that a kernel keeps for a process that doesn't read.
 const QUEUE: usize = 500;
 
-/// How long changes and acknowledgements gather, where they do.
+/// In runs where changes and acknowledgements are gathered, the time for which that lasts.
 const GROUP: Duration = Duration::from_millis(1);
 const ACK_DELAY: Duration = Duration::from_millis(5);
 
-/// What is the same for all nodes of a run.
+/// The settings that are the same for all nodes of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Common {
     pub(super) seed: u64,
     pub(super) frequency: u64,
     pub(super) backups: u8,
-    /// Of all nodes the fewest.
+    /// The smallest number of backups of all nodes.
     pub(super) least_backups: u8,
-    /// Whether they differ in that.
+    /// Whether the nodes differ in their number of backups.
     pub(super) is_uneven: bool,
     pub(super) sealed: bool,
-    /// Of sessions, in seconds.
+    /// The time after which idle sessions expire, in seconds.
     pub(super) max_inactive: u32,
     pub(super) mutation: Option<Mutation>,
     /// Whether this isn't a run of the first simulator.
     pub(super) is_new_mix: bool,
-    /// Events that a node keeps for its host.
+    /// The number of events that a node keeps for its host.
     pub(super) events: usize,
-    /// Whether hosts serve for a probe period what their nodes said they own.
+    /// Whether hosts serve sessions that their nodes said they own, for a probe period, without asking.
     pub(super) caches: bool,
-    /// Whether hosts end idle sessions that they serve, and whether any expires while the plan lasts.
+    /// Whether hosts end idle sessions that they serve, and whether any session expires during the plan.
     pub(super) ends_idle: bool,
     pub(super) expires_soon: bool,
     pub(super) namespaces: usize,
-    /// Of a tombstone, in microseconds, instead of what is usual.
+    /// The time for which tombstones are kept, in microseconds, instead of the usual time.
     pub(super) grace: Option<u64>,
     pub(super) lifetime: Option<u64>,
 }
@@ -210,14 +210,14 @@ impl<'m> Host<'m> {
         }
     }
 
-    /// What the node's clock shows at this moment of the world.
+    /// The reading of the node's clock at this moment of the world.
     pub(super) fn clock(&self, now: u64) -> Instant {
         let drift = now as i64 / 1_000_000 * self.plan.drift
             + now as i64 % 1_000_000 * self.plan.drift / 1_000_000;
         Instant::from_micros(self.plan.clock.wrapping_add((now as i64 + drift) as u64))
     }
 
-    /// The first moment of the world at which the node's clock shows this.
+    /// The first moment of the world at which the node's clock has this reading.
     fn world_time(&self, at: Instant, now: u64) -> u64 {
         let wait = at.since(self.clock(now)).as_micros();
         let mut guess = now + wait - (wait as i64 * self.plan.drift / 1_000_000) as u64;
@@ -227,7 +227,7 @@ impl<'m> Host<'m> {
         guess
     }
 
-    /// When the node wants to be woken.
+    /// The time when the node wants to be woken.
     pub(super) fn due(&self, now: u64) -> Option<u64> {
         let Some(machine) = &self.node else {
             return self.again_at;
@@ -238,8 +238,8 @@ impl<'m> Host<'m> {
         at.into_iter().chain(others.into_iter().flatten()).min()
     }
 
-    /// Starts the node with memory of its own, kept in `memory`.
-    /// `key_step`: how far its operators are with a change of the key.
+    /// Starts the node with memory of its own, which is kept in `memory`. `key_step` is the step of a key change that
+    /// its operators have reached.
     pub(super) fn start(
         &mut self,
         now: u64,
@@ -267,7 +267,7 @@ impl<'m> Host<'m> {
         boot[..8].copy_from_slice(&common.seed.to_le_bytes());
         boot[8] = PORT as u8 ^ (b'0' + self.index as u8);
         boot[9..13].copy_from_slice(&self.boot.to_le_bytes());
-        // The first four bytes tell boots apart; real ones are random.
+        // The first four bytes distinguish boots; those of real boots are random.
         let tag = crate::hash::name_hash(&boot) as u32;
         boot[..4].copy_from_slice(&tag.to_le_bytes());
         let entropy = Entropy { boot, seed: boot };
@@ -307,12 +307,12 @@ impl<'m> Host<'m> {
         self.is_superseded = false;
     }
 
-    /// Whether it is up, and counts as one of the cluster.
+    /// Whether it is up and part of the cluster.
     pub(super) fn is_in(&self) -> bool {
         self.is_up() && self.standing == Standing::In
     }
 
-    /// Its address changes while it runs, or changes back; its node doesn't learn of it.
+    /// Its address changes while it is running, or changes back. Its node isn't told.
     pub(super) fn redirect(&mut self) {
         self.was_redirected = true;
         let port = self.address.port();
@@ -324,13 +324,13 @@ impl<'m> Host<'m> {
         });
     }
 
-    /// Whether its address is what its node believes.
+    /// Whether it has the address that its node believes it has.
     pub(super) fn is_where_it_says(&self) -> bool {
         let machine = self.node.as_ref();
         machine.is_none_or(|machine| machine.members.me().address == self.address.into())
     }
 
-    /// Whether it has so little room that it may lack what it is sent.
+    /// Whether it has so little room that it may lack contents that were sent to it.
     pub(super) fn is_small(&self) -> bool {
         self.plan.has_little_memory() && (self.was_full || !self.plan.fills_late)
     }
@@ -339,7 +339,7 @@ impl<'m> Host<'m> {
         self.node.is_some()
     }
 
-    /// When its process ends, if its node has left.
+    /// The time when its process ends, if its node has left.
     pub(super) fn stops_at(&self) -> Option<u64> {
         self.leaving.as_ref()?.stops_at
     }
@@ -349,7 +349,7 @@ impl<'m> Host<'m> {
         self.leaving.is_some() && self.is_member()
     }
 
-    /// Whether it is up and hasn't left: what it holds counts.
+    /// Whether it is up and hasn't left, so that its copies count.
     pub(super) fn is_member(&self) -> bool {
         self.is_up() && self.stops_at().is_none()
     }
@@ -367,7 +367,7 @@ impl<'m> Host<'m> {
         })
     }
 
-    /// Keeps what arrives while the node is frozen, unless the machine sleeps.
+    /// Keeps a datagram that arrives while the node is frozen, unless the machine sleeps.
     pub(super) fn keep(&mut self, datagram: Datagram) {
         if self.queue.len() < QUEUE && datagram.at >= self.deaf_until {
             self.queue.push(datagram);
