@@ -1,4 +1,4 @@
-//! Sessions that expire while clients and faults go on, and what hosts do then.
+//! Sessions that expire while clients and faults continue, and the actions of hosts in this case.
 
 use std::format;
 use std::vec::Vec;
@@ -11,11 +11,12 @@ use super::world::World;
 /// Pause between two looks of a host for idle sessions, in microseconds.
 const LOOK: u64 = 1_000_000;
 
-/// Seconds are counted whole, by clocks that drift, and a use is told within a tenth of the limit.
+/// The tolerance for times: seconds are counted whole, by clocks that drift, and a use is reported within a tenth of
+/// the limit.
 const TOLERANCE: u64 = 2_500_000;
 
 impl World<'_> {
-    /// A host ends the sessions that it serves and nobody used for long.
+    /// A host ends the sessions that it serves and that nobody used for a long time.
     pub(super) fn end_idle(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         if !self.common.ends_idle || host.idle_at > self.now || host.leaving.is_some() {
@@ -49,8 +50,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The application of a node ends the sessions that it was handed: it fetches each, runs its listeners,
-    /// and invalidates it.
+    /// The application of a node ends the sessions that were handed to it: it fetches each one, runs its listeners, and
+    /// invalidates it.
     pub(super) fn take_handed(&mut self, node: usize) -> Result<(), Violation> {
         if !self.common.expires_soon {
             return Ok(());
@@ -74,7 +75,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A session is handed to one application, once, and only if nobody used it lately.
+    /// A session is handed to one application, once, and only if nobody used it recently.
     fn check_handed(
         &mut self,
         session: usize,
@@ -94,7 +95,7 @@ impl World<'_> {
             return broken("a session that was used lately lives", detail());
         }
         let before = self.expiries.handed_at(hash);
-        // The application that had it may be gone, or the others may not have heard of it.
+        // The application that had it may be gone, or the other nodes may not know of it.
         if before.is_some_and(|before| self.disturbed_at < before) && !crowded {
             return broken("an expired session is handed over once", detail());
         }
@@ -102,7 +103,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// What nobody used for longer than its limit isn't given out.
+    /// A session that nobody used for longer than its limit isn't given to a client.
     pub(super) fn check_not_past(&mut self, session: usize, used_at: u64) -> Result<(), Violation> {
         let known = &self.model.sessions[session];
         let limit = u64::from(known.longest) * 1_000_000;
@@ -117,7 +118,7 @@ impl World<'_> {
         broken("a session past its limit isn't given out", detail)
     }
 
-    /// A session has ended at a node: by a client, or since nobody used it for long.
+    /// A session has ended on a node: a client ended it, or nobody used it for a long time.
     pub(super) fn check_ended(&mut self, node: usize, hash: &[u8; 16]) -> Result<(), Violation> {
         let Some(session) = self.model.by_hash.get(hash).copied() else {
             return Ok(());
@@ -127,7 +128,7 @@ impl World<'_> {
             return Ok(());
         }
         let limit = u64::from(known.shortest) * 1_000_000;
-        // A node that is cut off can't tell of a use: a split may expire a session on the other side.
+        // A node that is cut off can't report a use: in a split, a session may expire on the other side.
         let told = self.disturbed_at + TOLERANCE < known.seen.at || !self.common.expires_soon;
         if told && known.seen.at + limit > self.now + TOLERANCE {
             let detail = self.describe_session(self.model.id_of(session));
@@ -139,7 +140,7 @@ impl World<'_> {
                 ),
             );
         }
-        // Nobody may be left who could have been told.
+        // Perhaps no node is left that could have been told.
         if self.common.expires_soon {
             self.report.expired_untold += 1;
             self.has_ended(session);

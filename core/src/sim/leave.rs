@@ -1,4 +1,4 @@
-//! Nodes that are asked to leave: what they had must be at others when they are gone.
+//! Nodes that are asked to leave: their contents must be on other nodes when they are gone.
 
 use std::format;
 
@@ -11,17 +11,17 @@ use crate::node::Node;
 use crate::replica::wait::ticket::Progress;
 use crate::time::Duration;
 
-/// Nodes that may leave at a time: more may take sessions with them.
+/// The number of nodes that may leave at the same time. If there were more, sessions might be lost with them.
 const AT_ONCE: usize = 2;
 
-/// How long a leave may take.
+/// The longest time that a leave may take.
 const BOUND: Duration = Duration::from_secs(3);
 
-/// The same, with a clock that runs too slowly.
+/// The same time, with a clock that runs too slowly.
 const LONGEST: u64 = 3_500_000;
 
 impl World<'_> {
-    /// The host asks its node to leave. `lingers`: how long its process goes on after that is done.
+    /// The host asks its node to leave. `lingers` is the time for which the process continues after that.
     pub(super) fn leave(&mut self, node: usize, lingers: u64) -> Result<(), Violation> {
         let hosts = self.hosts.iter();
         let leaving = hosts.clone().filter(|host| host.leaves()).count();
@@ -49,7 +49,7 @@ impl World<'_> {
         self.settle(node)
     }
 
-    /// Goes on with the leave of a node that something happened to.
+    /// Continues the leave of a node whose state may have changed.
     pub(super) fn go_on_leaving(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let (Some(machine), Some(leaving)) = (&mut host.node, &mut host.leaving) else {
@@ -74,8 +74,8 @@ impl World<'_> {
         self.check_left(node)
     }
 
-    /// A leave was met: what the node had is at others. From now on it counts for nothing. Of what it
-    /// backed there's one copy less until the primary has found another backup.
+    /// A leave was met, so the node's contents are on other nodes. From now on its own copies don't count. The sessions
+    /// of which it was a backup have one copy less until the primary has found another backup.
     fn check_left(&mut self, node: usize) -> Result<(), Violation> {
         self.requests.retain(|request| request.node != node);
         for number in 0..self.model.commits.len() {
@@ -106,13 +106,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether a primary may still count copies of the commit, and among them one that has gone.
+    /// Whether a primary may still count copies of the commit, including a copy that is gone.
     fn is_waited_for(&self, commit: usize) -> bool {
         let mut requests = self.requests.iter();
         requests.any(|request| request.commit() == Some(commit))
     }
 
-    /// How many nodes must have what the node had of the commit, if the promise was for so many.
+    /// The number of nodes that must have the node's contents of the commit, if the promise was for this number of
+    /// copies.
     fn must_have_given(&self, node: usize, commit: &Committed) -> u32 {
         let Some(machine) = &self.hosts[node].node else {
             return 0;
@@ -126,7 +127,7 @@ impl World<'_> {
         let (count, small) = others.fold((0, 0), |(count, small), host| {
             (count + 1, small + u32::from(host.is_small()))
         });
-        // One has room, or the leave isn't met; unless it counts on one that died.
+        // One of them has room, or the leave isn't met, unless the node counts on one that died.
         let slot = machine.records.get(record);
         let mut kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
         let unaware = kept.any(|holder| {
@@ -148,8 +149,8 @@ impl World<'_> {
         }
     }
 
-    /// How many nodes have what the commit wrote and are to keep it, as the primary knows, if it is
-    /// there: other copies may be dropped, as the primary has told or is about to tell.
+    /// The number of nodes that have the contents of the commit and are to keep them, as the primary knows if it is
+    /// present. Other copies may be dropped, because the primary has released them or is about to.
     fn copies_that_stay(&self, node: usize, commit: &Committed) -> Option<u32> {
         let leaver = self.hosts[node].node.as_ref()?;
         let (_, primary) = self.record_of(leaver, commit)?;
@@ -175,7 +176,7 @@ impl World<'_> {
         Some(kept.filter(stays).count() as u32)
     }
 
-    /// The record that the node has of the commit's session, and its primary.
+    /// The node's record of the commit's session, and its primary.
     fn record_of(
         &self,
         machine: &Node<'_>,
@@ -190,7 +191,7 @@ impl World<'_> {
         })
     }
 
-    /// The host of the member, if what runs there is what the node knows.
+    /// The host of the member, if the boot that runs there is the one that the node knows.
     fn is_there(&self, machine: &Node<'_>, member: MemberIndex) -> Option<&Host<'_>> {
         self.runs_as(machine, member)
             .filter(|host| host.is_member())

@@ -1,4 +1,5 @@
-//! Checks of the lists of holders: which nodes are named, which are struck, and how long an end is remembered.
+//! Checks of the lists of holders: the nodes that are named, the nodes that are removed, and the time for which an end
+//! is remembered.
 
 use std::format;
 use std::vec::Vec;
@@ -11,17 +12,17 @@ use crate::ids::{MemberIndex, SELF};
 use crate::replica::wait::Wait;
 use crate::wire::stamp::WireStamp;
 
-/// What a tombstone stays after all have confirmed it, unless the run says otherwise.
+/// The time for which a tombstone is kept after all have confirmed it, unless the run has another one.
 const GRACE: u64 = 60_000_000;
 
-/// Seconds are counted whole, by clocks that drift.
+/// The tolerance for times, which are counted in whole seconds by clocks that drift.
 const ROUNDING: u64 = 2_000_000;
 
-/// When a node stands still for so many halves of a probe period, the others may go on without it.
+/// If a node stands still for this many halves of a probe period, the others may continue without it.
 const HALVES: u64 = 5;
 
 impl World<'_> {
-    /// What became of the records of a node.
+    /// Checks the changes of a node's records.
     pub(super) fn check_lists(&self, node: usize, found: &Found) -> Result<(), Violation> {
         if let Some((rule, hash)) = found.wrong.first() {
             return broken(rule, self.told_detail(node, hash));
@@ -44,7 +45,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// Whether another node that the list names knows that the member may have a copy: the primary is to hear of it.
+    /// Whether another node that the list names knows that the member may have a copy; it will report that to the
+    /// primary.
     fn is_told_of(&self, node: usize, member: MemberIndex, hash: &[u8; 16]) -> bool {
         let Some(machine) = &self.hosts[node].node else {
             return false;
@@ -57,9 +59,8 @@ impl World<'_> {
         others.any(|other| *other != SELF && self.is_named_by(node, *other, member, hash))
     }
 
-    /// Whether the node that `other` stands for in the table of `node` names the member as a holder. A former primary
-    /// may have struck the name, as this node heard, and have given the member another copy since, of which it will
-    /// tell.
+    /// Whether the node that is `other` in the table of `node` names the member as a holder. A former primary may have
+    /// removed the name, as this node was told, and may have given the member another copy since, which it will report.
     fn is_named_by(
         &self,
         node: usize,
@@ -98,7 +99,7 @@ impl World<'_> {
         }
     }
 
-    /// An end is remembered until all know of it, and what is on its way has arrived.
+    /// An end is remembered until all know of it, and until everything that is under way has arrived.
     fn check_forgotten(&self, node: usize, hash: &[u8; 16]) -> Result<(), Violation> {
         if self.common.lifetime.is_some() || self.report.jumps > 0 {
             return Ok(());
@@ -109,7 +110,7 @@ impl World<'_> {
             let detail = format!("n{node} for {remembered} us: {hash:02x?}");
             return broken("an end is remembered for as long as packets live", detail);
         }
-        // A boot whose name a later one took is to own nothing, even if it doesn't know that yet.
+        // A boot whose name was taken by a later one is to own nothing, even if it doesn't know that yet.
         let is_replaced = |host: &Host<'_>| {
             let here = self.hosts[node].node.as_ref();
             let boot = here.and_then(|machine| {
@@ -131,7 +132,7 @@ impl World<'_> {
         }
     }
 
-    /// Those whose copies a wait counts have them.
+    /// The nodes whose copies a wait counts have these copies.
     pub(super) fn check_answered(&self, node: usize) -> Result<(), Violation> {
         let mine = |request: &&Request| request.node == node;
         for request in self.requests.iter().filter(mine) {
@@ -157,7 +158,7 @@ impl World<'_> {
         let header = machine.writers.wire(slot.stamp);
         let newer = |host: &Host<'_>| host.observed.any_header(&slot.hash) > header;
         if self.hosts.iter().any(newer) {
-            return Ok(()); // another one is the primary, and has told those that answered
+            return Ok(()); // another node is the primary, and has told the nodes that answered
         }
         let committed = &self.model.commits[commit];
         for member in slot.holders().iter().filter(|member| wait.has(**member)) {
@@ -166,7 +167,7 @@ impl World<'_> {
             let lacks = |host: &&Host<'_>| {
                 let id = host.node.as_ref().map(|it| it.sealer.boot);
                 let boot = self.boots.iter().find(|boot| Some(boot.id) == id);
-                // A new boot has nothing of what its former one confirmed.
+                // A new boot has nothing of what its former boot confirmed.
                 let is_old = boot.is_some_and(|boot| boot.started < request.since);
                 is_old
                     && !host.observed.ended.contains_key(&slot.hash)
@@ -180,7 +181,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A node is about to stand still for so long: what it serves now it must ask for later.
+    /// A node is about to stand still for this time: it must ask later for the sessions that it serves now.
     pub(super) fn stands_still(&mut self, node: usize, span: u64) {
         let host = &mut self.hosts[node];
         let Some(machine) = host.node.as_ref().filter(|_| host.runs(self.now)) else {
@@ -201,7 +202,7 @@ impl World<'_> {
         host.served_before = served;
     }
 
-    /// A node that stood still serves nothing of what it served before without asking.
+    /// A node that stood still serves none of its former sessions without asking.
     pub(super) fn check_doubt(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let served = core::mem::take(&mut host.served_before);

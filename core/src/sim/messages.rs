@@ -1,4 +1,4 @@
-//! Messages between applications: in order, each at most once, and acknowledged only if they were taken.
+//! Messages between applications: in order, each at most once, and acknowledged only if they were accepted.
 
 use std::format;
 use std::vec::Vec;
@@ -14,7 +14,7 @@ use crate::seal::BootId;
 /// One message that an application sent.
 pub(super) struct Sent {
     from: BootId,
-    /// The receiver's name, or all.
+    /// The receiver's name; `None` means all.
     to: Option<std::string::String>,
     bytes: Vec<u8>,
     taken_by: Vec<BootId>,
@@ -67,7 +67,7 @@ impl World<'_> {
         self.settle(from)
     }
 
-    /// The application takes what has come.
+    /// The application takes the messages that have arrived.
     pub(super) fn take_messages(&mut self, node: usize) -> Result<(), Violation> {
         let mut out = [0; MAX_MESSAGE];
         loop {
@@ -120,7 +120,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// It is decided how far a message came.
+    /// Checks the outcome of a message.
     pub(super) fn sent(&self, message: usize, outcome: SendOutcome) -> Result<(), Violation> {
         let sent = &self.app_messages[message];
         let taken = sent.taken_by.len();

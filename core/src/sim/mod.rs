@@ -1,11 +1,10 @@
 //! A cluster in one thread: many nodes, clients and faults, all from one seed.
 //!
-//! Nodes run on a virtual clock over a network that loses, doubles, delays, corrupts and cuts; they
-//! leave, crash, restart, freeze, run out of memory and have clocks that are wrong. After each step
-//! what the touched node holds is compared with all that was ever written ([`observe`]), clients
-//! ([`clients`]) notice what they must not see ([`notice`]), and after everything has healed all nodes must
-//! agree ([`check`]). The same seed is the same run, step by step; a failing one is shortened
-//! ([`shrink`]) and told as a list of what happened.
+//! Nodes run on a virtual clock over a network that loses, duplicates, delays, corrupts and cuts; they leave, crash,
+//! restart, freeze, run out of memory and have clocks that are wrong. After each step the records of the node concerned
+//! are compared with everything that was ever written ([`observe`]), clients ([`clients`]) detect what they must not
+//! see ([`notice`]), and after everything has healed all nodes must agree ([`check`]). The same seed gives the same
+//! run, step by step. A failing run is shortened ([`shrink`]) and reported as a list of events.
 //!
 //! The checkers are tested themselves: for each [`Mutation`] of the protocol there must be seeds
 //! that fail.
@@ -70,16 +69,16 @@ pub use self::text::Unreadable;
 use self::world::World;
 pub use crate::mutation::Mutation;
 
-/// How long a plan is, in microseconds: longer than any number of steps takes.
+/// The length of a plan, in microseconds: more than any number of steps takes.
 const LENGTH: u64 = 120_000_000;
 
-/// Steps of a run, unless others are asked for.
+/// The number of steps of a run, unless another one is requested.
 const STEPS: u64 = 5_000;
 
-/// Starts of nodes in a run that no plan names: of those that weren't let in.
+/// The number of node starts in a run that no plan names: starts of nodes that weren't accepted under their names.
 const OTHER_STARTS: usize = 100;
 
-/// When all nodes have met and the plan begins.
+/// The time when all nodes have met and the plan begins.
 const SETTLED_BY: u64 = 2_900_000;
 
 /// A run that broke a promise.
@@ -87,11 +86,11 @@ const SETTLED_BY: u64 = 2_900_000;
 pub struct Failure {
     /// The run's seed.
     pub seed: u64,
-    /// What was broken.
+    /// The promise that was broken.
     pub violation: Violation,
-    /// What happened, in the shortest run found.
+    /// The events of the shortest run that was found.
     pub trace: Vec<String>,
-    /// That run as text, to be kept: see [`Saved`].
+    /// That run as text, so that it can be kept: see [`Saved`].
     pub plan: String,
 }
 
@@ -106,41 +105,41 @@ impl fmt::Display for Failure {
     }
 }
 
-/// One run: the same values are the same run, step by step.
+/// One run. The same values give the same run, step by step.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
-    /// All that is drawn by chance is drawn from this.
+    /// The source of all random choices.
     pub seed: u64,
     /// Steps until all faults end and the promises are checked.
     pub steps: u64,
-    /// The rule of the protocol that is broken on purpose.
+    /// The rule of the protocol that the run breaks on purpose.
     pub mutation: Option<Mutation>,
-    /// What may happen in it.
+    /// The kinds of events that may happen in it.
     pub mix: Mix,
 }
 
-/// What may happen in a run.
+/// The kinds of events that may happen in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mix {
     /// Everything.
     #[default]
     All,
-    /// Only what the first simulator knew. It draws nothing from the numbers that this takes, so that a
-    /// seed's run stays what it was.
+    /// Only the events of the first simulator. The newer events draw their random numbers from other sources, so that
+    /// the run of a seed stays the same.
     Old,
 }
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug)]
 pub struct Outcome {
-    /// What happened, or the promise that was broken.
+    /// The report of the run, or the promise that was broken.
     pub result: Result<Report, Violation>,
-    /// A hash over all datagrams sent, what the nodes held in the end, and the broken promise.
+    /// A hash of all datagrams that were sent, the nodes' records at the end, and the broken promise.
     pub digest: u64,
 }
 
 impl Run {
-    /// The run of a seed that has the usual length and breaks no rule.
+    /// The run of a seed with the usual length that breaks no rule.
     #[must_use]
     pub const fn of(seed: u64) -> Self {
         Self {
@@ -151,7 +150,7 @@ impl Run {
         }
     }
 
-    /// The same with a broken rule of the protocol.
+    /// The same run with a broken rule of the protocol.
     #[must_use]
     pub const fn breaking(self, mutation: Mutation) -> Self {
         let mutation = Some(mutation);
@@ -169,12 +168,12 @@ impl Run {
         self.outcome().result
     }
 
-    /// Runs it; a failing run is shortened and told.
+    /// Runs it. A failing run is shortened and reported.
     pub fn explain(&self) -> Result<Report, Failure> {
         self.explain_plan(self.plan())
     }
 
-    /// Tells all that happens in it, whether it fails or not.
+    /// Reports everything that happens in it, whether it fails or not.
     #[must_use]
     pub fn trace(&self) -> Vec<String> {
         let mut trace = Vec::new();
@@ -242,14 +241,14 @@ impl FromStr for Saved {
 }
 
 impl Saved {
-    /// Plays it.
+    /// Runs it.
     #[must_use]
     pub fn outcome(&self, mutation: Option<Mutation>) -> Outcome {
         self.run(mutation)
             .play(&self.0.plan, false, &mut Vec::new())
     }
 
-    /// Plays it; if it fails it is shortened and told.
+    /// Runs it. If it fails, it is shortened and reported.
     pub fn explain(&self, mutation: Option<Mutation>) -> Result<Report, Failure> {
         self.run(mutation).explain_plan(self.0.plan.clone())
     }

@@ -1,4 +1,4 @@
-//! What clients were told, and what was ever written: the truth that nodes are held against.
+//! The values that clients were told, and everything that was ever written: the truth with which nodes are compared.
 
 use core::fmt;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use crate::hash::name_hash;
 use crate::key::{self, Key};
 use crate::wire::stamp::WireStamp;
 
-/// The applications of all sessions; most runs have the first alone.
+/// The applications of all sessions. Most runs have only the first.
 pub(super) const NAMESPACES: [&str; 3] = ["shop", "blog", "wiki"];
 
 /// One id that a session has or had.
@@ -24,7 +24,7 @@ pub(super) struct Id {
 }
 
 impl Id {
-    /// In the first namespace.
+    /// An id in the first namespace.
     pub(super) const fn of(text: String) -> Self {
         Self {
             namespace: NAMESPACES[0],
@@ -51,17 +51,17 @@ impl fmt::Display for Id {
     }
 }
 
-/// One attribute as a commit wrote it.
+/// An attribute with the value that a commit wrote.
 pub(super) struct Write {
     pub(super) session: usize,
     pub(super) attribute: u8,
     pub(super) value: Option<Vec<u8>>,
     pub(super) commit: usize,
-    /// What it took the place of.
+    /// The stamp of the value that it replaced.
     replaces: Option<WireStamp>,
 }
 
-/// What a node has written of an attribute.
+/// A write of an attribute by a node.
 pub(super) struct Written {
     pub(super) attribute: u8,
     pub(super) stamp: WireStamp,
@@ -73,19 +73,19 @@ pub(super) struct Written {
 pub(super) struct Committed {
     pub(super) session: usize,
     pub(super) writes: Vec<(u8, WireStamp)>,
-    /// When.
+    /// The time of the commit.
     pub(super) at: u64,
-    /// How many copies were promised: the primary's own, until others confirmed.
+    /// The number of copies that were promised: only the primary's own until others confirmed.
     pub(super) copies: u32,
-    /// How many nodes that held it have crashed since.
+    /// The number of nodes with the commit that have crashed since.
     pub(super) crashes: u32,
-    /// A rename may have cost it the copies at others, also those that confirm it later.
+    /// A rename may have removed the copies on other nodes, including those that are confirmed later.
     pub(super) given_up: bool,
 }
 
-/// A session from its creation on, under all its ids.
+/// A session from its creation on, with all its ids.
 pub(super) struct Session {
-    /// The last one is current.
+    /// Its ids, of which the last is current.
     pub(super) ids: Vec<Id>,
     pub(super) hashes: Vec<[u8; 16]>,
     pub(super) created: bool,
@@ -94,10 +94,10 @@ pub(super) struct Session {
     /// The node that served it last.
     pub(super) node: usize,
     pub(super) seen: Seen,
-    /// When it was last served with a warning.
+    /// The last time when it was served with a warning.
     pub(super) warned_at: u64,
-    /// Seconds after which it expires, from its next commit on; and the shortest and the longest that it
-    /// ever had.
+    /// The seconds after which it expires, from its next commit on; and the shortest and the longest limit that it ever
+    /// had.
     pub(super) max_inactive: u32,
     pub(super) shortest: u32,
     pub(super) longest: u32,
@@ -108,19 +108,19 @@ pub(super) struct Session {
 pub(super) struct Model {
     cluster: u64,
     namespaces: usize,
-    /// Seconds after which sessions expire; each client has one of these.
+    /// The seconds after which sessions expire. Each client has one of these limits.
     limits: Vec<u32>,
-    /// Sessions that each client had.
+    /// The number of sessions that each client had.
     had: Vec<usize>,
     pub(super) sessions: Vec<Session>,
-    /// By the number that the plan uses.
+    /// The current sessions, by the number that the plan uses.
     pub(super) current: Vec<usize>,
     pub(super) by_hash: HashMap<[u8; 16], usize>,
     pub(super) writes: HashMap<StampKey, Write>,
     pub(super) commits: Vec<Committed>,
 }
 
-/// A stamp as a key of a map.
+/// A stamp as the key of a map.
 pub(super) type StampKey = (u32, u32, u32, u64);
 
 pub(super) const fn stamp_key(stamp: &WireStamp) -> StampKey {
@@ -128,7 +128,7 @@ pub(super) const fn stamp_key(stamp: &WireStamp) -> StampKey {
 }
 
 impl Model {
-    /// `limits`: in seconds, at least one.
+    /// `limits` are in seconds, at least one.
     pub(super) fn new(sessions: usize, namespaces: usize, limits: Vec<u32>) -> Self {
         let mut model = Self {
             cluster: name_hash(b"sim"),
@@ -148,7 +148,7 @@ impl Model {
         model
     }
 
-    /// A session that nobody has used yet, for the client of this number.
+    /// Creates a session that nobody has used yet, for the client with this number.
     fn create(&mut self, number: usize) -> usize {
         let session = self.sessions.len();
         let limit = self.limits[number % self.limits.len()];
@@ -174,7 +174,7 @@ impl Model {
         session
     }
 
-    /// With several namespaces the same id is in each of them.
+    /// If there are several namespaces, the same id is in each of them.
     fn first_id(&self, number: usize, session: usize) -> Id {
         if self.namespaces == 1 {
             return Id::of(format!("s{number}-{session}"));
@@ -201,12 +201,12 @@ impl Model {
         known.longest = known.longest.max(seconds);
     }
 
-    /// The client of this number has lost its session and begins another.
+    /// The client with this number has lost its session and begins another.
     pub(super) fn begin_anew(&mut self, number: usize) {
         self.current[number] = self.create(number);
     }
 
-    /// An id that the session may be renamed to; some are longer than what a record has room for.
+    /// An id to which the session may be renamed. Some ids are longer than a record has room for.
     pub(super) fn next_id(&mut self, session: usize) -> Id {
         let session_of = &mut self.sessions[session];
         session_of.renames += 1;
@@ -219,8 +219,8 @@ impl Model {
         }
     }
 
-    /// The session has another id. What others wrote under the old one meanwhile ends with it.
-    /// `observed`: what the node held that renamed it. `crowded`: some nodes have little room.
+    /// The session has another id. The writes of other nodes under the old id end with it. `observed` is the state of
+    /// the node that renamed it. `crowded` says that some nodes have little room.
     pub(super) fn renamed(&mut self, session: usize, id: Id, observed: &Observed, crowded: bool) {
         for number in 0..self.commits.len() {
             let commit = &self.commits[number];
@@ -233,7 +233,7 @@ impl Model {
                 commit.crashes = u32::MAX;
             }
             if crowded {
-                // A backup may have no room for the new id's copy, and gives up that of the old one.
+                // A backup may have no room for the new id's copy, and drops that of the old id.
                 commit.copies = 1;
                 commit.given_up = true;
             }
@@ -241,7 +241,7 @@ impl Model {
         self.add_id(session, id);
     }
 
-    /// Its current id.
+    /// The session's current id.
     pub(super) fn id_of(&self, session: usize) -> &Id {
         let ids = &self.sessions[session].ids;
         &ids[ids.len() - 1]
@@ -266,7 +266,7 @@ impl Model {
         hashes[hashes.len() - 1]
     }
 
-    /// Notes a commit; `Err` with the stamp that was issued before.
+    /// Notes a commit. The error is a stamp that was issued twice.
     pub(super) fn committed(
         &mut self,
         session: usize,
@@ -300,12 +300,12 @@ impl Model {
         Ok(commit)
     }
 
-    /// What the write of this stamp took the place of.
+    /// The stamp that the write with this stamp replaced.
     pub(super) fn replaced(&self, stamp: &WireStamp) -> Option<WireStamp> {
         self.writes.get(&stamp_key(stamp))?.replaces
     }
 
-    /// Whether a node holds what the commit wrote, or something newer, under any of the ids.
+    /// Whether a node has the values of the commit, or newer ones, under any of the ids.
     pub(super) fn holds(&self, observed: &Observed, commit: &Committed) -> bool {
         let hashes = &self.sessions[commit.session].hashes;
         commit.writes.iter().all(|(attribute, stamp)| {
@@ -317,7 +317,7 @@ impl Model {
         })
     }
 
-    /// Whether a boot ever held what the commit wrote, or something newer, or saw the end.
+    /// Whether a boot ever had the values of the commit, or newer ones, or saw the end.
     pub(super) fn held(&self, observed: &Observed, commit: &Committed) -> bool {
         let hashes = &self.sessions[commit.session].hashes;
         commit.writes.iter().all(|(attribute, stamp)| {
@@ -328,12 +328,12 @@ impl Model {
         })
     }
 
-    /// The commits that a node holds, by their numbers.
+    /// The numbers of the commits that a node has.
     pub(super) fn held_by(&self, observed: &Observed) -> impl Iterator<Item = usize> {
         (0..self.commits.len()).filter(|commit| self.holds(observed, &self.commits[*commit]))
     }
 
-    /// A node that has this commit is about to crash: there's one copy less.
+    /// A node that has this commit is about to crash, so there is one copy less.
     pub(super) fn crashes(&mut self, commit: usize) {
         let commit = &mut self.commits[commit];
         commit.crashes = commit.crashes.saturating_add(1);

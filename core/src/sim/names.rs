@@ -1,4 +1,4 @@
-//! Names and addresses: who may use one, and what hosts do whose node isn't let in.
+//! Names and addresses: the nodes that may use one, and the actions of hosts whose node isn't accepted.
 
 use std::format;
 
@@ -6,20 +6,20 @@ use super::host::{Host, Standing};
 use super::observe::{Violation, broken};
 use super::world::World;
 
-/// Pause until a host whose name is another one's tries again.
+/// The pause until a host whose name belongs to another node tries again.
 const AGAIN: u64 = 3_000_000;
 
-/// Pause until a host has made a new node.
+/// The pause until a host has created a new node.
 const MOMENT: u64 = 700_000;
 
-/// Probe periods within which a node is heard by all.
+/// The number of probe periods within which all others have heard a node.
 const HEARD: u64 = 6;
 
-/// Longest until a node gets a name that nobody else has, in probe periods.
+/// The longest time, in probe periods, until a node gets a name that no other node has.
 const PATIENCE: u64 = 60;
 
 impl World<'_> {
-    /// What changes with a node's next start.
+    /// Applies the changes that come with a node's next start.
     pub(super) fn prepare_start(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.again_at = None;
@@ -45,7 +45,7 @@ impl World<'_> {
         host.asks_since = self.now;
     }
 
-    /// Whether a node that wasn't let in is a member by now.
+    /// Checks whether a node that wasn't accepted is a member by now.
     pub(super) fn settle_name(&mut self, node: usize) -> Result<(), Violation> {
         let host = &self.hosts[node];
         let (true, Some(machine)) = (host.standing == Standing::Asking, &host.node) else {
@@ -84,7 +84,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A node that saw all others until now sees another one in the place of one of them, which was there all the time.
+    /// A node that saw all others until now must not see another one in the place of a member that was present all the
+    /// time.
     pub(super) fn check_names_kept(&self, node: usize) -> Result<(), Violation> {
         let heard = HEARD * self.common.frequency;
         let calm = self.calm_since.is_some_and(|calm| calm + heard < self.now);
@@ -93,7 +94,7 @@ impl World<'_> {
             return Ok(());
         };
         let owners = self.hosts.iter().zip(&self.sees_all);
-        // A node without room for all others hears from the rest only that they want to be met.
+        // A node without room for all others knows about the rest only that they want to be accepted as members.
         let owners = owners.filter(|(host, sees_all)| host.is_in() && **sees_all);
         for (owner, _) in owners {
             let awake = owner.started_at.max(owner.frozen_until) + heard < self.now;
@@ -113,14 +114,14 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The node can't go on: its host ends it and tries again later.
+    /// The node can't continue: its host ends it and tries again later.
     pub(super) fn ends_and_tries_again(&mut self, node: usize) {
         let host = &mut self.hosts[node];
         host.must_end_at = Some(self.now);
         host.again_at = Some(self.now + AGAIN);
     }
 
-    /// A later boot has the node's name: its host makes a new one in a moment.
+    /// A later boot has the node's name: its host creates a new node after a moment.
     pub(super) fn on_superseded(&mut self, node: usize) {
         self.report.superseded += 1;
         let host = &mut self.hosts[node];
@@ -137,7 +138,7 @@ impl World<'_> {
         self.widen_table(node);
     }
 
-    /// The operator of a node sees to it that its table has room for all. Returns whether it hadn't.
+    /// The operator of a node makes its table large enough for all. Returns whether it wasn't.
     pub(super) fn widen_table(&mut self, node: usize) -> bool {
         let enough = self.hosts.len() + 2;
         let members = &mut self.hosts[node].plan.members;
@@ -156,7 +157,7 @@ impl World<'_> {
         }
     }
 
-    /// Of two nodes with one name one stays.
+    /// If two nodes have one name, one of them stays.
     pub(super) fn retire_twins(&mut self) {
         for node in 0..self.hosts.len() {
             if self.hosts[node].plan.twin_of.is_some() {

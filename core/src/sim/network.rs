@@ -1,4 +1,4 @@
-//! A network that loses, doubles, delays, reorders, corrupts and cuts.
+//! A network that loses, duplicates, delays, reorders, corrupts and cuts.
 
 use core::cmp::Reverse;
 use core::net::SocketAddr;
@@ -8,7 +8,7 @@ use std::vec::Vec;
 use super::plan::{NodePlan, Plan, Weather};
 use super::random::Random;
 
-/// A datagram on its way. Ordered by the time at which it arrives.
+/// A datagram under way. Datagrams are ordered by the time at which they arrive.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Datagram {
     pub(super) at: u64,
@@ -20,29 +20,29 @@ pub(super) struct Datagram {
     pub(super) bytes: Vec<u8>,
 }
 
-/// What the network did.
+/// The counters of the network.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NetworkReport {
-    /// Datagrams handed to it.
+    /// The datagrams that were handed to it.
     pub sent: u64,
-    /// Bytes of payload handed to it.
+    /// The bytes of payload that were handed to it.
     pub bytes: u64,
-    /// Never arrived.
+    /// Datagrams that never arrived.
     pub lost: u64,
-    /// Arrived twice.
+    /// Datagrams that arrived twice.
     pub doubled: u64,
-    /// Arrived with another byte.
+    /// Datagrams that arrived with one byte changed.
     pub corrupted: u64,
-    /// Arrived later than others that were sent after them.
+    /// Datagrams that arrived later than others that were sent after them.
     pub late: u64,
-    /// Were sent across a cut.
+    /// Datagrams that were sent across a cut.
     pub cut: u64,
-    /// Were too long for their way.
+    /// Datagrams that were too long for their path.
     pub swallowed: u64,
 }
 
 impl NetworkReport {
-    /// Names and numbers of its faults.
+    /// The names and counts of its faults.
     pub(super) fn counters(&self) -> Vec<(&'static str, u64)> {
         std::vec![
             ("lost", self.lost),
@@ -55,37 +55,37 @@ impl NetworkReport {
     }
 }
 
-/// What is wrong between two nodes for long.
+/// The long-lasting faults between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BadPairs {
     Severed,
     Swallowing,
 }
 
-/// More datagrams than two nodes have for each other in a span of time, in microseconds: all sessions
-/// of a large run are a half of it. Two that answer each other for ever over a fast network send more.
+/// More datagrams than two nodes need to send to each other in a span of time, in microseconds: all sessions of a large
+/// run need half as many. Two nodes that answer each other endlessly over a fast network send more.
 const SPAN: u64 = 100_000;
 const MOST: u32 = 600;
 
-/// The same where some node has little memory: what shares a packet with what is refused is sent again.
+/// The same limit if some node has little memory: changes that share a packet with a refused one are sent again.
 const MOST_REFUSED: u32 = 1_500;
 
-/// All that is on its way, and the faults.
+/// All datagrams under way, and the faults.
 pub(super) struct Network {
     seed: u64,
     wire: BinaryHeap<Reverse<Datagram>>,
     number: u64,
     pub(super) weather: Weather,
-    /// `cuts[a]` has bit b: nothing from a reaches b.
+    /// If `cuts[a]` has bit b, nothing from a reaches b.
     cuts: Vec<u32>,
-    /// The same for what lasts longer.
+    /// The same for cuts that last longer.
     severed: Vec<u32>,
-    /// Two nodes between which datagrams longer than this get lost.
+    /// Two nodes, and the length above which datagrams between them get lost.
     holes: Vec<(usize, usize, usize)>,
-    /// For each node and each other: a span of time, and the datagrams between the two in it.
+    /// For each pair of nodes: a span of time, and the number of datagrams between the two in it.
     spans: Vec<Vec<(u64, u32)>>,
     most: u32,
-    /// Two nodes that sent each other more in one of them than they can owe.
+    /// Two nodes that sent each other more datagrams in such a span than they can have reason to.
     pub(super) storm: Option<(usize, usize)>,
     pub(super) report: NetworkReport,
 }
@@ -121,7 +121,7 @@ impl Network {
         self.number += 1;
         self.report.sent += 1;
         self.report.bytes += bytes.len() as u64;
-        // All dice are drawn whatever becomes of the datagram, from its own number.
+        // All random numbers of a datagram are drawn from its own number, whatever happens to it.
         let mut dice = Random::of(self.seed, self.number << 8 | 2);
         let weather = self.weather;
         let (lost, doubled) = (dice.chance(weather.lost), dice.chance(weather.doubled));
@@ -161,7 +161,7 @@ impl Network {
         self.push(now + wait, (to, at_address), address, bytes);
     }
 
-    /// Counts a datagram between the two.
+    /// Counts a datagram between two nodes.
     fn watch(&mut self, now: u64, a: usize, b: usize) {
         let (span, sent) = &mut self.spans[a][b];
         if *span != now / SPAN {
@@ -205,14 +205,14 @@ impl Network {
         }
     }
 
-    /// Nothing from the first reaches the second until [`mend`](Self::mend).
+    /// From now on nothing from the first node reaches the second, until [`mend`](Self::mend).
     pub(super) fn sever(&mut self, from: usize, to: usize) {
         if from != to {
             self.severed[from] |= 1 << to;
         }
     }
 
-    /// Longer datagrams between the two get lost until [`mend`](Self::mend).
+    /// From now on longer datagrams between the two get lost, until [`mend`](Self::mend).
     pub(super) fn swallow(&mut self, a: usize, b: usize, longest: usize) {
         self.holes.push((a, b, longest));
     }
@@ -224,14 +224,13 @@ impl Network {
         })
     }
 
-    /// What was severed or swallowed goes through again.
+    /// Ends all severed paths and all losses of long datagrams.
     pub(super) fn mend(&mut self) {
         self.severed.fill(0);
         self.holes.clear();
     }
 
-    /// If nothing but that is wrong: whether two nodes don't reach each other at all, or not with long
-    /// datagrams.
+    /// If there is no other fault: whether two nodes don't reach each other at all, or not with long datagrams.
     pub(super) fn bad_pairs(&self) -> Option<BadPairs> {
         let none = |cuts: &[u32]| cuts.iter().all(|cut| *cut == 0);
         match (none(&self.cuts), none(&self.severed), self.holes.is_empty()) {

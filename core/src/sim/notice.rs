@@ -1,4 +1,5 @@
-//! What clients notice: older values than they saw, sessions not found, copies that weren't made.
+//! The faults that clients detect: values older than those they saw, sessions that aren't found, copies that weren't
+//! made.
 
 use std::format;
 use std::vec::Vec;
@@ -10,22 +11,21 @@ use crate::replica::commit::Ack;
 use crate::replica::wait::ticket::{CommitOutcome, FetchOutcome};
 use crate::wire::stamp::WireStamp;
 
-/// How long after a warning, or after a write on a node that had handed the session over, two nodes may
-/// differ in what they serve.
+/// The time after a warning, or after a write on a node that had handed the session over, for which two nodes may serve
+/// different contents.
 const SETTLING: u64 = 1_000_000;
 
-/// How long after that two primaries of a session may not have met: two walks over all records, and
-/// some.
+/// The time after that for which two primaries of a session may not have met: two walks over all records, and a margin.
 const MEETING: u64 = 12_000_000;
 
-/// What the client had seen of each attribute when its request began, and when it saw that.
+/// The version of each attribute that the client had seen when its request began, and the time when it saw it.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
     pub(super) stamps: [Option<WireStamp>; ATTRIBUTES],
     pub(super) at: u64,
 }
 
-/// What the nodes held when a fetch began.
+/// The state of the nodes when a fetch began.
 pub(super) struct Baseline {
     hash: [u8; 16],
     lives: bool,
@@ -33,7 +33,7 @@ pub(super) struct Baseline {
     stamps: [Option<WireStamp>; ATTRIBUTES],
 }
 
-/// `Ack` without what it says of refusal.
+/// The number of copies in `Ack`, without the condition for a refusal.
 const fn asked(ack: Ack) -> Option<u8> {
     match ack {
         Ack::None => Some(1),
@@ -58,7 +58,7 @@ impl World<'_> {
         }
     }
 
-    /// Who serves a session without asking has its newest header, once all see each other.
+    /// A node that serves a session without asking has its newest header, once all nodes see each other.
     pub(super) fn check_owner(&self, session: usize, node: usize) -> Result<(), Violation> {
         let hash = self.model.hash_of(session);
         let known = &self.model.sessions[session];
@@ -73,8 +73,8 @@ impl World<'_> {
         Ok(())
     }
 
-    /// All see each other again: of two nodes that served a session in a split, at most one goes on
-    /// without asking. A warning before excuses it.
+    /// All nodes see each other again. Of two nodes that served a session in a split, at most one continues without
+    /// asking, unless a warning came before.
     pub(super) fn check_reunion(&self) -> Result<(), Violation> {
         for (number, session) in self.model.sessions.iter().enumerate() {
             let hash = self.model.hash_of(number);
@@ -91,7 +91,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// The node answers a client from what it holds.
+    /// The node answers a client from its own copy.
     pub(super) fn serve(
         &mut self,
         session: usize,
@@ -113,7 +113,7 @@ impl World<'_> {
         let observed = &self.hosts[node].observed;
         let known = &mut self.model.sessions[session];
         if two_primaries && known.warned_at > 0 {
-            known.warned_at = self.now; // until they have met
+            known.warned_at = self.now; // until the two have met
         }
         let excused = self.disturbed_at >= before.at || known.warned_at + SETTLING >= before.at;
         let seen = core::array::from_fn(|attribute| observed.stamp(&hash, attribute as u8));
@@ -146,8 +146,8 @@ impl World<'_> {
         known.node = node;
     }
 
-    /// A fetch ended without a warning while all nodes saw each other: it must have found the
-    /// newest that any of them had when it began.
+    /// A fetch ended without a warning while all nodes saw each other: it must have found the newest contents that any
+    /// of them had when it began.
     pub(super) fn fetched(
         &mut self,
         node: usize,
@@ -198,7 +198,7 @@ impl World<'_> {
         Ok(())
     }
 
-    /// A commit was acknowledged: as many nodes must have held it.
+    /// A commit was acknowledged, so that number of nodes must have had it.
     pub(super) fn confirmed(
         &mut self,
         commit: usize,
