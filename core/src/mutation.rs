@@ -1,7 +1,7 @@
-//! Rules of the protocol that the simulator breaks on purpose: each must be noticed.
+//! Rules of the protocol that the simulator breaks on purpose. Each broken rule must be detected.
 //!
-//! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, and nothing of this is
-//! left.
+//! Outside the simulator [`Node::breaks`](crate::node::Node::breaks) is `false` at compile time, so none of this is
+//! compiled in.
 
 use crate::event::SessionEvent;
 
@@ -33,65 +33,65 @@ macro_rules! mutations {
 mutations! {
     /// A takeover keeps the epoch.
     NoEpochAtTakeover,
-    /// A delta is applied to whatever value is there.
+    /// A delta is applied to any value that is there.
     NoBaseCheck,
     /// Tombstones are forgotten at the next sweep.
     EarlyTombstoneRemoval,
-    /// A primary that is asked for a session goes on serving it.
+    /// A primary that is asked for a session continues to serve it.
     NoHandOver,
     /// A node with a copy serves it without asking.
     OwnCopyUnasked,
     /// A commit counts as copied when any later packet is acknowledged.
     AckByListPosition,
-    /// Stamps don't tell a node's boots apart.
+    /// Stamps don't distinguish a node's boots.
     BootNotInStamp,
     /// A write revives a session that was ended.
     WriteRevives,
-    /// The attributes of one commit travel one by one.
+    /// The attributes of one commit are sent one by one.
     TornCommit,
-    /// What arrives replaces what is there, newer or not.
+    /// Every value that arrives replaces the present one, newer or not.
     LastArrivalWins,
     /// Former holders drop their copies before the new ones have confirmed.
     EarlyRelease,
-    /// A holder without room acknowledges all the same.
+    /// A holder without room still acknowledges.
     FullConfirms,
-    /// A former primary forgets what nobody confirmed.
+    /// A former primary forgets changes that nobody confirmed.
     FormerPrimaryForgets,
-    /// A node serves on after a split as if it had never been away.
+    /// After a split a node continues to serve as if it had never been away.
     NoDoubtAfterSplit,
     /// Dead members are never contacted again.
     DeadStayDead,
-    /// A suspected member says nothing.
+    /// A suspected member doesn't refute the suspicion.
     NoRefutation,
     /// Nobody replaces backups that are gone.
     NoRepairOfHolders,
-    /// Nobody compares the digest beside a header with what it has.
+    /// Nodes don't compare the digest beside a header with their own contents.
     DigestIgnored,
-    /// A primary keeps to itself what others wrote.
+    /// A primary doesn't pass on the writes of others.
     PrimaryKeepsToItself,
     /// The end of a renamed session's old id doesn't wait for the new record.
     EndOvertakes,
     /// Former holders drop their copies although the primary lacks something of them.
     DroppedUnseen,
-    /// Nobody is told that a session was used without a change.
+    /// Other nodes aren't told that a session was used without a change.
     TouchStaysPrimary,
-    /// Expired sessions are offered to nobody.
+    /// Expired sessions aren't offered to any node.
     NeverOffered,
-    /// An application is told of an expired session until it ends it.
+    /// An application is told repeatedly of an expired session until it ends the session.
     HandedAgain,
-    /// A node leaves as it is, and nobody gets a copy before.
+    /// A node leaves at once, without giving copies to other nodes.
     LeavesEmptyHanded,
     /// A node has left before its sessions have arrived at others.
     LeavesUnconfirmed,
-    /// An acknowledgement counts for whatever is in the record's slot by then.
+    /// An acknowledgement counts for the record that is in the slot when it arrives.
     AckWithoutGeneration,
-    /// What was sent to a holder before it was to keep a copy counts as a copy.
+    /// Changes that were sent to a holder before it was to keep a copy count as a copy.
     PromotedKeepsInFlight,
-    /// What a member confirmed counts although it may have dropped its copy since.
+    /// A member's confirmation counts although it may have dropped its copy since.
     NoUncount,
-    /// A peer's place in the list of changes moves with the record that it is at.
+    /// A peer's place in the list of changes moves together with the record at that place.
     CursorNotSteppedBack,
-    /// Whoever says that a session was used later is right.
+    /// The message with the latest use of a session always wins.
     YoungerAgeWins,
     /// Each backup acts for a dead primary.
     AnyHolderGuards,
@@ -101,33 +101,33 @@ mutations! {
     ReleaseForgotten,
     /// A primary releases holders although a member that it names may not have heard of it.
     ReleasedUnheard,
-    /// Nobody learns from others who may have a copy of an ended session.
+    /// Nodes don't learn from others which nodes may have a copy of an ended session.
     HoldersOfEndNotMerged,
-    /// A primary that can't name all who have a copy takes its list for complete.
+    /// A primary that can't name all nodes with a copy considers its list complete.
     NotAllNamedForgotten,
     /// A primary doesn't name dead members that may still have a copy.
     DeadNotNamed,
-    /// A node that stood still serves on as if no time had passed.
+    /// A node that stood still continues to serve as if no time had passed.
     NoDoubtAfterFreeze,
-    /// What a transfer carried counts for what the record has become since.
+    /// The contents of a transfer count for the record's later state.
     TransferCountsNow,
-    /// What a lost packet carried isn't sent again.
+    /// The contents of a lost packet aren't sent again.
     LostIsNotRepeated,
     /// A fetch takes the first answer.
     FirstAnswerWins,
-    /// Two nodes that take a session over at a time both do.
+    /// Two nodes that take a session over at the same time both succeed.
     NobodyGoesFirst,
-    /// A node that acts for a dead primary lets a session expire by its limit.
+    /// A node that acts for a dead primary lets a session expire at its limit, without waiting longer.
     GuardWaitsNoLonger,
-    /// A copy that the primary may not know of isn't told to it.
+    /// A copy that the primary may not know of isn't reported to it.
     NoAnnounce,
-    /// Nobody learns from others when a session was used.
+    /// Nodes don't learn from others when a session was used.
     TouchesIgnored,
-    /// A commit waits for copies under the id that the session had.
+    /// A commit still waits for copies under the session's former id.
     WaitsStayAtRename,
-    /// What a member's former boot confirmed counts for its present one.
+    /// The confirmations of a member's former boot count for its present one.
     FormerBootConfirms,
-    /// Nobody compares the digests of what it holds with others.
+    /// Nodes don't compare the digests of their contents with others.
     NoRepair,
     /// The host isn't told that its commit was outranked.
     ConflictUntold,
@@ -141,52 +141,52 @@ mutations! {
     MaybeStaleUntold,
     /// The host isn't told that events were lost.
     ResyncUntold,
-    /// A holder without room is taken for one that has its copy soon.
+    /// A holder without room is expected to have its copy soon.
     FullTellsNobody,
     /// A commit waits for copies of a record that is gone.
     WaitsOutliveRecords,
     /// A copy whose primary knows nothing of it is dropped.
     OldRefusalDeletes,
-    /// A primary that was cut off yields to the guard that took its place meanwhile.
+    /// A primary that was cut off yields to the guard that replaced it meanwhile.
     GuardOutranks,
     /// A node that has refuted something is told that another boot has its name.
     OwnBootSupersedes,
     /// A former holder that keeps its copy confirms that it has dropped it.
     KeptCountsAsReleased,
-    /// A list of holders that was passed on is taken for the primary's own.
+    /// A list of holders that was passed on is considered the primary's own.
     PassedOnListTrusted,
-    /// Confirmations count that came when the wait was over.
+    /// Confirmations count that arrived after the wait was over.
     LateAcksCount,
-    /// A node leaves with what it had for a primary that is gone.
+    /// A node leaves without handing over its copies for a primary that is gone.
     LeaverKeepsTheOnlyCopy,
-    /// The backups don't hear when a session is to expire.
+    /// The backups aren't told when a session is to expire.
     LimitStaysPrimary,
-    /// Tombstones go as soon as all have confirmed them.
+    /// Tombstones are removed as soon as all have confirmed them.
     NoGrace,
-    /// A session that was used expires all the same.
+    /// A session that was used still expires.
     ExpiryNotRefuted,
     /// An expired session is taken although another node has taken it.
     TakenByMany,
-    /// A message that comes again is taken again.
+    /// A message that arrives again is accepted again.
     MessagesTakenTwice,
-    /// A message is taken before those that were sent earlier.
+    /// A message is accepted before those that were sent earlier.
     MessagesOvertake,
-    /// A packet that comes again is taken again.
+    /// A packet that arrives again is accepted again.
     ReplaysTaken,
-    /// A node goes on although a later boot has its name.
+    /// A node continues although a later boot has its name.
     SupersededServes,
     /// A newcomer gets the name of a member that answers.
     NameTakenFromTheLiving,
-    /// After a change of keys packets are opened with what belonged to the former ones.
+    /// After a change of keys, packets are opened with subkeys of the former keys.
     SubkeysOutliveKeys,
     /// A node whose table is too small stays.
     OutgrownStays,
-    /// Changes that gather leave with another packet alone.
+    /// Gathered changes are sent only together with another packet.
     GroupNeverEnds,
 }
 
 impl SessionEvent {
-    /// The host isn't told of this.
+    /// The mutation with which the host isn't told of this event.
     pub(crate) const fn untold(self) -> Mutation {
         match self {
             Self::Conflict => Mutation::ConflictUntold,

@@ -1,4 +1,4 @@
-//! What one boot of a node holds, looked at after each of its steps, and held against the model.
+//! The state of one boot of a node, read after each of its steps and compared with the model.
 
 use std::collections::HashMap;
 use std::format;
@@ -19,9 +19,9 @@ use crate::wire::stamp::WireStamp;
 /// A promise that was broken.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// Which one.
+    /// The name of the promise.
     pub rule: &'static str,
-    /// What was seen.
+    /// The observation that shows it.
     pub detail: String,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn broken<T>(rule: &'static str, detail: String) -> Result<T, Violati
     Err(Violation { rule, detail })
 }
 
-/// One record slot as it was last seen.
+/// One record slot in the state in which it was last seen.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     pub(super) hash: [u8; 16],
@@ -42,7 +42,7 @@ pub(super) struct Seen {
     is_taken: bool,
     is_owned: bool,
     is_expired: bool,
-    /// Members that may have a copy, the primary first; as they were when anything of it last changed.
+    /// Members that may have a copy, with the primary first, as they were when any part of the record last changed.
     holders: Vec<MemberIndex>,
     pub(super) attributes: Vec<Held>,
 }
@@ -54,68 +54,69 @@ pub(super) struct Held {
     removed: bool,
 }
 
-/// What a look at a node has found.
+/// The findings of a check of a node.
 #[derive(Default)]
 pub(super) struct Found {
     /// Records that may have changed.
     pub(super) touched: Vec<RecordIndex>,
-    /// Those of them with another header or other contents.
+    /// The records among them that have another header or other contents.
     pub(super) changed: Vec<RecordIndex>,
-    /// The sessions that were or are in those that may have changed.
+    /// The sessions that were or are in the records that may have changed.
     pub(super) sessions: Vec<[u8; 16]>,
     /// Tombstones that are gone.
     pub(super) forgotten: Vec<[u8; 16]>,
-    /// What became of records that breaks a rule.
+    /// Changes of records that break a rule.
     pub(super) wrong: Vec<(&'static str, [u8; 16])>,
-    /// Live backups in the list before this node, which acts for the primary.
+    /// Live backups that come before this node in the list, while this node acts for the primary.
     pub(super) passed_over: Vec<(MemberIndex, [u8; 16])>,
-    /// Members that a primary's list named, and names no more; and the primary before this node, if it was another one.
+    /// Members that a primary's list named and doesn't name any more, and the primary before this node if it was
+    /// another node.
     pub(super) struck: Vec<(MemberIndex, Option<MemberIndex>, [u8; 16])>,
     /// Live copies that are gone.
     pub(super) dropped: Vec<Seen>,
-    /// Sessions that ended here, and weren't taken for their end before.
+    /// Sessions that ended on this node and weren't taken for their end before.
     pub(super) ended_now: Vec<[u8; 16]>,
-    /// Tombstones that are new here.
+    /// Tombstones that are new on this node.
     pub(super) tombstones: Vec<[u8; 16]>,
-    /// Writes of this boot that gave way to those of others.
+    /// Writes of this boot that were replaced by those of other nodes.
     pub(super) outranked: Vec<Outranked>,
 }
 
-/// A write of a node that another one's took the place of.
+/// A write of a node that another node's write replaced.
 pub(super) struct Outranked {
     pub(super) hash: [u8; 16],
     pub(super) stamp: WireStamp,
     pub(super) by: WireStamp,
 }
 
-/// What one boot holds and has seen.
+/// The present state of one boot, and the state that it has seen.
 #[derive(Clone, Default)]
 pub(super) struct Observed {
     slots: Vec<Option<Seen>>,
     by_hash: HashMap<[u8; 16], usize>,
-    /// The greatest stamp of each attribute that this boot ever held, and of each header.
+    /// The greatest stamp of each attribute that this boot ever had, and of each header.
     pub(super) best: HashMap<([u8; 16], u8), WireStamp>,
     pub(super) best_header: HashMap<[u8; 16], WireStamp>,
-    /// For each slot who lacked what when that was last looked at.
+    /// For each slot, the marks for what holders lacked, at the last check.
     pub(super) bits: Vec<Option<Bits>>,
-    /// Fetches that were decided when it was last looked at.
+    /// The number of fetches that were decided at the last check.
     fetches: u64,
-    /// When the process ended.
+    /// The time when the process ended.
     pub(super) died_at: Option<u64>,
-    /// Sessions whose end this boot has seen, and when.
+    /// The sessions whose end this boot has seen, with the time.
     pub(super) ended: HashMap<[u8; 16], u64>,
 }
 
 impl Found {
-    /// Adds what a host is to be told of.
+    /// Adds findings that must be reported to a host.
     pub(super) fn add(&mut self, later: Self) {
         self.sessions.extend(later.sessions);
         self.ended_now.extend(later.ended_now);
         self.outranked.extend(later.outranked);
     }
 
-    /// A record was this before, and is that now.
-    /// `is_news`: this boot never held so new a header.
+    /// Compares a record's former state with its present one. `is_news` says that this boot never had such a new
+    /// header.
     fn compare(
         &mut self,
         clock: Instant,
@@ -150,7 +151,7 @@ impl Found {
 }
 
 impl Found {
-    /// The same for headers of live records.
+    /// Compares the headers of live records in the same way.
     fn compare_headers(&mut self, clock: Instant, node: &Node<'_>, before: &Seen, now: &Seen) {
         let Some(record) = node.records.find(&now.hash) else {
             return;
@@ -196,29 +197,29 @@ impl Observed {
         (seen.hash == *hash && seen.state == State::Live).then_some(seen)
     }
 
-    /// Whether the session lives here.
+    /// Whether the session is alive on this node.
     pub(super) fn has(&self, hash: &[u8; 16]) -> bool {
         self.live(hash).is_some()
     }
 
-    /// The stamp of the attribute that is held now.
+    /// The stamp of the attribute on this node now.
     pub(super) fn stamp(&self, hash: &[u8; 16], attribute: u8) -> Option<WireStamp> {
         let mut held = self.live(hash)?.attributes.iter();
         held.find(|held| held.attribute == attribute)
             .map(|held| held.stamp)
     }
 
-    /// The stamp of the header that is held now, if it is one of this node.
+    /// The stamp of the header on this node now, if this node wrote the header.
     pub(super) fn header(&self, hash: &[u8; 16]) -> Option<WireStamp> {
         self.live(hash).filter(|seen| seen.is_primary)?.header
     }
 
-    /// The stamp of the header that is held now, whoever wrote it.
+    /// The stamp of the header on this node now, whichever node wrote it.
     pub(super) fn any_header(&self, hash: &[u8; 16]) -> Option<WireStamp> {
         self.live(hash)?.header
     }
 
-    /// Looks at all records that may have changed. `clock`: of the node, for ages.
+    /// Checks all records that may have changed. `clock` is the node's clock, for ages.
     pub(super) fn look(
         &mut self,
         now: u64,
@@ -276,7 +277,7 @@ impl Observed {
             self.note(now, index.index(), seen);
         }
         found.touched = touched;
-        // A node that has asked all members may act for a primary, whichever other nodes have a copy.
+        // A node that has asked all members may act for a primary, even if other nodes have a copy.
         if core::mem::replace(&mut self.fetches, node.stats.fetches) != node.stats.fetches {
             found.passed_over.clear();
         }
@@ -399,7 +400,7 @@ fn check_attribute(
     })
 }
 
-/// Of the commit that wrote this attribute, all others are there too, or newer ones.
+/// If an attribute of a commit is present, all others of that commit are present too, or newer ones.
 fn is_whole(model: &Model, held: &Held, seen: &Seen) -> Result<(), Violation> {
     let commit = model.writes[&stamp_key(&held.stamp)].commit;
     for (attribute, stamp) in &model.commits[commit].writes {
@@ -417,7 +418,7 @@ fn is_whole(model: &Model, held: &Held, seen: &Seen) -> Result<(), Violation> {
     Ok(())
 }
 
-/// Within a boot, what is held of a session never goes back.
+/// Within a boot, the state of a session never goes back.
 fn is_newer(before: &Seen, now: &Seen) -> Result<(), Violation> {
     if before.state == State::Tombstone && now.state != State::Tombstone {
         return broken("dead stays dead", format!("{before:?} became {now:?}"));

@@ -1,18 +1,18 @@
-//! What happens in a run, known before it begins: so that a failing run can be shortened by leaving parts
-//! of it out, and kept.
+//! The actions of a run. They are known before it begins, so that a failing run can be kept, and can be shortened by
+//! leaving parts out.
 
 use std::vec::Vec;
 
 use crate::config::Role;
 use crate::replica::commit::Ack;
 
-/// What clients, operators and fate do.
+/// An action of clients or operators, or a fault.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
-    /// A client's request: reads the session, and writes these changes.
+    /// A client's request, which reads the session and writes these changes.
     Request {
         session: usize,
-        /// The node, unless the client is sticky and its last one lives.
+        /// The node, unless the client is sticky and its last node lives.
         node: usize,
         sticky: bool,
         changes: Vec<PlannedChange>,
@@ -28,60 +28,60 @@ pub(super) enum Action {
     },
     Crash(usize),
     Restart(usize),
-    /// The host asks its node to leave, and ends the process so long after that is done.
+    /// The host asks its node to leave, and ends the process this long after the leave is done.
     Leave(usize, u64),
-    /// The process doesn't run for so long; its kernel goes on receiving.
+    /// The process doesn't run for this long; its kernel continues to receive.
     Freeze(usize, u64),
-    /// Nothing from the first reaches the second.
+    /// Nothing from the first node reaches the second.
     Cut(usize, usize),
-    /// The nodes of the mask and the others don't hear each other.
+    /// The nodes in the mask and the others don't hear each other.
     Split(u32),
     /// All cuts and splits end.
     Join,
-    /// How the network is from now on.
+    /// The state of the network from now on.
     Weather(Weather),
-    /// The machine sleeps for so long: its kernel receives nothing. Its clock shows so much more then.
+    /// The machine sleeps for the first time span, and its kernel receives nothing. Its clock advances by the second.
     Suspend(usize, u64, u64),
-    /// From its next start on the node has another address.
+    /// From its next start on, the node has another address.
     Move(usize),
-    /// From its next start on the node has another name.
+    /// From its next start on, the node has another name.
     Anew(usize),
-    /// The running node's address changes, and nobody tells it; the next time it changes back.
+    /// The running node's address changes, and the node isn't told. The next time it changes back.
     Redirect(usize),
-    /// Nothing from the first reaches the second, until [`Mend`](Self::Mend).
+    /// Nothing from the first node reaches the second, until [`Mend`](Self::Mend).
     Sever(usize, usize),
-    /// Of the datagrams between the two, those longer than this get lost, until [`Mend`](Self::Mend).
+    /// Datagrams between the two nodes that are longer than this get lost, until [`Mend`](Self::Mend).
     Swallow(usize, usize, usize),
-    /// All that was severed or swallowed goes through again.
+    /// Ends all severed paths and all losses of long datagrams.
     Mend,
     /// The operators change the key on all nodes, step by step.
     Rotate,
-    /// From its next commit on the session expires after so many seconds.
+    /// From its next commit on, the session expires after this number of seconds.
     Limit(usize, u32),
     /// An application sends a message of this length, to one node or to all.
     Message(usize, Option<usize>, usize),
-    /// Clients ask a node for so many sessions that nobody made.
+    /// Clients ask a node for this number of sessions that nobody created.
     Unknown(usize, usize),
 }
 
-/// One attribute that a request writes.
+/// A change of one attribute in a request.
 #[derive(Clone, Debug)]
 pub(super) struct PlannedChange {
     pub(super) attribute: u8,
     pub(super) edit: Edit,
 }
 
-/// What becomes of the attribute's value.
+/// The change of the attribute's value.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Edit {
-    /// Another value of this length.
+    /// A different value of this length.
     Whole(usize),
-    /// A few bytes of it change.
+    /// A few bytes of the value change.
     Patch,
     Remove,
 }
 
-/// Faults of the network, of a thousand datagrams; the delay in microseconds.
+/// Faults of the network, each as a number of datagrams in a thousand; the delay is in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Weather {
     pub(super) lost: u32,
@@ -91,33 +91,32 @@ pub(super) struct Weather {
     pub(super) delay: u64,
 }
 
-/// One node as it is at each of its starts.
+/// The settings of one node at each of its starts.
 #[derive(Clone, Debug)]
 pub(super) struct NodePlan {
     pub(super) role: Role,
     pub(super) capacity: u8,
     pub(super) records: usize,
     pub(super) pages: usize,
-    /// Where its clock stands at first, in microseconds, and how much too fast it runs, in
-    /// millionths.
+    /// The initial reading of its clock, in microseconds, and the rate by which it runs too fast, in millionths.
     pub(super) clock: u64,
     pub(super) drift: i64,
-    /// Microseconds until it takes what arrived.
+    /// The microseconds until it takes what arrived.
     pub(super) slowness: u64,
-    /// Copies beside the primary's own, instead of the plan's.
+    /// The number of copies in addition to the primary's own, instead of the plan's.
     pub(super) backups: Option<u8>,
-    /// Bytes of its longest datagrams.
+    /// The length of its longest datagrams, in bytes.
     pub(super) datagram: usize,
-    /// Members that it has room for.
+    /// The number of members for which it has room.
     pub(super) members: usize,
     /// It has the name of this other node.
     pub(super) twin_of: Option<usize>,
-    /// With little memory it is excused only once it has declined something.
+    /// A node with little memory is excused only once it has declined something.
     pub(super) fills_late: bool,
 }
 
 impl NodePlan {
-    /// Whether it may have no room for what it is sent.
+    /// Whether it may have no room for the contents that are sent to it.
     pub(super) const fn has_little_memory(&self) -> bool {
         self.records <= FEW_RECORDS || self.pages <= FEW_PAGES
     }
@@ -134,29 +133,30 @@ pub(super) struct Plan {
     pub(super) expires: bool,
     pub(super) frequency: u64,
     pub(super) weather: Weather,
-    /// Events that nodes keep for their hosts.
+    /// The number of events that nodes keep for their hosts.
     pub(super) events: usize,
-    /// Whether hosts serve for a probe period what their nodes said they own.
+    /// Whether hosts serve sessions that their nodes said they own, for a probe period, without asking.
     pub(super) caches: bool,
-    /// Whether hosts end sessions that they serve and that nobody used for long.
+    /// Whether hosts end sessions that they serve and that nobody used for a long time.
     pub(super) ends_idle: bool,
-    /// Microseconds that a tombstone stays which all have confirmed, and any at all.
+    /// The microseconds for which a tombstone is kept after all have confirmed it, and the longest time for any
+    /// tombstone.
     pub(super) grace: Option<u64>,
     pub(super) lifetime: Option<u64>,
-    /// Applications.
+    /// The number of applications.
     pub(super) namespaces: usize,
-    /// Seconds after which sessions expire; each client has one of these. Empty: none expires while the
-    /// plan lasts.
+    /// The seconds after which sessions expire. Each client has one of these limits. If there are none, no session
+    /// expires during the plan.
     pub(super) limits: Vec<u32>,
-    /// A run takes so many times as many steps as others.
+    /// The factor by which the run has more steps than others.
     pub(super) length: u64,
-    /// It isn't one of the first simulator.
+    /// Whether it isn't a run of the first simulator.
     pub(super) is_new: bool,
     pub(super) actions: Vec<(u64, Action)>,
 }
 
 impl Plan {
-    /// Without nodes, in which nothing happens.
+    /// A plan without nodes, in which nothing happens.
     pub(super) fn empty() -> Self {
         Self {
             nodes: Vec::new(),
@@ -179,7 +179,7 @@ impl Plan {
         }
     }
 
-    /// The copies beside the primary's own that every node has made.
+    /// The smallest number of copies, in addition to the primary's own, that any node makes.
     pub(super) fn least_backups(&self) -> u8 {
         let all = self.nodes.iter();
         let all = all.map(|node| node.backups.unwrap_or(self.backups));
@@ -187,19 +187,20 @@ impl Plan {
     }
 }
 
-/// Attributes that clients use of a session.
+/// The number of attributes of a session that clients use.
 pub(super) const ATTRIBUTES: usize = 4;
 
-/// Seconds after which sessions expire in a run in which they do: more than a plan is long.
+/// The seconds after which sessions expire in a run in which they do; this is longer than a plan.
 pub(super) const MAX_INACTIVE: u32 = 600;
 
-/// Longest value in a run.
+/// The length of the longest value in a run.
 pub(super) const MAX_VALUE: usize = 8 * 1_024;
 
-/// What a node has room for that has little.
+/// The number of records for which a node with little memory has room.
 pub(super) const FEW_RECORDS: usize = 16;
 pub(super) const FEW_PAGES: usize = 256;
 
-/// Events that a node keeps for its host: more than it ever says at a time, or so few that some are lost.
+/// The number of events that a node keeps for its host: more than it ever reports at a time, or so few that some are
+/// lost.
 pub(super) const MANY_EVENTS: usize = 64;
 pub(super) const FEW_EVENTS: usize = 2;

@@ -5,7 +5,7 @@
 pub(super) struct Random(u64);
 
 impl Random {
-    /// Numbers for one purpose, the same whatever else is drawn.
+    /// A sequence of numbers for one purpose, which doesn't depend on other random choices.
     pub(super) const fn of(seed: u64, purpose: u64) -> Self {
         Self(crate::hash::scramble(seed ^ crate::hash::scramble(purpose)))
     }
@@ -15,7 +15,7 @@ impl Random {
         crate::hash::scramble(self.0)
     }
 
-    /// Evenly below `limit`; 0 for a limit of 0.
+    /// A number below `limit`, evenly distributed; 0 if the limit is 0.
     pub(super) fn below(&mut self, limit: usize) -> usize {
         ((u128::from(self.next()) * limit as u128) >> 64) as usize
     }

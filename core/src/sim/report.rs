@@ -1,4 +1,4 @@
-//! What happened in a run: each kind of fault and of use must have, for the promises to mean anything.
+//! The report of a run: each kind of fault and of use must have happened, otherwise the checked promises mean nothing.
 
 use std::vec::Vec;
 
@@ -6,23 +6,23 @@ use super::network::NetworkReport;
 use super::plan::{FEW_PAGES, FEW_RECORDS, NodePlan, Plan};
 use crate::ids::MAX_HOLDERS;
 
-/// Declares [`Report`] and what of it is counted from one list.
+/// Declares [`Report`] and its list of counters from one list.
 macro_rules! report {
     ($($(#[doc = $doc:literal])+ $name:ident),+ $(,)?) => {
-        /// What happened in a run.
+        /// The events of a run, counted.
         #[derive(Clone, Debug, Default)]
         pub struct Report {
-            /// Events handled.
+            /// The number of events handled.
             pub steps: u64,
-            /// Microseconds of the world's time.
+            /// The microseconds of the world's time.
             pub time: u64,
-            /// What the network did.
+            /// The counters of the network.
             pub network: NetworkReport,
             $($(#[doc = $doc])+ pub $name: u64,)+
         }
 
         impl Report {
-            /// Names and numbers of all that must happen in some run.
+            /// The names and counts of everything that must happen in some run.
             #[must_use]
             pub fn counters(&self) -> Vec<(&'static str, u64)> {
                 let mut all = self.network.counters();
@@ -36,9 +36,10 @@ macro_rules! report {
 report! {
     /// Nodes killed and started again.
     crashes,
-    /// Nodes that left when they were asked to, with nothing owed.
+    /// Nodes that left when they were asked to, when no other node lacked anything of theirs.
     leaves,
-    /// Nodes that were to leave and died before, or still owed something when their time was over.
+    /// Nodes that were to leave and died before, or whose contents were still missing at others when their time was
+    /// over.
     leaves_unmet,
     /// Nodes started again.
     restarts,
@@ -48,7 +49,7 @@ report! {
     cuts,
     /// Requests of clients.
     requests,
-    /// Commits by them.
+    /// Commits by clients.
     commits,
     /// Commits confirmed by others.
     confirmed,
@@ -66,25 +67,25 @@ report! {
     warnings,
     /// Sessions that a client lost, with a fault as the excuse.
     lost_sessions,
-    /// Events `Conflict`.
+    /// `Conflict` events.
     conflicts,
     /// Commits that were outranked without such an event.
     conflicts_untold,
-    /// Events `Moved`.
+    /// `Moved` events.
     moved,
-    /// Events `Invalidated`.
+    /// `Invalidated` events.
     invalidated,
-    /// Events `Resync`.
+    /// `Resync` events.
     resyncs,
-    /// Requests that hosts served from what they remembered.
+    /// Requests that hosts served from their own memory of what their nodes said.
     unasked,
-    /// Attributes that travelled as deltas.
+    /// Attributes that were sent as deltas.
     deltas,
     /// Record updates in pieces.
     transfers,
-    /// Members declared dead, rightly or not.
+    /// Members that were declared dead, correctly or not.
     deaths,
-    /// Members that others refuted to be dead.
+    /// Members that were not dead, as other members proved.
     refutations,
     /// Datagrams refused as forged or unknown.
     refused,
@@ -94,60 +95,60 @@ report! {
     many_nodes,
     /// Runs whose nodes differ in backups, datagrams and capacity.
     uneven_nodes,
-    /// Runs with few slots, and with tombstones that go soon.
+    /// Runs with few slots, and with tombstones that are removed soon.
     few_slots,
     /// Runs with short-lived tombstones.
     short_lifetimes,
     /// Runs with several applications.
     several_namespaces,
-    /// Runs with nodes of few pages.
+    /// Runs that have nodes with few pages.
     few_pages,
     /// Starts of a node at another address.
     moved_nodes,
     /// Starts of a node under another name.
     renamed_nodes,
-    /// Nodes that were told that their name is another one's.
+    /// Nodes that were told that their name belongs to another node.
     names_refused,
-    /// Nodes that got the name of another one.
+    /// Nodes that got the name of another node.
     names_taken_over,
     /// Nodes that were told that a later boot has their name.
     superseded,
-    /// Nodes that left since their table was too small.
+    /// Nodes that left because their table was too small.
     outgrown,
     /// Machines that slept.
     suspends,
-    /// Those for which an hour passed.
+    /// Machines that slept while an hour passed.
     jumps,
     /// Running nodes whose address changed.
     redirects,
-    /// Ways between two nodes that were cut for long.
+    /// Paths between two nodes that were cut for a long time.
     severed,
-    /// Commits that waited in vain for a backup that their primary didn't reach.
+    /// Commits that waited without effect for a backup that their primary didn't reach.
     unreached,
-    /// Changes of the key that all nodes took part in.
+    /// Changes of the key in which all nodes took part.
     rotations,
-    /// Sessions that got another time after which they expire.
+    /// Sessions that got another time limit for expiry.
     limits,
-    /// Sessions handed to an application while the plan lasted.
+    /// Sessions that were handed to an application during the plan.
     handed,
-    /// Those of them that it ended.
+    /// Sessions that the application then ended.
     expired_early,
-    /// Sessions that ended since nobody used them, and no application was told.
+    /// Sessions that ended because nobody used them, while no application was told.
     expired_untold,
-    /// Sessions that their host ended since nobody used them.
+    /// Sessions that their host ended because nobody used them.
     idle_ends,
     /// Requests that got a session past its limit.
     served_past,
     /// Messages sent.
     messages_sent,
-    /// Messages taken.
+    /// Messages that were accepted.
     messages_taken,
-    /// Ids asked for that nobody made.
+    /// Requested ids that nobody created.
     unknown_ids,
 }
 
 impl Report {
-    /// Notes what kind of run this is.
+    /// Notes the kind of this run.
     pub(super) fn describe(&mut self, plan: &Plan) {
         let any = |is: fn(&NodePlan) -> bool| u64::from(plan.nodes.iter().any(is));
         self.sealed = plan.sealed.into();

@@ -1,25 +1,26 @@
-//! A change of the cluster's key, as operators do it: old and new, new and old, new, each on all nodes before
-//! the next.
+//! A change of the cluster's key, as operators do it: first old and new, then new and old, then only new. Each step is
+//! done on all nodes before the next step.
 
 use std::vec::Vec;
 
 use super::world::World;
 
-/// Steps of a change.
+/// The number of steps of a change.
 const STEPS: u32 = 3;
 
-/// Pause between two steps, in microseconds: what was sealed with a key that goes is opened by then.
+/// The pause between two steps, in microseconds. After it, everything that was sealed with a key about to be removed
+/// has been opened.
 const PAUSE: u64 = 300_000;
 
-/// How far the operators are.
+/// The progress of the operators.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Rotation {
-    /// The steps of all changes, one after the other.
+    /// The number of steps of all changes, counted continuously.
     pub(super) step: u32,
     next_at: Option<u64>,
 }
 
-/// The keys that a node has after this step, the one that it seals with first.
+/// The keys that a node has after this step, beginning with the one with which it seals.
 pub(super) fn keys_after(step: u32) -> Vec<[u8; 32]> {
     let (old, new) = (key(step / STEPS), key(step / STEPS + 1));
     match step % STEPS {
@@ -29,8 +30,8 @@ pub(super) fn keys_after(step: u32) -> Vec<[u8; 32]> {
     }
 }
 
-/// The first key, the second, and so on. Every other one has the same hint: what was kept for one of them
-/// mustn't be taken for another one's.
+/// The key with this number. Every second key has the same hint, because data that was kept for one of them mustn't be
+/// used for another one.
 fn key(number: u32) -> [u8; 32] {
     let mut key = [7; 32];
     let first = hint(key);
@@ -55,7 +56,7 @@ fn hint(key: [u8; 32]) -> u8 {
 }
 
 impl World<'_> {
-    /// The operators begin, unless they are at it.
+    /// The operators begin a change, unless one is in progress.
     pub(super) fn begin_rotation(&mut self) {
         let begun = !self.rotation.step.is_multiple_of(STEPS);
         if self.common.sealed && !begun {
@@ -64,7 +65,7 @@ impl World<'_> {
         }
     }
 
-    /// A node gets the keys of this step; when all have them, the next step follows.
+    /// A node gets the keys of this step. When all nodes have them, the next step follows.
     pub(super) fn rotate(&mut self, node: usize) {
         let step = self.rotation.step;
         if step == 0 {

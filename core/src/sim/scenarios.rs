@@ -1,5 +1,5 @@
-//! Plans drawn from seeds: what was added to the first simulator. All of it is drawn from numbers of its own,
-//! so that the old kinds of faults of a seed stay what they were.
+//! Plans drawn from seeds: the scenarios that were added to the first simulator. Their random numbers are drawn
+//! separately, so that the older kinds of faults of a seed stay the same.
 
 use std::vec::Vec;
 
@@ -9,10 +9,10 @@ use super::random::Random;
 use crate::config::Role;
 use crate::replica::commit::Ack;
 
-/// A scenario is added to a plan that lasts so long.
+/// A scenario that is added to a plan of this length.
 type Scenario = fn(&mut Plan, &mut Random, u64);
 
-/// Each run has one of these, and one in three another one. The first two begin the plan anew.
+/// Each run has one of these, and one run in three has a second one. The first two begin a new plan.
 const SCENARIOS: [Scenario; 19] = [
     many_nodes,
     one_session_and_new_names,
@@ -35,13 +35,13 @@ const SCENARIOS: [Scenario; 19] = [
     late_datagrams,
 ];
 
-/// Pause between two requests of a run that needs more time than steps, in microseconds.
+/// The pause between two requests of a run that needs more time than steps, in microseconds.
 const QUIET: u64 = 150_000;
 
-/// Sessions of a run whose nodes have few slots.
+/// The number of sessions in a run whose nodes have few slots.
 const FEW_SESSIONS: usize = 6;
 
-/// Slots of a node that has few, less than [`FEW_RECORDS`].
+/// The number of slots of a node that has few, which is less than [`FEW_RECORDS`].
 const FEW_SLOTS: usize = 12;
 
 impl Plan {
@@ -74,7 +74,7 @@ impl Plan {
         self.actions.sort_by_key(|(at, _)| *at);
     }
 
-    /// Slots get other sessions within a round trip, and tombstones are forgotten soon.
+    /// Slots get other sessions within a round trip, and tombstones are removed soon.
     fn few_slots(&mut self) {
         self.fewer_sessions(FEW_SESSIONS);
         for node in &mut self.nodes {
@@ -83,7 +83,7 @@ impl Plan {
             node.fills_late = !is_small;
         }
         self.grace = Some(8_000_000);
-        // Who is away for longer than a tombstone lives may bring a session back.
+        // A node that is away for longer than a tombstone lives may bring a session back.
         let away = |(_, action): &(u64, Action)| {
             matches!(
                 action,
@@ -101,7 +101,7 @@ impl Plan {
         }
     }
 
-    /// Some commits wait for more copies than sessions have.
+    /// Some commits wait for more copies than their sessions have.
     fn ask_for_much(&mut self, random: &mut Random) {
         for (_, action) in &mut self.actions {
             if let Action::Request { ack, .. } = action
@@ -126,7 +126,7 @@ impl Plan {
         }
     }
 
-    /// Nothing happens to nodes but what comes behind this, and the minutes that it takes are quiet ones.
+    /// Nothing happens to nodes except what is added later, and the minutes that this takes are quiet.
     fn quieten(&mut self) {
         self.length *= 2;
         let mut quiet = 0;
@@ -145,7 +145,7 @@ impl Plan {
         self.actions.push((at, action));
     }
 
-    /// Two nodes that differ.
+    /// Two different nodes.
     fn pair(&self, random: &mut Random) -> (usize, usize) {
         let a = random.below(self.nodes.len());
         let b = (a + 1 + random.below(self.nodes.len() - 1)) % self.nodes.len();
@@ -170,7 +170,7 @@ fn many_nodes(plan: &mut Plan, random: &mut Random, until: u64) {
     plan.happen(random, kinds, until);
 }
 
-/// A node comes back again and again, each time under another name.
+/// A node comes back repeatedly, each time with another name.
 fn one_session_and_new_names(plan: &mut Plan, random: &mut Random, until: u64) {
     plan.sessions = 1;
     plan.actions.clear();
@@ -206,7 +206,7 @@ fn one_session_and_new_names(plan: &mut Plan, random: &mut Random, until: u64) {
     }
 }
 
-/// Another node has the name of one that lives, or lived, or sleeps.
+/// Another node has the name of a node that lives, lived, or sleeps.
 fn twins(plan: &mut Plan, random: &mut Random, until: u64) {
     let first = random.below(plan.nodes.len());
     let twin = plan.nodes.len();
@@ -246,10 +246,10 @@ fn moves(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// Machines sleep; for some an hour passes meanwhile.
+/// Machines sleep, and for some of them an hour passes meanwhile.
 fn suspends(plan: &mut Plan, random: &mut Random, until: u64) {
     const HOUR: u64 = 3_600_000_000;
-    // More than all the hours of a run, in seconds.
+    // More seconds than all the hours of a run have.
     const LONG: u32 = 2_000_000;
     let hours = !plan.expires && random.below(2) == 0;
     if hours {
@@ -263,13 +263,13 @@ fn suspends(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// The key changes while everything goes on.
+/// The key changes while everything else continues.
 fn rotations(plan: &mut Plan, random: &mut Random, until: u64) {
     plan.sealed = true;
     at_moments(random, until, |_, at| plan.push(at, Action::Rotate));
 }
 
-/// Sessions expire while clients and faults go on.
+/// Sessions expire while clients and faults continue.
 fn idle_sessions(plan: &mut Plan, random: &mut Random, until: u64) {
     const LIMITS: [u32; 3] = [8, 12, 20];
     if plan.expires || !plan.limits.is_empty() {
@@ -278,14 +278,14 @@ fn idle_sessions(plan: &mut Plan, random: &mut Random, until: u64) {
     plan.limits = Vec::from(LIMITS);
     plan.ends_idle = random.below(2) == 0;
     plan.length *= 2;
-    // Each client rests for three quarters of a minute.
+    // Each client pauses for three quarters of a minute.
     let active = |at: u64, session: usize| (at / 1_000_000 + session as u64 * 7) % 60 < 15;
     plan.actions.retain(|(at, action)| match action {
         Action::Request { session, .. } => active(*at, *session),
         _ => true,
     });
     if random.below(2) == 0 {
-        // One side takes sessions for idle that the other side uses.
+        // One side of a split considers sessions idle that the other side uses.
         at_moments(random, until, |random, at| {
             plan.push(at, Action::Split(random.next() as u32));
             let span = 9_000_000 + random.below(14_000_000) as u64;
@@ -298,7 +298,7 @@ fn idle_sessions(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// All nodes are started anew, one after the other, as for a new version.
+/// All nodes are restarted, one after the other, as for a new version.
 fn rolling_restarts(plan: &mut Plan, random: &mut Random, until: u64) {
     let mut at = 5_000_000;
     while at < until {
@@ -328,7 +328,7 @@ fn small_tables(plan: &mut Plan, random: &mut Random, _until: u64) {
     }
 }
 
-/// Applications talk to each other.
+/// Applications send messages to each other.
 fn messages(plan: &mut Plan, random: &mut Random, until: u64) {
     let mean = random.pick(&[20_000, 100_000, 500_000]);
     let mut at = 3_000_000;
@@ -342,7 +342,7 @@ fn messages(plan: &mut Plan, random: &mut Random, until: u64) {
     }
 }
 
-/// Nodes leave while they can't reach all.
+/// Nodes leave while they can't reach all others.
 fn leaves_in_splits(plan: &mut Plan, random: &mut Random, until: u64) {
     at_moments(random, until, |random, at| {
         let (a, b) = plan.pair(random);
@@ -366,7 +366,7 @@ fn full_nodes(plan: &mut Plan, random: &mut Random, _until: u64) {
     }
 }
 
-/// Between two nodes long datagrams get lost, and nobody says so.
+/// Between two nodes long datagrams get lost, without any error.
 fn black_holes(plan: &mut Plan, random: &mut Random, until: u64) {
     let (a, b) = plan.pair(random);
     if random.below(2) == 0 {
@@ -379,7 +379,7 @@ fn black_holes(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// Two nodes don't reach each other for long, or one doesn't reach the other, and all others do.
+/// Two nodes don't reach each other for a long time, or one doesn't reach the other, while all others do.
 fn bad_pairs(plan: &mut Plan, random: &mut Random, until: u64) {
     let (a, b) = plan.pair(random);
     let both = random.below(2) == 0;
@@ -395,7 +395,7 @@ fn bad_pairs(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// Clients bring ids of sessions that nobody made.
+/// Clients send ids of sessions that nobody created.
 fn unknown_ids(plan: &mut Plan, random: &mut Random, until: u64) {
     let mut at = 3_000_000;
     while at < until {
@@ -411,7 +411,7 @@ fn redirects(plan: &mut Plan, random: &mut Random, until: u64) {
     at_moments(random, until, |_, at| plan.push(at, Action::Redirect(node)));
 }
 
-/// No two nodes are alike.
+/// All nodes differ.
 fn uneven_nodes(plan: &mut Plan, random: &mut Random, _until: u64) {
     for node in &mut plan.nodes {
         node.backups = Some(random.pick(&[0, 1, 1, 2, 3]));
@@ -424,7 +424,7 @@ fn uneven_nodes(plan: &mut Plan, random: &mut Random, _until: u64) {
     }
 }
 
-/// The primary of sessions and their backup leave at a time.
+/// The primary of sessions and their backup leave at the same time.
 fn leaves_together(plan: &mut Plan, random: &mut Random, until: u64) {
     at_moments(random, until, |random, at| {
         let (a, b) = plan.pair(random);
@@ -440,7 +440,7 @@ fn leaves_together(plan: &mut Plan, random: &mut Random, until: u64) {
     });
 }
 
-/// Many datagrams come after others that were sent later.
+/// Many datagrams arrive after others that were sent later.
 fn late_datagrams(plan: &mut Plan, random: &mut Random, _until: u64) {
     plan.weather.late = random.pick(&[100, 300]);
     plan.weather.delay = random.pick(&[2_000, 20_000]);

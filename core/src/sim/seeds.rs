@@ -3,8 +3,8 @@
 use core::ops::Range;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-/// Calls `run` with each seed on so many threads, until it says that this is enough. Each seed is a run
-/// of its own: what it does doesn't depend on the others.
+/// Calls `run` with each seed, on this number of threads, until it returns that this is enough. The runs of different
+/// seeds don't depend on each other.
 pub fn on_seeds(seeds: Range<u64>, jobs: usize, run: impl Fn(u64) -> bool + Sync) {
     let next = AtomicU64::new(seeds.start);
     std::thread::scope(|scope| {

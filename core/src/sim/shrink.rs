@@ -1,10 +1,10 @@
-//! Leaves out of a failing run what it fails without.
+//! Leaves out those parts of a failing run without which it still fails.
 
 use std::vec::Vec;
 
 use super::plan::{Action, Plan};
 
-/// Runs tried at most.
+/// The largest number of runs that are tried.
 const TRIES: usize = 400;
 
 /// The shortest plan found that `fails` (delta debugging: Zeller and Hildebrandt 2002).

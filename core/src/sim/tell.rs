@@ -1,4 +1,4 @@
-//! What a packet says, for the trace: sealed ones are opened with their sender's own key.
+//! The contents of a packet, for the trace. A sealed packet is opened with its sender's own key.
 
 use std::format;
 use std::string::String;
@@ -11,7 +11,7 @@ use crate::wire::message::{
 };
 use crate::wire::packet::{ANY_CLUSTER, Header};
 
-/// The messages of a packet of this node, in a line.
+/// The messages in a packet of this node, as one line.
 pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
     let Ok(header) = Header::parse(datagram) else {
         return " no packet".into();
@@ -64,7 +64,7 @@ pub(super) fn packet(node: &Node<'_>, datagram: &[u8]) -> String {
     text
 }
 
-/// The body; it was sealed for one of the members, or for anybody.
+/// The body. It was sealed for one of the members, or for any receiver.
 fn opened(node: &Node<'_>, header: &Header, datagram: &[u8]) -> Vec<u8> {
     let subkey = node.sealer.subkey_of(&node.sealer.boot, header.hint);
     let members = node.members.others();

@@ -1,4 +1,4 @@
-//! Plans as text, so that a failing run can be kept: one setting, node or action a line.
+//! Plans as text, so that a failing run can be kept. Each line has one setting, node or action.
 
 use core::fmt::{self, Display};
 use core::str::{FromStr, SplitWhitespace};
@@ -9,12 +9,12 @@ use super::plan::{Action, Edit, NodePlan, Plan, PlannedChange, Weather};
 use crate::config::Role;
 use crate::replica::commit::Ack;
 
-/// What a line lacks, or has too much.
+/// A line that can't be read, because something is missing or there is too much.
 #[derive(Clone, Debug)]
 pub struct Unreadable {
-    /// The line, from 1 on.
+    /// The number of the line, counted from 1.
     pub line: usize,
-    /// What it says.
+    /// The text of the line.
     pub text: String,
 }
 
@@ -26,7 +26,7 @@ impl Display for Unreadable {
 
 impl core::error::Error for Unreadable {}
 
-/// A plan with the seed of all that isn't in it, and its steps.
+/// A plan, the number of its steps, and the seed of everything that isn't in the plan.
 pub(super) struct Kept {
     pub(super) seed: u64,
     pub(super) steps: u64,
@@ -187,7 +187,7 @@ impl Words<'_> {
         self.word()?.parse().ok()
     }
 
-    /// `none`, or a value.
+    /// Reads `none` or a value.
     fn option<T: FromStr>(&mut self) -> Option<Option<T>> {
         match self.word()? {
             "none" => Some(None),
@@ -199,7 +199,7 @@ impl Words<'_> {
 impl FromStr for Kept {
     type Err = Unreadable;
 
-    /// Lines that begin with `#` say what the plan is for.
+    /// Lines that begin with `#` explain the purpose of the plan.
     fn from_str(text: &str) -> Result<Self, Unreadable> {
         let mut kept = Self {
             seed: 0,
@@ -293,7 +293,7 @@ fn read_action(words: &mut Words<'_>) -> Option<Action> {
     }
 }
 
-/// What clients and applications do.
+/// Reads an action of clients or applications.
 fn read_use(word: &str, words: &mut Words<'_>) -> Option<Action> {
     Some(match word {
         "request" => Action::Request {
@@ -318,7 +318,7 @@ fn read_use(word: &str, words: &mut Words<'_>) -> Option<Action> {
     })
 }
 
-/// What happens to nodes and to the network.
+/// Reads an action that concerns nodes or the network.
 fn read_fault(word: &str, words: &mut Words<'_>) -> Option<Action> {
     Some(match word {
         "crash" => Action::Crash(words.value()?),

@@ -12,10 +12,10 @@ use crate::replica::wait::ticket::{CommitOutcome, Ticket};
 use crate::time::Instant;
 use crate::wire::stamp::WireStamp;
 
-/// What an attribute is to be; `None` removes it.
+/// The new value of an attribute; `None` removes it.
 pub(super) type Value = Option<Vec<u8>>;
 
-/// The planned changes as they look on this node: number, name and value of each attribute.
+/// The results of the planned changes on this node: number, name and value of each attribute.
 pub(super) fn edited_all(
     machine: &Node<'_>,
     key: Key<'_>,
@@ -80,7 +80,7 @@ fn current_value(machine: &Node<'_>, key: Key<'_>, name: &str) -> Option<Vec<u8>
     attribute.copy_value(&mut value).then_some(value)
 }
 
-/// The value after the edit; never what it was before.
+/// The value after the edit, which always differs from the old value.
 fn edited(old: Option<Vec<u8>>, edit: Edit, random: &mut Random) -> Option<Vec<u8>> {
     match (edit, old) {
         (Edit::Remove, _) => None,

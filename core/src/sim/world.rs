@@ -20,16 +20,16 @@ use super::report::Report;
 use super::rotate::Rotation;
 use crate::mutation::Mutation;
 
-/// Steps between two looks at everything.
+/// The number of steps between two checks of everything.
 const LOOK_AT_ALL: u64 = 256;
 
-/// Seconds that no run takes.
+/// A number of seconds that no run takes.
 const NEVER: u32 = 1_800;
 
-/// Pause between two times that a host contacts its seeds.
+/// The time after which a host contacts its seeds again.
 pub(super) const CONTACT_EVERY: u64 = 2_000_000;
 
-/// All there is in a run.
+/// Everything in a run.
 pub(super) struct World<'m> {
     pub(super) now: u64,
     pub(super) common: Common,
@@ -40,19 +40,19 @@ pub(super) struct World<'m> {
     pub(super) report: Report,
     pub(super) expiries: Expiries,
     pub(super) random: Random,
-    /// All datagrams sent, in one number.
+    /// A hash of all datagrams that were sent.
     pub(super) sent: Digest,
-    /// What former boots held and saw.
+    /// The state that former boots had and saw.
     pub(super) former: Vec<Observed>,
     pub(super) boots: Vec<Boot>,
-    /// When the nodes last didn't all see each other.
+    /// The last time when the nodes didn't all see each other.
     pub(super) disturbed_at: u64,
     pub(super) whole_since: Option<u64>,
-    /// For each node: whether it sees all others as they are.
+    /// For each node: whether it sees all others in their real state.
     pub(super) sees_all: Vec<bool>,
-    /// Since when nothing is wrong but between two nodes.
+    /// The time since when the only fault is between two nodes.
     pub(super) bad_pairs_since: Option<u64>,
-    /// Since when nothing is wrong with the network.
+    /// The time since when the network has no fault.
     pub(super) calm_since: Option<u64>,
     /// A node that sent something although a later boot has its name.
     pub(super) loud: Option<usize>,
@@ -126,7 +126,7 @@ impl<'m> World<'m> {
         };
         world.report.describe(plan);
         for node in 0..world.hosts.len() {
-            // A node with another one's name comes later.
+            // A node that has the name of another one comes later.
             if plan.nodes[node].twin_of.is_none() {
                 world.start(node);
             } else {
@@ -158,7 +158,7 @@ impl<'m> World<'m> {
         self.trace.take().unwrap_or_default()
     }
 
-    /// Lets things happen for so many steps, or until the plan is over.
+    /// Runs this number of steps, or until the plan is over.
     pub(super) fn run(&mut self, steps: u64) -> Result<(), Violation> {
         self.steps = steps;
         while self.report.steps < steps && !self.plan.is_empty() {
@@ -168,7 +168,7 @@ impl<'m> World<'m> {
         Ok(())
     }
 
-    /// Lets things happen for so long.
+    /// Runs for this time.
     pub(super) fn pass(&mut self, time: u64) -> Result<(), Violation> {
         let end = self.now + time;
         while self.next_at() <= end {
@@ -190,7 +190,7 @@ impl<'m> World<'m> {
         times.into_iter().flatten().min().unwrap_or(u64::MAX)
     }
 
-    /// Nodes that answer each other for ever are as wrong as nodes that don't answer.
+    /// Nodes that answer each other endlessly are as wrong as nodes that don't answer.
     fn check_calm(&self) -> Result<(), Violation> {
         let nodes = self.hosts.len() as u64;
         let expected = 10_000 + self.steps + self.now / 500 * (nodes / 8 + 1) * (nodes / 8 + 1);
@@ -207,7 +207,7 @@ impl<'m> World<'m> {
         Ok(())
     }
 
-    /// The next event of all.
+    /// Handles the next event of all.
     fn step(&mut self) -> Result<(), Violation> {
         let timer = self.next_timer();
         let at = self.next_at();
@@ -237,7 +237,7 @@ impl<'m> World<'m> {
         let node = datagram.to;
         let now = self.now;
         let host = &mut self.hosts[node];
-        // It may have another address by now.
+        // The receiver may have another address by now.
         if !host.is_up() || host.address != datagram.at_address {
             return Ok(());
         }
@@ -257,7 +257,7 @@ impl<'m> World<'m> {
         }
     }
 
-    /// The node's time has come; after a freeze, what arrived meanwhile comes first.
+    /// The node's wake time has come. After a freeze, the datagrams that arrived meanwhile are handled first.
     fn wake(&mut self, node: usize) -> Result<(), Violation> {
         if !self.hosts[node].is_up() {
             self.start(node);
@@ -282,7 +282,7 @@ impl<'m> World<'m> {
         self.settle(node)
     }
 
-    /// Takes what the node has to say, looks at what it holds, and goes on with its requests.
+    /// Takes the node's output, checks its records, and continues its requests.
     pub(super) fn settle(&mut self, node: usize) -> Result<(), Violation> {
         self.drain(node);
         if let Some((a, b)) = self.network.storm {
@@ -296,7 +296,7 @@ impl<'m> World<'m> {
         let is_reunion = self.look(node)?;
         self.check_doubt(node)?;
         self.go_on(node)?;
-        // A request that ended in this step may have been told that what it found may be stale.
+        // A request that ended in this step may have been told that the session that it found may be stale.
         if is_reunion {
             self.check_reunion()?;
         }
@@ -308,7 +308,7 @@ impl<'m> World<'m> {
         Ok(())
     }
 
-    /// Looks at what the node holds.
+    /// Checks the records of the node.
     pub(super) fn look_at_records(&mut self, node: usize) -> Result<(), Violation> {
         let host = &mut self.hosts[node];
         let clock = host.clock(self.now);
