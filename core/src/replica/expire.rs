@@ -3,7 +3,7 @@
 //! ```text
 //! idle too long ──▶ expired ──▶ taken ──▶ handed to the application of the primary
 //!                      │           │
-//!                      └───────────┴──▶ alive: somebody served it, or serves it now
+//!                      └───────────┴──▶ alive: a node served it, or serves it now
 //! ```
 //!
 //! *Expired* and *taken* are values of the header. The primary of an expired session offers it to one node after

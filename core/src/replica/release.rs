@@ -4,7 +4,7 @@
 //! primary ── header ──────────────────────▶ all holders
 //! primary ── header, RELEASE ─────────────▶ former holder   once all that are to keep a copy have all of it, and all
 //!                                                        that live have the header
-//! primary ◀────────────── Dropped{stamp} ── former holder   it owes nothing, so its copy is gone
+//! primary ◀────────────── Dropped{stamp} ── former holder   no node lacks anything of its copy, so the copy is gone
 //! ```
 //!
 //! Apart from the end of the session, nothing else makes a node drop a copy. A name is removed only for three reasons:

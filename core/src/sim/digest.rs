@@ -7,7 +7,7 @@ use crate::hash::scramble;
 use crate::node::Node;
 use crate::storage::records::State;
 
-/// What has happened so far.
+/// The hash of everything that has happened so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Digest(u64);
 

@@ -85,7 +85,7 @@ report! {
     transfers,
     /// Members that were declared dead, correctly or not.
     deaths,
-    /// Members that were not dead, as other members proved.
+    /// Suspicions that nodes refuted.
     refutations,
     /// Datagrams refused as forged or unknown.
     refused,
