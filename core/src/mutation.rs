@@ -24,7 +24,7 @@ macro_rules! mutations {
 
         #[cfg(feature = "sim")]
         impl Mutation {
-            /// All of them.
+            /// All mutations.
             pub const ALL: &[Self] = &[$(Self::$name),+];
         }
     };
@@ -63,7 +63,7 @@ mutations! {
     DeadStayDead,
     /// A suspected member doesn't refute the suspicion.
     NoRefutation,
-    /// Nobody replaces backups that are gone.
+    /// Backups that are gone are not replaced.
     NoRepairOfHolders,
     /// Nodes don't compare the digest beside a header with their own contents.
     DigestIgnored,
@@ -99,7 +99,7 @@ mutations! {
     GuardServes,
     /// An older packet brings back what a node was told to drop.
     ReleaseForgotten,
-    /// A primary releases holders although a member that it names may not have heard of it.
+    /// A primary releases holders although a named member may not know of this primary.
     ReleasedUnheard,
     /// Nodes don't learn from others which nodes may have a copy of an ended session.
     HoldersOfEndNotMerged,
@@ -175,7 +175,7 @@ mutations! {
     ReplaysTaken,
     /// A node continues although a later boot has its name.
     SupersededServes,
-    /// A newcomer gets the name of a member that answers.
+    /// A new node gets the name of a member that still answers.
     NameTakenFromTheLiving,
     /// After a change of keys, packets are opened with subkeys of the former keys.
     SubkeysOutliveKeys,

@@ -1,6 +1,6 @@
 //! The operations for which an application waits: a table of several kinds of waits, and the conditions that end each.
 //!
-//! | a wait for | is met when | ends before its deadline with less, as soon as |
+//! | a wait for | is met when | ends unmet before its deadline as soon as |
 //! | --- | --- | --- |
 //! | copies of a commit, at the primary | the required number of the holders that are to keep their copy have confirmed, or all that are live | the others are dead, have left or have declined, and no other member could get a copy; the session ended here; this node gives its copy up |
 //! | copies of a commit, after another node became the primary | that node has the contents, and the required number have confirmed, or the commit waits for all | that node has the contents, and more copies are required, of which this node would not be told; that node is dead or has left; the session ended here; this node gives its copy up |

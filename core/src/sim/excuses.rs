@@ -12,7 +12,7 @@ pub struct Excuse {
     pub promise: &'static str,
 }
 
-/// All of them.
+/// All excuses.
 pub const EXCUSES: &[Excuse] = &[
     Excuse {
         name: "conflicts of confirmed commits",
