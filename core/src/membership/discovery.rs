@@ -1,5 +1,5 @@
-//! Unverified members: a handshake is started with each, a few at a time; what the table can't hold is
-//! refused, or ends this node's membership.
+//! Unverified members: this node starts a handshake with each of them, a few at a time. If the table has no room for
+//! a member, the member is refused, or this node ends its own membership.
 
 use heapless::Vec;
 
@@ -15,29 +15,30 @@ use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Address, MemberUpdate};
 
-/// For so long after it met its first member, a node starts a handshake with all that it hears of.
-/// Later they are newcomers, and come by themselves.
+/// For this long after it met its first member, a node starts a handshake with every member that it hears of. Members
+/// of which it hears later are newcomers, and start the handshake themselves.
 const NEW: Duration = Duration::from_secs(10);
 
-/// How long a newcomer has to come by itself, for each member that it has to start a handshake with.
+/// The time that a newcomer has to start the handshake itself, for each member with which it has to start one.
 const WAIT: Duration = Duration::from_millis(20);
 
-/// How often a handshake with a member is started, in growing pauses, before it is forgotten.
+/// The number of times that a handshake with a member is started, in growing intervals, before the member is
+/// forgotten.
 const ATTEMPTS: u8 = 6;
 
 /// Pause between two rounds of handshakes.
 const PACE: Duration = Duration::from_millis(50);
 
-/// Former members looked at to make room for a new one.
+/// The number of former members that are examined to make room for a new one.
 const LOOK_AT: usize = 4;
 
 impl Node<'_> {
-    /// Whether this node has met others only lately, if any.
+    /// Whether this node met its first member only recently, or hasn't met one yet.
     pub(crate) fn is_new(&self, now: Instant) -> bool {
         self.prober.joined.is_none_or(|at| now.since(at) < NEW)
     }
 
-    /// Somebody told of a member that this node doesn't know.
+    /// Another node told of a member that this node doesn't know.
     pub(crate) fn discover(&mut self, now: Instant, update: &MemberUpdate<'_>) {
         let live = matches!(update.state, MemberState::Alive | MemberState::Suspect);
         let me = self.members.me();
@@ -56,7 +57,7 @@ impl Node<'_> {
         self.discover_again(now, member, update.boot, update.incarnation, update.address);
     }
 
-    /// An unverified member is to be met, there and in this boot.
+    /// Makes this node start handshakes with an unverified member, at this address and in this boot.
     pub(crate) fn discover_again(
         &mut self,
         now: Instant,
@@ -119,8 +120,8 @@ impl Node<'_> {
         }
     }
 
-    /// An unverified member is gone, or never answered. One that a session names keeps its slot:
-    /// whoever got it next would count as a holder of what it never had.
+    /// An unverified member is gone, or never answered. If a session names it, it keeps its slot: otherwise the next
+    /// member in that slot would count as a holder of copies that it never had.
     pub(crate) fn give_up(&mut self, member: MemberIndex) {
         if self.is_named(member) {
             self.members
@@ -130,15 +131,15 @@ impl Node<'_> {
         }
     }
 
-    /// The member's slot is free for another one. What is under way from and to the member goes with it: it would
-    /// count as that one's.
+    /// Frees the member's slot for another one. The messages under way to and from the member are dropped with it:
+    /// otherwise they would count as those of the next member.
     fn forget_member(&mut self, member: MemberIndex) {
         self.stop_transfers(member);
         self.waits.forget(member);
         self.members.forget(member);
     }
 
-    /// A slot for a live member of this name. Without one, that is told and counted.
+    /// Returns a slot for a live member of this name. If there is no room, the host is told, and the case is counted.
     pub(crate) fn place_for(&mut self, now: Instant, name: &str) -> Option<MemberIndex> {
         if let Some(member) = self.members.add(name) {
             return Some(member);
@@ -154,11 +155,11 @@ impl Node<'_> {
         None
     }
 
-    /// Others have a member that there's no room for. If the table is full of members that this
-    /// node met itself, and stays so, the cluster has outgrown it: a node that knows a part of the
-    /// others only would judge and place wrongly.
+    /// Other nodes have a member for which there's no room here. If the table is full of members that this node met
+    /// itself, and stays full, the cluster has outgrown it: a node that knows only a part of the others would judge
+    /// members and place copies wrongly.
     fn outgrown(&mut self, now: Instant) {
-        // What was too much once, some time ago, is gone since.
+        // An earlier lack of room that has ended meanwhile doesn't count.
         let since = self.outgrown_since(now).unwrap_or(now);
         self.prober.outgrown = Some((since, now));
         let lasting = now.since(since) >= self.patience(now);
@@ -166,27 +167,29 @@ impl Node<'_> {
             self.events.push(Pending::Outgrown);
             if !self.breaks(Mutation::OutgrownStays) {
                 self.say_good_bye();
-                // Others take over what it served, and it won't hear of that.
+                // Others take over the sessions that it served, and it won't hear of that.
                 self.doubt_ownership();
             }
         }
     }
 
-    /// Since when others have members that there's no room for, if they do: whom this node asks aren't all.
+    /// The moment since which others have members for which there's no room here, if there are any: the members that
+    /// this node asks aren't all.
     pub(crate) fn outgrown_since(&self, now: Instant) -> Option<Instant> {
         let (since, last) = self.prober.outgrown?;
         (now.since(last) < self.rules.drop_time).then_some(since)
     }
 
-    /// How long the table must be too small: a newcomer goes first, and of many not all at once.
+    /// The time for which the table must be too small before this node leaves: a newcomer leaves first, and several
+    /// nodes don't leave all at once.
     fn patience(&self, now: Instant) -> Duration {
         let (drop, boot) = (self.rules.drop_time, self.sealer.boot.tag());
         let base = if self.is_new(now) { 1 } else { 6 };
         drop.fraction(base, 1) + drop.fraction(boot & 0xFF, 64)
     }
 
-    /// Gives the slot of a former member away: of one that left, or else of the one unseen for
-    /// longest, as long as no session names it.
+    /// Frees the slot of a former member: of one that left, or else of the one that was unseen for longest. Members
+    /// that a session names keep their slots.
     fn forget_former(&mut self, now: Instant) -> bool {
         let mut named = Vec::<MemberIndex, LOOK_AT>::new();
         let aged = now.before(self.rules.drop_time.fraction(2, 1));
@@ -224,7 +227,7 @@ impl Node<'_> {
         })
     }
 
-    /// From now on this node is no member: the others are told, and nobody is asked any more.
+    /// Ends this node's membership: the others are told, and nobody is asked any more.
     pub(crate) fn say_good_bye(&mut self) {
         self.members.change(SELF, |me| {
             me.state = MemberState::Left;

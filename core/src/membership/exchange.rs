@@ -1,6 +1,6 @@
-//! Comparing tables: every ping and pong carries a digest of who is alive; where two differ, sums
-//! of 32 groups of members show which to tell. So a newcomer gets the whole table, and whoever
-//! missed some news gets just that.
+//! The comparison of member tables. Every ping and pong carries a digest of the live members. If two digests differ,
+//! checksums of 32 groups of members show which members to tell about. So a newcomer gets the whole table, and a node
+//! that missed some news gets only that news.
 
 use crate::ids::{MemberIndex, SELF};
 use crate::membership::member::{Exchange, MemberSlot, mark};
@@ -26,15 +26,15 @@ impl Node<'_> {
     /// A member's digest arrived with a ping or pong.
     pub(crate) fn on_member_digest(&mut self, now: Instant, peer: MemberIndex, digest: u32) {
         if digest == self.member_digest() {
-            // What it lacked it has heard from others meanwhile.
+            // The member has meanwhile heard from others what it lacked.
             self.members.slot_mut(peer).outbox.exchange = None;
         } else if self.members.tally().unverified == 0 {
-            // Who is still to be met is missing in the digest.
+            // Unverified members aren't part of the digest.
             self.compare_with(now, peer);
         }
     }
 
-    /// Asks the member what differs, unless another one was asked just now.
+    /// Asks the member which groups differ, unless another one was asked just now.
     pub(crate) fn compare_with(&mut self, now: Instant, peer: MemberIndex) {
         if self.prober.compare_at <= now {
             self.member_digest_changed(now);
@@ -42,7 +42,7 @@ impl Node<'_> {
         }
     }
 
-    /// Tables differ for a while, until all have heard what this node knows.
+    /// This node's digest changed. Tables differ for a while, until all have heard the news.
     pub(crate) fn member_digest_changed(&mut self, now: Instant) {
         let quiet = now + self.rules.frequency.fraction(2, 1);
         self.prober.compare_at = self.prober.compare_at.max(quiet);
@@ -71,7 +71,7 @@ impl Node<'_> {
         }
     }
 
-    /// A member's sums arrived: it is told of all groups that differ.
+    /// A member's checksums arrived: it is told about all groups that differ.
     pub(crate) fn on_digest_table(&mut self, peer: MemberIndex, sums: &[[u8; 2]; GROUPS]) {
         let own = self.sums();
         let (mut groups, mut bit) = (0_u32, 1_u32);
@@ -83,7 +83,7 @@ impl Node<'_> {
         }
         if groups != 0 {
             let outbox = &mut self.members.get_mut(peer).outbox;
-            // What it was told already needs some time to be met.
+            // The member needs some time for handshakes with the members that it was told about already.
             let next = outbox.exchange.map_or(SELF, |exchange| exchange.next);
             outbox.exchange = Some(Exchange {
                 next,
@@ -93,7 +93,7 @@ impl Node<'_> {
         }
     }
 
-    /// Lets the next packets of tables go.
+    /// Allows the next packets of tables to be sent.
     pub(crate) fn pace_exchanges(&mut self, now: Instant) {
         if !take_due(&mut self.prober.exchange_at, now) {
             return;

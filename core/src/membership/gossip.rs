@@ -1,4 +1,4 @@
-//! Telling the members what is known of members: piggy-backed, and repeated until settled.
+//! Gossip: news about members is added to packets, and repeated until all members have probably heard it.
 
 use heapless::Vec;
 
@@ -17,14 +17,14 @@ use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 use crate::wire::message::{Address, Body, MemberUpdate, Message, News, Standing};
 
-/// Members told in each pause.
+/// The number of members that are told in each pause.
 const FANOUT: usize = 3;
 
-/// Least number of times that a change is told by each who knows it. In small clusters the
-/// logarithm alone gives two or three, and stragglers wait for the next exchange.
+/// The least number of times that each node that knows a change tells it. In small clusters the logarithm alone gives
+/// two or three; a member that all of them missed would wait for the next exchange.
 const LEAST_REPEATS: u32 = 6;
 
-/// What somebody believes of a member.
+/// The opinion of one node about a member.
 struct Belief<'a> {
     boot: u32,
     incarnation: u32,
@@ -34,18 +34,18 @@ struct Belief<'a> {
 }
 
 impl Node<'_> {
-    /// The member's state is news: tell it as often as a cluster of this size needs.
+    /// The member's state is news: it is told as often as a cluster of this size needs.
     pub(crate) fn tell_all_about(&mut self, member: MemberIndex) {
         let doublings = self.members.live().saturating_add(1).ilog2();
         let repeats = LEAST_REPEATS.max(doublings.saturating_mul(4));
         let slot = self.members.slot_mut(member);
         if slot.fresh {
-            // It starts a handshake with all as well, and the tables of the others show who it is.
+            // The member starts a handshake with all others as well, and their tables tell its name and address.
             slot.gossip = LEAST_REPEATS as u8;
             self.members.enqueue(Line::News, member);
         } else {
             slot.gossip = u8::try_from(repeats).unwrap_or(u8::MAX);
-            // A newcomer can wait, a suspect can't.
+            // News about a newcomer can wait, news about a suspect can't.
             self.members.enqueue_first(Line::News, member);
         }
         set_by(&mut self.prober.gossip_at, Instant::default());
@@ -69,8 +69,8 @@ impl Node<'_> {
         }
     }
 
-    /// Writes to the front of a packet what the member asks and is asked. What it is suspected of
-    /// stands first: only it can refute that.
+    /// Writes the probe messages for a member to the front of a packet: questions to it, and answers to its
+    /// questions. If it is suspected, the suspicion stands first: only the member itself can refute it.
     pub(crate) fn write_probes(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let slot = self.members.get(peer);
         if slot.state != MemberState::Alive && (slot.outbox.gossip || slot.outbox.ping) {
@@ -78,7 +78,7 @@ impl Node<'_> {
         }
         let digest = self.member_digest().to_le_bytes();
         let outbox = &mut self.members.get_mut(peer).outbox;
-        // These are the first of an empty body: they always fit.
+        // These are the first messages of an empty body: they always fit.
         if core::mem::take(&mut outbox.ping) {
             outbox.gossip = true;
             let _ = body.push(&Message::Ping { digest });
@@ -101,7 +101,7 @@ impl Node<'_> {
         self.write_compare(body, peer);
     }
 
-    /// Adds news to a packet, if it is one of those that carry it.
+    /// Adds news to a packet, if the packet is one of those that carry news.
     pub(crate) fn write_news(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         self.write_exchange(now, body, peer);
         if !core::mem::take(&mut self.members.get_mut(peer).outbox.gossip) {
@@ -132,7 +132,7 @@ impl Node<'_> {
         }
     }
 
-    /// What this node believes of a member, for who knows it already.
+    /// The opinion of this node about a member, for a node that knows the member already.
     fn news_of(&self, now: Instant, member: MemberIndex) -> Message<'static> {
         let slot = self.members.get(member);
         let hash = |member: &MemberIndex| self.members.get(*member).hash.to_le_bytes();
@@ -153,7 +153,7 @@ impl Node<'_> {
         })
     }
 
-    /// Somebody told all that it knows of a member.
+    /// A node told everything that it knows about a member.
     pub(crate) fn on_member_update(
         &mut self,
         now: Instant,
@@ -173,11 +173,11 @@ impl Node<'_> {
         self.believe(now, from, member, &told);
     }
 
-    /// Somebody told how a member is.
+    /// A node told the state of a member.
     pub(crate) fn on_news(&mut self, now: Instant, from: MemberIndex, news: &News) {
         let hash = u32::from_le_bytes(news.node);
         let Some(member) = self.members.by_hash(hash) else {
-            return; // the next comparison of tables brings it
+            return; // the next comparison of tables brings the member
         };
         let report = match &news.standing {
             Standing::Suspect { age, accusers } => Some(SuspicionReport {
@@ -224,7 +224,7 @@ impl Node<'_> {
             MemberState::Suspect => self.on_news_of_suspect(now, from, member, told),
             _ if outranks(told, slot.incarnation, slot.state) => self.follow(now, member, told),
             MemberState::Alive if slot.state == MemberState::Dead => {
-                // Whoever told this hears it: if it knows that it is thought dead, it refutes.
+                // The node that told this hears the newer state: if that node is thought dead, it can refute that.
                 self.tell_it(now, member);
             }
             MemberState::Alive | MemberState::Left => {}
@@ -232,7 +232,8 @@ impl Node<'_> {
         }
     }
 
-    /// A later boot of a member, at least as far as others know, or its new address: start a handshake.
+    /// Starts a handshake with a later boot of a member, as far as others know, or with the member at its new
+    /// address.
     pub(crate) fn seek(&mut self, now: Instant, member: MemberIndex, address: Option<Address>) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) < self.rules.frequency {
@@ -255,19 +256,20 @@ impl Node<'_> {
         }
     }
 
-    /// Refutes what isn't so, to whoever told it and to all others.
+    /// Refutes wrong news about this node, to the node that told it and to all others.
     fn on_news_of_self(&mut self, from: MemberIndex, told: &Belief<'_>) {
         if self.breaks(Mutation::NoRefutation) {
             return;
         }
         let me = self.members.me();
-        // Whose the name is, two boots don't settle by outbidding each other, but by handshakes.
+        // Two boots don't settle by outbidding each other's incarnation to which of them the name belongs, but by
+        // handshakes.
         let other_boot = told.boot != me.boot.tag();
         if other_boot || told.state == me.state || me.state == MemberState::Left {
             return;
         }
         if told.state == MemberState::Dead {
-            // Somebody thought so, and may have taken sessions over.
+            // Another node thought so, and may have taken sessions over.
             self.doubt_ownership();
         }
         self.refute(told.incarnation);
@@ -296,7 +298,7 @@ impl Node<'_> {
         }
     }
 
-    /// What was told is refuted already: whoever told it missed that.
+    /// The news is refuted already. The node that told it missed that, and is told.
     fn set_right(&mut self, from: MemberIndex, member: MemberIndex, told: &Belief<'_>) {
         let slot = self.members.slot_mut(member);
         if told.incarnation < slot.incarnation && slot.state == MemberState::Alive {
@@ -306,7 +308,7 @@ impl Node<'_> {
         }
     }
 
-    /// Takes over what somebody else found out.
+    /// Adopts the opinion of another node.
     fn follow(&mut self, now: Instant, member: MemberIndex, told: &Belief<'_>) {
         if told.state == MemberState::Dead && self.is_early(now, member) {
             let seen = self.members.get(member).seen;
@@ -326,13 +328,13 @@ impl Node<'_> {
         }
     }
 
-    /// The member's state changes, whoever found out: tell the host and the others.
+    /// The member's state changes, no matter which node found out: tells the host and the others.
     pub(crate) fn set_state(&mut self, now: Instant, member: MemberIndex, state: MemberState) {
         let was_live = self.members.get(member).is_live();
         self.members.change(member, |slot| slot.state = state);
         let is_back = !was_live && self.members.get(member).is_live();
         if is_back {
-            // Also one that is suspected at once: it may have taken sessions over meanwhile.
+            // Also for a member that is suspected at once: it may have taken sessions over meanwhile.
             let link = &mut self.members.get_mut(member).link;
             link.behind = true;
             link.compare_at = Instant::default();
@@ -356,7 +358,7 @@ impl Node<'_> {
         if was_live != self.members.get(member).is_live() {
             self.member_digest_changed(now);
             if was_live {
-                // First, so that this node doesn't leave with the only copy that is left.
+                // This comes first, so that this node doesn't leave with the only remaining copy.
                 self.rereplicate_soon();
             }
             self.members_changed(now);
@@ -368,13 +370,13 @@ fn millis(span: Duration) -> u32 {
     u32::try_from(span.as_millis()).unwrap_or(u32::MAX)
 }
 
-/// Incarnations grow by one at a time: one far above what is known is nonsense, and near the end
-/// of the numbers nobody could refute it any more.
+/// Whether an incarnation is plausible. Incarnations grow by one at a time: one far above the known one is wrong, and
+/// near the greatest number nobody could refute it any more.
 pub(crate) const fn is_plausible(incarnation: u32, known: u32) -> bool {
     incarnation <= known.saturating_add(1 << 20)
 }
 
-/// SWIM's order: a higher incarnation wins; of the same, the worse news.
+/// SWIM's order: the higher incarnation wins; between equal ones, the worse state wins.
 fn outranks(told: &Belief<'_>, incarnation: u32, state: MemberState) -> bool {
     const fn rank(state: MemberState) -> u8 {
         match state {

@@ -1,14 +1,15 @@
 //! Handshakes: how a boot becomes a member whose packets are opened.
 //!
 //! ```text
-//! A ── who I am ─────────────────────────────▶ B   a beacon, or contact() with a seed
-//! A ◀────────── who I am, challenge b ──────── B   B keeps nothing of A yet
-//! A ── who I am, echo b, challenge a ────────▶ B   B installs A: only a live A could echo b
-//! A ◀────────── who I am, echo a ───────────── B   A installs B
+//! A ── hello ─────────────────────────▶ B   a beacon, or contact() with a seed
+//! A ◀────────── hello, challenge b ──── B   B keeps nothing of A yet
+//! A ── hello, echo b, challenge a ────▶ B   B installs A: only a live A could echo b
+//! A ◀────────── hello, echo a ───────── B   A installs B
 //! ```
 //!
-//! A recorded handshake echoes nothing that the receiver would accept now, so it installs
-//! nobody. Challenges are made anew from a secret, so strangers cost no memory.
+//! A hello says name, address and boot of its sender. A recorded handshake echoes nothing that the receiver would
+//! accept now, so it installs nobody. Challenges are computed from a secret each time they are needed, so unknown
+//! senders cost no memory.
 
 use core::net::SocketAddr;
 
@@ -31,22 +32,22 @@ use crate::wire::packet::{ANY_CLUSTER, HANDSHAKE_HEADER, Header, Sender, TAG};
 /// Pause between two beacons once another member is known.
 const SELDOM: Duration = Duration::from_secs(5);
 
-/// In large clusters, so many members answer a beacon.
+/// The number of members that answer a beacon in large clusters.
 const ANSWERS: u64 = 4;
 
-/// How long a challenge may be echoed at least.
+/// The least time for which a challenge may be echoed.
 const CHALLENGE_LIFE: Duration = Duration::from_secs(5);
 
 impl Node<'_> {
-    /// Starts a handshake with whoever listens at `seed`. Repeat it until a member has that
-    /// address: a datagram may be lost, and a seed may start later.
+    /// Starts a handshake with the node that listens at `seed`. Repeat it until a member has that address: a datagram
+    /// may be lost, and a seed may start later.
     pub fn contact(&mut self, now: Instant, seed: SocketAddr) {
         if self.members.by_address(seed).is_none() {
             self.call_on(now, seed);
         }
     }
 
-    /// Starts a handshake with whoever is there, even if that is the address of a member.
+    /// Starts a handshake with the node at this address, even if that is the address of a member.
     pub(crate) fn call_on(&mut self, now: Instant, address: SocketAddr) {
         let me = self.members.me();
         if me.is_live() && me.address != address.into() {
@@ -55,8 +56,7 @@ impl Node<'_> {
         }
     }
 
-    /// Announces this node to the multicast group: each probe period while it knows nobody, then
-    /// seldom.
+    /// Announces this node to the multicast group: in each probe period while it knows no other member, then seldom.
     pub(crate) fn beacon(&mut self, now: Instant) {
         if self.rules.beacon && self.prober.beacon_is_due(now) && self.members.me().is_live() {
             let alone = self.members.live() < 2;
@@ -67,7 +67,7 @@ impl Node<'_> {
     }
 
     pub(crate) fn start_handshake(&mut self, to: Option<Address>) {
-        // A full queue means that others wait to be sent already: the caller repeats itself.
+        // If the queue is full, others wait to be sent already; the caller repeats the handshake.
         let _ = self.handshakes.push_back(PendingHandshake::hello(to));
     }
 
@@ -101,7 +101,7 @@ impl Node<'_> {
         })
     }
 
-    /// A handshake arrived and was opened: its sender holds the key, but may be a recording.
+    /// A handshake arrived and was opened: its sender holds the key, but the datagram may be a recording.
     pub(crate) fn on_handshake(
         &mut self,
         now: Instant,
@@ -150,13 +150,14 @@ impl Node<'_> {
             }
             self.supersede_former(handshake.least_incarnation);
         }
-        // What may be a recording is no reason to give up the name, nor to take it back by an echo.
-        // Who knows another boot by this name answers an echo that the name is taken: as an echo, too.
+        // A datagram that may be a recording is no reason to give up the name, nor to take it back by an echo. A node
+        // that knows another boot by this name answers an echo with the news that the name is taken, itself in an
+        // echo.
         let asks =
             handshake.asks || of_successor || knows_another(handshake) || !self.is_at(boot, from);
         let stranger = self.stranger(from, boot, handshake.member.name);
         let challenge = asks.then(|| self.challenge(now, &stranger));
-        // With a challenge the number says that another boot has the name; see `knows_another`.
+        // Next to a challenge the number says that another boot has the name; see `knows_another`.
         let is_own_boot = asks && self.knows(boot) && !self.breaks(Mutation::OwnBootSupersedes);
         let least = if is_own_boot { 0 } else { least };
         if handshake.challenge.is_some() || challenge.is_some() {
@@ -170,12 +171,12 @@ impl Node<'_> {
     }
 
     fn answer(&mut self, answer: PendingHandshake) {
-        // Without room the other end begins anew.
+        // If there is no room, the other end starts the handshake again.
         let _ = self.handshakes.push_back(answer);
     }
 
-    /// The incarnation that the boot must have to supersede another one of its name, or has by what
-    /// it refuted; 0 if it has enough.
+    /// The incarnation that the boot needs to supersede another one of its name, or to refute what is said of it; 0
+    /// if its incarnation is high enough.
     fn least_incarnation(&self, update: &MemberUpdate<'_>, boot: BootId) -> u32 {
         let member = self.members.by_name(update.name);
         let Some(slot) = member.map(|member| self.members.get(member)) else {
@@ -190,7 +191,7 @@ impl Node<'_> {
         }
     }
 
-    /// A former boot of this node is still known: go on above its incarnation.
+    /// A former boot of this node is still known: continues above its incarnation.
     fn supersede_former(&mut self, least: u32) {
         let me = self.members.slot_mut(SELF);
         if least > me.incarnation && is_plausible(least, me.incarnation) {
@@ -203,7 +204,7 @@ impl Node<'_> {
         self.member_of(boot).is_some()
     }
 
-    /// Whether the boot is a member that is sent packets there.
+    /// Whether the boot is a member to which packets are sent at this address.
     fn is_at(&self, boot: BootId, from: SocketAddr) -> bool {
         let member = self.member_of(boot);
         member.is_some_and(|member| self.members.get(member).address == from.into())
@@ -215,7 +216,7 @@ impl Node<'_> {
         member.filter(|member| self.members.get(*member).boot == boot)
     }
 
-    /// Whether this is a beacon that others may answer: all members hear it.
+    /// Whether this is a beacon that may be left to others: all members hear it, and only some of them answer.
     fn leaves_to_others(&mut self, boot: BootId, handshake: &Handshake<'_>) -> bool {
         let beacon = !handshake.asks && handshake.challenge.is_none() && handshake.echo.is_none();
         let others = self.members.live() as u64;
@@ -224,9 +225,9 @@ impl Node<'_> {
             && self.next_random().checked_rem(others).unwrap_or(0) >= ANSWERS
     }
 
-    /// Whether another boot at another address has this name and answers. A restart keeps its
-    /// address and supersedes at once. Who wasn't heard lately is asked first; the newcomer asks
-    /// again.
+    /// The owner of the name, if another boot at another address has it and answers. A restarted node keeps its
+    /// address and supersedes its former boot at once. A member that wasn't heard lately is asked first; the newcomer
+    /// asks again.
     fn who_has_name(
         &mut self,
         now: Instant,
@@ -262,10 +263,10 @@ impl Node<'_> {
         Owner::Perhaps
     }
 
-    /// What a challenge is bound to: the boot, its address, the boot that is installed under its name
-    /// now, and whether that has sent a packet. So each installation voids all earlier challenges of
-    /// the name, and no recorded echo brings a former boot back; and what a member says of another
-    /// boot of this node's name is later than its first packet to this one.
+    /// The data to which a challenge is bound: the boot, its address, the boot that is installed under its name now,
+    /// and whether that boot has sent a packet. So each installation makes all earlier challenges of the name
+    /// invalid, and no recorded echo brings a former boot back. An echo that says that another boot has this node's
+    /// name is later than the sender's first packet to this node.
     fn stranger(&self, from: SocketAddr, boot: BootId, name: &str) -> Stranger {
         let member = self
             .members
@@ -312,8 +313,8 @@ impl Node<'_> {
             return;
         };
         let had_former_boot = self.members.get(member).channel.is_some();
-        // A former boot that died may have been cut off, and have taken sessions over on its side; what came of that
-        // this one can't know.
+        // A former boot that died may have been cut off, and may have taken sessions over on its side; this node
+        // can't know the result.
         let is_clean = !had_former_boot || self.members.get(member).state == MemberState::Left;
         if had_former_boot {
             self.stop_transfers(member);
@@ -329,7 +330,7 @@ impl Node<'_> {
         self.members.change(member, |slot| {
             slot.address = from.into();
             slot.contacted = Instant::default();
-            // Of this boot the others may have told more already.
+            // Other nodes may have told more about this boot already.
             let told = if slot.boot.tag() == boot.tag() {
                 slot.incarnation
             } else {
@@ -345,14 +346,14 @@ impl Node<'_> {
             slot.fresh = true;
             slot.avoid_until = now;
             slot.link = PeerLink::new();
-            // Messages to those who were there before it are none of its own.
+            // Messages to all members that were sent before it joined aren't meant for it.
             slot.link.messages_taken = message;
             slot.link.messages_sent = message;
-            // It starts at the end of the list of changes; what it lacks of others is restored.
+            // It starts at the end of the list of changes; anti-entropy restores what it lacks of earlier changes.
             slot.link.cursor = last;
             slot.link.restore_all(end);
             slot.link.since = since;
-            // A packet opens the link: nodes that aren't neighbours would else wait for each other's first one.
+            // A packet opens the link: nodes that aren't neighbours would otherwise wait for each other's first one.
             slot.outbox = Outbox {
                 pong: true,
                 ..Outbox::default()
@@ -368,7 +369,7 @@ impl Node<'_> {
         self.joined(now, member, handshake.empty && is_clean);
     }
 
-    /// The boot is a member: tells the host and the others.
+    /// The boot is now a member: tells the host and the others.
     fn joined(&mut self, now: Instant, member: MemberIndex, is_empty: bool) {
         self.prober.joined.get_or_insert(now);
         self.events.push(Pending::Joined(member));
@@ -384,7 +385,7 @@ impl Node<'_> {
     }
 }
 
-/// Whose a name is that a newcomer brings.
+/// The owner of the name that a newcomer brings.
 enum Owner {
     Nobody,
     /// A member that may be gone, and is asked now.
@@ -392,7 +393,7 @@ enum Owner {
     Another,
 }
 
-/// Whom a challenge is for.
+/// The node for which a challenge is made.
 struct Stranger {
     boot: BootId,
     address: [u8; 25],

@@ -1,13 +1,13 @@
-//! How well this node hears the others: what it sees itself decides how far it trusts its own
-//! judgement of them (Lifeguard's local health).
+//! The local health of Lifeguard: how well this node hears the others. From its own observations it derives how far
+//! it trusts its own judgement of them.
 
 use crate::time::Duration;
 
 /// The worst score.
 const WORST: u8 = 8;
 
-/// A score from 0, all is well, to 8. Each answer that came at once lowers it by one; each that
-/// came late, each helper that was silent, and each suspicion of this node raise it.
+/// A score from 0 (all is well) to 8. Each answer that comes in time lowers it by one; each late answer, each silent
+/// helper, and each suspicion of this node raises it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Health(u8);
 
@@ -30,7 +30,7 @@ impl Health {
         }
     }
 
-    /// The span that this node gives others before it judges them: up to three times as long.
+    /// The time that this node gives others before it judges them: up to three times `span`.
     pub(crate) fn widen(self, span: Duration) -> Duration {
         span.fraction(4_u32.saturating_add(u32::from(self.0)), 4)
     }

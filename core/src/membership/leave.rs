@@ -1,4 +1,4 @@
-//! Leaving: what is owed is sent first, then the others are told.
+//! Leaving: the node first sends what it owes to others, and then tells them that it leaves.
 
 use crate::bounded;
 use crate::ids::{MemberIndex, RecordIndex, WaitIndex};
@@ -9,18 +9,18 @@ use crate::replica::wait::{Lane, LeaveWait, Wait};
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 
-/// Pause between two looks at what is still on its way.
+/// Pause between two checks of what is still on its way.
 const PERIOD: Duration = Duration::from_millis(20);
 
 impl Node<'_> {
-    /// Says good-bye: the sessions whose primary is here go on at their backups. Each gets one backup
-    /// more before, so that it has two copies from the first, even if a backup leaves in the same
-    /// moment. The ticket is done when all that was owed has been confirmed and the others were told, or
-    /// when `bound` is over; go on driving the node until then. It isn't met if something is
-    /// owed then, or if there are others and none of them has room for some session.
+    /// Leaves the cluster. The sessions whose primary is here continue at their backups. Each of them gets one more
+    /// backup before, so that it has two copies from the start, even if a backup leaves at the same moment. The
+    /// ticket completes when everything owed has been confirmed and the others were told, or when `bound` is over;
+    /// continue to drive the node until then. The outcome isn't met if something is still owed then, or if there are
+    /// other nodes and none of them has room for some session.
     ///
-    /// How long it takes depends on what is here and on the network, so `bound` is no other wait's: a
-    /// slow path needs seconds for each ten megabytes.
+    /// The duration depends on the sessions here and on the network, so `bound` is separate from the other time
+    /// limits: a slow path needs seconds for each ten megabytes.
     pub fn leave(&mut self, now: Instant, bound: Duration) -> Ticket<LeaveOutcome> {
         // The others are told in any case, and that takes no longer than a confirmation does.
         let farewell_time = bound.min(self.rules.ack_timeout).fraction(1, 2);
@@ -40,8 +40,8 @@ impl Node<'_> {
         Ticket::of(self.waits.settled(id))
     }
 
-    /// Sessions of which a member that can be reached lacks something that this node owes it. Looks at all records: for
-    /// people who watch a node leave.
+    /// The number of sessions of which a reachable member lacks something that this node owes it. Looks at all
+    /// records; it is meant for displays of a node that leaves.
     #[must_use]
     pub fn sessions_owed(&self) -> u32 {
         let is_owed = |record: &RecordIndex| {
@@ -55,7 +55,7 @@ impl Node<'_> {
         bounded::count(records.filter(is_owed)) as u32
     }
 
-    /// Goes on leaving: first what is owed, then the good-bye, then silence.
+    /// Continues to leave: first sends everything owed, then says good-bye, then is silent.
     pub(crate) fn review_leave(&mut self, now: Instant, number: WaitIndex) {
         let Some(wait) = self.waits.leave(number) else {
             return;
@@ -76,9 +76,9 @@ impl Node<'_> {
         }
     }
 
-    /// Whether all that was owed has been confirmed. What no packet is on its way for, since there was
-    /// no room for it when its turn came, only a walk over all records shows; what was refused is sent
-    /// again then, and not at once.
+    /// Whether everything that was owed has been confirmed. If there was no room for a record when its turn came, no
+    /// packet is on its way for it, and only a walk over all records finds it. A refused record is sent again in such
+    /// a walk, not at once.
     fn has_handed_over(&mut self, now: Instant, wait: LeaveWait, number: WaitIndex) -> bool {
         if self.sweep.rereplicates() {
             return false;

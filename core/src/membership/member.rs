@@ -1,4 +1,4 @@
-//! The table of members: this node, every other one, former ones too.
+//! The table of members: this node, all others, and former ones.
 
 use core::net::SocketAddr;
 
@@ -23,33 +23,34 @@ use crate::wire::stamp::Writer;
 /// One member.
 pub struct MemberSlot {
     pub(crate) name: String<MAX_NAME, u8>,
-    /// 32 bits of the name's hash: how stamps and headers name the node.
+    /// 32 bits of the name's hash. Stamps and headers name the node by it.
     pub(crate) hash: u32,
     pub(crate) address: Address,
     pub(crate) incarnation: u32,
     pub(crate) state: MemberState,
     pub(crate) role: Role,
     pub(crate) capacity: u8,
-    /// When a datagram of this boot arrived last.
+    /// The time at which the last datagram of this boot arrived.
     pub(crate) heard: Instant,
-    /// The latest moment at which any member is known to have heard it.
+    /// The latest time at which any member is known to have heard it.
     pub(crate) seen: Instant,
     pub(crate) suspicion: Suspicion,
-    /// How often this member's state is still to be told.
+    /// The number of times that this member's state is still to be told.
     pub(crate) gossip: u8,
-    /// Name, address and boot are to be told as well.
+    /// Whether name, address and boot are to be told as well.
     pub(crate) fresh: bool,
-    /// The boot of the last handshake, with what is needed to open its packets. Without a channel
-    /// the member is unverified, and only the boot's tag is right.
+    /// The boot of the last handshake, with what is needed to open its packets. Without a channel the member is
+    /// unverified, and only the boot's tag is right.
     pub(crate) boot: BootId,
     pub(crate) channel: Option<Channel>,
     pub(crate) outbox: Outbox,
     pub(crate) link: PeerLink,
-    /// When the member was last told what is thought of it, or a handshake with it was started, out of turn.
+    /// The time at which, out of turn, the member was last told its state, or a handshake with it was started.
     pub(crate) contacted: Instant,
-    /// How often a handshake with it was started, while it is unverified; `contacted` says when next.
+    /// The number of handshakes started with it while it is unverified; `contacted` determines the time of the next
+    /// one.
     pub(crate) attempts: u8,
-    /// The member declined a copy, or was silent when asked for one: it gets none before this.
+    /// The member declined a copy, or was silent when asked for one: it gets no copy before this time.
     pub(crate) avoid_until: Instant,
     /// See [`Member::malformed`].
     pub(crate) malformed: u32,
@@ -58,42 +59,42 @@ pub struct MemberSlot {
 
 /// The keys and the replay window of a boot that proved to be live.
 pub(crate) struct Channel {
-    /// The hint and the subkey of its last packet: a packet with another hint derives another.
+    /// The hint and the subkey of its last packet. For a packet with another hint, another subkey is derived.
     pub(crate) subkey: Option<(u8, Subkey)>,
     pub(crate) window: Window,
 }
 
-/// Why a member is suspected.
+/// The reasons for which a member is suspected.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Suspicion {
-    /// When this node began to suspect it.
+    /// The time at which this node began to suspect it.
     pub(crate) since: Instant,
-    /// Since when this node asks it itself; zero: it doesn't.
+    /// The time since which this node asks the suspect itself; zero if it doesn't.
     pub(crate) asked: Instant,
-    /// Who found that it doesn't answer, each on its own.
+    /// The members that found on their own that it doesn't answer.
     pub(crate) accusers: Vec<MemberIndex, ACCUSERS, u8>,
 }
 
-/// What is to be said to a member, apart from what the link owes it. One of each kind at most.
+/// The messages that are to be sent to a member, apart from what the link owes it: at most one of each kind.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outbox {
     pub(crate) ping: bool,
     pub(crate) pong: bool,
-    /// The member to ping for us.
+    /// The member that it is asked to ping for this node.
     pub(crate) ping_request: Option<MemberIndex>,
-    /// It waits for an answer of this member, which is pinged for it.
+    /// The member that waits for an answer of this one, which is pinged for it.
     pub(crate) waits_for: Option<MemberIndex>,
-    /// What it is to be told about the member that it asked about.
+    /// The member about which it asked; it is told when that one was heard.
     pub(crate) heard: Option<MemberIndex>,
-    /// Ask what differs between its table and this one.
+    /// Ask which groups differ between its table and this one.
     pub(crate) compare: bool,
-    /// The members of these groups are told, from this number on.
+    /// The progress of telling it the members of some groups.
     pub(crate) exchange: Option<Exchange>,
-    /// What the member asks about a range of records.
+    /// The question about a range of records that is to be sent to the member.
     pub(crate) range_query: Option<RangeQuery>,
     /// Send news even without a ping.
     pub(crate) gossip: bool,
-    /// Somebody waits for it: see [`waits_for`](Self::waits_for).
+    /// Whether another member waits for its answer: see [`waits_for`](Self::waits_for).
     pub(crate) awaited: bool,
 }
 
@@ -109,14 +110,14 @@ impl Outbox {
     }
 }
 
-/// How far the exchange of a table is.
+/// The progress of the exchange of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Exchange {
-    /// The member to go on with.
+    /// The member with which to continue.
     pub(crate) next: MemberIndex,
     /// A bit for each group of members that differs.
     pub(crate) groups: u32,
-    /// The next packet may go.
+    /// Whether the next packet may be sent.
     pub(crate) due: bool,
 }
 
@@ -149,7 +150,7 @@ impl Default for MemberSlot {
 }
 
 impl MemberSlot {
-    /// Forgets all but where the table's chains go on.
+    /// Forgets everything except where the table's chains continue.
     #[inline(never)]
     fn clear(&mut self) {
         *self = Self {
@@ -158,12 +159,12 @@ impl MemberSlot {
         };
     }
 
-    /// Whether the member counts as live: a suspect does until it is dead.
+    /// Whether the member counts as live. A suspected member does until it is dead.
     pub(crate) const fn is_live(&self) -> bool {
         matches!(self.state, MemberState::Alive | MemberState::Suspect)
     }
 
-    /// Whether the member takes what it is owed.
+    /// Whether the member accepts the records that it is owed.
     pub(crate) const fn takes_records(&self) -> bool {
         self.is_live() && self.link.is_open && !self.link.backs_off()
     }
@@ -173,12 +174,12 @@ impl MemberSlot {
         self.is_live() && self.channel.is_some()
     }
 
-    /// What its packets are known by, if it can send any.
+    /// The tag by which its packets are recognised, if it can send any.
     fn tag(&self) -> Option<u32> {
         self.channel.is_some().then(|| self.boot.tag())
     }
 
-    /// Whether it is known only from what others told.
+    /// Whether it is known only from reports of others.
     pub(crate) const fn is_unverified(&self) -> bool {
         self.is_live() && self.channel.is_none()
     }
@@ -199,22 +200,22 @@ impl MemberSlot {
 /// A view of a member for the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Member<'a> {
-    /// How events name it.
+    /// The id by which events name it.
     pub id: MemberId,
     /// Its name.
     pub name: &'a str,
-    /// Where it is reached.
+    /// The address at which it is reached.
     pub address: SocketAddr,
-    /// What the cluster believes of it.
+    /// The state that the cluster believes it to be in.
     pub state: MemberState,
-    /// What it is for.
+    /// Its role.
     pub role: Role,
-    /// Grows whenever it refuted a suspicion or started anew.
+    /// The incarnation: it grows when the member refutes a suspicion, and when it restarts.
     pub incarnation: u32,
-    /// When it was last heard, on this node's clock.
+    /// The time at which it was last heard, on this node's clock.
     pub heard: Instant,
-    /// Messages and record updates of it that made no sense: above zero, its program or its machine is
-    /// faulty.
+    /// The number of its messages and record updates that were malformed. If it is above zero, the member's program
+    /// or machine is faulty.
     pub malformed: u32,
     /// Whether it is this node.
     pub is_self: bool,
@@ -223,7 +224,7 @@ pub struct Member<'a> {
 /// The members by number; number 0 is this node.
 pub(crate) struct Members<'m> {
     slots: &'m mut [MemberSlot],
-    /// Behind the last member.
+    /// One past the last member.
     end: MemberIndex,
     nobody: MemberSlot,
     tally: Tally,
@@ -231,12 +232,12 @@ pub(crate) struct Members<'m> {
     news: Ends,
 }
 
-/// What is counted of all other members, kept up to date by [`Members::change`].
+/// Counts of all other members, kept up to date by [`Members::change`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Members that packets can be sealed for.
+    /// Members for which packets can be sealed.
     pub(crate) reachable: usize,
-    /// Reachable ones that are suspected.
+    /// Reachable members that are suspected.
     pub(crate) suspects: usize,
     /// Unverified members.
     pub(crate) unverified: usize,
@@ -273,7 +274,7 @@ impl Tally {
     }
 }
 
-/// 64 well-spread bits of who the member is, and in which boot.
+/// 64 well-distributed bits of the member's name and boot.
 pub(crate) fn mark(slot: &MemberSlot) -> u64 {
     scramble(u64::from(slot.hash) << 32 | u64::from(slot.boot.tag()))
 }
@@ -290,7 +291,7 @@ impl<'m> Members<'m> {
         }
     }
 
-    /// Behind the last member. A slot before it without a name is free again.
+    /// One past the last member. A slot before it without a name is free again.
     pub(crate) const fn end(&self) -> MemberIndex {
         self.end
     }
@@ -305,12 +306,12 @@ impl<'m> Members<'m> {
         SELF.next().until(self.end())
     }
 
-    /// How many there are of those.
+    /// The number of those members.
     pub(crate) fn count_others(&self) -> u16 {
         self.end().number().saturating_sub(1)
     }
 
-    /// Members that the table has room for.
+    /// The number of members for which the table has room.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len().min(member_index::MOST)
     }
@@ -319,7 +320,7 @@ impl<'m> Members<'m> {
         &self.tally
     }
 
-    /// How many members there is news about.
+    /// The number of members about which there is news.
     pub(crate) const fn news(&self) -> usize {
         self.news.len
     }
@@ -333,8 +334,8 @@ impl<'m> Members<'m> {
         self.slots.get(member.index()).unwrap_or(&self.nobody)
     }
 
-    /// For a change that leaves state, name, boot and session as they are; see
-    /// [`change`](Self::change). Whatever was changed, perhaps there's something to send now.
+    /// The slot, for a change that leaves state, name, boot and channel as they are; see [`change`](Self::change).
+    /// After any change there may be something to send, so the member is queued.
     #[inline(never)]
     pub(crate) fn get_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
         debug_assert!(member < self.end(), "{member:?} is in the table");
@@ -342,7 +343,7 @@ impl<'m> Members<'m> {
         self.slot_mut(member)
     }
 
-    /// Perhaps there's something to send to the member.
+    /// Queues the member: there may be something to send to it.
     #[inline(never)]
     pub(crate) fn nudge(&mut self, member: MemberIndex) {
         if member != SELF {
@@ -350,7 +351,7 @@ impl<'m> Members<'m> {
         }
     }
 
-    /// The slot without a nudge.
+    /// The slot, without queueing the member.
     pub(crate) fn slot_mut(&mut self, member: MemberIndex) -> &mut MemberSlot {
         debug_assert!(member.index() < self.slots.len(), "{member:?} has a slot");
         match self.slots.get_mut(member.index()) {
@@ -366,7 +367,7 @@ impl<'m> Members<'m> {
         }
     }
 
-    /// Changes a member's state, boot or session.
+    /// Changes a member's state, boot or channel.
     pub(crate) fn change(&mut self, member: MemberIndex, change: impl FnOnce(&mut MemberSlot)) {
         if member >= self.end {
             return;
@@ -379,7 +380,7 @@ impl<'m> Members<'m> {
         self.enter(member, former);
     }
 
-    /// Takes a member out of the tally. Returns what its packets are known by.
+    /// Takes a member out of the tally. Returns the tag by which its packets are recognised.
     #[inline(never)]
     fn strike(&mut self, member: MemberIndex) -> Option<u32> {
         let mut tally = self.tally;
@@ -388,7 +389,7 @@ impl<'m> Members<'m> {
         self.get(member).tag()
     }
 
-    /// Puts a member, changed, back into the tally, and where its packets are looked up.
+    /// Puts a changed member back into the tally and into the index of tags.
     #[inline(never)]
     fn enter(&mut self, member: MemberIndex, former: Option<u32>) {
         let mut tally = self.tally;
@@ -409,7 +410,7 @@ impl<'m> Members<'m> {
         self.get(SELF)
     }
 
-    /// Who a member's stamps of its present boot are by.
+    /// The writer that a member's stamps of its present boot name.
     pub(crate) fn writer_of(&self, member: MemberIndex) -> Writer {
         let slot = self.get(member);
         Writer {
@@ -441,13 +442,13 @@ impl<'m> Members<'m> {
         })
     }
 
-    /// Members that can be reached, and this node if it hasn't left.
+    /// The number of members that can be reached, including this node if it hasn't left.
     pub(crate) fn live(&self) -> usize {
         let me = usize::from(self.me().is_live());
         self.tally.reachable.saturating_add(me)
     }
 
-    /// A slot for a member of this name; `None` if the table is full.
+    /// Adds a slot for a member of this name; returns `None` if the table is full.
     pub(crate) fn add(&mut self, name: &str) -> Option<MemberIndex> {
         if let Some(member) = self.by_name(name) {
             return Some(member);
@@ -479,7 +480,7 @@ impl<'m> Members<'m> {
             .find(|member| self.get(*member).name.is_empty())
     }
 
-    /// Forgets the member: its slot is free.
+    /// Forgets the member and frees its slot.
     pub(crate) fn forget(&mut self, member: MemberIndex) {
         if member == SELF || self.get(member).name.is_empty() {
             return;
@@ -493,7 +494,7 @@ impl<'m> Members<'m> {
         self.slot_mut(member).clear();
     }
 
-    /// The host's view; `None` of an unverified member.
+    /// The host's view; `None` for an unverified member.
     pub(crate) fn view(&self, member: MemberIndex) -> Option<Member<'_>> {
         let slot = self.get(member);
         let is_self = member == SELF;
@@ -515,7 +516,7 @@ impl<'m> Members<'m> {
 mod tests {
     use super::*;
 
-    /// Counted anew, as the members are now.
+    /// A tally that is counted from the present members.
     fn counted(members: &Members<'_>) -> Tally {
         let mut tally = Tally::default();
         for member in members.others() {

@@ -1,5 +1,5 @@
-//! How members are found without looking at all of them: chains by hash, and lines of those that
-//! wait for something. Both live in the members' slots, so they need no storage of their own.
+//! Finds members without looking at all of them: chains by hash, and queues of members that wait for something. Both
+//! live in the members' slots, so they need no storage of their own.
 
 use crate::ids::MemberIndex;
 use crate::membership::member::{MemberSlot, Members};
@@ -7,13 +7,13 @@ use crate::membership::member::{MemberSlot, Members};
 /// No member.
 const NONE: MemberIndex = MemberIndex::UNKNOWN;
 
-/// Behind the last of a line.
+/// The end of a queue.
 const END: MemberIndex = MemberIndex::new(u16::MAX - 1);
 
-/// Members that can be told apart.
+/// The greatest number of members that can be told apart.
 pub(crate) const MOST: usize = END.index();
 
-/// What a member is found by.
+/// The key by which a member is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum By {
     /// The hash of its name.
@@ -22,29 +22,29 @@ pub(crate) enum By {
     Boot,
 }
 
-/// Where members wait in turn.
+/// The queues in which members wait their turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Perhaps there's something to send to it.
+    /// Members to which there may be something to send.
     Ready,
-    /// Something about it is to be told.
+    /// Members about which there is news.
     News,
 }
 
-/// The first of a bucket, which has the number of the slot that it stands in; and who follows the
-/// slot's member in its own bucket.
+/// The first member of a bucket, which has the number of the slot in which it stands; and the next member in the
+/// bucket of the slot's own member.
 #[derive(Clone, Copy, Debug)]
 struct Chain {
     first: MemberIndex,
     next: MemberIndex,
 }
 
-/// A slot's part of all chains and lines.
+/// A slot's part of all chains and queues.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Links {
     name: Chain,
     boot: Chain,
-    /// Who follows in the line; [`NONE`] when the member doesn't stand in it.
+    /// The next member in the queue; [`NONE`] if the slot's member isn't queued.
     ready: MemberIndex,
     news: MemberIndex,
 }
@@ -85,7 +85,7 @@ impl Links {
     }
 }
 
-/// Both ends of a line, and how many stand in it.
+/// Both ends of a queue, and its length.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ends {
     first: MemberIndex,
@@ -109,7 +109,7 @@ impl Members<'_> {
         MemberIndex::new(key.checked_rem(buckets).unwrap_or(0) as u16)
     }
 
-    /// The first member in the bucket of `key` that `is_it`.
+    /// The first member in the bucket of `key` for which `is_it` holds.
     pub(crate) fn search(
         &self,
         by: By,
@@ -131,7 +131,7 @@ impl Members<'_> {
         None
     }
 
-    /// Makes the member found by `key`.
+    /// Lets the member be found by `key`.
     pub(crate) fn link(&mut self, by: By, key: u32, member: MemberIndex) {
         let bucket = self.bucket(key);
         let first = &mut self.slot_mut(bucket).links.chain_mut(by).first;
@@ -155,7 +155,7 @@ impl Members<'_> {
         self.slot_mut(member).links.chain_mut(by).next = NONE;
     }
 
-    /// The member waits in the line, behind all others; who waits already keeps its place.
+    /// Appends the member to the queue; a member that is queued already keeps its place.
     pub(crate) fn enqueue(&mut self, line: Line, member: MemberIndex) {
         if member.index() >= self.capacity() || *self.slot_mut(member).links.place(line) != NONE {
             return;
@@ -171,7 +171,7 @@ impl Members<'_> {
         }
     }
 
-    /// The member waits in front of all others, unless it waits already.
+    /// Puts the member at the front of the queue, unless it is queued already.
     pub(crate) fn enqueue_first(&mut self, line: Line, member: MemberIndex) {
         if self.ends_mut(line).first == NONE {
             return self.enqueue(line, member);
@@ -185,12 +185,12 @@ impl Members<'_> {
         *self.slot_mut(member).links.place(line) = first;
     }
 
-    /// Whether the member waits for its turn to be sent to.
+    /// Whether the member is queued to be sent to.
     pub(crate) fn waits(&self, member: MemberIndex) -> bool {
         self.get(member).links.ready != NONE
     }
 
-    /// Takes the first out of the line.
+    /// Takes the first member out of the queue.
     pub(crate) fn dequeue(&mut self, line: Line) -> Option<MemberIndex> {
         let first = self.ends_mut(line).first;
         if first == NONE {
@@ -226,7 +226,7 @@ mod tests {
         for name in ["a", "b", "c", "d", "e", "f"] {
             members.add(name).unwrap();
         }
-        // Three of one bucket, and one of another.
+        // Three keys of one bucket, and one of another.
         let keys = [(1, 8), (2, 16), (3, 24), (4, 9)];
         let keys = keys.map(|(member, key)| (MemberIndex::new(member), key));
         for (member, key) in keys {

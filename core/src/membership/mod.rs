@@ -1,12 +1,12 @@
-//! Who is in the cluster: SWIM with the Lifeguard extensions.
+//! The membership of the cluster: SWIM with the Lifeguard extensions.
 //!
-//! Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard
-//! (arXiv 1707.00788). [`member`] is the table, whose states [`MemberState`](crate::MemberState) draws, [`probe`] finds
-//! who doesn't answer, [`suspect`] judges, [`health`] says how much that judgement is worth, [`gossip`] tells the
-//! others, [`exchange`] finds what a table lacks, [`handshake`] lets boots prove that they are live
-//! and hold the key, [`discovery`] starts handshakes with those that others told of, [`leave`] says good-bye,
-//! [`supersede`] gives a name up. [`member_index`] finds members, [`rendezvous`] draws some. [`prober`] says
-//! when what is due, [`pending`] which handshakes wait to be sent.
+//! Das, Gupta, Motivala: SWIM (DSN 2002); Dadgar, Phillips, Currey: Lifeguard (arXiv 1707.00788). [`member`] is the
+//! table, whose states are drawn at [`MemberState`](crate::MemberState). [`probe`] finds members that don't answer,
+//! [`suspect`] judges them, and [`health`] says how reliable that judgement is. [`gossip`] tells the others, and
+//! [`exchange`] finds what a table lacks. By a [`handshake`] a boot proves that it is live and holds the key;
+//! [`discovery`] starts handshakes with members of which others told. [`leave`] says good-bye, and [`supersede`]
+//! gives a name up. [`member_index`] finds members, and [`rendezvous`] chooses some. [`prober`] keeps the timers, and
+//! [`pending`] the handshakes that wait to be sent.
 
 pub(crate) mod discovery;
 pub(crate) mod exchange;

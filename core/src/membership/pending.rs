@@ -5,7 +5,7 @@ use crate::wire::message::Address;
 /// A handshake that is to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PendingHandshake {
-    /// None: to the multicast group.
+    /// The address; `None` stands for the multicast group.
     pub(super) to: Option<Address>,
     pub(super) challenge: Option<[u8; 8]>,
     pub(super) echo: Option<[u8; 8]>,
@@ -14,7 +14,7 @@ pub(crate) struct PendingHandshake {
 }
 
 impl PendingHandshake {
-    /// Says who this node is and asks nothing.
+    /// A hello: it introduces this node and asks nothing.
     pub(super) const fn hello(to: Option<Address>) -> Self {
         Self {
             to,

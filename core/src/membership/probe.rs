@@ -1,12 +1,11 @@
-//! Finding out who doesn't answer.
+//! Finds the members that don't answer.
 //!
-//! All stand on a circle, in the order of their names' hashes, and each watches its neighbours: each
-//! period it pings the one unseen for longest; without an answer in two fifths of the
-//! period it is pinged again and again, and three others are asked to ping it as well. Each of them
-//! says at once when it heard that member last: so the asker knows that its own way is open, and
-//! when anybody has seen the member. Without a sign of life in the whole period the member is
-//! suspected ([`suspect`](super::suspect)). Any packet counts as an answer: only the process itself
-//! can make one.
+//! All members form a ring in the order of their names' hashes, and each one watches its neighbours. In each period
+//! it pings the neighbour that was unseen for longest. If there is no answer after two fifths of the period, it pings
+//! again repeatedly, and asks three other members to ping as well. Each of these helpers says at once when it last
+//! heard that member. So the asking node learns that its own connection works, and when the member was last seen by
+//! anyone. If there is no sign of life in the whole period, the member is suspected ([`suspect`](super::suspect)).
+//! Any packet counts as an answer, since only the process itself can make one.
 
 use crate::ids::{MemberIndex, SELF};
 use crate::membership::prober::Probe;
@@ -16,39 +15,38 @@ use crate::node::Node;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
 
-/// Members that a node watches on each side. So many watch it as well, however many there are; and
-/// in clusters of up to nine all watch all.
+/// The number of members that a node watches on each side. The same number watches it, however large the cluster is;
+/// in clusters of up to nine members all watch all.
 const NEIGHBOURS: usize = 4;
 
-/// Members asked to ping for us.
+/// The number of members that are asked to ping for this node.
 const HELPERS: u8 = 3;
 
 /// Former members are contacted once in this many periods, one at a time.
 const FORMER_EVERY: u32 = 10;
 
-/// Fifths of a period after which the target is pinged again; the helpers are asked at the first.
+/// The fifths of a period after which the target is pinged again; the helpers are asked at the first of them.
 const AGAIN: core::ops::Range<u32> = 2..5;
 
 impl Node<'_> {
-    /// How well this node hears the others, in its own judgement: 0, all is well, to 8. The higher
-    /// it is, the longer a member may be silent before this node declares it dead: at 4 twice, at
-    /// 8 three times as long as `drop_time` says.
+    /// How well this node hears the others, in its own judgement: from 0 (all is well) to 8. The higher the value is,
+    /// the longer a member may be silent before this node declares it dead: twice `drop_time` at 4, three times at 8.
     ///
-    /// Late answers, silent helpers and refuted suspicions of this node raise it, so that it tells
-    /// of packet loss and of a starved processor; answers that come at once lower it.
+    /// Late answers, silent helpers and refuted suspicions of this node raise it, so packet loss and a processor
+    /// without time for the node show in it. Answers that come in time lower it.
     #[must_use]
     pub const fn health(&self) -> u8 {
         self.prober.health.score()
     }
 
-    /// The host called. If it was silent for longer than a probe period, although it was to call
-    /// earlier, it was stopped, and nobody could answer it: all that is judged begins anew.
+    /// The host called. If it had been silent for longer than a probe period, although it should have called earlier,
+    /// the process was stopped, and nobody could answer it: every judgement starts again.
     pub(crate) fn awake(&mut self, now: Instant) {
         let stopped = self.was_stopped(now);
         self.prober.awake = now;
         if stopped {
             self.prober.probe = None;
-            // What is owed since is not known yet.
+            // This node doesn't know yet what it has owed to others since then.
             self.sweep.owes |= self.leaving;
             // Confirmations that lay in the socket came too late: their senders may be gone by now.
             if !self.breaks(Mutation::LateAcksCount) {
@@ -64,7 +62,7 @@ impl Node<'_> {
         silent && now.since(self.prober.due()) > self.rules.frequency.fraction(1, 4)
     }
 
-    /// Goes on with the probe, ends it with its period, and begins the next.
+    /// Continues the probe, ends it with its period, and starts the next one.
     pub(crate) fn probe(&mut self, now: Instant) {
         if take_due(&mut self.prober.check, now) {
             self.go_on_probing();
@@ -97,7 +95,7 @@ impl Node<'_> {
         self.prober.check = Some(now + self.fifths(AGAIN.start));
     }
 
-    /// Of this node's neighbours on one side, the one unseen for longest.
+    /// The neighbour on one side that was unseen for longest.
     fn unseen(&self, distance: fn(u32, u32) -> u32) -> Option<MemberIndex> {
         let own = self.members.me().hash;
         let mut neighbours = [SELF; NEIGHBOURS];
@@ -145,7 +143,7 @@ impl Node<'_> {
         }
     }
 
-    /// Asks others to ping the member, and returns how many.
+    /// Asks others to ping the member, and returns how many it asked.
     fn ask_others(&mut self, target: MemberIndex) -> u8 {
         let mut asked = 0;
         for member in self.members_from_anywhere() {
@@ -170,7 +168,7 @@ impl Node<'_> {
         behind.chain(SELF.next().until(first))
     }
 
-    /// The period is over: whoever gave no sign of life is suspected.
+    /// The period is over: a target that gave no sign of life is suspected.
     fn end_probe(&mut self, now: Instant) {
         let Some(probe) = self.prober.probe.take() else {
             return;
@@ -187,7 +185,8 @@ impl Node<'_> {
         }
     }
 
-    /// Heals the cluster after a partition: former members are contacted for ever, slowly.
+    /// Heals the cluster after a partition: former members are contacted again and again, at a low rate, without an
+    /// end.
     fn contact_former(&mut self) {
         let due = self.prober.periods.is_multiple_of(FORMER_EVERY);
         if !due || self.breaks(Mutation::DeadStayDead) {
@@ -212,7 +211,8 @@ impl Node<'_> {
         slot.heard = now;
         slot.seen = now;
         let awaited = core::mem::take(&mut slot.outbox.awaited);
-        // Hearing it isn't enough, the others don't: it is told, and refutes by a higher incarnation.
+        // It isn't enough that this node hears it, since the others don't: the member is told of the suspicion, and
+        // refutes it by a higher incarnation.
         if slot.state != MemberState::Alive {
             self.tell_it(now, member);
         }
@@ -221,13 +221,13 @@ impl Node<'_> {
         }
     }
 
-    /// A member pings: answer.
+    /// A member pings: it gets an answer.
     pub(crate) fn on_ping(&mut self, member: MemberIndex) {
         self.members.get_mut(member).outbox.pong = true;
     }
 
-    /// A member asks for a ping of another one. It is told at once when that one was heard, and
-    /// again when it answers.
+    /// A member asks this node to ping another one. It is told at once when that one was last heard, and again when
+    /// that one answers.
     pub(crate) fn on_ping_request(&mut self, member: MemberIndex, target: u32) {
         let Some(target) = self.members.by_hash(target) else {
             return;
@@ -252,7 +252,7 @@ impl Node<'_> {
         }
     }
 
-    /// A helper says how long ago it heard the member it was asked about.
+    /// A helper says how long ago it heard the member about which it was asked.
     pub(crate) fn on_indirect_pong(&mut self, now: Instant, about: u32, age: Duration) {
         let Some(about) = self.members.by_hash(about) else {
             return;
@@ -265,7 +265,7 @@ impl Node<'_> {
         self.note_seen(now, about, age);
     }
 
-    /// Somebody heard the member so long ago.
+    /// Another node heard the member this long ago.
     pub(crate) fn note_seen(&mut self, now: Instant, member: MemberIndex, age: Duration) {
         if member != SELF {
             let slot = self.members.get_mut(member);

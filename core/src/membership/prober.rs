@@ -1,52 +1,52 @@
-//! When to do what next, among members.
+//! The timers of the membership protocol.
 
 use crate::ids::MemberIndex;
 use crate::membership::health::Health;
 use crate::time::{Duration, Instant};
 
-/// Pause between gossip packets while something is to be told.
+/// Pause between gossip packets while there is news to tell.
 pub(crate) const GOSSIP_PERIOD: Duration = Duration::from_millis(100);
 
-/// The one probe that is going on.
+/// The probe that is under way.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Probe {
     pub(super) target: MemberIndex,
     pub(super) started: Instant,
-    /// In fifths of a period, when it is looked at next.
+    /// The time of the next check, in fifths of a period.
     pub(super) stage: u32,
-    /// Helpers that have not said anything yet.
+    /// Helpers that haven't answered yet.
     pub(super) silent: u8,
 }
 
-/// When to do what next.
+/// The timers of the membership protocol.
 pub(crate) struct Prober {
     pub(super) probe: Option<Probe>,
     pub(super) next_period: Instant,
-    /// A moment between periods at which something is to be decided.
+    /// A moment within a period at which something is to be decided.
     pub(super) check: Option<Instant>,
     next_beacon: Instant,
-    /// When news is to be told again.
+    /// The time at which news is told again.
     pub(crate) gossip_at: Option<Instant>,
-    /// When suspects are to be looked at.
+    /// The time at which the suspects are checked.
     pub(crate) suspects_at: Option<Instant>,
-    /// When the next packets of tables go.
+    /// The time at which the next packets of tables are sent.
     pub(crate) exchange_at: Option<Instant>,
-    /// When handshakes with unverified members are started.
+    /// The time at which handshakes with unverified members are started.
     pub(crate) discovery_at: Option<Instant>,
-    /// When that was done last.
+    /// The time at which that was done last.
     pub(crate) last_discovery: Instant,
-    /// Before this no table is compared with another one.
+    /// Before this time no table is compared with another one.
     pub(crate) compare_at: Instant,
     /// Until then packets of unknown boots are not answered.
     pub(crate) unknown_sender_at: Instant,
-    /// When this node met its first member.
+    /// The time at which this node met its first member.
     pub(crate) joined: Option<Instant>,
-    /// Since when the table lacks room for a live member, and when it did last.
+    /// The times since which, and at which most recently, the table lacked room for a live member.
     pub(crate) outgrown: Option<(Instant, Instant)>,
-    /// Before this the host isn't told again that the table is full.
+    /// Before this time the host isn't told again that the table is full.
     pub(crate) full_at: Instant,
     pub(crate) health: Health,
-    /// When the host called last.
+    /// The time of the host's last call.
     pub(super) awake: Instant,
     pub(super) periods: u32,
 }
@@ -97,12 +97,12 @@ impl Prober {
     }
 }
 
-/// Whether a timer that may be off has run out; it is off then.
+/// Whether a timer that may be off has expired; it is switched off then.
 pub(crate) fn take_due(timer: &mut Option<Instant>, now: Instant) -> bool {
     timer.take_if(|at| *at <= now).is_some()
 }
 
-/// Sets a timer to `at`, unless it runs out before.
+/// Sets a timer to `at`, unless it expires earlier.
 #[inline(never)]
 pub(crate) fn set_by(timer: &mut Option<Instant>, at: Instant) {
     *timer = Some(timer.map_or(at, |set| set.min(at)));

@@ -1,14 +1,14 @@
-//! Draws of members: by weighted rendezvous for a key, and those of the least scores.
+//! Chooses members: by weighted rendezvous hashing for a key, or those with the least scores.
 
 use crate::hash::scramble;
 use crate::ids::{MAX_HOLDERS, MemberIndex};
 use crate::membership::member::{MemberSlot, Members};
 
 impl Members<'_> {
-    /// The members that `accepts`, best first by weighted rendezvous for `key`
-    /// (Thaler and Ravishankar 1998; weights: Schindelhauer and Schomaker 2005).
+    /// Chooses the members that `accepts` takes, the best first by weighted rendezvous for `key` (Thaler and
+    /// Ravishankar 1998; weights: Schindelhauer and Schomaker 2005).
     ///
-    /// Fills `out` and returns how many it found.
+    /// Fills `out` and returns the number of members found.
     pub(crate) fn rendezvous(
         &self,
         key: &[u8; 16],
@@ -23,9 +23,9 @@ impl Members<'_> {
         })
     }
 
-    /// The members of the least scores, in that order; whoever has none is passed over.
+    /// Chooses the members with the least scores, in that order; a member without a score is skipped.
     ///
-    /// Fills `out`, eight at most, and returns how many it found.
+    /// Fills `out`, with eight at most, and returns the number of members found.
     pub(crate) fn least(
         &self,
         out: &mut [MemberIndex],
@@ -52,17 +52,18 @@ impl Members<'_> {
     }
 }
 
-/// Inserts at `position`, moving what is behind it, up to `len`, one on.
+/// Inserts at `position`, and moves the items behind it, up to `len`, by one.
 fn insert<T: Copy>(list: &mut [T], position: usize, len: usize, mut item: T) {
     for place in list.get_mut(position..len).unwrap_or_default() {
         core::mem::swap(place, &mut item);
     }
 }
 
-/// `-log2(draw / 2^64) / weight` in fixed point: the smallest wins, in proportion to the weights.
+/// `-log2(draw / 2^64) / weight` in fixed point: the smallest value wins, so members win in proportion to their
+/// weights.
 fn distance(draw: u64, weight: u8) -> u64 {
     let zeros = draw.leading_zeros();
-    // The logarithm's fraction, linear between powers of two: good to 9 %, the same everywhere.
+    // The logarithm's fraction, linear between powers of two: exact to 9 %, and the same on every machine.
     let fraction = (draw << zeros.min(63) << 1) >> 40;
     let logarithm = (u64::from(zeros) << 24).saturating_add((1 << 24) - 1 - (fraction & 0xFF_FFFF));
     (logarithm << 16)

@@ -1,4 +1,4 @@
-//! A boot whose name a later boot took while this one couldn't be heard: it stops claiming it.
+//! A boot that was superseded: a later boot took its name while it couldn't be heard. It stops claiming the name.
 
 use crate::event::Pending;
 use crate::ids::SELF;
@@ -17,8 +17,8 @@ impl Node<'_> {
         self.superseded
     }
 
-    /// Takes over all keys of `former`, which was [superseded](crate::Event::Superseded): of the node
-    /// that takes its place on this host. Nothing happens if it wasn't.
+    /// Takes over all keys of `former`, a node that was [superseded](crate::Event::Superseded) and that this node
+    /// replaces on its host. Nothing happens if it wasn't superseded.
     pub fn take_keys_of(&mut self, former: &mut Node<'_>) {
         if former.superseded {
             let keys = core::mem::take(&mut former.sealer.keys);
@@ -27,20 +27,20 @@ impl Node<'_> {
         }
     }
 
-    /// Whether a member that knew this boot knows another one by its name now: a later one, since a
-    /// boot never takes the place of a later one. It counts as such only if it is no recording.
+    /// Whether a member that knew this boot knows another one by its name now. That boot is later, since a boot never
+    /// replaces a later one. The handshake counts only if it is no recording.
     pub(crate) fn is_of_successor(&self, boot: BootId, handshake: &Handshake<'_>) -> bool {
         let member = self.members.by_tag(boot.tag());
         let knew = member.is_some_and(|member| {
             let slot = self.members.get(member);
-            // Only whoever had installed this boot can have sent a packet to it, and an echo of a
-            // challenge is later than that.
+            // Only a node that had installed this boot can have sent a packet to it, and an echo of a challenge is
+            // later than that packet.
             slot.boot == boot && slot.link.is_open
         });
         knew && (knows_another(handshake) || handshake.name_taken)
     }
 
-    /// The name is another one's: this boot is silent from now on, judges nobody, and owns nothing.
+    /// The name belongs to another boot: from now on this boot is silent, judges nobody, and owns no session.
     pub(crate) fn on_superseded(&mut self, now: Instant) {
         self.superseded = !self.breaks(Mutation::SupersededServes);
         self.members.change(SELF, |me| me.state = MemberState::Left);
@@ -55,8 +55,8 @@ impl Node<'_> {
     }
 }
 
-/// Whether the sender has another boot by the receiver's name, or says so. Who has this very boot puts no
-/// challenge to it, unless asked to.
+/// Whether the sender knows another boot by the receiver's name, or says so. A node that knows this very boot sends
+/// it no challenge, unless it is asked to.
 pub(crate) const fn knows_another(handshake: &Handshake<'_>) -> bool {
     handshake.challenge.is_some() && handshake.least_incarnation > 0
 }

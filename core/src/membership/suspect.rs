@@ -1,10 +1,9 @@
-//! Suspicion: what a report is worth, how long it may be refuted, when a member is dead.
+//! Suspicion: the weight of a report, the time in which it may be refuted, and the time at which a member is dead.
 //!
-//! A report says who found that the member doesn't answer, and how long ago anybody heard it.
-//! Whoever heard it later says so, so all come to know when it was heard last, by anyone; from then
-//! its time runs. It is longer while few others confirm the report on their own, and while this
-//! node hears badly itself (Lifeguard). The suspect is told first, and refutes by a higher
-//! incarnation.
+//! A report names the node that found that the member doesn't answer, and says how long ago anybody heard the member.
+//! A node that heard it later says so. In this way all learn when anyone heard it last, and its time is counted from
+//! then. The time is longer while few others have confirmed the report on their own, and while this node hears badly
+//! itself (Lifeguard). The suspect is told first, and refutes the report by a higher incarnation.
 
 use heapless::Vec;
 
@@ -18,26 +17,27 @@ use crate::stats::count;
 use crate::time::{Duration, Instant};
 use crate::wire::member::{ACCUSERS, MemberState};
 
-/// Of sixteen parts of the drop time: what a member has after it was heard last, at least.
+/// The least time that a member has after it was heard last, in sixteenths of the drop time.
 const SURE: u32 = 14;
 
-/// Sixteenths more while nobody confirms the report, by those who could and those who did.
+/// Additional sixteenths while the report isn't confirmed: by the number of members that could confirm it, and of
+/// those that did.
 const UNSURE: [&[u32]; ACCUSERS] = [&[0], &[6, 0], &[6, 2, 0], &[6, 3, 1, 0]];
 
-/// Fifths of the drop time that a member has for its refutation, in a cluster of up to eight.
+/// The fifths of the drop time that a member has for its refutation, in a cluster of up to eight members.
 const LEAST: u32 = 1;
 
-/// In large clusters, so many members ask a suspect themselves.
+/// The number of members that ask a suspect themselves, in large clusters.
 const ASKERS: u64 = 8;
 
-/// News of when a member was heard is told again if it is newer by this.
+/// The time at which a member was heard is told again if it is newer by this much.
 const NOTABLE: Duration = Duration::from_millis(100);
 
-/// What somebody says of a suspect.
+/// A report about a suspect.
 #[derive(Clone, Debug)]
 pub(crate) struct SuspicionReport {
     pub(crate) incarnation: u32,
-    /// When anybody heard it last.
+    /// The time at which anybody heard it last.
     pub(crate) seen: Instant,
     pub(crate) accusers: Vec<MemberIndex, ACCUSERS>,
 }
@@ -64,7 +64,7 @@ impl Node<'_> {
         self.tell_it(now, member);
     }
 
-    /// Somebody accuses a member of not answering; perhaps this node.
+    /// A node, perhaps this one, reports that a member doesn't answer.
     pub(crate) fn on_suspicion(
         &mut self,
         now: Instant,
@@ -112,7 +112,7 @@ impl Node<'_> {
         }
     }
 
-    /// Tells a member what is thought of it, in turn: at most once in each pause.
+    /// Queues a message that tells a member its own state, at most one in each pause.
     pub(crate) fn tell_it(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get_mut(member);
         if now.since(slot.contacted) >= GOSSIP_PERIOD {
@@ -121,7 +121,7 @@ impl Node<'_> {
         }
     }
 
-    /// Suspects that had their time are dead; the others keep being told of it, and asked.
+    /// Declares the suspects dead whose time is over; the others are told and asked again.
     pub(crate) fn review_suspects(&mut self, now: Instant) {
         if !take_due(&mut self.prober.suspects_at, now) || self.members.tally().suspects == 0 {
             return;
@@ -144,7 +144,7 @@ impl Node<'_> {
         }
     }
 
-    /// Accuses a suspect that doesn't answer this node either, and keeps telling it.
+    /// Reports a suspect that doesn't answer this node either, and keeps telling it.
     fn go_on_asking(&mut self, now: Instant, member: MemberIndex) {
         let slot = self.members.get(member);
         let (asked, silent) = (slot.suspicion.asked, slot.seen < slot.suspicion.asked);
@@ -165,11 +165,11 @@ impl Node<'_> {
         }
     }
 
-    /// When a suspect counts as dead.
+    /// The time at which a suspect counts as dead.
     pub(crate) fn deadline(&self, slot: &MemberSlot) -> Instant {
         let drop = self.rules.drop_time;
         let health = self.prober.health;
-        // Neither the suspect nor this node can confirm what this node thinks of it, but both count.
+        // Neither the suspect nor this node can confirm this node's own report, but both are counted.
         let others = self.members.tally().reachable;
         let could = others.min(ACCUSERS).saturating_sub(1);
         let did = slot.suspicion.accusers.len().saturating_sub(1);
@@ -180,14 +180,13 @@ impl Node<'_> {
         heard.max(slot.suspicion.since + health.widen(refutation))
     }
 
-    /// Whether the member was heard too recently, by anyone, to be dead whatever others say.
+    /// Whether the member was heard too recently, by anyone, to be dead, regardless of what others say.
     pub(crate) fn is_early(&self, now: Instant, member: MemberIndex) -> bool {
         let slot = self.members.get(member);
         now.since(slot.seen) < self.rules.drop_time.fraction(4, 5)
     }
 
-    /// This node could not hear anybody for a while: whoever is suspected is asked before it is
-    /// judged.
+    /// This node could not hear anybody for a while: the suspects are asked before they are judged.
     pub(crate) fn suspect_anew(&mut self, now: Instant) {
         for member in self.members.others() {
             if self.members.get(member).state != MemberState::Suspect {
@@ -205,7 +204,7 @@ impl Node<'_> {
         }
     }
 
-    /// Refutes what isn't so by a higher incarnation.
+    /// Refutes a wrong report by a higher incarnation.
     pub(crate) fn refute(&mut self, incarnation: u32) {
         let me = self.members.slot_mut(SELF);
         if incarnation >= me.incarnation {
@@ -213,12 +212,12 @@ impl Node<'_> {
             count(&mut self.stats.refutations);
             self.prober.health.worsen();
         }
-        // Also if it was refuted already: that didn't reach whoever told this.
+        // Also if it was refuted already, since the refutation didn't reach the node that told this.
         self.tell_all_about(SELF);
     }
 }
 
-/// How long a suspect may be silent, if `could` members could confirm the report and `did` have.
+/// The time for which a suspect may be silent, if `could` members could confirm the report and `did` have.
 fn silence(drop: Duration, could: usize, did: usize) -> Duration {
     let unsure = UNSURE.get(could).and_then(|row| row.get(did)).unwrap_or(&0);
     drop.fraction(SURE.saturating_add(*unsure), 16)
