@@ -24,53 +24,53 @@ impl Default for Page {
     }
 }
 
-/// Most bytes of the record update of a whole session, however many pages there are.
+/// The greatest length in bytes of the record update of a whole session, however many pages there are.
 pub(crate) const LONGEST_UPDATE: usize = 4 << 20;
 
-/// The longest record update takes at most this part of all pages: a session that others change is here up to
-/// four times for a moment, as it was, as it arrives, as it will be, and as it is sent.
+/// The longest record update takes at most this part of all pages. A session that others change is here up to four
+/// times for a moment: the old contents, the contents that arrive, the new contents, and the copy that is sent.
 const PART: usize = 8;
 
-/// Most bytes of the record update of a whole session where there are so many pages.
+/// The greatest length in bytes of the record update of a whole session, for this number of pages.
 pub(crate) fn longest_update(pages: usize) -> usize {
     (pages / PART)
         .saturating_mul(PAGE_BYTES)
         .min(LONGEST_UPDATE)
 }
 
-/// Pages that so many bytes take; no chain has 2^32.
+/// The number of pages that this number of bytes takes; no chain has 2^32.
 const fn pages_of(len: usize) -> u32 {
     len.div_ceil(PAGE_BYTES) as u32
 }
 
-/// Bytes that so many of the lent pages have room for: memory holds them, so the product doesn't wrap.
+/// The number of bytes for which this number of lent pages has room: memory holds them, so the product doesn't wrap.
 const fn bytes_in(pages: u32) -> usize {
     (pages as usize).wrapping_mul(PAGE_BYTES)
 }
 
-/// How many pages there must be for a record update of so many bytes.
+/// The number of pages that a record update of this length requires.
 pub(crate) const fn pages_for_update(len: usize) -> usize {
     len.div_ceil(PAGE_BYTES).saturating_mul(PART)
 }
 
 /// All pages, and which of them are free.
 ///
-/// What is larger than a datagram is copied to pages of its own before it is sent. So that each session
-/// here can be sent however full the node is, the last free pages are kept for such copies: as many as
-/// the largest session takes that was here since the start. So `copies <= used`, and
-/// `used - copies + reserve <= pages.len()`, always: no difference of these wraps.
+/// An update that is larger than a datagram is copied to pages of its own before it is sent. The last free pages are
+/// reserved for such copies, so each session here can be sent however full the node is: as many pages as the largest
+/// session took that was here since the start. So `copies <= used`, and `used - copies + reserve <= pages.len()`,
+/// always: no difference of these wraps.
 pub(crate) struct Pages<'m> {
     pages: &'m mut [Page],
-    /// Head of the list of pages given back.
+    /// Head of the list of pages that were given back.
     free: u32,
-    /// Pages from here on were never used: memory that nobody needed is never touched.
+    /// Pages from here on were never used, so memory that nobody needed is never touched.
     fresh: u32,
     used: u32,
-    /// Pages of `used` that are copies to be sent.
+    /// The used pages that are copies to be sent.
     copies: u32,
-    /// Pages that copies can always have, all together.
+    /// The number of pages that are always available to all copies together.
     reserve: u32,
-    /// Most bytes of a copy.
+    /// The greatest length of a copy, in bytes.
     longest: usize,
 }
 
@@ -95,7 +95,7 @@ impl<'m> Pages<'m> {
         u32::try_from(self.pages.len()).unwrap_or(NIL)
     }
 
-    /// Pages that all but copies may take, the used ones included.
+    /// The number of pages that everything except copies may take, the used ones included.
     pub(crate) fn limit(&self) -> u32 {
         let kept = self.reserve.saturating_sub(self.copies);
         self.capacity().wrapping_sub(kept)
@@ -116,12 +116,12 @@ impl<'m> Pages<'m> {
         self.copies > 0
     }
 
-    /// Bytes that a copy can have as soon as there is no other.
+    /// The number of bytes that a copy can have as soon as there is no other copy.
     pub(crate) const fn reserved(&self) -> usize {
         bytes_in(self.reserve)
     }
 
-    /// Most bytes that a copy is to have.
+    /// The greatest length that a copy is to have, in bytes.
     pub(crate) const fn longest_update(&self) -> usize {
         self.longest
     }
@@ -190,7 +190,7 @@ impl<'m> Pages<'m> {
         Ok(chain.head)
     }
 
-    /// A chain for `len` bytes, to be [written](Self::write) in any order.
+    /// Reserves a chain for `len` bytes, which are [written](Self::write) in any order.
     pub(crate) fn reserve(&mut self, len: usize) -> Result<ChainWriter, Full> {
         let mut chain = ChainWriter::default();
         for _ in 0..pages_of(len) {
@@ -203,7 +203,7 @@ impl<'m> Pages<'m> {
         Ok(chain)
     }
 
-    /// Overwrites what stands at `cursor` and moves it on.
+    /// Overwrites the bytes at `cursor` and moves it on.
     pub(crate) fn write(&mut self, cursor: &mut Cursor, mut bytes: &[u8]) {
         while let Some(page) = self.pages.get_mut(cursor.page as usize) {
             let space = page
@@ -223,7 +223,7 @@ impl<'m> Pages<'m> {
         }
     }
 
-    /// Whether the chain goes on with exactly `bytes`; moves `cursor` past them if so.
+    /// Whether the chain continues with exactly `bytes`; moves `cursor` past them if so.
     pub(crate) fn starts_with(&self, cursor: &mut Cursor, mut bytes: &[u8]) -> bool {
         while !bytes.is_empty() {
             let slice = cursor.slice(self);
@@ -255,7 +255,7 @@ impl<'m> Pages<'m> {
     }
 }
 
-/// A place in a chain.
+/// A position in a chain.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor {
     page: u32,
@@ -270,7 +270,7 @@ impl Cursor {
         }
     }
 
-    /// The content from here to the end of this page; empty behind the chain's last page.
+    /// The content from here to the end of this page; empty past the chain's last page.
     fn slice<'a>(&self, pages: &'a Pages<'_>) -> &'a [u8] {
         pages
             .pages
@@ -300,9 +300,9 @@ pub(crate) struct ChainWriter {
     pub(crate) head: u32,
     tail: u32,
     pub(crate) len: u32,
-    /// Bytes in the last page.
+    /// The number of bytes in the last page.
     filled: u8,
-    /// It is a copy, to be sent: it may take the pages that are kept for that.
+    /// Whether it is a copy to be sent, which may take the reserved pages.
     is_copy: bool,
 }
 
@@ -319,7 +319,7 @@ impl Default for ChainWriter {
 }
 
 impl ChainWriter {
-    /// A copy, to be sent; given back by [`Pages::free_copy`].
+    /// Begins a copy that is to be sent; it is given back by [`Pages::free_copy`].
     pub(crate) fn copy() -> Self {
         Self {
             is_copy: true,
@@ -360,7 +360,7 @@ impl ChainWriter {
     }
 }
 
-/// Writes to a chain: what the delta codec puts its output in.
+/// Writes to a chain: the sink for the output of the delta codec.
 pub(crate) struct ChainSink<'a, 'm> {
     pub(crate) pages: &'a mut Pages<'m>,
     pub(crate) chain: ChainWriter,
@@ -377,11 +377,11 @@ impl Sink for ChainSink<'_, '_> {
 pub(crate) enum Input<'a> {
     /// In one piece.
     Slice(&'a [u8]),
-    /// In a chain, `left` bytes of it.
+    /// In a chain; `left` bytes of it remain.
     Chain {
-        /// Where it goes on.
+        /// The position at which it continues.
         cursor: Cursor,
-        /// How many bytes are left.
+        /// The number of bytes left.
         left: u32,
     },
 }
@@ -394,7 +394,7 @@ impl Input<'_> {
         }
     }
 
-    /// Copies what comes next, as much as there is, without moving on.
+    /// Copies the next bytes, as many as there are, without moving on.
     pub(crate) fn peek<'b>(&self, pages: &Pages<'_>, buffer: &'b mut [u8]) -> &'b [u8] {
         let count = buffer.len().min(self.len());
         let Some(out) = buffer.get_mut(..count) else {
@@ -444,7 +444,7 @@ impl Input<'_> {
         }
     }
 
-    /// Moves all that is left into a new chain behind `prefix`.
+    /// Moves all remaining bytes into a new chain behind `prefix`.
     pub(crate) fn store(mut self, pages: &mut Pages<'_>, prefix: &[u8]) -> Result<u32, Full> {
         let mut chain = ChainWriter::default();
         let mut buffer = [0; 64];

@@ -40,10 +40,10 @@ pub(crate) struct Records<'m> {
     last: RecordIndex,
     /// Number of the last doubt: see [`is_served`](Self::is_served).
     doubted: u64,
-    /// What a write through a wrong number changes: nothing that anyone reads.
+    /// The slot that a write through a wrong index changes; nobody reads it.
     nowhere: RecordSlot,
     no_attribute: AttributeSlot,
-    /// Records that may have changed since the simulator last looked.
+    /// Records that may have changed since the simulator last checked.
     #[cfg(feature = "sim")]
     pub(crate) touched: Option<std::vec::Vec<RecordIndex>>,
 }
@@ -93,38 +93,38 @@ impl<'m> Records<'m> {
         }
     }
 
-    /// Names the record until its slot gets another session.
+    /// A reference to the record, which is valid until its slot gets another session.
     pub(crate) fn reference(&self, record: RecordIndex) -> RecordRef {
         let generation = self.get(record).generation;
         RecordRef { record, generation }
     }
 
-    /// Sessions and tombstones in slots.
+    /// The number of sessions and tombstones in slots.
     pub(crate) const fn count(&self) -> u32 {
         self.count
     }
 
-    /// Tombstones among [`count`](Self::count).
+    /// The number of tombstones among [`count`](Self::count).
     pub(crate) const fn tombstones(&self) -> u32 {
         self.tombstones
     }
 
-    /// Slots, used or not.
+    /// The number of slots, used or not.
     pub(crate) const fn capacity(&self) -> u32 {
         self.slots.len() as u32
     }
 
-    /// Behind the last slot that was ever used.
+    /// One past the last slot that was ever used.
     pub(crate) const fn end(&self) -> RecordIndex {
         self.fresh
     }
 
-    /// All slots that were ever used. Those that come meanwhile are not among them.
+    /// All slots that were ever used. Slots that are first used during the iteration are not among them.
     pub(crate) fn all(&self) -> impl Iterator<Item = RecordIndex> + use<> {
         RecordIndex::FIRST.until(self.fresh)
     }
 
-    /// A new, live record without attributes, not yet in the list of changes.
+    /// Inserts a new, live record without attributes, not yet in the list of changes.
     pub(crate) fn insert(
         &mut self,
         hash: [u8; 16],
@@ -169,7 +169,7 @@ impl<'m> Records<'m> {
         Ok(record)
     }
 
-    /// Forgets the record with all it has.
+    /// Forgets the record and everything in it.
     pub(crate) fn remove(&mut self, record: RecordIndex) {
         if self.get(record).state() == State::Free {
             return;
@@ -204,7 +204,7 @@ impl<'m> Records<'m> {
             slot.touched = seconds(now);
             slot.touches = slot.touched;
             self.tombstones = self.tombstones.saturating_add(1);
-            // The attributes are gone, and what was owed of them.
+            // The attributes are gone, and with them what was owed of them.
             self.owe_end(record, HolderBits::NONE);
         }
     }

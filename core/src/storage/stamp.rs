@@ -3,7 +3,7 @@
 use crate::delta::Full;
 use crate::wire::stamp::{WireStamp, Writer};
 
-/// A stamp as it is stored: 12 bytes, its writer interned.
+/// A stamp in the form in which it is stored: 12 bytes, with its writer interned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) epoch: u32,
@@ -99,7 +99,7 @@ impl<'m> Writers<'m> {
         }
     }
 
-    /// Keeps a stamp that arrived. `Full`: free writers by [`sweep`](Self::sweep) and try again.
+    /// Interns a stamp that arrived. On `Full`, free writers by [`sweep`](Self::sweep) and try again.
     pub(crate) fn store(&mut self, stamp: WireStamp) -> Result<Stamp, Full> {
         if stamp.seq >> 48 != 0 {
             return Err(Full);
@@ -111,7 +111,7 @@ impl<'m> Writers<'m> {
         })
     }
 
-    /// The stamp as it travels; `None` of [`Stamp::NONE`].
+    /// The stamp in its wire form; `None` for [`Stamp::NONE`].
     #[inline(never)]
     pub(crate) fn wire(&self, stamp: Stamp) -> Option<WireStamp> {
         let slot = self.slots.get(usize::from(stamp.writer))?;
@@ -122,21 +122,21 @@ impl<'m> Writers<'m> {
         })
     }
 
-    /// Begins to find out which writers are still needed: all but this node are not.
+    /// Starts a search for the writers that are still needed: unmarks all but this node.
     pub(crate) fn unmark_all(&mut self) {
         for slot in self.slots.iter_mut() {
             slot.marked = false;
         }
     }
 
-    /// This stamp is still stored.
+    /// Marks the writer of a stamp that is still stored.
     pub(crate) fn mark(&mut self, stamp: Stamp) {
         if let Some(slot) = self.slots.get_mut(usize::from(stamp.writer)) {
             slot.marked = true;
         }
     }
 
-    /// Gives the slots of unmarked writers to newcomers.
+    /// Frees the slots of unmarked writers.
     pub(crate) fn sweep(&mut self) {
         for slot in self.slots.iter_mut().skip(1) {
             slot.vacant = !slot.marked;

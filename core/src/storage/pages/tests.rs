@@ -160,7 +160,7 @@ fn input_in_pieces_is_taken_like_input_in_one() {
     let mut cursor = Cursor::start(copy);
     assert!(pages.starts_with(&mut cursor, b"prefix"));
     assert!(pages.starts_with(&mut cursor, &bytes));
-    // A chain that claims more than it has is no reason to keep a part.
+    // A chain that claims more bytes than it has leaves no part behind.
     let lie = Input::Chain {
         cursor: Cursor::start(head),
         left: u32::MAX,

@@ -68,7 +68,7 @@ impl Records<'_> {
         self.free_attribute = attribute;
     }
 
-    /// The record's attribute of this name, also if it was removed.
+    /// The record's attribute of this name, even if it was removed.
     pub(crate) fn find_attribute(
         &self,
         record: RecordIndex,
@@ -87,8 +87,8 @@ impl Records<'_> {
         None
     }
 
-    /// Puts a staged attribute into the record, in the place of `old` if there is one. It is owed to the holders
-    /// of `bits`.
+    /// Puts a staged attribute into the record, in place of `old` if there is one. It is owed to the holders in
+    /// `bits`.
     pub(crate) fn install(
         &mut self,
         record: RecordIndex,
@@ -129,12 +129,12 @@ impl Records<'_> {
         })
     }
 
-    /// All attributes that were ever used; one that is free has no stamp.
+    /// All attribute slots that were ever used; a free one has no stamp.
     pub(crate) fn used_attributes(&self) -> impl Iterator<Item = &AttributeSlot> {
         self.attributes.iter().take(self.fresh_attribute.index())
     }
 
-    /// Bytes that a list of attributes takes in a record update, at most.
+    /// The greatest number of bytes that a list of attributes takes in a record update.
     pub(crate) fn len_of_list(&self, mut next: AttributeIndex) -> usize {
         let mut len = 0_usize;
         while let Some(attribute) = self.attributes.get(next.index()) {
@@ -159,7 +159,7 @@ impl Records<'_> {
         }
     }
 
-    /// The record's first attribute; [none](AttributeIndex::NONE) of a tombstone.
+    /// The record's first attribute; [none](AttributeIndex::NONE) for a tombstone.
     pub(crate) fn first_attribute(&self, record: RecordIndex) -> AttributeIndex {
         let slot = self.get(record);
         if slot.is_live() {

@@ -37,12 +37,12 @@ impl Records<'_> {
         slot.next = RecordIndex::NONE;
     }
 
-    /// The last record of the list of changes, [none](RecordIndex::NONE) of an empty one.
+    /// The last record of the list of changes, [none](RecordIndex::NONE) if it is empty.
     pub(crate) const fn last(&self) -> RecordIndex {
         self.last
     }
 
-    /// The record behind `record` in the list of changes; of [none](RecordIndex::NONE) the first.
+    /// The record behind `record` in the list of changes; the first one for [none](RecordIndex::NONE).
     pub(crate) fn after(&self, record: RecordIndex) -> RecordIndex {
         match record {
             RecordIndex::NONE => self.first,

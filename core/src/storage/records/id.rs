@@ -1,4 +1,4 @@
-//! A record's id: in the record, and in pages as far as it is longer.
+//! A record's id: its beginning is in the record, and the rest of a long one in pages.
 
 use super::Records;
 use super::slot::RecordSlot;
@@ -7,14 +7,14 @@ use crate::ids::RecordIndex;
 use crate::key::MAX_ID;
 use crate::storage::pages::{Cursor, NIL};
 
-/// Bytes of an id inside its record; a longer one goes on in a page.
+/// The length of the longest id that fits into its record; a longer one continues in a page.
 pub(super) const ID_INLINE: usize = 32;
 
-/// Bytes inside the record of an id that goes on in pages: the rest holds the link to them.
+/// The number of bytes in the record of an id that continues in pages: the rest holds the link to them.
 const ID_HEAD: usize = 28;
 
 impl Records<'_> {
-    /// Whether the record has this id: a hash alone proves nothing.
+    /// Whether the record has this id: an equal hash alone proves nothing.
     pub(crate) fn has_id(&self, record: RecordIndex, namespace: u8, id: &[u8]) -> bool {
         let mut buffer = [0; MAX_ID];
         self.get(record).namespace == namespace && self.id(record, &mut buffer) == id
@@ -64,7 +64,7 @@ impl Records<'_> {
 }
 
 impl RecordSlot {
-    /// The page where a long id goes on, [`NIL`] of a short one.
+    /// The page where a long id continues, [`NIL`] for a short one.
     pub(super) fn id_tail(&self) -> u32 {
         if usize::from(self.id_len) <= ID_INLINE {
             return NIL;

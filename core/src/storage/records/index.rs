@@ -1,16 +1,16 @@
-//! The index: finds a record by its hash, and those of a range one by one.
+//! The index: finds a record by its hash, and the records of a range one by one.
 
 use super::Records;
 use crate::ids::RecordIndex;
 
-/// A part of the index, walked through place by place. What is inserted or removed meanwhile may
-/// be missed.
+/// A part of the index that is walked through position by position. Records that are inserted or removed during the
+/// walk may be missed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stretch {
     position: usize,
-    /// Places that are left where records of the stretch belong.
+    /// The number of remaining positions at which records of the stretch belong.
     places_left: usize,
-    /// Places that are left of the whole index.
+    /// The number of remaining positions of the whole index.
     left: usize,
 }
 
@@ -30,7 +30,7 @@ impl Records<'_> {
         (u64::from(leading).wrapping_mul(self.index.len() as u64) >> 32) as usize
     }
 
-    /// The stretch of the index in which the records with these [leading] numbers are.
+    /// The stretch of the index that contains the records with these [leading](Self::leading) numbers.
     pub(crate) fn stretch(&self, first: u32, last: u32) -> Stretch {
         let begin = self.place_of(first);
         Stretch {
@@ -40,13 +40,13 @@ impl Records<'_> {
         }
     }
 
-    /// Looks at the next place of a stretch: its record, [none](RecordIndex::NONE) if there's none. `None` at the
-    /// stretch's end. Other records, with hashes from elsewhere, may be among them.
+    /// Looks at the next position of a stretch and returns its record, [none](RecordIndex::NONE) if it is empty;
+    /// returns `None` at the stretch's end. Other records, with hashes from elsewhere, may be among them.
     pub(crate) fn next_of(&self, stretch: &mut Stretch) -> Option<RecordIndex> {
         stretch.left = stretch.left.checked_sub(1)?;
         let record = self.entry(stretch.position)?;
         if record == RecordIndex::NONE && stretch.places_left == 0 {
-            return None; // what had its place in the stretch stands no further behind it
+            return None; // no entry that belongs into the stretch stands further behind
         }
         stretch.places_left = stretch.places_left.saturating_sub(1);
         stretch.position = self.following(stretch.position);
@@ -66,7 +66,7 @@ impl Records<'_> {
         None
     }
 
-    /// What stands at this position.
+    /// The entry at this position.
     fn entry(&self, position: usize) -> Option<RecordIndex> {
         self.index.get(position).copied().map(RecordIndex::new)
     }

@@ -1,13 +1,14 @@
 //! The ledger: which members may hold a copy of a record, and what each of them lacks.
 //!
-//! A record's list names its holders, and a bit stands for the holder at that position. A [`Ledger`] is what the slot
-//! of a record keeps of it, a [`Debt`] what the slot of an attribute keeps. Their fields are private to this file, so
-//! every change is one of the methods below, and each of them leaves the invariant true
+//! A record's list names its holders, and a bit stands for the holder at that position. A [`Ledger`] is the part of
+//! it in the slot of a record, a [`Debt`] the part in the slot of an attribute. Their fields are private to this
+//! file, so every change is made by one of the methods below, and each of them keeps the invariant
 //! ([`Records::assert_ledger`]):
 //!
 //! - a holder is owed the record exactly if it is owed its header or one of its attributes;
 //! - only holders that the list names are owed something, and this node never is;
-//! - the primary owes attributes to those alone that are to keep their copy, and any other node to the primary alone;
+//! - the primary owes attributes only to the holders that are to keep their copy, and any other node only to the
+//!   primary;
 //! - a holder is released only if it isn't to keep its copy.
 
 use heapless::Vec;
@@ -20,13 +21,14 @@ use crate::ids::{AttributeIndex, HolderBits, MAX_HOLDERS, MemberIndex, RecordInd
 /// A list of holders.
 pub(crate) type Holders = Vec<MemberIndex, MAX_HOLDERS>;
 
-/// What a record's slot keeps of the ledger.
+/// The part of the ledger in a record's slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Ledger {
-    /// The primary first, then the others that are to keep their copy, then former holders. Behind them stand
-    /// the names that this node has still to tell the primary (`also`), up to the first unknown one.
+    /// The primary first, then the others that are to keep their copy, then former holders. Behind them stand the
+    /// names that this node has still to tell the primary (`also`), up to the first unknown one.
     holders: [MemberIndex; MAX_HOLDERS],
-    /// How many holders the list names, and in the upper half how many of them are to keep their copy.
+    /// The number of holders that the list names, and in the upper half the number of those that are to keep their
+    /// copy.
     counts: u8,
     /// Holders that lack something of the record.
     owed: HolderBits,
@@ -36,12 +38,12 @@ pub(crate) struct Ledger {
     released: HolderBits,
 }
 
-/// What an attribute's slot keeps of the ledger.
+/// The part of the ledger in an attribute's slot.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Debt {
     /// Holders that lack the newest value.
     owed: HolderBits,
-    /// Holders that lack the base of the delta too.
+    /// Holders that also lack the base of the delta.
     needs_whole: HolderBits,
 }
 
@@ -51,13 +53,13 @@ impl Debt {
         needs_whole: HolderBits::NONE,
     };
 
-    /// Nobody is known to have the base of a delta.
+    /// No holder is known to have the base of a delta.
     pub(crate) const NEEDS_WHOLE: Self = Self {
         owed: HolderBits::NONE,
         needs_whole: HolderBits::ALL,
     };
 
-    /// What is to be said of a value that takes this one's place, before it is owed to anybody.
+    /// The debt of the value that replaces this one, before it is owed to anybody.
     pub(crate) const fn of_base(self) -> Self {
         Self {
             owed: HolderBits::NONE,
@@ -70,7 +72,7 @@ impl Debt {
         self.owed
     }
 
-    /// Holders that lack the base of the delta too.
+    /// Holders that also lack the base of the delta.
     pub(crate) const fn needs_whole(self) -> HolderBits {
         self.needs_whole
     }
@@ -85,12 +87,12 @@ impl Ledger {
         released: HolderBits::NONE,
     };
 
-    /// How many members the list names.
+    /// The number of members that the list names.
     pub(crate) const fn holder_count(&self) -> u8 {
         self.counts & 0x0F
     }
 
-    /// How many of the holders, the first ones, are to keep their copy.
+    /// The number of holders that are to keep their copy; these are the first ones.
     pub(crate) const fn wanted(&self) -> u8 {
         self.counts >> 4
     }
@@ -101,7 +103,7 @@ impl Ledger {
         self.holders.get(..count).unwrap_or_default()
     }
 
-    /// Names that the primary has still to hear of, since its list lacks them.
+    /// Names that the primary's list lacks, and of which it has still to be told.
     pub(crate) fn also(&self) -> &[MemberIndex] {
         let count = usize::from(self.holder_count());
         let rest = self.holders.get(count..).unwrap_or_default();
@@ -109,7 +111,7 @@ impl Ledger {
         rest.get(..end.unwrap_or(rest.len())).unwrap_or_default()
     }
 
-    /// The bit of `member`, none if it isn't a holder.
+    /// The bit of `member`; none if it isn't a holder.
     #[inline(never)]
     pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
         let position = self.holders().iter().position(|holder| *holder == member);
@@ -121,7 +123,7 @@ impl Ledger {
         HolderBits::first(self.holder_count())
     }
 
-    /// Those that are to keep their copy.
+    /// The holders that are to keep their copy.
     pub(crate) fn wanted_bits(&self) -> HolderBits {
         HolderBits::first(self.wanted())
     }
@@ -151,7 +153,7 @@ impl Ledger {
         self.released
     }
 
-    /// The bits at their holders' places in another list.
+    /// The bits, moved to the positions of their holders in another list.
     fn moved(&self, bits: HolderBits, to: &[MemberIndex]) -> HolderBits {
         let mut all = HolderBits::NONE;
         for (position, holder) in (0..MAX_HOLDERS).zip(to) {
@@ -177,31 +179,31 @@ impl Ledger {
     }
 }
 
-/// What became of the holders with a new list.
+/// The effect of a new list on the holders.
 pub(crate) struct ListChange {
     /// Holders that may have nothing: they weren't in the list, or were told to drop their copy.
     pub(crate) new: HolderBits,
-    /// The same, by name.
+    /// The same holders by name.
     pub(crate) joined: Holders,
-    /// Those that are to keep their copy and weren't before.
+    /// Members that are to keep their copy and weren't before.
     pub(crate) promoted: Holders,
 }
 
-/// What a confirmation leaves open.
+/// The result of a confirmation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Confirmed {
-    /// The holder still lacks something that it is to have.
+    /// Whether the holder still lacks something that it is to have.
     pub(crate) is_owed: bool,
-    /// It took the header that it was owed.
+    /// Whether it took the header that it was owed.
     pub(crate) took_header: bool,
-    /// It took attributes that it was owed.
+    /// Whether it took attributes that it was owed.
     pub(crate) took: bool,
-    /// What it has may lack a part of what was there at the number that it confirmed.
+    /// Whether its copy may lack a part of the record as it was at the confirmed number.
     pub(crate) lacks: bool,
 }
 
 impl Records<'_> {
-    /// Asserts, in debug builds, what is always true of a record's ledger. See the [module](self).
+    /// Asserts the invariant of a record's ledger in debug builds. See the [module](self).
     #[inline]
     pub(crate) fn assert_ledger(&self, record: RecordIndex) {
         if cfg!(debug_assertions) {
@@ -234,9 +236,9 @@ impl Records<'_> {
         }
     }
 
-    /// Writes the list of holders, and moves what they are owed to their new places. What those that aren't to keep
-    /// their copy lack isn't owed to them any more. Names that the primary has still to hear of stay, as far as there
-    /// is room for them.
+    /// Writes the list of holders, and moves the debts to their new positions. Holders that aren't to keep their copy
+    /// are no longer owed what they lack. Names that the primary has still to hear of stay, as far as there is room
+    /// for them.
     pub(crate) fn set_list(
         &mut self,
         record: RecordIndex,
@@ -271,16 +273,16 @@ impl Records<'_> {
             let (owed, whole) = (attribute.debt.owed, attribute.debt.needs_whole);
             let owed = old.moved(owed, holders);
             attribute.debt.owed = owed & receivers;
-            // A delta isn't enough for what wasn't owed to a holder for a while.
+            // A delta isn't enough for a value that wasn't owed to a holder for a while.
             attribute.debt.needs_whole = old.moved(whole, holders) | new | (owed & !receivers);
         });
         self.sum_up(record);
         change
     }
 
-    /// Another node's header was taken, with its list: what this node owed as the primary is that one's to send, and
-    /// what it owed to a primary that stays goes on. Of another primary nobody knows what it has. `names` are to be
-    /// told to it. Returns the members that were to keep their copy, and aren't any more.
+    /// Another node's header was taken, with its list. That node now sends what this one owed as the primary; what
+    /// this node owed to a primary that stays remains owed. If the primary is another one, its contents aren't known.
+    /// `names` are to be told to it. Returns the members that were to keep their copy, and aren't any more.
     pub(crate) fn follow(
         &mut self,
         record: RecordIndex,
@@ -318,7 +320,7 @@ impl Records<'_> {
         left
     }
 
-    /// A name that the primary has still to hear of. Returns whether it is news.
+    /// Adds a name of which the primary has still to hear. Returns whether it is new.
     pub(crate) fn add_also(&mut self, record: RecordIndex, name: MemberIndex) -> bool {
         let slot = self.get_mut(record);
         let places = usize::from(slot.holder_count()).saturating_add(slot.also().len());
@@ -352,14 +354,14 @@ impl Records<'_> {
         self.assert_ledger(record);
     }
 
-    /// The header was written anew: all other holders lack it. Returns them.
+    /// The header was rewritten: all other holders lack it. Returns them.
     pub(crate) fn owe_header_to_all(&mut self, record: RecordIndex) -> HolderBits {
         let bits = self.get(record).ledger.other_bits();
         self.owe_header(record, bits);
         bits
     }
 
-    /// These holders lack an attribute that is about to be put into the record, in the place of `old`.
+    /// These holders lack an attribute that is about to be put into the record, in place of `old`.
     pub(super) fn owe_attribute(
         &mut self,
         record: RecordIndex,
@@ -379,8 +381,9 @@ impl Records<'_> {
         self.get_mut(record).ledger.owed |= bits;
     }
 
-    /// These holders lack the whole record: its header, and those that are to have them the attributes. A part of the
-    /// attributes would be a part of a commit. Returns whether there's anybody to whom this node may send it.
+    /// These holders lack the whole record: all of them its header, and those that are to keep a copy the attributes
+    /// too. A part of the attributes would be a part of a commit. Returns whether there's anybody to whom this node
+    /// may send it.
     pub(crate) fn owe_everything(&mut self, record: RecordIndex, bits: HolderBits) -> bool {
         let slot = self.get(record);
         let bits = bits & slot.ledger.other_bits();
@@ -401,7 +404,7 @@ impl Records<'_> {
         true
     }
 
-    /// The primary may lack what is here: all attributes are owed to it.
+    /// The primary may lack the contents of this copy: all attributes are owed to it.
     pub(crate) fn owe_primary(&mut self, record: RecordIndex) {
         let slot = self.get(record);
         let bits = HolderBits::PRIMARY & slot.receivers() & slot.ledger.other_bits();
@@ -421,8 +424,9 @@ impl Records<'_> {
         self.sum_up(record);
     }
 
-    /// This node became the primary. `lacking` are owed all attributes, `clean` have what is here. The others are owed
-    /// what they were owed before; what else they have, a comparison with the header shows.
+    /// This node became the primary. The holders in `lacking` are owed all attributes, those in `clean` have the
+    /// contents of this copy. The others are owed what they were owed before; a comparison with the header shows what
+    /// else they lack.
     pub(crate) fn owe_at_takeover(
         &mut self,
         record: RecordIndex,
@@ -460,7 +464,7 @@ impl Records<'_> {
         ledger.released |= bit & !ledger.wanted_bits();
     }
 
-    /// The holder shows that it has a copy, or is about to have one: it wasn't told to drop that.
+    /// The holder shows that it has a copy, or will have one: it no longer counts as told to drop it.
     pub(crate) fn note_copy(&mut self, record: RecordIndex, bit: HolderBits) {
         self.get_mut(record).ledger.released &= !bit;
     }
@@ -470,7 +474,7 @@ impl Records<'_> {
         self.attribute_mut(attribute).debt.needs_whole &= !bit;
     }
 
-    /// The holder has the record as it was at `number`.
+    /// The holder has the record in the state that it had at `number`.
     pub(crate) fn confirm(
         &mut self,
         record: RecordIndex,
@@ -483,7 +487,7 @@ impl Records<'_> {
         // An end changes the record without a new stamp: only a later packet carried it.
         let carried_header = slot.is_live() && slot.stamp.is_own() && slot.stamp.seq() <= number;
         let took_header = bit.intersects(slot.ledger.header) && (is_unchanged || carried_header);
-        // With the primary's header its digest went, and a holder that is to keep a copy has compared it.
+        // The digest was sent with the primary's header, and a holder that is to keep a copy has compared it.
         let is_wanted = bit.intersects(slot.ledger.wanted_bits());
         let compared = took_header && is_wanted && slot.is_live() && slot.is_primary_here();
         let mut owed = slot.ledger.header & bit;
@@ -491,9 +495,9 @@ impl Records<'_> {
             owed = HolderBits::NONE;
         }
         let header = owed;
-        // What isn't owed to the primary is from there, or was compared with what it has.
+        // Attributes that aren't owed to the primary came from it, or were compared with its copy.
         let is_at_primary = slot.primary() == Some(member);
-        // What was sent to a member that isn't named any more may have been the header alone.
+        // A member that isn't named any more may have been sent the header alone.
         let (mut lacks, mut took) = (bit.is_empty(), false);
         self.update_attributes(record, |attribute| {
             let (is_own, seq) = (attribute.stamp.is_own(), attribute.stamp.seq());
@@ -506,7 +510,7 @@ impl Records<'_> {
                 debt.needs_whole &= !bit;
             }
             owed |= debt.owed & bit;
-            // What isn't owed to the holder it is not to have: it is a former one.
+            // If an attribute isn't owed to the holder, it is not to have it: it is a former holder.
             let is_owed = debt.owed.intersects(bit);
             let is_later = is_own && seq > number && is_owed;
             lacks |= debt.needs_whole.intersects(bit) && !is_later && (is_owed || !is_at_primary);
@@ -523,7 +527,7 @@ impl Records<'_> {
         }
     }
 
-    /// Works out anew which holders are owed something.
+    /// Recomputes which holders are owed something.
     fn sum_up(&mut self, record: RecordIndex) {
         let mut owed = self.get(record).ledger.header;
         for attribute in self.attributes_of(record) {
@@ -535,7 +539,8 @@ impl Records<'_> {
 }
 
 impl RecordSlot {
-    /// Those to whom this node may owe attributes: as the primary the other wanted holders of a copy, else the primary.
+    /// The holders to which this node may owe attributes: if it is the primary, the others that are to keep a copy,
+    /// otherwise the primary.
     fn receivers(&self) -> HolderBits {
         if self.is_primary_here() {
             self.ledger.other_wanted_bits()

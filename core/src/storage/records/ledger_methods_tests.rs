@@ -1,4 +1,4 @@
-//! What the ledger's methods do, one by one.
+//! Tests of the ledger's methods, one by one.
 
 use super::super::tests::{Memory, NOW, hash};
 use super::tests::of_another;
@@ -17,8 +17,8 @@ struct Scene<'m> {
 }
 
 impl<'m> Scene<'m> {
-    /// This node is its primary, by its header of number 10; the attribute's value has the number 11. Nobody is owed
-    /// it.
+    /// This node is its primary, by its header of number 10; the attribute's value has the number 11. It is owed to
+    /// nobody.
     fn at_primary(memory: &'m mut Memory, holders: &[MemberIndex], wanted: u8) -> Self {
         let mut records = memory.records();
         let record = records.insert(hash(1), 0, b"s", NOW).unwrap();
@@ -36,7 +36,7 @@ impl<'m> Scene<'m> {
         scene
     }
 
-    /// The primary is the first of these; it has all.
+    /// The first of these is the primary, which has everything.
     fn elsewhere(memory: &'m mut Memory, holders: &[MemberIndex], wanted: u8) -> Self {
         let mut scene = Self::at_primary(memory, &[SELF], 1);
         scene.follow(holders, wanted, &[]);
@@ -312,7 +312,7 @@ fn with_the_header_a_holder_that_is_to_keep_a_copy_confirms_what_it_was_not_owed
         let mut memory = Memory::new();
         let mut scene = Scene::at_primary(&mut memory, &[SELF, A], wanted);
         let a = scene.bit(A);
-        // Nothing is known of what it has.
+        // Its contents aren't known.
         scene
             .records
             .owe_at_takeover(scene.record, HolderBits::NONE, HolderBits::NONE);

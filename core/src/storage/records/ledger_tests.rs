@@ -1,4 +1,4 @@
-//! The ledger against sets of who is owed what, in random use; and what its methods do, one by one.
+//! Compares the ledger with sets of what each member is owed, in random use; and tests its methods one by one.
 
 extern crate std;
 
@@ -24,7 +24,7 @@ const MEMBERS: u16 = 11;
 /// Names of attributes.
 const NAMES: u8 = 4;
 
-/// What a record's ledger must say.
+/// A model of a record's ledger.
 #[derive(Clone, Debug, Default)]
 struct Model {
     list: Vec<MemberIndex>,
@@ -80,7 +80,7 @@ impl Model {
         self.also.truncate(MAX_HOLDERS - list.len());
     }
 
-    /// Returns those that may have nothing, and those that are to keep a copy and weren't before.
+    /// Returns the members that may have nothing, and those that are to keep a copy and weren't before.
     fn set_list(
         &mut self,
         list: &[MemberIndex],
@@ -129,7 +129,7 @@ impl Model {
         let primary = list[0];
         let keeps = is_same_primary && primary != SELF;
         self.lacks.retain(|(member, _)| keeps && *member == primary);
-        // Of others nothing is known.
+        // The contents of the others aren't known.
         for (member, name) in pairs(list, &self.names()) {
             if member != primary || !is_same_primary {
                 self.lacks.insert((member, What::NeedsWhole(name)));
@@ -218,7 +218,7 @@ impl Model {
             }
             let is_later = own.is_some_and(|own| own > number);
             let follows = is_later && self.has(member, What::Value(name));
-            // What isn't owed to the primary it has.
+            // The primary has what isn't owed to it.
             let may_lack = self.has(member, What::Value(name)) || !is_at_primary;
             lacks |= self.has(member, What::NeedsWhole(name)) && !follows && may_lack;
         }
@@ -270,7 +270,7 @@ impl<'m> Both<'m> {
         self.number
     }
 
-    /// Different members, `first` at the head of them.
+    /// Distinct members, beginning with `first`.
     fn members(&mut self, first: Option<MemberIndex>, most: usize) -> Vec<MemberIndex> {
         let mut members: Vec<_> = first.into_iter().collect();
         for _ in 0..self.below(most + 1) {

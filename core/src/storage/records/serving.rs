@@ -1,12 +1,12 @@
-//! Which sessions this node may serve without asking.
+//! The sessions that this node may serve without asking.
 
 use super::Records;
 use super::slot::{DOUBT, HANDING_OVER, OWNED, RecordSlot};
 use crate::ids::{MemberIndex, RecordIndex};
 
 impl Records<'_> {
-    /// Another node may have taken over any session that is served here. `number`: that of the last local
-    /// change; headers that were written until then are in doubt.
+    /// Notes that another node may have taken over any session that is served here. `number` is that of the last
+    /// local change; headers that were written until then are in doubt.
     pub(crate) const fn doubt_all(&mut self, number: u64) {
         self.doubted = number;
     }
@@ -16,21 +16,21 @@ impl Records<'_> {
         self.serves(self.get(record))
     }
 
-    /// The same of its slot.
+    /// [`is_served`](Self::is_served) for the record's slot.
     pub(crate) fn serves(&self, slot: &RecordSlot) -> bool {
         slot.is_live() && slot.is(OWNED) && !slot.is(HANDING_OVER) && !self.is_doubted(slot)
     }
 
-    /// Whether nobody has anything newer than this node, as far as `peer` is concerned.
+    /// Whether no node has anything newer than this node, as far as `peer` is concerned.
     pub(crate) fn is_newest_for(&self, slot: &RecordSlot, peer: MemberIndex) -> bool {
         let is_handing_over = slot.is(HANDING_OVER) && slot.hand_over_to != peer;
         slot.is(OWNED) && !is_handing_over && !self.is_doubted(slot)
     }
 
-    /// The header is about to be written anew, which settles no doubt.
+    /// Keeps the doubt of a header that is about to be rewritten: rewriting it settles no doubt.
     pub(crate) fn keep_doubt(&mut self, record: RecordIndex) {
         let slot = self.get(record);
-        // A session that is just made has no header yet, and is in no doubt.
+        // A new session has no header yet, and is not in doubt.
         let is_doubted = slot.is(OWNED) && !slot.stamp.is_none() && self.is_doubted(slot);
         self.get_mut(record).set(DOUBT, is_doubted);
     }

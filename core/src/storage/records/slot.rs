@@ -1,4 +1,4 @@
-//! What a record is: a session's header or its tombstone, and an attribute.
+//! The slots of a record: the header of a session or its tombstone, and an attribute.
 
 use super::id::ID_INLINE;
 use super::ledger::{Debt, Ledger};
@@ -8,7 +8,7 @@ use crate::storage::stamp::Stamp;
 use crate::time::{Duration, Instant};
 use crate::wire::message::ATTRIBUTE_HEAD;
 
-/// What kind of thing a record slot holds.
+/// The kind of a record slot's content.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum State {
     /// Nothing.
@@ -22,31 +22,32 @@ pub(crate) enum State {
 
 /// This node serves the session and may do so without asking.
 pub(crate) const OWNED: u16 = 1;
-/// The primary released this copy while it owed something: it asks for another release when the primary has that.
+/// The primary released this copy while it owed something: it asks for another release when the primary has received
+/// that.
 pub(crate) const RELEASED: u16 = 2;
-/// The session was idle for too long, and its end is with no application yet.
+/// The session was idle for too long, and no application has got its end yet.
 pub(crate) const EXPIRED: u16 = 4;
-/// A peer is taking the session over: this node asks before it serves it again.
+/// A peer is taking the session over: this node asks before it serves the session again.
 pub(crate) const HANDING_OVER: u16 = 8;
-/// The member `hand_over_to` was sent this copy.
+/// This copy was sent to the member `hand_over_to`.
 pub(crate) const ANSWERED: u16 = 16;
-/// Of a tombstone: a member that doesn't know the session had no room for it, and is told again by the
-/// walk over all records.
+/// Only for a tombstone: a member that doesn't know the session had no room for it, and is told again by the walk
+/// over all records.
 pub(crate) const DECLINED: u16 = 32;
 /// Nodes that `holders` doesn't name may have a copy. It is never taken back while the record lives.
 pub(crate) const NOT_ALL_NAMED: u16 = 64;
-/// The primary took the session for its end. Without [`EXPIRED`]: and its application was told.
+/// The primary has taken the session for its end. Without [`EXPIRED`] its application was told, too.
 pub(crate) const TAKEN: u16 = 128;
-/// The header is that of a guard: a holder that took a lost primary's place and serves nobody.
+/// The header is that of a guard: a holder that took a lost primary's place and doesn't serve the session.
 pub(crate) const GUARD: u16 = 256;
-/// The list came from a node that didn't write it: it is good for finding copies, and for nothing else.
+/// The list came from a node that didn't write it: it may be used only to find copies.
 pub(crate) const PASSED_ON: u16 = 512;
 /// The header is newer than the last doubt, and the session is still [in doubt](super::Records::is_served).
 pub(crate) const DOUBT: u16 = 1_024;
 /// This tombstone names a node that this one hasn't met yet.
 pub(crate) const STRANGERS: u16 = 2_048;
 
-/// The bits of the flags that say what kind of thing the slot holds.
+/// The bits of the flags that hold the kind of the slot's content.
 const LIVE: u16 = 1 << 14;
 const TOMBSTONE: u16 = 1 << 15;
 
@@ -57,26 +58,26 @@ pub struct RecordSlot {
     pub(crate) stamp: Stamp,
     /// Number of the last local change: the record's place in the list of changes.
     pub(crate) changed: u64,
-    /// Order-independent hash over the stamps of header and attributes. Of a tombstone: see
+    /// Order-independent hash over the stamps of header and attributes. A tombstone uses it as described at
     /// [`is_carried_by`](Self::is_carried_by).
     pub(crate) digest: u64,
     pub(super) previous: RecordIndex,
     pub(super) next: RecordIndex,
-    /// First attribute. Of a tombstone: see [`successor`](Self::successor).
+    /// First attribute. A tombstone uses it as described at [`successor`](Self::successor).
     pub(crate) attributes: AttributeIndex,
-    /// Seconds; 0 never. Of a tombstone: see [`successor`](Self::successor).
+    /// In seconds; 0 means never. A tombstone uses it as described at [`successor`](Self::successor).
     pub(crate) max_inactive: u32,
     /// Second at which the session was last used, or ended; see [`seconds`].
     pub(crate) touched: u32,
-    /// The primary's count of uses: equal counts keep the greater age. Of a tombstone: the second at
-    /// which somebody who may hold a copy was last seen not to know of the end.
+    /// The primary's count of uses: if two counts are equal, the greater age is kept. In a tombstone it is the second
+    /// at which a node that may hold a copy was last seen not to know of the end.
     pub(crate) touches: u32,
-    /// Who may hold a copy, and what each of them lacks.
+    /// The members that may hold a copy, and what each of them lacks.
     pub(super) ledger: Ledger,
     pub(super) id: [u8; ID_INLINE],
     pub(super) id_len: u8,
     pub(crate) namespace: u8,
-    /// What the constants above say, and the [`State`].
+    /// The flags above, and the [`State`].
     pub(super) flags: u16,
     /// Changes whenever the slot gets another session.
     pub(crate) generation: u16,
@@ -105,7 +106,7 @@ impl RecordSlot {
         hand_over_to: SELF,
     };
 
-    /// What the slot holds.
+    /// The kind of the slot's content.
     pub(crate) const fn state(&self) -> State {
         match self.flags & (LIVE | TOMBSTONE) {
             0 => State::Free,
@@ -114,7 +115,7 @@ impl RecordSlot {
         }
     }
 
-    /// The slot holds something else from now on.
+    /// Sets the kind of the slot's content.
     pub(super) const fn set_state(&mut self, state: State) {
         self.flags &= !(LIVE | TOMBSTONE);
         self.flags |= match state {
@@ -124,24 +125,24 @@ impl RecordSlot {
         };
     }
 
-    /// The session ended. What its flags said is over, but for who may have a copy.
+    /// The session ended. Its flags are cleared, except those about the nodes that may have a copy.
     pub(super) const fn begin_tombstone(&mut self) {
         self.flags &= NOT_ALL_NAMED;
         self.set_state(State::Tombstone);
     }
 
-    /// Who may hold a copy, and what each of them lacks.
+    /// The members that may hold a copy, and what each of them lacks.
     #[cfg(feature = "sim")]
     pub(crate) const fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// How many members the header names.
+    /// The number of members that the header names.
     pub(crate) const fn holder_count(&self) -> u8 {
         self.ledger.holder_count()
     }
 
-    /// How many of the holders, the first ones, are to keep their copy.
+    /// The number of holders that are to keep their copy; these are the first ones.
     pub(crate) const fn wanted(&self) -> u8 {
         self.ledger.wanted()
     }
@@ -151,7 +152,7 @@ impl RecordSlot {
         self.ledger.holders()
     }
 
-    /// Names that the primary has still to hear of.
+    /// Names of which the primary doesn't know yet.
     pub(crate) fn also(&self) -> &[MemberIndex] {
         self.ledger.also()
     }
@@ -176,19 +177,19 @@ impl RecordSlot {
         self.holders().first().copied()
     }
 
-    /// Whether this node is the session's primary: its present boot wrote the header. One that a former boot
-    /// wrote makes it no more than a holder.
+    /// Whether this node is the session's primary: its present boot wrote the header. If a former boot wrote it, this
+    /// node is only a holder.
     pub(crate) fn is_primary_here(&self) -> bool {
         self.primary() == Some(SELF) && self.stamp.is_own()
     }
 
-    /// The first eight bytes of the hash: they name a record among those of two nodes.
+    /// The first eight bytes of the hash, by which two nodes name a record to each other.
     pub(crate) const fn short(&self) -> [u8; 8] {
         let [a, b, c, d, e, f, g, h, ..] = self.hash;
         [a, b, c, d, e, f, g, h]
     }
 
-    /// Of a tombstone that a rename left: the beginning of the new record's hash.
+    /// The beginning of the new record's hash, in a tombstone that a rename left.
     pub(crate) const fn successor(&self) -> Option<[u8; 8]> {
         let [a, b, c, d] = self.attributes.number().to_le_bytes();
         let [e, f, g, h] = self.max_inactive.to_le_bytes();
@@ -199,7 +200,7 @@ impl RecordSlot {
         }
     }
 
-    /// The tombstone is what a rename left.
+    /// Marks the tombstone as one that a rename left.
     pub(crate) const fn set_successor(&mut self, short: [u8; 8]) {
         let [a, b, c, d, e, f, g, h] = short;
         self.attributes = AttributeIndex::new(u32::from_le_bytes([a, b, c, d]));
@@ -211,13 +212,13 @@ impl RecordSlot {
         self.digest = counter;
     }
 
-    /// Whether a packet with this counter may have carried what the slot holds now: one that was made before the
-    /// session ended carried no tombstone.
+    /// Whether a packet with this counter may have carried the slot's present content: a packet that was made before
+    /// the session ended carried no tombstone.
     pub(crate) fn is_carried_by(&self, counter: u64) -> bool {
         self.is_live() || counter >= self.digest
     }
 
-    /// The bit of `member`, none if it isn't a holder.
+    /// The bit of `member`; none if it isn't a holder.
     pub(crate) fn bit_of(&self, member: MemberIndex) -> HolderBits {
         self.ledger.bit_of(member)
     }
@@ -227,7 +228,7 @@ impl RecordSlot {
         self.ledger.all_bits()
     }
 
-    /// Those that are to keep their copy.
+    /// The holders that are to keep their copy.
     pub(crate) fn wanted_bits(&self) -> HolderBits {
         self.ledger.wanted_bits()
     }
@@ -242,7 +243,7 @@ impl RecordSlot {
         self.ledger.other_wanted_bits()
     }
 
-    /// All flags, to be shown.
+    /// All flags, for display.
     pub(crate) const fn flags(&self) -> u16 {
         self.flags
     }
@@ -269,7 +270,7 @@ impl RecordSlot {
         Duration::from_secs(u64::from(seconds(now).saturating_sub(self.touched)))
     }
 
-    /// Whether a use in this second is later than the one that the backups know, by so much that they are told.
+    /// Whether a use in this second is so much later than the one that the backups know that they are told.
     pub(crate) fn is_use_to_tell(&self, second: u32) -> bool {
         self.max_inactive > 0 && second.saturating_sub(self.touched) > self.max_inactive / 10
     }
@@ -279,8 +280,8 @@ impl RecordSlot {
         self.is(HANDING_OVER | ANSWERED) && self.hand_over_to == peer
     }
 
-    /// Whether this node served the session all the time, as far as it knows: nobody is taking it over,
-    /// though some member that is back may have.
+    /// Whether this node served the session all the time, as far as it knows: nobody is taking it over, although a
+    /// member that has returned may have done so.
     pub(crate) fn was_served_here(&self) -> bool {
         self.is_live() && self.is(OWNED) && !self.is(HANDING_OVER)
     }
@@ -301,7 +302,7 @@ pub struct AttributeSlot {
     /// The value's length.
     pub(crate) len: u32,
     pub(crate) next: AttributeIndex,
-    /// The newest delta: [`DeltaHead`](crate::replica::value) and its ops. Or [`NIL`].
+    /// The newest delta, [`DeltaHead`](crate::replica::value) and its operations; or [`NIL`].
     pub(crate) delta: u32,
     pub(crate) name_len: u8,
     /// Holders that lack this attribute.
@@ -310,7 +311,7 @@ pub struct AttributeSlot {
 }
 
 impl AttributeSlot {
-    /// Bytes of it in a record update, at most. Memory holds them, so no sum of them wraps.
+    /// The greatest number of bytes that it takes in a record update. Memory holds them, so no sum of them wraps.
     pub(crate) fn update_len(&self) -> usize {
         (self.len as usize)
             .wrapping_add(usize::from(self.name_len))
@@ -335,7 +336,7 @@ impl Default for AttributeSlot {
     }
 }
 
-// What a session costs beside its bytes (`docs/design.md`, section 9).
+// The cost of a session apart from its bytes (`docs/design.md`, section 9).
 const _: () = assert!(
     size_of::<RecordSlot>() <= 128,
     "a record's overhead is 128 bytes"
@@ -345,7 +346,7 @@ const _: () = assert!(
     "an attribute's overhead is 32 bytes"
 );
 
-/// A moment in whole seconds, far from zero: what is older than a host's clock fits too.
+/// A time in whole seconds, with an offset from zero, so that times before the start of the host's clock fit too.
 pub(crate) const fn seconds(now: Instant) -> u32 {
     ((now.as_micros() / 1_000_000) as u32).wrapping_add(1 << 31)
 }

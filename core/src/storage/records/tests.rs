@@ -1,4 +1,4 @@
-//! Records in random use, and what the tests beside have in common.
+//! Records in random use, and helpers that the neighbouring tests share.
 
 use super::*;
 use crate::ids::RecordIndex;
@@ -42,7 +42,7 @@ pub(super) fn next(random: &mut u64) -> usize {
     (*random >> 33) as usize
 }
 
-/// Few different beginnings, so that many hashes want the same place in the index.
+/// Few different beginnings, so that many hashes want the same position in the index.
 pub(super) fn hash(key: usize) -> [u8; 16] {
     let mut hash = [0xFF; 16];
     let crowd = [0, 0x2000_0000, 0x2800_0000, 0xFFFF_FFFF_u32][key % 4];
@@ -74,7 +74,7 @@ fn random_use_loses_no_record_no_page_and_no_place_in_the_list() {
     let mut memory = Memory::new();
     let mut records = memory.records();
     let mut random = 0x9E37_79B9_7F4A_7C15;
-    // Of each key: its record, and whether it is ended.
+    // For each key: its record, and whether it is ended.
     let mut model = [None::<(RecordIndex, bool)>; 40];
     let mut order = heapless::Vec::<RecordIndex, SLOTS>::new();
     for round in 0..30_000 {
