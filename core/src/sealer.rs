@@ -6,7 +6,7 @@ use crate::wire::packet::{Header, TAG};
 /// The hint of packets that are not sealed.
 pub(crate) const NO_KEY: u8 = 0;
 
-/// What this node seals and opens with.
+/// The keys with which this node seals and opens datagrams.
 pub(crate) struct Sealer {
     pub(crate) boot: BootId,
     pub(crate) keys: Keyring,
@@ -14,7 +14,7 @@ pub(crate) struct Sealer {
     sending: Option<(u8, Subkey)>,
     /// Counter of the last packet made.
     counter: u64,
-    /// What challenges are made with.
+    /// The secret from which challenges are made.
     pub(crate) secret: Secret,
 }
 
@@ -96,12 +96,12 @@ impl Sealer {
     }
 }
 
-/// Whose datagram is to be opened, and for whom it must be sealed.
+/// The parameters for opening a datagram: its sender, and the boot for which it must be sealed.
 pub(crate) struct Opener<'a> {
     pub(crate) cluster: u64,
-    /// The sender's subkey; without one, in a cluster without a key, the tag is a mere hash.
+    /// The sender's subkey; without one, in a cluster without a key, the tag is only a hash.
     pub(crate) subkey: Option<&'a Subkey>,
-    /// The boot that must be meant; `None` of a handshake, which is meant for any.
+    /// The boot for which it must be sealed; `None` for a handshake, which any boot may open.
     pub(crate) receiver: Option<&'a BootId>,
 }
 

@@ -1,4 +1,4 @@
-//! What was acknowledged, refused or lost: clearing and setting again what holders lack.
+//! Acknowledged, refused and lost packets: clears and sets again what holders lack.
 
 use heapless::Vec;
 
@@ -16,7 +16,7 @@ use crate::storage::records::{ANSWERED, Confirmed, DECLINED, RELEASED};
 use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, MAX_ACKS};
 
-/// So many packets are acknowledged together at most.
+/// The greatest number of packets that are acknowledged together.
 const ACK_EVERY: u8 = 8;
 
 impl Node<'_> {
@@ -111,8 +111,8 @@ impl Node<'_> {
         if !confirmed.lacks {
             self.confirm_waits(now, member, record, number);
         }
-        // With each wanted holder that has all, others may be released at last. Two former holders that can't drop
-        // their copies yet would have each other told for ever.
+        // When one more wanted holder has everything, others may be released. Two former holders that can't drop
+        // their copies yet would otherwise be told about each other for ever.
         let slot = self.records.get(record);
         let again = match slot.bit_of(member).intersects(slot.wanted_bits()) {
             true => Again::Yes,
@@ -124,7 +124,7 @@ impl Node<'_> {
         }
     }
 
-    /// The primary has what this node told it of the record.
+    /// The primary has what this node sent it of the record.
     fn primary_confirmed(
         &mut self,
         member: MemberIndex,
@@ -150,8 +150,8 @@ impl Node<'_> {
         }
     }
 
-    /// The holder of this bit has the record as it was at `number`. Of what changed once since then the
-    /// delta is enough, although it lacked the whole value before.
+    /// The holder of this bit has the record as it was at `number`. For an attribute that changed once since then,
+    /// the delta is enough, although the holder lacked the whole value before.
     fn use_deltas(&mut self, record: RecordIndex, bit: HolderBits, number: u64) {
         let mut next = self.records.first_attribute(record);
         while next != AttributeIndex::NONE {
@@ -169,7 +169,7 @@ impl Node<'_> {
         }
     }
 
-    /// The peer didn't take what a packet carried of a record: it stays owed.
+    /// The peer didn't take the part of a packet that belongs to a record: it stays owed.
     pub(crate) fn on_nack(
         &mut self,
         now: Instant,
@@ -178,7 +178,7 @@ impl Node<'_> {
         hash: &[u8; 16],
         cause: Cause,
     ) {
-        // Who lacks the session of an AttributeUpdate knows no more than the beginning of its hash.
+        // A node that lacks the session of an AttributeUpdate knows only the beginning of its hash.
         let [a, b, c, d, e, f, g, h, ..] = *hash;
         let short = [a, b, c, d, e, f, g, h];
         let known = self.records.find(hash);
@@ -203,18 +203,18 @@ impl Node<'_> {
             self.rest_ends = self.rest_ends.or(Some(end));
             self.wake_at(end);
         }
-        // The first refusal of several from one packet has taken all that it carried.
+        // The first of several refusals of one packet has removed everything that it carried.
         let slot = self.records.get(record);
         let lacks = cause != Cause::NotPrimary;
         carried_it |= lacks && slot.owed().intersects(slot.bit_of(member));
-        // A refusal of what was not sent, or was taken for lost meanwhile, changes nothing. Nor does that of a commit
-        // say anything of the end that followed it.
+        // The refusal of a packet that was not sent, or was taken for lost meanwhile, changes nothing. The refusal of
+        // a commit doesn't concern the end that followed it.
         if carried_it && slot.is_carried_by(counter) {
             self.nacked_record(now, member, record, cause);
         }
     }
 
-    /// Who refused packet after packet gets records again.
+    /// Ends the back-off of peers that kept refusing packets.
     pub(crate) fn end_backoffs(&mut self, now: Instant) {
         match self.rest_ends {
             Some(end) if end <= now => self.rest_ends = None,
@@ -242,9 +242,10 @@ impl Node<'_> {
         let bit = slot.bit_of(member);
         let is_former = slot.is_primary_here() && !bit.intersects(slot.wanted_bits());
         match cause {
-            // An end before what took the session's place: its primary sends that, the end waits.
+            // The end arrived before the record that replaces the session: the primary sends that record, and the end
+            // waits.
             Cause::Base if !slot.is_live() => self.records.get_mut(record).set(DECLINED, true),
-            // It isn't to have the attributes, and hears in time that its copy isn't needed.
+            // It isn't to have the attributes, and will be told that its copy isn't needed.
             Cause::Base if is_former => {}
             Cause::Base => self.owe_again(record, bit),
             Cause::Unknown => self.on_unknown_at(now, record, member),
@@ -254,7 +255,7 @@ impl Node<'_> {
         }
     }
 
-    /// What a lost or half refused packet carried is owed again, in its newest form.
+    /// The contents of a lost or partly refused packet are owed again, in their newest form.
     pub(crate) fn owe_carried_again(
         &mut self,
         member: MemberIndex,
@@ -270,8 +271,8 @@ impl Node<'_> {
         }
     }
 
-    /// The record is as it was at `before`, so a transfer of it to another member still counts: two
-    /// that end in turn would else void each other for ever.
+    /// The record is as it was at `before`, so a transfer of it to another member still counts: otherwise two
+    /// transfers that end in turn would invalidate each other for ever.
     fn keep_transfers_to_others(&mut self, member: MemberIndex, record: RecordIndex, before: u64) {
         let after = self.records.get(record).changed;
         let transfers = self.transfers.iter_mut().filter(|slot| {
@@ -283,7 +284,7 @@ impl Node<'_> {
         }
     }
 
-    /// Sends what was lost again, made anew.
+    /// Sends the contents of lost packets again, from the present state.
     pub(crate) fn repeat_lost(&mut self, now: Instant) {
         while let Some(carried) = self.next_lost(now) {
             count(&mut self.stats.lost);
@@ -301,7 +302,7 @@ impl Node<'_> {
         }
     }
 
-    /// What a packet carried is to be sent again.
+    /// The contents of a packet are to be sent again.
     pub(crate) fn send_again(&mut self, carried: &InFlightSlot) {
         if self.breaks(Mutation::LostIsNotRepeated) && carried.as_piece().is_none() {
             return;

@@ -1,4 +1,4 @@
-//! Which packets of a peer are to be acknowledged.
+//! The packets of a peer that are to be acknowledged.
 
 use heapless::Vec;
 
@@ -21,7 +21,7 @@ impl Arrived {
         }
     }
 
-    /// What is older than the window is sent again.
+    /// A packet that is older than the window is sent again.
     pub(super) fn add(&mut self, counter: u64) {
         let ahead = counter.saturating_sub(self.newest);
         self.before = shifted(self.before, ahead);

@@ -1,9 +1,9 @@
-//! Which records, and pieces of transfers, the packets carried that are not yet acknowledged.
+//! The records, and pieces of transfers, in the packets that are not yet acknowledged.
 
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::time::Instant;
 
-/// Stands for a record where it is a piece of a transfer that was carried.
+/// Stands in place of a record for a piece of a transfer.
 const PIECE: RecordIndex = RecordIndex::new(u32::MAX - 1);
 
 /// One record, or a piece of a transfer, in one packet.
@@ -13,10 +13,10 @@ pub struct InFlightSlot {
     /// The record's `changed` when the packet was made.
     pub(crate) number: u64,
     pub(crate) sent: Instant,
-    /// The record, or [none](RecordIndex::NONE) when it is nothing to it whether it arrives.
+    /// The record, or [none](RecordIndex::NONE) if its arrival doesn't matter to the record.
     pub(crate) record: RecordIndex,
     pub(crate) generation: u16,
-    /// Who the packet is for, or [`SELF`] when it is done with.
+    /// The receiver of the packet, or [`SELF`] if the entry is done.
     pub(crate) peer: MemberIndex,
 }
 
@@ -151,7 +151,7 @@ impl<'m> InFlight<'m> {
         self.len > 0 && self.at(self.len.saturating_sub(1)).counter == counter
     }
 
-    /// What is on its way of the record to the peer shall not count.
+    /// Makes the packets on their way to the peer no longer count for the record.
     pub(crate) fn forget(&mut self, peer: MemberIndex, record: RecordIndex) {
         for index in 0..self.len {
             let position = self.position(index);

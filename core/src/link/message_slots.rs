@@ -1,4 +1,4 @@
-//! Messages of applications, as a node keeps them.
+//! The storage of applications' messages in a node.
 
 use core::fmt;
 
@@ -34,21 +34,21 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
-/// A message that is kept: of this node's application until others took it, or of another one's
-/// until this one's took it.
+/// A stored message: one of this node's application until the others took it, or one of another node's application
+/// until this node's took it.
 #[derive(Clone, Copy, Debug)]
 pub struct MessageSlot {
     /// 0: the slot is free.
     pub(super) number: u32,
-    /// Who it is for, or [`ALL`]; or who sent it.
+    /// The receiver, or [`ALL`]; or the sender, in a message that was received.
     pub(super) member: MemberIndex,
-    /// Members that it was for when it was sent, and those that took it.
+    /// The number of members that it was meant for when it was sent, and of those that took it.
     pub(super) wanted: u16,
     pub(super) took: u16,
     pub(super) len: u16,
     pub(super) head: u32,
     pub(super) deadline: Instant,
-    /// What the sender of this message waits for; `None` in a message that was received.
+    /// The wait of the sender of this message; `None` in a message that was received.
     pub(super) wait: Option<WaitId>,
 }
 
@@ -81,7 +81,7 @@ impl MessageSlot {
 pub(crate) struct MessageSlots<'m> {
     pub(super) outgoing: &'m mut [MessageSlot],
     pub(super) incoming: &'m mut [MessageSlot],
-    /// Of the last message sent: what a member that joins starts behind.
+    /// The number of the last message sent, behind which a member that joins starts.
     pub(crate) number: u32,
     pub(super) arrived: u32,
 }
@@ -110,8 +110,7 @@ impl<'m> MessageSlots<'m> {
             .min_by_key(|slot| slot.number)
     }
 
-    /// Of the messages to `member` with numbers above `from`, up to `to`: how many there are, and
-    /// the last one, or 0.
+    /// Among the messages to `member` with numbers above `from`, up to `to`: their count, and the last one, or 0.
     pub(super) fn between(
         &self,
         member: MemberIndex,

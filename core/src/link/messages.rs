@@ -1,8 +1,8 @@
 //! Messages of the application: to one member or to all, in order, each taken once and acknowledged.
 //!
-//! A message has a number of its sender's. To each member they go in that order, several at a time;
-//! it answers up to which number it has taken them, and what it didn't take is sent again. What a
-//! member has no room for it doesn't take; what nobody took in time is given up, and the sender knows.
+//! The sender numbers its messages. They go to each member in that order, several at a time. The member answers with
+//! the number up to which it has taken them, and the rest is sent again. A member doesn't take a message for which it
+//! has no room. A message that nobody took in time is given up, and the sender is told.
 
 use crate::bounded;
 use crate::config::Role;
@@ -69,7 +69,7 @@ impl Node<'_> {
         };
         let wanted = bounded::count(self.members.others().filter(is_for)) as u16;
         if wanted == 0 {
-            // To all others when there are none is done.
+            // A message to all others is done at once if there are none.
             return match to {
                 None => Ok(Ticket::decided(SendOutcome {
                     taken: 0,
@@ -115,10 +115,10 @@ impl Node<'_> {
         Ok(Ticket::open(wait))
     }
 
-    /// The next message of another node's application, written to `out`, which has room for
-    /// [`MAX_MESSAGE`] bytes: who sent it, and its length. `None` when there's no more.
+    /// The next message of another node's application, written to `out`, which has room for [`MAX_MESSAGE`] bytes.
+    /// Returns its sender and its length; `None` when there's no more.
     ///
-    /// A message that isn't taken keeps its place: when all are in use others are refused.
+    /// A message that isn't taken keeps its slot: when all slots are in use, other messages are refused.
     pub fn poll_message(&mut self, out: &mut [u8]) -> Option<(MemberId, usize)> {
         let out = out.get_mut(..MAX_MESSAGE)?;
         let kept = self
@@ -145,7 +145,7 @@ impl Node<'_> {
         slot.link.owes_app_ack || self.app_messages.next_for(peer, serves, sent).is_some()
     }
 
-    /// Adds messages to a packet, and the answer to those that came.
+    /// Adds messages to a packet, and the answer to the messages that arrived.
     pub(crate) fn write_messages(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
         let slot = self.members.get_mut(peer);
         let serves = slot.role == Role::Application;
@@ -248,7 +248,7 @@ impl Node<'_> {
         self.review_messages(now);
     }
 
-    /// Sends again what wasn't answered in time.
+    /// Sends messages again that weren't answered in time.
     pub(crate) fn repeat_messages(&mut self, now: Instant) {
         if !self.app_messages.is_on_its_way() {
             return;
@@ -270,7 +270,7 @@ impl Node<'_> {
         }
     }
 
-    /// Ends messages that everybody took, or nobody will.
+    /// Ends messages that everybody has taken, or that nobody will take.
     pub(crate) fn review_messages(&mut self, now: Instant) {
         for at in 0..self.app_messages.outgoing.len() {
             let Some(slot) = self.app_messages.outgoing.get(at).copied() else {

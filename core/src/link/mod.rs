@@ -1,8 +1,8 @@
-//! What each peer still lacks, and what is on its way to it.
+//! The links: what each peer still lacks, and what is on its way to it.
 //!
-//! There are no transmit queues: a packet is made when the host asks for one, from the state at
-//! that moment. Every local change moves its record to the end of one list; each peer has a place
-//! in that list. What was lost is made anew from what the record is by then.
+//! There are no transmit queues: a packet is made when the host asks for one, from the state at that moment. Every
+//! local change moves its record to the end of one list, and each peer has a position in that list. For a lost packet
+//! a new one is made from the present state of its records.
 
 mod acks;
 mod arrived;

@@ -1,33 +1,32 @@
-//! What is known of the way to one peer.
+//! The state of the link to one peer.
 
 use crate::ids::RecordIndex;
 use crate::link::arrived::Arrived;
 use crate::link::group::Group;
 use crate::time::{Duration, Instant};
 
-/// Packets in flight at least and at most, and at first.
+/// The least and the greatest number of packets in flight; it starts with the least.
 const WINDOW: core::ops::RangeInclusive<u16> = 2..=4_096;
 const FIRST_WINDOW: u16 = 32;
 
-/// The path is too narrow for the window if more than this part of a window, or of so many packets,
-/// is lost. Less is what radio loses: a window that yields to that is soon none.
+/// The path is too narrow for the window if more than this part of a window, or of this many packets, is lost. Radio
+/// loses less; a window that shrank for such losses would soon be too small.
 const LOSS: u16 = 5;
 const SAMPLE: u16 = 64;
 
-/// Copies that nobody waits for gather for so long, so that they share packets.
+/// Copies for which nobody waits gather for this time, so that they share packets.
 pub(crate) const GATHER: Duration = Duration::from_millis(10);
 
 /// Packets of restored copies in flight.
 const RESTORING: u16 = 16;
 
-/// What a busy peer may take to answer, beside the path's own time, before a packet is taken for lost.
-/// Of a value that changes often a delta that was lost is made again only if that is known before the
-/// next change.
+/// The time that a busy peer may take to answer, in addition to the path's own time, before a packet is taken for
+/// lost. If a value changes often, a lost delta is made again only if the loss is known before the next change.
 const PATIENCE: Duration = Duration::from_millis(50);
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A peer that refuses so many packets, one soon after the other, gets no records for so long. Nodes
-/// that disagree about a session would else tell each other so as fast as the network lets them.
+/// A peer that refuses this many packets, one soon after the other, gets no records for a while. Otherwise nodes that
+/// disagree about a session would tell each other so as fast as the network allows.
 const REFUSALS: u8 = 128;
 pub(crate) const BACKOFF: Duration = Duration::from_millis(100);
 
@@ -39,18 +38,20 @@ const LONGEST_ROUND_TRIP: u64 = 60_000_000;
 pub(crate) struct PeerLink {
     /// Last record of the list of changes that was looked at for this peer.
     pub(crate) cursor: RecordIndex,
-    /// Number of the last local change by the time that this boot took the place of a former one; 0 of the first that
-    /// this node met. What was known until then of the peer's copies holds no more.
+    /// Number of the last local change at the time when this boot replaced a former one; 0 for the first boot that
+    /// this node met. What was known before of the peer's copies isn't valid any more.
     pub(crate) since: u64,
-    /// The peer sent a packet, so it takes ours too: it may meet this node later than this one met it.
+    /// The peer sent a packet, so it accepts packets of this node too: it may meet this node later than this node met
+    /// it.
     pub(crate) is_open: bool,
     /// Something in the list behind `cursor` may be owed.
     pub(crate) behind: bool,
-    /// With nothing behind `cursor`, records are looked at for what was owed without a place in the list: whole copies,
-    /// which must not delay what is live. It goes round all records: the next one, and how many are left.
+    /// When nothing is left behind `cursor`, records are searched for debts without a position in the list: whole
+    /// copies, which must not delay live changes. The search goes round all records; these are the next one, and the
+    /// number of those left.
     restore: RecordIndex,
     restore_left: u32,
-    /// What was found did not fill a packet: there will be more in a moment.
+    /// The records found did not fill a packet: there will be more in a moment.
     restore_pauses: bool,
     /// Packets that arrived and are to be acknowledged.
     pub(crate) acks: Arrived,
@@ -353,7 +354,7 @@ const fn is_older(counter: u64, than: u32) -> bool {
     behind > 0 && behind <= WINDOW_OF_COUNTERS
 }
 
-/// How far behind the newest packet another one is let in.
+/// The greatest distance of an accepted packet's counter from the newest one.
 const WINDOW_OF_COUNTERS: u32 = 128;
 
 /// The average moved to the sample by one part of 2^`shift`.

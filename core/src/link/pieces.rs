@@ -13,10 +13,10 @@ use crate::time::Instant;
 use crate::wire::member::MemberState;
 use crate::wire::message::Cause;
 
-/// Seconds that a transfer may take and not make a difference for how long its session is unused.
+/// The time in seconds that a transfer may take without a change of the idle time of its session.
 const SHORT: u32 = 1;
 
-/// What a `Chunk` says of itself.
+/// The fields of a `Chunk`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Piece {
     pub(crate) id: u32,
@@ -59,7 +59,8 @@ impl Node<'_> {
         }
     }
 
-    /// A slot for a record update that begins to arrive with this piece; or the sender is told why not.
+    /// Finds a slot for a record update that begins to arrive with this piece; otherwise the sender is told why there
+    /// is none.
     fn begin_to_receive(
         &mut self,
         now: Instant,
@@ -73,7 +74,7 @@ impl Node<'_> {
         }
         // A record update begins with its record's hash.
         let hash = bytes.first_chunk()?;
-        // What its sender began before, and cut anew since, isn't sent any more.
+        // The sender has cut this record update again since, and no longer sends the earlier transfer.
         self.stop_transfers_of(member, hash, Some(piece.request));
         let (total, pages) = (piece.total as usize, &self.records.pages);
         if total > pages.longest_update() || !pages.has_room_for(total) {
@@ -82,14 +83,14 @@ impl Node<'_> {
             self.reply(member, Answer::nack(0, *hash, Cause::Full));
             return None;
         }
-        // The last slot is for sending: two nodes full of each other's pieces would else stop.
+        // The last slot is for sending: otherwise two nodes full of each other's pieces would stop.
         let (_, slots) = self.transfers.split_last()?;
-        // One that has stood still for long was perhaps given up by its sender.
+        // A transfer without progress for a long time was perhaps given up by its sender.
         let stalled = |slot: &TransferSlot| {
             let patience = self.members.get(slot.peer).link.timeout();
             slot.direction == Direction::Incoming && now.since(slot.moved) > patience
         };
-        // With all slots in use nothing is said: there will be one when the piece comes again.
+        // If all slots are in use, there is no answer: one will be free when the piece comes again.
         let at = vacant(slots).or_else(|| slots.iter().position(stalled))?;
         let slot = self.transfers.get_mut(at)?;
         slot.free(&mut self.records.pages);
@@ -140,7 +141,8 @@ impl Node<'_> {
         }
     }
 
-    /// The member has so many bytes of a transfer, and room for all; or nothing; or it took the record update.
+    /// The member has this many bytes of a transfer, and room for all; or it has nothing; or it took the record
+    /// update.
     pub(crate) fn on_transfer_ack(
         &mut self,
         now: Instant,
@@ -179,7 +181,7 @@ impl Node<'_> {
         self.members.get_mut(member).link.behind = true;
     }
 
-    /// A member started anew: what was on its way from or to its former boot is void.
+    /// A member restarted: transfers from and to its former boot end.
     pub(crate) fn stop_transfers(&mut self, member: MemberIndex) {
         for slot in self.transfers.iter_mut().filter(|slot| slot.peer == member) {
             slot.free(&mut self.records.pages);
@@ -216,7 +218,7 @@ impl Node<'_> {
         stopped
     }
 
-    /// Of transfers that stand still something is sent again, as a question; dead ones are dropped.
+    /// For transfers without progress something is sent again, as a question; dead ones are dropped.
     pub(crate) fn repeat_transfers(&mut self, now: Instant) {
         for at in 0..self.transfers.len() {
             let Some(slot) = self.transfers.get_mut(at) else {
@@ -229,7 +231,7 @@ impl Node<'_> {
             match slot.direction {
                 Direction::Free | Direction::Complete => continue,
                 Direction::Incoming => {
-                    // Who has said good-bye may still hand something over.
+                    // A member that has said good-bye may still hand something over.
                     if still > self.rules.drop_time || is_dead {
                         slot.free(&mut self.records.pages);
                         continue;

@@ -1,4 +1,4 @@
-//! A datagram arrives: who sent it, is it new, what does it say.
+//! The arrival of a datagram: finds its sender, checks that it is new, and handles its messages.
 
 use core::net::SocketAddr;
 
@@ -87,16 +87,16 @@ impl Node<'_> {
         }
     }
 
-    /// A packet of the member came from elsewhere than it is sent packets: it may have moved there. That is asked of
-    /// whoever is there, and an echo from there settles it.
+    /// A packet of the member came from another address than the one to which packets are sent: it may have moved
+    /// there. A handshake with that address is started, and an echo from there decides it.
     fn compare_address(&mut self, now: Instant, member: MemberIndex, from: SocketAddr) {
         if self.members.get(member).address != from.into() {
             self.seek(now, member, Some(from.into()));
         }
     }
 
-    /// Nobody known sent a packet: perhaps a member that takes us for our former boot. Strangers
-    /// could have us answer others so, but not faster than one answer in each pause.
+    /// An unknown boot sent a packet: perhaps a member that takes this node for its former boot. Unknown senders
+    /// could make this node send answers to others, but at most one in each pause.
     fn on_unknown_sender(&mut self, now: Instant, from: SocketAddr) {
         if self.prober.unknown_sender_at <= now {
             self.prober.unknown_sender_at = now + GOSSIP_PERIOD;
@@ -194,7 +194,7 @@ impl Node<'_> {
         Ok(())
     }
 
-    /// A member that holds the key said what makes no sense.
+    /// A member that holds the key sent something malformed.
     pub(crate) fn count_malformed(&mut self, member: MemberIndex) {
         count(&mut self.stats.malformed);
         let slot = self.members.get_mut(member);
@@ -327,7 +327,7 @@ impl Node<'_> {
         }
     }
 
-    /// A message with what stands behind it: a record update, or the operations of a change.
+    /// Handles a message with the bytes behind it: a record update, or the operations of a change.
     fn handle_contents(
         &mut self,
         now: Instant,
@@ -365,7 +365,7 @@ impl Node<'_> {
         }
     }
 
-    /// Tells the sender what became of a record update. Returns whether it was taken.
+    /// Tells the sender the result of a record update. Returns whether it was taken.
     fn answer_applied(
         &mut self,
         now: Instant,
@@ -399,7 +399,7 @@ impl Node<'_> {
     }
 }
 
-/// The beginning of a hash with zeros behind it: all that is known of a session that isn't here.
+/// The beginning of a hash with zeros behind it: nothing more is known of a session that isn't here.
 fn lengthen(short: [u8; 8]) -> [u8; 16] {
     let [a, b, c, d, e, f, g, h] = short;
     [a, b, c, d, e, f, g, h, 0, 0, 0, 0, 0, 0, 0, 0]

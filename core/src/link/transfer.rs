@@ -7,13 +7,13 @@ use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::storage::pages::{ChainWriter, Cursor, NIL, Pages};
 use crate::time::Instant;
 
-/// From the first piece that no grant has named, so many may be on their way.
+/// The number of pieces that may be on their way, from the first one that no grant has named.
 pub(crate) const WINDOW: u16 = 1_024;
 
-/// When so many more are here than the last grant said, another one is due.
+/// Another grant is due when this many more pieces have arrived than the last grant said.
 const QUARTER: u16 = WINDOW / 4;
 
-/// What a slot is used for.
+/// The use of a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// Nothing.
@@ -56,12 +56,12 @@ pub struct TransferSlot {
     base: u16,
     /// The first piece that isn't done.
     first: u16,
-    /// Bit n: the piece of the window whose number is n modulo 1,024 is done. It has arrived; of an
-    /// outgoing transfer, it was sent and isn't lost.
+    /// Bit n: the piece of the window whose number is n modulo 1,024 is done. That is, it has arrived; in an outgoing
+    /// transfer, it was sent and isn't lost.
     done: [u32; WINDOW as usize / 32],
-    /// Of an outgoing one: the receiver took the first piece, so it has room for all.
+    /// In an outgoing transfer: the receiver took the first piece, so it has room for all.
     pub(crate) granted: bool,
-    /// An incoming one: a grant is due.
+    /// In an incoming transfer: a grant is due.
     pub(crate) grant_due: bool,
     /// When the receiver last had more of it than before.
     pub(crate) moved: Instant,
@@ -249,8 +249,8 @@ impl TransferSlot {
         pages.read(&mut self.cursor, out).is_ok()
     }
 
-    /// A piece was acknowledged. What is acknowledged when nothing more may be sent doesn't count as
-    /// progress: the receiver may have given it up, and have only what came since.
+    /// A piece was acknowledged. An acknowledgement that comes when nothing more may be sent doesn't count as
+    /// progress: the receiver may have given the transfer up, and may have only the pieces that came since.
     pub(crate) fn arrived(&mut self, now: Instant) {
         if self.granted && self.is_sendable() {
             self.moved = now;

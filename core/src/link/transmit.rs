@@ -1,4 +1,4 @@
-//! A packet is made: for whom, and what goes into it.
+//! Makes packets: chooses the receiver and the contents.
 
 use crate::delta::Full;
 use crate::event::{Destination, Transmit};
@@ -55,8 +55,8 @@ impl Node<'_> {
         None
     }
 
-    /// Whoever makes this true, other than by a packet of that member or a change of its slot,
-    /// nudges the member ([`Members::nudge`](crate::membership::member::Members::nudge)).
+    /// Code that makes this true, other than by a packet of that member or a change of its slot, must nudge the
+    /// member ([`Members::nudge`](crate::membership::member::Members::nudge)).
     fn has_something_for(&self, peer: MemberIndex) -> bool {
         let slot = self.members.get(peer);
         slot.channel.is_some()
@@ -69,7 +69,7 @@ impl Node<'_> {
                 || self.repair.has_something_for(peer))
     }
 
-    /// Whether all that have something to get wait in line.
+    /// Whether all members with something to get are queued.
     fn nobody_was_forgotten(&self) -> bool {
         let mut others = self.members.others();
         others.all(|member| self.members.waits(member) || !self.has_something_for(member))
@@ -422,8 +422,8 @@ impl Node<'_> {
             && self.write_owed(now, counter, body, peer, record)
     }
 
-    /// Before a tombstone that a rename left, the new record must have arrived, or stand in the
-    /// same packet. Returns whether that is so.
+    /// Before a tombstone that a rename left, the new record must have arrived, or stand in the same packet. Returns
+    /// whether that is so.
     fn write_successor(
         &mut self,
         now: Instant,
@@ -442,8 +442,8 @@ impl Node<'_> {
             && self.in_flight.carries(counter, successor)
     }
 
-    /// Of a tombstone that a rename left: the new record, if the peer is to have it and lacks it. Who
-    /// isn't to have it has no part in it.
+    /// The new record that belongs to a tombstone that a rename left, if the peer is to have that record and lacks
+    /// it.
     pub(crate) fn successor_owed(
         &self,
         peer: MemberIndex,
@@ -489,7 +489,7 @@ impl Node<'_> {
             .write_record_update(now, body, peer, record, extent, 0)
             .is_err()
         {
-            // What waits for another transfer keeps its place: its member stays in line until there is
+            // A record that waits for another transfer keeps its position: its member stays queued until there is
             // nothing more for it.
             return body.len() < CROWDED
                 && self.begin_transfer(now, peer, record, extent, 0) != Begun::Later;

@@ -1,4 +1,4 @@
-//! What is told of members.
+//! The states of members.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,6 @@ pub enum MemberState {
     Left,
 }
 
-/// Members that must agree until a suspicion is as certain as it gets: the first, and three that
+/// The number of members that must agree until a suspicion is as certain as possible: the first one, and three that
 /// confirm it.
 pub(crate) const ACCUSERS: usize = 4;

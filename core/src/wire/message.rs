@@ -17,7 +17,7 @@ use crate::wire::stamp::WireStamp;
 /// Packets that one acknowledgement names at most.
 pub(crate) const MAX_ACKS: usize = 16;
 
-/// Everything that one node says to another.
+/// All messages from one node to another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Message<'a> {
     /// Are you there? Answered by `Pong`. `digest`: a digest of the members that live.
@@ -26,7 +26,7 @@ pub(crate) enum Message<'a> {
     Pong { digest: [u8; 4] },
     /// Ping the member `target` for me.
     PingRequest { target: [u8; 4] },
-    /// What the sender believes of a member, for who may not know it.
+    /// The state of a member as the sender knows it, for a receiver that may not know the member.
     #[serde(borrow)]
     MemberUpdate(MemberUpdate<'a>),
     /// These packets arrived and what they carried was taken.
@@ -34,15 +34,15 @@ pub(crate) enum Message<'a> {
         newest: u64,
         before: Vec<u32, MAX_ACKS>,
     },
-    /// What packet `counter` carried of this record wasn't taken. It stays owed.
+    /// The part of packet `counter` that belongs to this record wasn't taken. It stays owed.
     Nack {
         counter: u64,
         #[serde(with = "array")]
         hash: [u8; 16],
         cause: Cause,
     },
-    /// I take the session over: send what you have of it, or only its header if your copy has
-    /// this digest, as mine does.
+    /// I take the session over: send your contents of it, or only its header if your copy has this digest, as mine
+    /// has.
     Fetch {
         request: u32,
         namespace: &'a [u8],
@@ -64,14 +64,14 @@ pub(crate) enum Message<'a> {
         offset: u32,
         bytes: &'a [u8],
     },
-    /// Bytes that the receiver has of a transfer. None: start over. Some: send the rest. All: it took
+    /// The number of bytes of a transfer that the receiver has. None: start over. Some: send the rest. All: it took
     /// the record update.
     TransferAck { transfer: u32, have: u32 },
     /// The handshake of one boot to another.
     Handshake(Handshake<'a>),
     /// What do you have in this range, of the records that we share? `sum`: mine, of all of them.
     Compare { range: Range, sum: Option<[u8; 8]> },
-    /// The same.
+    /// I have the same.
     Agreed { range: Range },
     /// The sums of its parts.
     Sums {
@@ -79,20 +79,20 @@ pub(crate) enum Message<'a> {
         #[serde(with = "array")]
         sums: [[u8; 8]; PARTS],
     },
-    /// These few records: of each the beginning of its hash, and four bytes of its digest.
+    /// These few records: for each the beginning of its hash, and four bytes of its digest.
     List { range: Range, entries: &'a [u8] },
-    /// I lack these records, or have others: send yours. Eight bytes of each hash.
+    /// I lack these records, or have other contents: send yours. Eight bytes of each hash.
     Missing { hashes: &'a [u8] },
     /// The member that you asked about was heard `age` milliseconds ago, as far as I know.
     IndirectPong { about: [u8; 4], age: u32 },
-    /// What the sender believes of a member that all know.
+    /// The state of a member that all know, as the sender knows it.
     News(News),
     /// Sums of the sender's groups of live members: tell me of those that differ.
     DigestTable {
         #[serde(with = "array")]
         sums: [[u8; 2]; GROUPS],
     },
-    /// An attribute that the sender wrote, as a delta; all else of the session is there. `len` bytes
+    /// An attribute that the sender wrote, as a delta; the receiver has everything else of the session. `len` bytes
     /// of operations follow.
     AttributeUpdate(AttributeUpdateHead<'a>),
     /// The session has expired: take it for its end, if your application runs it.
@@ -121,7 +121,7 @@ pub(crate) struct ChunkHead {
     pub(crate) request: u32,
     pub(crate) total: u32,
     pub(crate) offset: u32,
-    /// Of the bytes.
+    /// The number of bytes.
     pub(crate) len: u32,
 }
 
@@ -133,10 +133,10 @@ impl ChunkHead {
     pub(crate) const MAX_BYTES: usize = 26;
 }
 
-/// Groups of members, by their hashes, that tables are compared by.
+/// The number of groups of members, by their hashes, by which tables are compared.
 pub(crate) const GROUPS: usize = 32;
 
-/// Why a record update was refused.
+/// The cause for which a record update was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Cause {
     /// A delta starts from a value that the receiver doesn't have: send whole values.
@@ -149,11 +149,11 @@ pub(crate) enum Cause {
     NotPrimary,
 }
 
-/// What a record update of one attribute says if the receiver has all else of the session, and its sender
+/// The head of a record update of one attribute, for a receiver that has everything else of the session. The sender
 /// wrote the attribute in this boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct AttributeUpdateHead<'a> {
-    /// What the session's hash begins with.
+    /// The beginning of the session's hash.
     #[serde(with = "array")]
     pub(crate) session: [u8; 8],
     /// As in [`UpdateHead`].
@@ -161,7 +161,7 @@ pub(crate) struct AttributeUpdateHead<'a> {
     pub(crate) idle: u32,
     pub(crate) touches: u32,
     pub(crate) name: &'a [u8],
-    /// Of the stamp; its writer is the packet's.
+    /// The epoch of the stamp; its writer is the packet's sender.
     pub(crate) epoch: u32,
     pub(crate) seq: u64,
     /// As in [`ValueHead::Delta`], little-endian: most of their values have all their bytes.
@@ -178,12 +178,12 @@ pub(crate) struct AppMessage<'a> {
     pub(crate) bytes: &'a [u8],
 }
 
-/// What one member believes of another.
+/// The state of a member in the opinion of another one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MemberUpdate<'a> {
     pub(crate) name: &'a str,
     pub(crate) address: Address,
-    /// First four bytes of the boot id: gossip about an earlier boot is history.
+    /// First four bytes of the boot id: gossip about an earlier boot is outdated.
     pub(crate) boot: u32,
     pub(crate) incarnation: u32,
     pub(crate) state: MemberState,
@@ -191,7 +191,7 @@ pub(crate) struct MemberUpdate<'a> {
     pub(crate) capacity: u8,
 }
 
-/// What one member believes of another that both know.
+/// The state of a member in the opinion of another one, if both ends know the member.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct News {
     /// The hash of its name.
@@ -202,14 +202,14 @@ pub(crate) struct News {
     pub(crate) standing: Standing,
 }
 
-/// A [`MemberState`], and why.
+/// A [`MemberState`], and its reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     Alive,
     Suspect {
         /// Milliseconds since anybody heard it, as far as the sender knows.
         age: u32,
-        /// Who found, on its own, that it doesn't answer.
+        /// The members that found, on their own, that it doesn't answer.
         accusers: Vec<[u8; 4], ACCUSERS>,
     },
     Dead,
@@ -227,7 +227,7 @@ impl Standing {
     }
 }
 
-/// How two boots prove to each other that they are live and hold the key.
+/// The message by which two boots prove to each other that they are live and hold the key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Handshake<'a> {
     /// The cluster's hash, little-endian: a handshake of another one is refused as such.
@@ -236,11 +236,11 @@ pub(crate) struct Handshake<'a> {
     pub(crate) member: MemberUpdate<'a>,
     /// The sender doesn't know the receiver: answer, even if you know the sender.
     pub(crate) asks: bool,
-    /// To be echoed: only whoever reads this now can.
+    /// To be echoed: only a node that reads this now can do so.
     pub(crate) challenge: Option<[u8; 8]>,
     /// The other's challenge, echoed.
     pub(crate) echo: Option<[u8; 8]>,
-    /// The receiver's incarnation is to be this at least: its former boot is still known.
+    /// The receiver's incarnation must be at least this: its former boot is still known.
     pub(crate) least_incarnation: u32,
     /// The receiver's name belongs to another boot that still answers.
     pub(crate) name_taken: bool,
@@ -274,26 +274,26 @@ impl From<Address> for SocketAddr {
     }
 }
 
-/// Bytes that the longest head takes: a key, a header, or a name with a stamp.
+/// The greatest number of bytes that a head takes: a key, a header, or a name with a stamp.
 pub(crate) const MAX_HEAD: usize = 512;
 
 /// Bytes that the head of an attribute takes beside its name, at most.
 pub(crate) const ATTRIBUTE_HEAD: usize = 44;
 
-/// What the record update of a session with one value has beside the value, at most.
+/// The greatest number of bytes that the record update of a session with one value has apart from the value.
 pub(crate) const VALUE_HEADS: usize = MAX_HEAD + ATTRIBUTE_HEAD + MAX_ATTRIBUTE_NAME;
 
-/// What a record update begins with; as many [`AttributeHead`]s follow as `attributes` says.
+/// The beginning of a record update; it is followed by as many [`AttributeHead`]s as `attributes` says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct UpdateHead<'a> {
     #[serde(with = "array")]
     pub(crate) hash: [u8; 16],
     /// [`OWNER`], [`PRIMARY`], [`DEAD`], [`COMPLETE`], [`RELEASE`], [`ASKS`].
     pub(crate) flags: u8,
-    /// In an answer, or beside a header: the digest of the attributes that the sender has. Of a
-    /// session that was renamed: what the new record's hash begins with.
+    /// In an answer, or next to a header: the digest of the sender's attributes. If the session was renamed, it is
+    /// the beginning of the new record's hash.
     pub(crate) digest: Option<u64>,
-    /// The session's name, for who may not know it.
+    /// The session's name, for a receiver that may not know it.
     #[serde(borrow)]
     pub(crate) key: Option<WireKey<'a>>,
     /// The header, unless the receiver has it.
@@ -306,8 +306,8 @@ pub(crate) struct UpdateHead<'a> {
 
 /// [`UpdateHead::flags`]: the sender owned the session when it sent this.
 pub(crate) const OWNER: u8 = 1;
-/// [`UpdateHead::flags`]: the sender is the session's primary, as far as it knows. Of a session that was
-/// renamed: of the new record.
+/// [`UpdateHead::flags`]: the sender is the session's primary, as far as it knows. If the session was renamed, the
+/// sender is the primary of the new record.
 pub(crate) const PRIMARY: u8 = 2;
 /// [`UpdateHead::flags`]: the session ended; no attributes follow.
 pub(crate) const DEAD: u8 = 4;
@@ -336,11 +336,11 @@ pub(crate) struct WireKey<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WireHeader {
     pub(crate) stamp: WireStamp,
-    /// Hashes of the names of all holders but the primary, which is the stamp's writer. Of a session that
-    /// ended: of all that may have a copy.
+    /// Hashes of the names of all holders but the primary, which is the stamp's writer. If the session ended, these
+    /// are all nodes that may have a copy.
     pub(crate) holders: Vec<u32, MAX_HOLDERS>,
-    /// How many of them, from the front, are to keep their copy. Of a session that ended, bit i:
-    /// holder i knows of the end.
+    /// The number of them, from the front, that are to keep their copy. If the session ended, bit i means that holder
+    /// i knows of the end.
     pub(crate) wanted: u8,
     /// Names that the receiver's list lacks.
     pub(crate) also: Vec<u32, MAX_HOLDERS>,
@@ -352,11 +352,11 @@ pub(crate) struct WireHeader {
 impl WireHeader {
     /// One of the [flags](Self::flags): nodes that are not named may have a copy.
     pub(crate) const NOT_ALL_NAMED: u8 = 1;
-    /// The session was idle for too long, and nobody took it yet.
+    /// The session was idle for too long, and nobody has taken it yet.
     pub(crate) const EXPIRED: u8 = 2;
     /// The primary took the expired session, for its application to end it.
     pub(crate) const TAKEN: u8 = 4;
-    /// The primary is a guard, which took the place of one that it couldn't reach.
+    /// The primary is a guard, which replaced one that it couldn't reach.
     pub(crate) const GUARD: u8 = 8;
 
     pub(crate) const fn is(&self, flag: u8) -> bool {
@@ -372,7 +372,7 @@ pub(crate) struct AttributeHead<'a> {
     pub(crate) value: ValueHead,
 }
 
-/// How an attribute's value travels.
+/// The form in which an attribute's value travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum ValueHead {
     Removed,
@@ -407,7 +407,7 @@ impl<'a> Body<'a> {
         self.buffer.len().saturating_sub(self.len)
     }
 
-    /// Takes back what was written behind `len`.
+    /// Removes everything that was written behind `len`.
     pub(crate) fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
@@ -420,7 +420,7 @@ impl<'a> Body<'a> {
         Ok(())
     }
 
-    /// The free part, to write to; [`advance`](Self::advance) says how much was.
+    /// The free part, to write to; [`advance`](Self::advance) tells how much was written.
     pub(crate) fn free(&mut self) -> &mut [u8] {
         self.buffer.get_mut(self.len..).unwrap_or(&mut [])
     }

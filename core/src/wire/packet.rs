@@ -16,11 +16,11 @@ pub(crate) const HANDSHAKE_HEADER: usize = 24;
 /// Bytes of the tag behind the body.
 pub(crate) const TAG: usize = 16;
 
-/// What the tag of a handshake vouches for in the cluster's place: its body names the cluster,
-/// so that those of others are told from forged ones.
+/// The hash that the tag of a handshake authenticates in place of the cluster's: the body names the cluster, so that
+/// handshakes of other clusters are distinguished from forged ones.
 pub(crate) const ANY_CLUSTER: u64 = 0;
 
-/// What a datagram is, and how it says who sent it.
+/// The kind of a datagram, and the form in which it names its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
     /// From a node that both ends know: the first four bytes of its boot id.
@@ -32,23 +32,23 @@ pub(crate) enum Sender {
 /// A parsed header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    /// Which key of the ring sealed it.
+    /// The hint of the key that sealed it.
     pub(crate) hint: u8,
     pub(crate) sender: Sender,
     /// 48 bits that the sender never uses twice in a boot.
     pub(crate) counter: u64,
 }
 
-/// Longest datagram that is looked at, unless this node sends longer ones itself: the payload of a
-/// jumbo frame. It bounds what a stranger's datagram costs.
+/// Longest datagram that is examined, unless this node sends longer ones itself: the payload of a jumbo frame. It
+/// bounds the cost of a datagram from an unknown sender.
 pub(crate) const LONGEST: usize = 8_972;
 
-/// Why a datagram changes nothing but a counter, which [`Stats`](crate::Stats) describes: the first
-/// cause found, in this order.
+/// The reason for which a datagram changes nothing but a counter, which [`Stats`](crate::Stats) describes: the first
+/// one found, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// Longer than anybody sends.
+    /// Longer than any node sends.
     Oversized,
     /// Another version of the protocol, or none.
     Version,
@@ -56,7 +56,7 @@ pub enum Refusal {
     Truncated,
     /// This boot's own handshake.
     Own,
-    /// Of a boot that didn't finish a handshake.
+    /// From a boot that didn't finish a handshake.
     Unknown,
     /// Seen before.
     Replayed,
@@ -71,14 +71,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Whether nodes that start, end and are slow cause it, without anybody's fault.
+    /// Whether it may be caused by nodes that start, end or are slow, without a fault.
     #[must_use]
     pub const fn is_ordinary(self) -> bool {
         matches!(self, Self::Own | Self::Unknown)
     }
 }
 
-/// What the datagram was, and what to do where it should have been welcome.
+/// Describes the datagram, and the remedy if it should have been accepted.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

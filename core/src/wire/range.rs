@@ -38,7 +38,7 @@ impl Range {
             .unwrap_or(0)
     }
 
-    /// How often all hashes were divided to get this one, at most [`DEEPEST`] times.
+    /// The number of divisions that lead from all hashes to this range, at most [`DEEPEST`].
     pub(crate) const fn level(self) -> usize {
         self.level as usize
     }
@@ -60,13 +60,13 @@ impl Range {
         self.level >= DEEPEST
     }
 
-    /// How far a number is shifted so that its lowest bits name the part of this range.
+    /// The number of bits by which a number is shifted so that its lowest bits name the part of this range.
     fn shift(self) -> u32 {
         let used = u32::from(self.level).saturating_add(1);
         BITS.saturating_sub(used.saturating_mul(PART_BITS))
     }
 
-    /// In which part of this range a number of it is.
+    /// The part of this range to which a number belongs.
     pub(crate) fn part_of(self, number: u32) -> usize {
         let part = number.checked_shr(self.shift()).unwrap_or(0) as usize;
         part & (PARTS - 1)

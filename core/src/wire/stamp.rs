@@ -1,13 +1,13 @@
-//! Stamps: which of two writes of a register wins, without any clock.
+//! Stamps: they decide which of two writes of a register wins, without a clock.
 
 use serde::{Deserialize, Serialize};
 
 use crate::hash::scramble;
 
-/// A write's place in the order of all writes, as it travels.
+/// The position of a write in the order of all writes, in its wire form.
 ///
-/// Compared in field order. `seq` counts all writes of a node since its boot, so no stamp is ever
-/// issued twice, and equal stamps mean equal bytes: that makes deltas safe.
+/// Compared in field order. `seq` counts all writes of a node since its boot, so no stamp is ever issued twice, and
+/// equal stamps mean equal bytes: that makes deltas safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct WireStamp {
     /// Grows with each takeover: a new primary's writes outrank what the old one wrote unseen.
@@ -34,7 +34,7 @@ impl WireStamp {
     }
 }
 
-/// Who wrote: 32 bits of the node's name and 32 bits of its boot.
+/// The writer: 32 bits of the node's name and 32 bits of its boot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Writer {
     pub(crate) node: u32,
