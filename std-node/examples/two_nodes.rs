@@ -1,4 +1,4 @@
-//! Two nodes in one process: a session is written at one, which dies, and goes on at the other.
+//! Two nodes in one process: a session is written at one node, which dies, and goes on at the other.
 //!
 //! ```sh
 //! cargo run -p relevo-node --example two_nodes
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("the backup didn't confirm in time".into());
     }
 
-    // A node that is dropped without `leave` is, to the others, a crash.
+    // The others see a node that is dropped without `leave` as crashed.
     drop(tomcat1);
 
     // The client's next request arrives at tomcat2. Its session id ends in the old route, which is the hint.
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// On any free port of this machine, without a key and without multicast.
+/// Options for a node on any free port of this machine, without a key and without multicast.
 fn options(name: &str) -> Options {
     Options {
         name: name.to_owned(),

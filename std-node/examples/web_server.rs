@@ -64,7 +64,7 @@ fn serve(node: &Node, client: TcpStream) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One request of a client with this cookie: its id from now on, and the count in its session.
+/// Counts one request of a client with this cookie. Returns its id from now on, and the count in its session.
 fn count(node: &Node, cookie: Option<&str>) -> Result<(String, u32), Box<dyn Error>> {
     // The id ends in the name of the node that served it last. It is no part of the key.
     let (id, route) = cookie.and_then(|cookie| cookie.rsplit_once('.')).unzip();
@@ -91,12 +91,12 @@ fn count(node: &Node, cookie: Option<&str>) -> Result<(String, u32), Box<dyn Err
         name: b"count",
         value: Some(&count.to_be_bytes()),
     };
-    // Doesn't wait for the copies. `Ack::All` would.
+    // `Ack::None` doesn't wait for the copies; `Ack::All` would.
     node.commit(key(id.as_bytes()), &[change], 1_800, Ack::None)?;
     Ok((format!("{id}.{}", node.name()), count))
 }
 
-/// Good enough for an example: a real server takes 128 bits of the system's randomness.
+/// A session id. It is good enough for an example; a real server takes 128 bits of the system's randomness.
 fn new_id() -> String {
     format!("{:016X}", RandomState::new().build_hasher().finish())
 }

@@ -11,30 +11,30 @@ use crate::key_file::{KeyFileError, read_key_file};
 
 /// A cluster key of 32 bytes.
 ///
-/// All clones share one place in memory, which is zeroed with the last of them; no log shows it.
+/// All clones share one place in memory, which is zeroed when the last clone is dropped. No log shows the key.
 #[derive(Clone)]
 pub struct ClusterKey(Arc<Zeroizing<[u8; 32]>>);
 
 /// The keys that a node is to have.
 #[derive(Clone, Debug)]
 pub enum Keys {
-    /// These, at most four: the first seals, all of them open. Without any datagrams aren't sealed,
-    /// which is allowed on loopback, and where the options say `insecure`.
+    /// These keys, at most four. The node seals with the first and opens with all of them. If there is none, datagrams
+    /// aren't sealed, which is allowed on loopback, and if the options say `insecure`.
     Given(Vec<ClusterKey>),
-    /// Those of a [key file](crate::read_key_file), which is read at the start and
+    /// The keys of a [key file](crate::read_key_file), which is read at the start and
     /// [on demand](crate::Node::reload_keys).
     File(PathBuf),
 }
 
-/// Environment variable that holds keys themselves.
+/// The environment variable that holds the keys themselves.
 const VARIABLE: &str = "RELEVO_KEY";
 
 impl Keys {
     /// The keys of the variable `RELEVO_KEY`, each of 64 hexadecimal digits, with spaces between;
-    /// `None` if it isn't set. Whoever may look into the process may read it: a file is safer.
+    /// `None` if it isn't set. Anybody who may look into the process may read it, so a file is safer.
     ///
     /// # Errors
-    /// It is set to something else.
+    /// The variable holds something else.
     pub fn from_environment() -> Result<Option<Self>, NotAKey> {
         let Some(text) = std::env::var_os(VARIABLE) else {
             return Ok(None);
@@ -57,19 +57,19 @@ impl Keys {
     }
 }
 
-/// Not 64 hexadecimal digits.
+/// The text isn't 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAKey {
-    /// Bytes found instead.
+    /// The length of the text in bytes.
     pub len: usize,
 }
 
 impl ClusterKey {
-    /// A key of these bytes, which should come from a random source. The caller's copy stays.
+    /// Makes a key of these bytes, which should come from a random source. The caller's copy isn't zeroed.
     #[must_use]
     pub fn new(bytes: &[u8; 32]) -> Self {
         let mut key = Arc::new(Zeroizing::new([0; 32]));
-        // Written where it stays: a move would leave a copy behind.
+        // The key is written to its final place, because a move would leave a copy behind.
         if let Some(place) = Arc::get_mut(&mut key) {
             place.copy_from_slice(bytes);
         }
@@ -86,13 +86,13 @@ impl ClusterKey {
         Ok(Self::new(&bytes))
     }
 
-    /// What names the key without giving it away: eight hexadecimal digits, on every node the same.
+    /// The id of the key: eight hexadecimal digits that are the same on every node and don't reveal the key.
     #[must_use]
     pub fn id(&self) -> String {
         id_text(relevo_core::key_id(&self.0))
     }
 
-    /// The byte of the id by which receivers pick the key: two keys of a node never share it.
+    /// The byte of the id by which receivers select the key. Two keys of a node never have the same.
     #[must_use]
     pub fn hint(&self) -> u8 {
         let [hint, ..] = relevo_core::key_id(&self.0);
@@ -102,7 +102,7 @@ impl ClusterKey {
     /// The 64 hexadecimal digits of the key, as a key file has them.
     #[must_use]
     pub fn to_hex(&self) -> Zeroizing<String> {
-        // So long that it is never moved while it grows.
+        // The capacity is that of all digits, so that the string is never moved while it grows.
         let mut digits = Zeroizing::new(String::with_capacity(64));
         for byte in self.0.iter() {
             for digit in [byte >> 4, byte & 15] {
@@ -161,7 +161,7 @@ impl fmt::Display for NotAKey {
 
 impl std::error::Error for NotAKey {}
 
-/// A key's id for people.
+/// A key's id as text.
 pub(crate) fn id_text(id: [u8; 4]) -> String {
     format!("{:08x}", u32::from_be_bytes(id))
 }

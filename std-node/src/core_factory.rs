@@ -1,4 +1,4 @@
-//! Makes the core: at the start of a node, and anew when a later start of it took its name.
+//! Makes the core: at the start of a node, and again when a later start of the node took its name.
 
 use std::net::SocketAddr;
 
@@ -12,11 +12,11 @@ use crate::io::clock;
 use crate::memory::{self, Memory};
 use crate::options::Options;
 
-/// How much later a packet may be acknowledged that nobody waits for: enough for others to come, and too little to be taken for
-/// a loss.
+/// How long the acknowledgement of a packet may be delayed if no call waits for it: long enough for more packets to come, and too
+/// short for the peer to treat the packet as lost.
 const ACK_DELAY: relevo_core::Duration = relevo_core::Duration::from_millis(5);
 
-/// What a core is made of, apart from its keys.
+/// The data from which a core is made, except its keys.
 pub(crate) struct CoreFactory {
     options: Options,
     name: String,
@@ -24,7 +24,7 @@ pub(crate) struct CoreFactory {
 }
 
 impl CoreFactory {
-    /// `name` and `address`: those that were found, if `options` leave them open.
+    /// `name` and `address` are the actual ones, which `options` may leave open.
     pub(crate) fn new(options: &Options, name: &str, address: SocketAddr) -> Self {
         let options = Options {
             keys: Keys::Given(Vec::new()),
@@ -37,7 +37,7 @@ impl CoreFactory {
         }
     }
 
-    /// A core that knows nobody, in memory of its own.
+    /// Makes a core that knows no other node, in memory of its own.
     pub(crate) fn core(&self, now: Instant, keys: &[ClusterKey]) -> Result<CoreCell, OpenError> {
         let options = &self.options;
         let usual = Config::new(&options.cluster, &self.name, self.address);
@@ -72,8 +72,8 @@ impl CoreFactory {
         })
     }
 
-    /// The core that takes the place of a superseded one. It has its keys, and starts a handshake with
-    /// the members that it knew.
+    /// Makes the core that replaces a superseded one. It has the keys of the former core, and starts a handshake with
+    /// the members that the former core knew.
     pub(crate) fn successor(
         &self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! Why a call failed. Each says what was wrong, where, and what to do.
+//! The errors of calls. Each error says what was wrong, where, and what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -9,11 +9,11 @@ use relevo_core::KeyringError;
 
 use crate::key_file::KeyFileError;
 
-/// Why a node could not be opened. Nothing of it is left behind.
+/// Why a node could not be opened. The call leaves no thread, socket or memory behind.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The address is no single host's, so others could not answer to it.
+    /// The address isn't that of a single host, so others could not answer to it.
     Address {
         /// The address asked for.
         address: SocketAddr,
@@ -24,47 +24,47 @@ pub enum OpenError {
         address: SocketAddr,
         /// The last port tried.
         last_port: u16,
-        /// What the system said of the last one.
+        /// The system's error for the last port.
         cause: io::Error,
     },
-    /// A setting that the core can't use.
+    /// The core can't use a setting.
     Config(relevo_core::ConfigError),
     /// The system gave no random bytes.
     Entropy(io::Error),
     /// The key file can't be used.
     Key(KeyFileError),
-    /// The group of discovery is no multicast address with a port.
+    /// The discovery group isn't a multicast address with a port.
     Group {
         /// The group asked for.
         group: SocketAddrV4,
     },
-    /// No session could be kept in so little memory.
+    /// The memory is too small for any session.
     LittleMemory {
-        /// Bytes that there must be.
+        /// The least number of bytes.
         least: usize,
     },
-    /// There is not so much memory.
+    /// The system doesn't have so much memory.
     Memory {
         /// Bytes that were asked for.
         bytes: usize,
     },
-    /// The group of discovery could not be joined.
+    /// The discovery group could not be joined.
     Multicast {
         /// The group asked for.
         group: SocketAddrV4,
         /// The address of the interface.
         interface: Ipv4Addr,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// Discovery is by IPv4 multicast and the node's address is IPv6.
+    /// Discovery uses IPv4 multicast, but the node's address is IPv6.
     MulticastV6 {
         /// The address asked for.
         address: SocketAddr,
     },
-    /// The thread or its wake-up could not be made.
+    /// The I/O thread could not be started, or the descriptor that wakes it could not be made.
     Thread(io::Error),
-    /// Without a key anybody who reaches the address could read and write sessions.
+    /// There is no key, so anybody who reaches the address could read and write sessions.
     Unsealed {
         /// The address asked for.
         address: SocketAddr,
@@ -88,16 +88,16 @@ impl fmt::Display for OpenError {
             Self::Key(cause) => cause.fmt(f),
             Self::Group { group } => write!(
                 f,
-                "multicast group {group}: not a group; name one of 224.0.0.0 to \
+                "multicast group {group}: not a multicast address; give one of 224.0.0.0 to \
                  239.255.255.255 and a port, or turn multicast off and give seeds"
             ),
             Self::LittleMemory { least } => write!(
                 f,
-                "memory: at least {least} bytes, of which the largest session takes a tenth"
+                "memory: too small; give at least {least} bytes, of which the largest session takes a tenth"
             ),
             Self::Memory { bytes } => write!(
                 f,
-                "memory: {bytes} bytes can't be had; lower `memory` or `sessions`"
+                "memory: {bytes} bytes can't be allocated; lower `memory` or `sessions`"
             ),
             Self::Multicast {
                 group,
@@ -161,7 +161,7 @@ impl Error for OpenError {
     }
 }
 
-/// Why a node keeps the keys that it has.
+/// Why new keys were refused. The node keeps its former keys.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeysError {
@@ -171,7 +171,7 @@ pub enum KeysError {
     Closed,
     /// The node was opened without a key file.
     NoFile,
-    /// The keys can't be held, or not together.
+    /// A key can't be used, or the keys can't be used together.
     Refused(KeyringError),
 }
 
@@ -196,14 +196,14 @@ impl Error for KeysError {
     }
 }
 
-/// What there is to do with a closed node.
+/// The text of the error that the node is closed, with the cure.
 const CLOSED: &str = "the node is closed: open another one";
 
 /// Why a call on a node failed: the core's refusal `E`, or that the node is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CallError<E> {
-    /// The node was closed, or has left its cluster. Nothing is known of what was asked.
+    /// The node was closed, or has left its cluster. The outcome of the operation is unknown.
     Closed,
     /// The core refused; nothing changed.
     Refused(E),

@@ -1,4 +1,4 @@
-//! What a node tells its application, and the queue in which it waits to be taken.
+//! The events that a node reports to its application, and the queue in which they wait to be taken.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -11,58 +11,58 @@ use crate::io::refusals::RefusedDatagrams;
 use crate::shared::lock;
 use crate::status::Member;
 
-/// Events kept for an application that doesn't take them.
+/// The most events that are kept for an application that doesn't take them.
 const LIMIT: usize = 4_096;
 
-/// With so many kept, messages stay in the core: their senders hear that they are not taken.
+/// If so many events are kept, messages stay in the core, and their senders learn that they are not taken.
 const BUSY: usize = LIMIT / 4;
 
-/// What happened, in order.
+/// Something that happened. Events come in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A concurrent commit of the same attribute outranked this node's, which is gone.
+    /// A concurrent commit of the same attribute won over this node's commit, which is lost.
     Conflict(SessionId),
-    /// An idle session that nobody serves has expired: this node, and no other that it can reach,
-    /// is to end it, by fetching it, running its listeners and invalidating it.
+    /// An idle session that no node serves has expired. This node, and no other that it can reach,
+    /// is to end it: fetch it, run its listeners and invalidate it.
     Expired(SessionId),
-    /// A session ended on another node: drop what was kept of it.
+    /// A session ended on another node: drop cached contents of it.
     Invalidated(SessionId),
-    /// A session was served without an answer of all that may hold a newer copy.
+    /// A session was served before all nodes that may hold a newer copy had answered.
     MaybeStale(SessionId),
     /// A member has not answered for the drop time.
     MemberDown(Member),
-    /// A member answers again or is new.
+    /// A member is new, or answers again.
     MemberJoined(Member),
-    /// A member said good-bye.
+    /// A member left the cluster.
     MemberLeft(Member),
-    /// A member doesn't answer and is asked to show that it lives.
+    /// A member doesn't answer. It is dead unless it refutes the suspicion in time.
     MemberSuspected(Member),
     /// The application of this member sent a message.
     Message(Member, Vec<u8>),
-    /// Another node became the session's primary: drop what was kept of it.
+    /// Another node became the session's primary: drop cached contents of it.
     Moved(SessionId),
-    /// The name of this node belongs to another one that answers: choose another name.
+    /// Another node that answers has the name of this one: choose another name.
     NameTaken,
-    /// Datagrams changed nothing, for a cause that should be looked at. At most one event in ten
-    /// minutes for each cause; [`Status::counters`](crate::Status::counters) counts all.
+    /// Datagrams were refused for a cause that somebody should look at. There is at most one event in ten
+    /// minutes for each cause; [`Status::counters`](crate::Status::counters) counts all refusals.
     Refused(RefusedDatagrams),
-    /// Events were lost because they weren't taken in time: look at everything again.
+    /// Events were lost because they weren't taken in time: check the members and all cached sessions again.
     Resync,
-    /// A newcomer was refused because the member table is full.
+    /// A new node was refused because the member table is full.
     TableFull,
-    /// A newcomer answers at the address of this member, which had not left.
+    /// A new node answers at the address of this member, which had not left.
     AddressTaken(Member),
-    /// The cluster has more members than this node's table: the node didn't join it, or left it.
+    /// The cluster has more members than fit into this node's table: the node didn't join, or left.
     Outgrown,
-    /// Another start of this node took its name while this one stood still. It has begun anew, as a
-    /// newcomer that holds no session; if the other one still answers, [`NameTaken`](Self::NameTaken)
-    /// follows. Look at everything again.
+    /// Another start of this node took its name while this one was stopped. This one has restarted as a
+    /// new node that holds no session; if the other one still answers, [`NameTaken`](Self::NameTaken)
+    /// follows. Check the members and all cached sessions again.
     Superseded,
 }
 
 impl Event {
-    /// The event with its member looked up, while the core still knows it.
+    /// Copies the event and its member's description, while the core still knows the member.
     fn copy(event: relevo_core::Event, core: &Node<'_>, now: Instant) -> Self {
         use relevo_core::Event as Core;
         let member = |kind: fn(Member) -> Self, id: MemberId| {
@@ -103,7 +103,7 @@ struct Inner {
 }
 
 impl EventQueue {
-    /// Takes what the core has to tell.
+    /// Takes the events of the core.
     pub(crate) fn take_from(&self, core: &mut Node<'_>, now: Instant) {
         while let Some(event) = core.poll_event() {
             self.push(Event::copy(event, core, now));
@@ -119,7 +119,7 @@ impl EventQueue {
         }
     }
 
-    /// The next event, waited for at most `timeout`; `None` at once when closed and empty.
+    /// Waits at most `timeout` for the next event. Returns `None` at once if the queue is closed and empty.
     pub(crate) fn next(&self, timeout: Duration) -> Option<Event> {
         let empty = |inner: &mut Inner| inner.events.is_empty() && !inner.closed;
         let (mut inner, _) = self
@@ -129,7 +129,7 @@ impl EventQueue {
         inner.events.pop_front()
     }
 
-    /// Lets nobody wait any more.
+    /// Ends all waiting, from now on too.
     pub(crate) fn close(&self) {
         lock(&self.inner).closed = true;
         self.changed.notify_all();
@@ -138,7 +138,7 @@ impl EventQueue {
     pub(crate) fn push(&self, event: Event) {
         let mut inner = lock(&self.inner);
         if inner.events.len() >= LIMIT {
-            // Who has to look at everything again needs none of the older ones.
+            // The application has to check everything again, so it needs none of the older events.
             inner.events.clear();
             inner.events.push_back(Event::Resync);
         }

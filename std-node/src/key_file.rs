@@ -1,4 +1,4 @@
-//! The cluster's keys in a file: 64 hexadecimal digits a line, readable by few.
+//! The file with the cluster's keys: 64 hexadecimal digits in each line, readable only by its owner and group.
 
 use std::error::Error;
 use std::fmt;
@@ -13,16 +13,16 @@ use zeroize::Zeroizing;
 
 use crate::cluster_key::{ClusterKey, NotAKey};
 
-/// Bytes read of a key file: more than four keys with their line ends have.
+/// The most bytes that are read of a key file. Four keys with their line ends are shorter.
 const LONGEST: usize = 512;
 
-/// Permissions that a key file must not have: write for the group, anything for others.
+/// The permissions that a key file must not have: write for the group, and any for others.
 const FORBIDDEN: u32 = 0o027;
 
-/// Reads the keys of a file: one a line, at most four; the first is to seal with, all to open with.
+/// Reads the keys of a file: one in each line, at most four. Nodes seal with the first, and open with all of them.
 ///
 /// # Errors
-/// The file can't be read, is open to others, or has no key, too many, or something else.
+/// The file can't be read, is accessible to others, has no key or too many, or has a line that isn't a key.
 pub fn read_key_file(path: &Path) -> Result<Vec<ClusterKey>, KeyFileError> {
     let failed = |cause| KeyFileError::Read {
         path: path.to_owned(),
@@ -31,7 +31,7 @@ pub fn read_key_file(path: &Path) -> Result<Vec<ClusterKey>, KeyFileError> {
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
-        // Before its mode, which is as it should be.
+        // This comes before the check of the mode, which would give a misleading error.
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
     let mode = metadata.mode() & 0o777;
@@ -44,12 +44,12 @@ pub fn read_key_file(path: &Path) -> Result<Vec<ClusterKey>, KeyFileError> {
     parse(path, &read_text(file).map_err(failed)?)
 }
 
-/// As much as counts, in memory that is zeroed and never moved.
+/// Reads at most [`LONGEST`] bytes, into memory that is zeroed and never moved.
 fn read_text(file: File) -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
     file.take(LONGEST as u64).read_to_end(&mut bytes)?;
     if bytes.len() == LONGEST {
-        // Something else may stand behind what was read.
+        // There may be more in the file than was read.
         let cause = format!("{LONGEST} bytes or more are no {KEYS_MAX} keys");
         return Err(io::Error::new(io::ErrorKind::InvalidData, cause));
     }
@@ -97,16 +97,16 @@ pub fn create_key_file(path: &Path, key: &ClusterKey) -> Result<(), KeyFileError
     write(&mut file, std::slice::from_ref(key)).map_err(failed)
 }
 
-/// Held while a key file is edited, so that edits at once come one after the other.
+/// Held while a key file is edited, so that concurrent edits come one after the other.
 #[derive(Debug)]
 pub struct KeyFileLock {
-    /// The file itself, wherever a link leads.
+    /// The file itself, after links were followed.
     path: PathBuf,
-    /// Its folder, locked as long as this is open: the file is another one after each edit.
+    /// Its folder, which is locked as long as this is open. The file itself can't be locked, since each edit replaces it.
     _folder: File,
 }
 
-/// Waits until nobody else edits the file.
+/// Waits until no other process edits the file, and locks it.
 ///
 /// # Errors
 /// The file isn't there, or its folder can't be locked.
@@ -126,8 +126,8 @@ pub fn lock_key_file(path: &Path) -> Result<KeyFileLock, KeyFileError> {
     })
 }
 
-/// Replaces the keys of a file at once: whoever reads it sees the former ones or the new ones. Owner,
-/// group and permissions stay, and so does a link that leads to it.
+/// Replaces the keys of a file atomically: a reader sees either the former keys or the new ones. Owner,
+/// group and permissions stay, and so does a link to the file.
 ///
 /// # Errors
 /// The file isn't there, or the folder or the file's owner don't allow it.
@@ -136,7 +136,7 @@ pub fn replace_key_file(lock: &KeyFileLock, keys: &[ClusterKey]) -> Result<(), K
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
-    // What an edit left that was killed; nobody else writes one meanwhile.
+    // A killed edit may have left this file. No other edit writes it meanwhile.
     let _ = fs::remove_file(&new);
     let replace = || {
         let former = fs::metadata(path)?;
@@ -150,7 +150,7 @@ pub fn replace_key_file(lock: &KeyFileLock, keys: &[ClusterKey]) -> Result<(), K
         fs::rename(&new, path)
     };
     replace().map_err(|cause| {
-        // It may not be there.
+        // The file may not exist.
         let _ = fs::remove_file(&new);
         KeyFileError::Write {
             path: path.to_owned(),
@@ -175,7 +175,7 @@ fn write(file: &mut File, keys: &[ClusterKey]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// What is wrong with a key file. Each names the file and the cure; none shows the contents.
+/// The faults of a key file. Each error names the file and the cure; none shows the contents.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -185,7 +185,7 @@ pub enum KeyFileError {
         path: PathBuf,
         /// Its line, from 1.
         line: usize,
-        /// What is there instead.
+        /// The cause.
         cause: NotAKey,
     },
     /// The file has no key, or more than four.
@@ -202,7 +202,7 @@ pub enum KeyFileError {
         /// The file.
         path: PathBuf,
     },
-    /// Others than the owner and its group may read or write the file.
+    /// Anybody but the owner may write the file, or anybody outside its group may read it.
     Open {
         /// The file.
         path: PathBuf,
@@ -213,14 +213,14 @@ pub enum KeyFileError {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
     /// The file can't be written.
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
 }
@@ -247,7 +247,7 @@ impl fmt::Display for KeyFileError {
                 let path = path.display();
                 write!(
                     f,
-                    "key file {path}: mode {mode:04o} lets others in; `chmod 600 {path}`"
+                    "key file {path}: mode {mode:04o} gives others access; run `chmod 600 {path}`"
                 )
             }
             Self::Read { path, cause } => {

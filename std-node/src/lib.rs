@@ -14,9 +14,9 @@
 //!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
 //! time. Files, from the outside in:
-//! - `options`, `cluster_key`, `key_file`: what a node is told; `secret_stack`: what stays of keys;
-//! - `node`: the calls an application makes;
-//! - `session`, `event`, `status`, `error`: what the calls give back;
+//! - `options`, `cluster_key`, `key_file`: the settings and keys of a node; `secret_stack`: keeps keys off the stack;
+//! - `node`: the calls that an application makes;
+//! - `session`, `event`, `status`, `error`: the results of the calls;
 //! - `shared`: the core behind a lock, and how callers wait;
 //! - `io`: sockets, the thread that serves them, the clock;
 //! - `memory`, `core_cell`: the storage lent to the core, and both in one value.

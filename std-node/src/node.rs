@@ -35,19 +35,18 @@ use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Sessio
 use crate::shared::{Shared, State, lock};
 use crate::status::{Member, MemberState, Status};
 
-/// A node. Cheap to clone; all clones are the same node. Every call is bounded in time.
+/// A node. It is cheap to clone; all clones are the same node. Every call is bounded in time.
 ///
 /// It belongs to the process that opened it. In a child made by `fork` it is closed: calls fail, and nothing is
-/// sent. Two processes that seal with one key and one counter would give the key away. Fork first, then open.
+/// sent. Two processes that seal with the same key and the same counter would break the encryption. Fork first, then open.
 ///
-/// Dropping the last clone closes it without a good-bye, as a crash would; see
-/// [`leave`](Self::leave).
+/// Dropping the last clone closes it without telling the others, who see a crash. [`leave`](Self::leave) tells them.
 #[derive(Clone)]
 pub struct Node {
     handle: Arc<Handle>,
 }
 
-/// What the clones have in common. Ends the I/O thread when it is dropped.
+/// The state that all clones share. Dropping it ends the I/O thread.
 struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -56,7 +55,7 @@ struct Handle {
     process: u32,
 }
 
-/// What doesn't change while a node runs.
+/// The properties of a node that don't change while it runs.
 struct NodeInfo {
     name: String,
     cluster: String,
@@ -77,7 +76,7 @@ struct NodeInfo {
 const MARGIN: Duration = Duration::from_millis(500);
 
 impl Node {
-    /// Binds the sockets, starts the thread and begins discovery. Never waits for peers.
+    /// Binds the sockets, starts the thread and begins discovery. It never waits for peers.
     ///
     /// # Errors
     /// A setting can't be used, or the system refuses a socket, memory or a thread.
@@ -125,7 +124,7 @@ impl Node {
 
     /// Applies `changes` together, sends them, and waits as `ack` says, at most
     /// [`Options::ack_timeout`]. An empty list writes the header only (a takeover or a new
-    /// session). Creates the session if it doesn't exist. `max_inactive` is in seconds; 0: never.
+    /// session). Creates the session if it doesn't exist. `max_inactive` is in seconds; with 0 the session never expires.
     ///
     /// # Errors
     /// The node is closed, or the core refused the commit; nothing changed.
@@ -150,8 +149,8 @@ impl Node {
     }
 
     /// Makes this node the session's primary and returns the newest contents that its live holders
-    /// know, within [`Options::fetch_timeout`], or four times that while those asked are busy
-    /// answering other questions. `hint`: the route suffix of the id. `None`: no
+    /// know, within [`Options::fetch_timeout`], or four times that if the nodes asked are busy
+    /// with other fetches. `hint` is the route suffix of the id. Returns `None` if there is no
     /// such session.
     ///
     /// # Errors
@@ -166,11 +165,11 @@ impl Node {
         self.ask(bound, |core, now| core.fetch(now, key, hint), take)
     }
 
-    /// Ends the session everywhere; waits for all live holders, at most
-    /// [`Options::fetch_timeout`], and goes on in the background.
+    /// Ends the session everywhere. Waits for all live holders, at most
+    /// [`Options::fetch_timeout`]; the work goes on in the background afterwards.
     ///
     /// # Errors
-    /// The node is closed, or has no room to note the end of a session it doesn't hold.
+    /// The node is closed, or has no room for the tombstone of a session that it doesn't hold.
     pub fn invalidate(&self, key: Key<'_>) -> Result<EndOutcome, InvalidateError> {
         let bound = self.handle.info.fetch_bound;
         self.ask(
@@ -180,7 +179,7 @@ impl Node {
         )
     }
 
-    /// Gives the session the new id `id` as one unit; the old id is dead.
+    /// Gives the session the new id `id` atomically. The old id is ended.
     ///
     /// # Errors
     /// The node is closed, or the core refused; the session keeps its id.
@@ -193,7 +192,7 @@ impl Node {
         )
     }
 
-    /// Notes a use of the session without a change.
+    /// Records a use of the session without a change.
     pub fn touch(&self, key: Key<'_>) {
         let Some(mut state) = self.handle.state() else {
             return;
@@ -204,9 +203,9 @@ impl Node {
     }
 
     /// Sends `bytes`, at most 1,024, to the application of the member called `to`, or of all members
-    /// that run one; each gets it as [`Event::Message`], in the order of sending, once. Waits at most
-    /// `wait` until all have taken it; zero doesn't wait. It goes on in the background, and is given
-    /// up after [`Options::ack_timeout`].
+    /// that run one. Each gets it once, as [`Event::Message`], in the order of sending. Waits at most
+    /// `wait` until all have taken it; zero doesn't wait. Sending goes on in the background, and is
+    /// given up after [`Options::ack_timeout`].
     ///
     /// # Errors
     /// The node is closed, or the core refused; nothing was sent.
@@ -227,14 +226,14 @@ impl Node {
         self.ask(wait, start, |_, outcome| outcome)
     }
 
-    /// An application on this node runs `namespace`: expired sessions of it may be handed to it.
-    /// Whoever commits or fetches a session says so too. Returns whether there was room to note it.
+    /// Tells the node that an application here runs `namespace`, so that its expired sessions may be handed to it.
+    /// A commit or a fetch in the namespace says the same. Returns whether there was room to record it.
     pub fn runs(&self, namespace: &[u8]) -> bool {
         let runs = |mut state: MutexGuard<'_, State>| state.core(|core| core.runs(namespace));
         self.handle.state().is_some_and(runs)
     }
 
-    /// Whether this node is the session's owner and may serve it without asking.
+    /// Whether this node is the session's primary and may serve it without asking other nodes.
     #[must_use]
     pub fn owns(&self, key: Key<'_>) -> bool {
         let owns =
@@ -242,7 +241,7 @@ impl Node {
         self.handle.state().is_some_and(owns)
     }
 
-    /// The session as this node holds it, without asking anyone.
+    /// This node's copy of the session. It asks no other node.
     #[must_use]
     pub fn get(&self, key: Key<'_>) -> Option<Session> {
         self.handle.state()?.core(|core| {
@@ -251,8 +250,8 @@ impl Node {
         })
     }
 
-    /// The next event, waited for at most `timeout`; zero only looks. Each event is given to one
-    /// caller. `None` without waiting once the node is closed and all events are taken.
+    /// Waits at most `timeout` for the next event; zero doesn't wait. Each event is given to one
+    /// caller. Returns `None` without waiting if the node is closed and all events are taken.
     #[must_use]
     pub fn next_event(&self, timeout: Duration) -> Option<Event> {
         self.handle
@@ -260,7 +259,7 @@ impl Node {
             .then(|| self.handle.shared.events.next(timeout))?
     }
 
-    /// All nodes that this one knows, itself included.
+    /// All members that this node knows, itself included.
     #[must_use]
     pub fn members(&self) -> Vec<Member> {
         let now = clock::now();
@@ -274,7 +273,7 @@ impl Node {
         })
     }
 
-    /// How this node is. In a child of the process that opened it: nothing but its name and its settings.
+    /// The state of this node. In a child of the process that opened it, only the name and the settings are given.
     #[must_use]
     pub fn status(&self) -> Status {
         let info = &self.handle.info;
@@ -310,8 +309,8 @@ impl Node {
 
     /// Seals with the first of `keys` from now on, and opens with each of them, four at most.
     ///
-    /// A cluster changes its key in three steps, each on every node before the next: old and new,
-    /// new and old, new. Nothing is lost meanwhile.
+    /// A cluster changes its key in three steps, each on every node before the next: the old key and the new one, the new
+    /// one and the old one, only the new one. No datagram is refused meanwhile.
     ///
     /// # Errors
     /// [`KeysError`]; the node keeps the keys that it has.
@@ -351,12 +350,12 @@ impl Node {
         self.handle.state().is_none_or(|state| state.is_closed())
     }
 
-    /// Hands the sessions over that others lack, says good-bye, waits at most `timeout` for the others to have
-    /// and know all of it, and closes the node: its thread has ended and its port is free afterwards. Calls on a
-    /// closed node fail. Whether the others knew in time, and have its sessions.
+    /// Hands over the sessions that others lack, tells the others that this node leaves, waits at most `timeout` for their
+    /// answers, and closes the node. Afterwards its thread has ended, its port is free, and calls fail. Returns whether
+    /// the others confirmed in time that they have the sessions and know of the leave.
     ///
-    /// Nothing else bounds it: a slow network needs seconds for each ten megabytes, so allow a minute.
-    /// Meanwhile [`Status::sessions_owed`] says how many are still to go.
+    /// Only `timeout` bounds it. A slow network needs seconds for each ten megabytes, so allow a minute.
+    /// Meanwhile [`Status::sessions_owed`] is the number of sessions that are still to be handed over.
     pub fn leave(&self, timeout: Duration) -> bool {
         let Some(mut state) = self.handle.state() else {
             return false;
@@ -378,8 +377,8 @@ impl Node {
         met.unwrap_or(false)
     }
 
-    /// Starts something in the core, sends what it made, and waits for the outcome, of which
-    /// `take` makes the answer.
+    /// Starts an operation in the core, sends the resulting datagrams, and waits for the outcome. `take` makes the answer
+    /// of the outcome.
     fn ask<T: Outcome, A, E>(
         &self,
         bound: Duration,
@@ -419,23 +418,23 @@ impl fmt::Debug for Node {
 }
 
 impl Handle {
-    /// Whether this is the process that opened the node, and no child of it. Asked before any lock is taken: in a
-    /// child another thread's lock is never given back.
+    /// Whether this is the process that opened the node, and not a child of it. It is checked before any lock is taken,
+    /// because in a child a lock that another thread held is never released.
     fn is_here(&self) -> bool {
         process::id() == self.process
     }
 
-    /// The core, locked; `None` in a child of the process that opened the node.
+    /// Locks the core. Returns `None` in a child of the process that opened the node.
     fn state(&self) -> Option<MutexGuard<'_, State>> {
         self.is_here().then(|| self.shared.lock())
     }
 
-    /// Ends the waiting and the I/O thread; afterwards the sockets are closed.
+    /// Ends all waiting and the I/O thread. The sockets are closed when it returns.
     fn close(&self) {
         self.shared.send_gathered();
         self.shared.close();
         if let Some(thread) = lock(&self.thread).take() {
-            // It fails if the thread panicked, and then it has ended too.
+            // It fails if the thread panicked, which has ended it too.
             let _ = thread.join();
         }
     }
@@ -443,7 +442,7 @@ impl Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // A child has no such thread, and what the thread had stays in use for ever.
+        // A child has no such thread, so the locks and memory of the thread stay in use there.
         if self.is_here() {
             self.close();
         }

@@ -1,4 +1,4 @@
-//! What a node is told at its start.
+//! The options of a node.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use relevo_core::Role;
 
 use crate::cluster_key::Keys;
 
-/// What a node needs to start. Times follow Tomcat's names and defaults.
+/// The options of a node. Times follow Tomcat's names and defaults.
 ///
 /// Cluster, `frequency`, `drop_time`, `backups`, `datagram`, the keys and the multicast group must
 /// be the same on every node.
@@ -15,8 +15,8 @@ use crate::cluster_key::Keys;
 pub struct Options {
     /// Cluster name; nodes of other names are refused. Default `relevo`.
     pub cluster: String,
-    /// This node's name, unique in the cluster, at most 64 bytes; of a Tomcat its jvmRoute.
-    /// Empty, the default: `host:port` of the bound address.
+    /// This node's name, unique in the cluster, at most 64 bytes. A Tomcat uses its jvmRoute.
+    /// If it is empty, the default, the name is `host:port` of the bound address.
     pub name: String,
     /// Address to bind and announce. Port 0 takes any free one. Default 127.0.0.1:4000.
     pub address: SocketAddr,
@@ -46,7 +46,7 @@ pub struct Options {
     pub max_value: usize,
     /// Sessions this node may hold, ended ones that it must remember included. Default 65,536.
     pub sessions: usize,
-    /// The cluster's keys. None, the default: unsealed, on loopback only.
+    /// The cluster's keys. If there are none, the default, the node doesn't seal and binds loopback addresses only.
     pub keys: Keys,
     /// Allow an address other than loopback without a key. Default no.
     pub insecure: bool,

@@ -1,4 +1,4 @@
-//! Sessions as an application gives and gets them.
+//! Sessions as an application sees them.
 
 use std::time::Duration;
 
@@ -8,16 +8,16 @@ use relevo_core::{Instant, Record};
 use crate::io::clock;
 use crate::node::version::version_of;
 
-/// A session's contents as they are on this node.
+/// The contents of a session on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Session {
     /// Names and values.
     pub attributes: Vec<(Vec<u8>, Vec<u8>)>,
-    /// Seconds after which an idle session ends; 0: never.
+    /// Seconds after which an idle session expires; with 0 it never does.
     pub max_inactive: u32,
     /// How long ago the session was last used, as far as this node knows.
     pub idle: Duration,
-    /// Names these contents: see [`Node::version`](crate::Node::version).
+    /// The version of these contents: see [`Node::version`](crate::Node::version).
     pub version: u64,
     /// A holder or the former primary didn't answer in time: newer changes may exist.
     pub maybe_stale: bool,

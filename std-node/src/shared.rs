@@ -1,8 +1,8 @@
-//! The core behind a lock: how threads get in, what leaves with them, and how they wait.
+//! The core behind a lock: how threads use it, send its datagrams, and wait for outcomes.
 //!
-//! Locks are taken in the order state, events. A thread that has the state never waits for the sender, and one that has the sender
-//! never waits for the state: what a thread can't send itself, it leaves to the one that is sending. Nobody is woken under a
-//! lock.
+//! Locks are taken in the order state, events. A thread that has locked the state never waits for the sender, and one that has locked
+//! the sender never waits for the state: datagrams that a thread can't send itself are left to the thread that is sending. No thread
+//! is woken under a lock.
 
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -19,7 +19,7 @@ use crate::io::sender::{Counters, Sender};
 use crate::io::waker::Waker;
 use crate::secret_stack::with_secret_stack;
 
-/// What the application's threads and the I/O thread have in common.
+/// The state that the application's threads and the I/O thread share.
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// `None` once the node is closed.
@@ -32,20 +32,20 @@ pub(crate) struct Shared {
     core_factory: CoreFactory,
 }
 
-/// What the lock protects.
+/// The state that the lock protects.
 pub(crate) struct State {
     core: CoreCell,
     /// Cores before this one that were superseded, and when the last one was.
     generation: u32,
     renewed: Option<Instant>,
     waiters: Vec<Waiter>,
-    /// Until when the I/O thread sleeps if nothing wakes it; `None`: for ever. A moment that has
-    /// passed: it is awake.
+    /// The time until which the I/O thread sleeps if nothing wakes it; `None` means for ever. If the time has passed, the
+    /// thread is awake.
     sleeps_until: Option<Instant>,
     closed: bool,
 }
 
-/// What a thread waits for: a ticket of one core.
+/// An operation for which a thread waits: the ticket of a core.
 pub(crate) struct Call<T> {
     ticket: Ticket<T>,
     generation: u32,
@@ -89,8 +89,8 @@ impl Shared {
         lock(&self.state)
     }
 
-    /// Tells and wakes all that the core has become ready for, and sends what it has to send: from this thread, unless
-    /// another one is sending. That one then sends this too, before it goes.
+    /// Queues the core's events, wakes the threads whose calls are done, and sends the core's datagrams. This thread sends
+    /// them, unless another one is sending already, which then sends these too.
     ///
     /// The sender is locked before the core is let go, so that datagrams leave in the order in which they were made.
     pub(crate) fn flush<'a>(&'a self, mut state: MutexGuard<'a, State>, now: Instant) {
@@ -254,7 +254,7 @@ impl State {
         self.core.with_dependent_mut(|_, core| work(core))
     }
 
-    /// What the ticket stands for, of the core as it is now.
+    /// The operation of a ticket that the present core gave.
     pub(crate) const fn call<T>(&self, ticket: Ticket<T>) -> Call<T> {
         Call {
             ticket,

@@ -1,4 +1,4 @@
-//! What a node says about itself and its cluster.
+//! The state of a node and of its cluster.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,18 +13,18 @@ use crate::io::clock;
 pub struct Member {
     /// Its name, unique in the cluster.
     pub name: String,
-    /// Where it is reached.
+    /// The address at which it is reached.
     pub address: SocketAddr,
-    /// Whether it answers.
+    /// Whether it is alive, suspected, dead or left.
     pub state: MemberState,
-    /// What it is for.
+    /// Whether an application runs there, or the node only keeps copies.
     pub role: Role,
     /// How often it started or refuted its death.
     pub incarnation: u32,
-    /// How long ago it was last heard; zero of this node itself.
+    /// The time since this node last heard from it; zero for this node itself.
     pub heard: Duration,
-    /// Messages and record updates of it that made no sense: above zero, its program or its machine is
-    /// faulty.
+    /// The number of malformed messages and record updates that it sent. If it is above zero, its program or its machine
+    /// is faulty.
     pub malformed: u32,
     /// Whether it is this node.
     pub is_self: bool,
@@ -50,7 +50,7 @@ impl Member {
     }
 }
 
-/// How a node is.
+/// The state of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// This node's name.
@@ -59,45 +59,45 @@ pub struct Status {
     pub cluster: String,
     /// The bound address.
     pub address: SocketAddr,
-    /// What it is for.
+    /// Whether an application runs there, or the node only keeps copies.
     pub role: Role,
-    /// The [ids](crate::ClusterKey::id) of the cluster keys; the one that it seals with comes first.
-    /// None: datagrams aren't sealed.
+    /// The [ids](crate::ClusterKey::id) of the cluster keys. The node seals with the first.
+    /// If there is none, datagrams aren't sealed.
     pub keys: Vec<String>,
-    /// How long ago it was opened.
+    /// The time since it was opened.
     pub uptime: Duration,
     /// Members that answer, this node included.
     pub members: usize,
-    /// Copies beside the primary's own that each session is to have.
+    /// The number of backups that each session is to have.
     pub backups: u8,
     /// Live sessions of which this node has a copy, as primary or as backup.
     pub sessions_held: u32,
-    /// Ended sessions that are remembered so that they stay dead.
+    /// Tombstones of ended sessions.
     pub sessions_ended: u32,
-    /// Slots for both.
+    /// The number of slots for live and ended sessions together.
     pub sessions_limit: u32,
-    /// Sessions of which a live member lacks something that this node is to send it: while it is idle none, and
-    /// of a node that leaves those that are still to be handed over.
+    /// Sessions of which a live member lacks something that this node is to send. An idle node has none; for a node that
+    /// leaves, these are the sessions that are still to be handed over.
     pub sessions_owed: u32,
-    /// Pages with names, values and deltas.
+    /// Pages that hold names, values and deltas.
     pub pages_used: u32,
-    /// Pages there are for that; the others are kept to send the largest session from.
+    /// Pages that are available for them. The rest is reserved for sending the largest session.
     pub pages_limit: u32,
-    /// Bytes of contents in a page.
+    /// The number of bytes that a page holds.
     pub page_size: usize,
-    /// Counts since the node was opened, by name.
+    /// The counters since the node was opened, with their names.
     pub counters: Vec<(&'static str, u64)>,
 }
 
 impl Status {
-    /// Whether whoever reaches the address can read and change every session: it isn't this machine
-    /// alone, and there is no key.
+    /// Whether anybody who reaches the address can read and change every session, because it isn't a loopback address and
+    /// there is no key.
     #[must_use]
     pub fn is_insecure(&self) -> bool {
         self.keys.is_empty() && !self.address.ip().is_loopback()
     }
 
-    /// Whether every session can have all its backups: there are enough other members.
+    /// Whether there are enough other members for every session to have all its backups.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.members > usize::from(self.backups)

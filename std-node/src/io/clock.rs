@@ -1,11 +1,11 @@
-//! The system's clock as the core wants it, and both kinds of `Duration`.
+//! The system's clock as the core's `Instant`, and conversions between both kinds of `Duration`.
 
 use std::time::Duration;
 
 use relevo_core::{Duration as Span, Instant};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The moment it is, on a clock that also counts the time the machine was suspended.
+/// The present time, on a clock that also counts the time while the machine was suspended.
 pub(crate) fn now() -> Instant {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
@@ -17,12 +17,12 @@ pub(crate) fn now() -> Instant {
     )
 }
 
-/// A span of the standard library for the core; what is too long becomes the longest.
+/// Converts a duration of the standard library to one of the core. One that is too long becomes the longest.
 pub(crate) fn to_core(span: Duration) -> Span {
     Span::from_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// A span of the core for the standard library.
+/// Converts a duration of the core to one of the standard library.
 pub(crate) const fn from_core(span: Span) -> Duration {
     Duration::from_micros(span.as_micros())
 }

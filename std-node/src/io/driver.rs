@@ -1,4 +1,4 @@
-//! The I/O thread: sleeps until a datagram, a deadline or a wake-up, and lets the core answer.
+//! The I/O thread: sleeps until a datagram, a deadline or a wake-up, and lets the core handle it.
 
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use crate::io::refusals::Refusals;
 use crate::io::seeds::Seeds;
 use crate::shared::Shared;
 
-/// Full batches of input handled before deadlines are looked at all the same.
+/// The most full batches of datagrams that are handled before deadlines are.
 const PATIENCE: u32 = 16;
 
-/// What the I/O thread owns.
+/// The data that the I/O thread owns.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
     unicast: Arc<UdpSocket>,
@@ -50,7 +50,7 @@ impl Driver {
         loop {
             let more = self.receive();
             batches = if more { batches + 1 } else { 0 };
-            // A peer whose answer waits in the socket must not be judged as silent.
+            // If a peer's answer still waits in the socket, the peer must not be treated as silent.
             let judge = !more || batches >= PATIENCE;
             if judge {
                 batches = 0;
@@ -64,7 +64,7 @@ impl Driver {
         }
     }
 
-    /// Takes a batch of datagrams; whether there may be more.
+    /// Takes a batch of datagrams. Returns whether there may be more.
     fn receive(&mut self) -> bool {
         match &self.multicast {
             Some(multicast) => self.inbox.fill(&[multicast, &self.unicast]),
@@ -72,8 +72,8 @@ impl Driver {
         }
     }
 
-    /// Lets the core handle the batch and, if told to `judge`, its deadlines. Gives the moment
-    /// until which the thread may sleep; `None` once the node is closed.
+    /// Lets the core handle the batch and, if `judge` is true, its deadlines. Returns the time until which the thread may
+    /// sleep, or `None` if the node is closed.
     fn serve(&mut self, judge: bool) -> Option<Option<Instant>> {
         let mut state = self.shared.lock();
         if state.is_closed() {
@@ -116,20 +116,20 @@ impl Driver {
             PollFd::new(&*self.unicast, PollFlags::IN),
             PollFd::new(multicast, PollFlags::IN),
         ];
-        // It fails when a signal ends the sleep, and then there is only more to do earlier.
+        // It fails if a signal ends the sleep. The thread then only looks for work earlier.
         let _ = poll(&mut descriptors, timeout.as_ref());
         self.shared.waker.drain();
     }
 }
 
-/// Whatever ended the thread, nobody is to wait for it.
+/// No caller waits for the thread after it ended, even by a panic.
 impl Drop for Driver {
     fn drop(&mut self) {
         self.shared.close();
     }
 }
 
-/// Rounded up to the next microsecond, so that the deadline has passed after the sleep.
+/// Converts a duration and rounds it up to the next microsecond, so that the deadline has passed after the sleep.
 fn to_timespec(span: Duration) -> Timespec {
     let micros = span.as_micros().saturating_add(1);
     Timespec {

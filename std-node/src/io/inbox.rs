@@ -1,18 +1,18 @@
-//! Takes what arrived from the sockets, so that the core is locked once for many datagrams.
+//! Takes datagrams from the sockets, so that the core is locked once for many of them.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::ops::Range;
 
-/// Datagrams taken at once.
+/// The most datagrams that are taken at once.
 const BATCH: usize = 64;
 
-/// The largest UDP payload there is.
+/// The largest UDP payload possible.
 const LARGEST: usize = 65_507;
 
-/// Room for a full batch of usual datagrams behind one of the largest.
+/// Room for a full batch of usual datagrams after one of the largest.
 const ROOM: usize = 4 * LARGEST;
 
-/// One batch of received datagrams, packed one behind the other.
+/// One batch of received datagrams, stored one after the other.
 #[derive(Debug)]
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
@@ -27,7 +27,7 @@ impl Inbox {
         }
     }
 
-    /// Forgets the last batch and takes the next; whether `sockets` may hold more.
+    /// Drops the last batch and takes the next one. Returns whether `sockets` may hold more.
     pub(crate) fn fill(&mut self, sockets: &[&UdpSocket]) -> bool {
         self.batch.clear();
         let mut more = false;
@@ -37,7 +37,7 @@ impl Inbox {
         more
     }
 
-    /// Each datagram of the batch and where it came from, in the order of arrival.
+    /// The datagrams of the batch with their sources, in the order of arrival.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (SocketAddr, &mut [u8])> {
         let mut rest = self.bytes.as_mut_slice();
         self.batch.iter().map(move |(from, range)| {
@@ -49,7 +49,7 @@ impl Inbox {
         })
     }
 
-    /// Takes datagrams until none is left, which gives `false`, or the batch is full.
+    /// Takes datagrams until none is left, which returns `false`, or the batch is full.
     fn take_from(&mut self, socket: &UdpSocket) -> bool {
         while self.batch.len() < BATCH {
             let start = self.batch.last().map_or(0, |(_, range)| range.end);
@@ -65,7 +65,7 @@ impl Inbox {
                 Err(cause) if cause.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(cause) if cause.kind() == std::io::ErrorKind::WouldBlock => return false,
                 Err(cause) => {
-                    // A pending error of an earlier send, reported here and cleared by it.
+                    // The system reports an error of an earlier send here, and clears it by that.
                     log::debug!("receiving: {cause}");
                     return false;
                 }

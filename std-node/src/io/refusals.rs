@@ -1,4 +1,4 @@
-//! What was refused, told now and then.
+//! Counts refused datagrams, and limits the events about them.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -11,18 +11,18 @@ use crate::io::clock;
 /// The least time between two events of one cause.
 const QUIET: Duration = Duration::from_secs(600);
 
-/// Datagrams that changed nothing, of one cause.
+/// Datagrams that were refused for one cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RefusedDatagrams {
-    /// Why.
+    /// Why they were refused.
     pub cause: Refusal,
-    /// How many since the last event of this cause.
+    /// Their number since the last event of this cause.
     pub count: u64,
-    /// Where the last of them came from, if its sender told the truth.
+    /// The source address of the last of them, which may be forged.
     pub from: SocketAddr,
 }
 
-/// A line for the log, with the cure.
+/// A line for the log, which names the cure.
 impl fmt::Display for RefusedDatagrams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { cause, count, from } = self;
@@ -34,15 +34,15 @@ impl fmt::Display for RefusedDatagrams {
     }
 }
 
-/// Counts refusals, and lets one event of a cause pass in ten minutes: whoever sends rubbish must
-/// not fill the log.
+/// Counts refusals, and lets one event of each cause pass in ten minutes: a node that sends bad datagrams must not fill
+/// the log.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     causes: Vec<(Refusal, u64, Instant)>,
 }
 
 impl Refusals {
-    /// One more. The event that is due, if one is.
+    /// Counts one refusal. Returns an event if one is due.
     pub(crate) fn note(
         &mut self,
         now: Instant,

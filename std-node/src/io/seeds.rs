@@ -1,19 +1,19 @@
-//! Starts handshakes with its seeds until they are members.
+//! Starts handshakes with the seeds until they are members.
 
 use std::net::SocketAddr;
 
 use relevo_core::{Duration, Instant, MemberState, Node};
 
-/// Between two handshakes at first, so that nodes started together meet at once.
+/// The time between two handshakes at first, so that nodes that start together find each other soon.
 const OFTEN: Duration = Duration::from_secs(1);
 
-/// Between two handshakes later.
+/// The time between two handshakes later.
 const SELDOM: Duration = Duration::from_secs(5);
 
-/// How many handshakes come often.
+/// The number of handshakes at the shorter interval.
 const EAGER: u32 = 10;
 
-/// The seeds and when they are next due.
+/// The seeds, and when the next handshakes are due.
 #[derive(Debug)]
 pub(crate) struct Seeds {
     addresses: Vec<SocketAddr>,
@@ -22,7 +22,7 @@ pub(crate) struct Seeds {
 }
 
 impl Seeds {
-    /// `own` is left out: a list of all nodes may serve them all.
+    /// The address `own` is left out, so that all nodes can have the same list of seeds.
     pub(crate) fn new(mut addresses: Vec<SocketAddr>, own: SocketAddr, now: Instant) -> Self {
         addresses.retain(|address| *address != own);
         Self {
@@ -32,12 +32,12 @@ impl Seeds {
         }
     }
 
-    /// When [`contact`](Self::contact) has something to do; `None`: never.
+    /// When [`contact`](Self::contact) has something to do. `None` means never.
     pub(crate) fn next(&self) -> Option<Instant> {
         (!self.addresses.is_empty()).then_some(self.next)
     }
 
-    /// Contacts, if it is time, the seeds where no live member is.
+    /// If it is time, contacts the seeds at whose address there is no live member.
     pub(crate) fn contact(&mut self, now: Instant, core: &mut Node<'_>) {
         if now < self.next {
             return;

@@ -1,4 +1,4 @@
-//! Sends what the core made: filled under the core's lock, sent without it, in order.
+//! Sends the core's datagrams. They are taken under the core's lock, and sent in order without it.
 
 use std::io;
 use std::net::{SocketAddr, SocketAddrV4, UdpSocket};
@@ -7,22 +7,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use relevo_core::{Destination, Instant, Transmit};
 
-/// Datagrams made under one lock.
+/// The most datagrams that are taken under one lock.
 const BATCH: usize = 64;
 
-/// The way out. Whoever holds it sends; nobody overtakes.
+/// Sends datagrams. Only the thread that has locked it sends, so datagrams can't overtake each other.
 #[derive(Debug)]
 pub(crate) struct Sender {
     socket: Arc<UdpSocket>,
     group: Option<SocketAddrV4>,
     counters: Arc<Counters>,
-    /// Largest datagram, and so the distance between two of them in `bytes`.
+    /// The size of the largest datagram, which is the distance between two datagrams in `bytes`.
     datagram: usize,
     bytes: Vec<u8>,
     batch: Vec<Transmit>,
 }
 
-/// What became of datagrams. The protocol repeats what was not sent.
+/// Counters of datagrams. The protocol repeats what was not sent.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     /// Sent.
@@ -33,12 +33,12 @@ pub(crate) struct Counters {
     pub(crate) failed: AtomicU64,
     /// Received.
     pub(crate) received: AtomicU64,
-    /// How often the core was superseded and begun anew.
+    /// How often the core was superseded and restarted.
     pub(crate) superseded: AtomicU64,
 }
 
 impl Counters {
-    /// Each count by its name.
+    /// The counters with their names.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
         [
             ("socket_received", &self.received),
@@ -70,7 +70,7 @@ impl Sender {
         }
     }
 
-    /// Takes what the core has to send; whether it may have more.
+    /// Takes the datagrams that the core has to send. Returns whether it may have more.
     pub(crate) fn fill(&mut self, now: Instant, core: &mut relevo_core::Node<'_>) -> bool {
         self.batch.clear();
         for out in self.bytes.chunks_exact_mut(self.datagram) {
@@ -82,7 +82,7 @@ impl Sender {
         true
     }
 
-    /// Sends what [`fill`](Self::fill) took, without waiting.
+    /// Sends the datagrams that [`fill`](Self::fill) took, without waiting.
     pub(crate) fn send(&self) {
         for (transmit, bytes) in self
             .batch

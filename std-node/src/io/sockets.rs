@@ -1,4 +1,4 @@
-//! Opens the sockets: one that sends and receives, and one that hears the group of discovery.
+//! Opens the sockets: one that sends and receives, and one that receives from the discovery group.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
@@ -8,22 +8,22 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::error::OpenError;
 use crate::options::{Multicast, Options};
 
-/// Bytes asked of the kernel for datagrams not read yet; it may give fewer.
+/// The size of the receive buffer asked of the kernel, in bytes. The kernel may give fewer.
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// The sockets of one node, all non-blocking.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    /// Sends everything, beacons too, so that their source is the address to answer.
+    /// Sends everything, beacons too, so that the source of a beacon is the address for the answer.
     pub(crate) unicast: UdpSocket,
-    /// The bound address, its port resolved.
+    /// The bound address with the actual port.
     pub(crate) address: SocketAddr,
-    /// Hears the group, if there is one.
+    /// Receives from the discovery group, if there is one.
     pub(crate) multicast: Option<UdpSocket>,
 }
 
 impl Sockets {
-    /// Binds what `options` ask for.
+    /// Binds the sockets that `options` ask for.
     pub(crate) fn open(options: &Options, sealed: bool) -> Result<Self, OpenError> {
         check_address(options, sealed)?;
         let (unicast, address) = bind_first_free(options.address, options.auto_bind)?;
@@ -50,7 +50,7 @@ fn check_address(options: &Options, sealed: bool) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Binds `address`, or the first of the next `auto_bind` ports that nobody has.
+/// Binds `address`, or the first free one of the next `auto_bind` ports.
 fn bind_first_free(address: SocketAddr, auto_bind: u16) -> Result<(Socket, SocketAddr), OpenError> {
     // Port 0 already means "any free one".
     let tries = if address.port() == 0 { 0 } else { auto_bind };
@@ -78,14 +78,14 @@ fn bind(address: SocketAddr) -> io::Result<(Socket, SocketAddr)> {
         Some(Protocol::UDP),
     )?;
     socket.set_nonblocking(true)?;
-    // The system's default works too, only with more loss under load.
+    // If this fails, the system's default works too, but loses more datagrams under load.
     let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     socket.bind(&address.into())?;
     let bound = socket.local_addr()?.as_socket().unwrap_or(address);
     Ok((socket, bound))
 }
 
-/// Prepares `unicast` to send to the group and opens the socket that hears it.
+/// Prepares `unicast` to send to the group, and opens the socket that receives from it.
 fn join(
     unicast: &Socket,
     multicast: &Multicast,
@@ -122,9 +122,9 @@ fn set_up_sender(unicast: &Socket, interface: Ipv4Addr, ttl: Option<u8>) -> io::
 fn listen(group: SocketAddrV4, interface: Ipv4Addr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
-    // Several nodes of a machine, and stock Tomcats, share the group's port.
+    // Several nodes on a machine, and unmodified Tomcats, share the group's port.
     socket.set_reuse_address(true)?;
-    // Otherwise Linux hands over every group that any program of the machine joined.
+    // Otherwise Linux delivers the datagrams of every group that any program on the machine has joined.
     socket.set_multicast_all_v4(false)?;
     socket.bind(&SocketAddr::V4(group).into())?;
     socket.join_multicast_v4(group.ip(), &interface)?;

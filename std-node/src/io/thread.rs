@@ -5,7 +5,8 @@ use std::thread::{Builder, JoinHandle};
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 
-/// Signals that a thread's own fault raises. Blocked, they would end the process without the program's handler.
+/// Signals that a thread raises by its own fault. If they were blocked, they would end the process without running the
+/// program's handler.
 const FAULTS: [Signal; 5] = [
     Signal::SIGBUS,
     Signal::SIGFPE,
@@ -22,7 +23,7 @@ pub(crate) fn spawn(
 ) -> io::Result<JoinHandle<()>> {
     let mut blocked = SigSet::all();
     FAULTS.into_iter().for_each(|fault| blocked.remove(fault));
-    // A thread begins with the mask of the one that starts it, so there is no moment without it.
+    // A thread inherits the mask of the thread that starts it, so it never runs without the mask.
     let former = blocked.thread_swap_mask(SigmaskHow::SIG_BLOCK)?;
     let started = Builder::new().name(name.to_owned()).spawn(work);
     former.thread_set_mask()?;

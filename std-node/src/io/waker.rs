@@ -17,12 +17,12 @@ impl Waker {
         )?))
     }
 
-    /// Makes the descriptor readable. It fails only when it is so already.
+    /// Makes the descriptor readable. It fails only if it is readable already.
     pub(crate) fn wake(&self) {
         let _ = rustix::io::write(&self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Takes the wake-ups that came. It fails only when there were none.
+    /// Takes the wake-ups that came. It fails only if there were none.
     pub(crate) fn drain(&self) {
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }

@@ -1,4 +1,4 @@
-//! Changes on the condition that the session is as the caller last saw it.
+//! Changes that are made only if the session is still as the caller last saw it.
 
 use relevo_core::{Commit, EndError, Key, Record};
 
@@ -7,9 +7,9 @@ use crate::error::{CallError, CommitError, InvalidateError};
 use crate::io::clock;
 use crate::session::{Ack, Change, CommitOutcome, EndOutcome};
 
-/// Names the contents of a session: other contents or another primary, another version. Never 0.
+/// The version of a session. It is another one if the contents or the primary are others, and is never 0.
 ///
-/// Half of the digest of all stamps, so that it fits beside an outcome.
+/// It is half of the digest of all stamps, so that it fits next to an outcome.
 pub(crate) fn version_of(record: &Record<'_>) -> u64 {
     (record.digest() & ((1 << 48) - 1)).max(1)
 }
@@ -63,7 +63,7 @@ impl Node {
     /// and has it in the version `base`; `None` then.
     ///
     /// # Errors
-    /// As of `invalidate`.
+    /// The same as those of `invalidate`.
     pub fn invalidate_from(
         &self,
         key: Key<'_>,
@@ -86,8 +86,8 @@ impl Node {
     }
 }
 
-/// The outcome of what was asked on a condition; `None` if the condition didn't hold, which is a refusal without a
-/// cause.
+/// The outcome of a conditional operation. It is `None` if the condition didn't hold, which the closure reports as a
+/// refusal without a cause.
 fn unless_changed<T, E>(done: Result<T, CallError<Option<E>>>) -> Result<Option<T>, CallError<E>> {
     match done {
         Ok(outcome) => Ok(Some(outcome)),

@@ -35,7 +35,7 @@ pub(crate) fn outcome(output: &Output) -> (Option<i32>, String, String) {
     )
 }
 
-/// What a small, quick daemon on a free port is started with.
+/// The arguments of a small daemon with short times on a free port.
 pub(crate) const QUICK: [&str; 12] = [
     "run",
     "--bind",

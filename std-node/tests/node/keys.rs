@@ -177,7 +177,7 @@ fn sighup_harms_no_node_without_a_key_file() {
     let folder = folder();
     let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
     daemon.signal(Signal::HUP);
-    daemon.await_line("relevo: SIGHUP: nothing to read again");
+    daemon.await_line("relevo: SIGHUP: there is no key file to read again");
     assert_eq!(outcome(&call(folder.path(), &["members"])).0, Some(0));
 }
 

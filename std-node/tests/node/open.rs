@@ -331,7 +331,7 @@ fn what_keeps_a_key_file_from_being_read_has_a_cure_of_its_own() {
         text.contains("directory") && !text.contains("chmod"),
         "{text}"
     );
-    // Whoever runs the tests may be allowed to read everything.
+    // The user that runs the tests may be allowed to read everything, so the error is made by hand.
     let denied = KeyFileError::Read {
         path: missing,
         cause: std::io::ErrorKind::PermissionDenied.into(),

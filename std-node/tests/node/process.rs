@@ -409,7 +409,7 @@ fn a_folder_of_sockets_that_others_may_write_is_refused() {
     let _listener = UnixListener::bind(shared.join("trap.sock")).unwrap();
     let (code, _, err) = outcome(&call(folder.path(), &["status"]));
     assert_eq!(code, Some(1));
-    assert!(err.contains("not this user's alone"), "{err}");
+    assert!(err.contains("doesn't belong to this user alone"), "{err}");
 }
 
 /// Set in the process that [`a_killed_primary_loses_nothing`] starts: the survivor's address.

@@ -11,11 +11,11 @@ pub(crate) struct Relay {
     between: Arc<Mutex<Between>>,
 }
 
-/// Takes and gives back what the second node says.
+/// Changes a datagram of the second node.
 type Change = Box<dyn FnMut(Vec<u8>) -> Vec<u8> + Send>;
 
 struct Between {
-    /// The second one is whoever speaks first on its side.
+    /// The second one is the first node that sends to its side.
     nodes: [Option<SocketAddr>; 2],
     tape: Vec<Vec<u8>>,
     change: Change,
@@ -57,19 +57,19 @@ impl Relay {
         self.sides[side].local_addr().unwrap()
     }
 
-    /// What the nodes said so far.
+    /// The datagrams that the nodes have sent so far.
     pub(crate) fn tape(&self) -> Vec<Vec<u8>> {
         self.between.lock().unwrap().tape.clone()
     }
 
-    /// Changes what the second node says from now on.
+    /// Changes the datagrams of the second node from now on.
     pub(crate) fn change(&self, change: impl FnMut(Vec<u8>) -> Vec<u8> + Send + 'static) {
         self.between.lock().unwrap().change = Box::new(change);
     }
 }
 
 impl Between {
-    /// What is to be passed on, and to whom; nothing of strangers.
+    /// The datagram to be passed on and its receiver. Datagrams of other senders aren't passed on.
     fn take(
         &mut self,
         at: usize,

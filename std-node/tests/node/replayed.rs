@@ -27,7 +27,7 @@ const CHANGES: [&str; 6] = [
     "superseded",
 ];
 
-/// What must not change.
+/// The state that must not change.
 #[derive(Debug, PartialEq)]
 struct Picture {
     /// Name, state, incarnation, address.
@@ -204,7 +204,7 @@ fn converse(app: &Node) {
     assert!(app.invalidate(key("ended")).unwrap().met);
 }
 
-/// What is played to whom.
+/// A tape and the nodes to which it is played.
 struct Playback<'a> {
     tape: &'a [Vec<u8>],
     relay: &'a Relay,
@@ -214,7 +214,7 @@ struct Playback<'a> {
 }
 
 impl Playback<'_> {
-    /// What was counted by the daemon, the application's node, and the one that wasn't there.
+    /// The changes of the counters of the daemon, of the application's node, and of the node that was absent.
     fn changes_nothing(&self) -> [Counters; 3] {
         let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
         let [to_pi, to_app] = &self.relay.sides;

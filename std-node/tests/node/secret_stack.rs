@@ -24,13 +24,13 @@ const NOTHING: Found = Found {
     digits: [0; 4],
 };
 
-/// What a node that has the key needs of it.
+/// The copies of a key in the process of a node that has it.
 const ONE: Found = Found {
     bytes: [1; 4],
     digits: [0; 4],
 };
 
-/// Searches all memory of a process, which is stopped by nobody and had better be idle.
+/// Searches all memory of a process. The process isn't stopped, so it should be idle.
 fn search(process: u32, key: &ClusterKey) -> Found {
     let digits = key.to_hex();
     let bytes: Vec<u8> = (0..32)

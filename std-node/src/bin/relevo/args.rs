@@ -9,14 +9,14 @@ use relevo_node::{Keys, Multicast, Options, Role};
 
 use crate::failure::Failure;
 
-/// Port of a node, as of Tomcat's receiver.
+/// Default port of a node, the same as that of Tomcat's receiver.
 const PORT: u16 = 4_000;
 
 /// Keeps web sessions alive when a server dies.
 #[derive(Debug, Parser)]
 #[command(name = "relevo", version, about, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 well, 1 error, 2 not ready, 3 no node answers, 4 left before others had \
+    after_help = "Exit codes: 0 success, 1 error, 2 not ready, 3 no node answers, 4 left before others had \
 all sessions, 64 usage."
 )]
 pub(crate) struct Args {
@@ -24,20 +24,20 @@ pub(crate) struct Args {
     pub(crate) verb: Verb,
 }
 
-/// What to do.
+/// The action that the command line asks for.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a node until it is told to leave (SIGTERM, SIGINT or `relevo leave`)
     Run(Box<RunArgs>),
-    /// List the nodes that the running node knows
+    /// List the members that the running node knows
     Members(Query),
-    /// Say how the running node is; exit 2 if sessions can't have all their backups
+    /// Show the state of the running node; exit 2 if sessions can't have all their backups
     Status(Query),
-    /// Make the running node hand its sessions over, say good-bye and end; exit 4 if some are not handed over
+    /// Make the running node hand over its sessions, leave the cluster and end; exit 4 if some are not handed over
     Leave(Place),
     /// Write a new cluster key to FILE, readable by its owner only, or to standard output
     Keygen {
-        /// Must not exist yet
+        /// The file to create; it must not exist yet
         file: Option<PathBuf>,
     },
     /// Change a cluster's key while it runs
@@ -49,12 +49,12 @@ pub(crate) enum Verb {
 }
 
 const ROTATION: &str = "\
-A key file holds up to four keys. Nodes seal with the first, and open with each of them. To change the key of a cluster, on
-every node before the next step: 1. `add` the new key, 2. `use` it, 3. `remove` the old one; each time `reload`, or change
-the file once, copy it to every node and reload there. A Tomcat reads its file again by itself. Nodes that restart meanwhile
-read the same file, so a step never gets lost.";
+A key file holds up to four keys. Nodes seal with the first, and open with each of them. The key of a cluster is changed in
+three steps, each on every node before the next one: 1. `add` the new key, 2. `use` it, 3. `remove` the old one. After each
+step `reload`; or change the file once, copy it to every node and reload there. A Tomcat reads its file again by itself. Nodes
+that restart meanwhile read the same file, so no step is lost.";
 
-/// What to do with keys. Each is named by its id, which gives nothing away.
+/// The actions on keys. A key is named by its id, which doesn't reveal the key.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysVerb {
     /// List the keys of FILE, or those that the running node has now
@@ -66,19 +66,19 @@ pub(crate) enum KeysVerb {
     /// Add a new key to FILE; nodes will open with it
     Add {
         file: PathBuf,
-        /// Take the first key of another file instead
+        /// Take the first key of another file instead of a new one
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
     },
     /// Put a key of FILE first; nodes will seal with it
     Use { file: PathBuf, id: String },
-    /// Remove a key from FILE; nodes will refuse what is sealed with it
+    /// Remove a key from FILE; nodes will refuse datagrams that are sealed with it
     Remove { file: PathBuf, id: String },
     /// Make the running node read its key file again
     Reload(Place),
 }
 
-/// Which node to ask, and in which form it is to answer.
+/// The node to ask, and the form of its answer.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Query {
     /// Answer as JSON
@@ -88,7 +88,7 @@ pub(crate) struct Query {
     pub(crate) place: Place,
 }
 
-/// Where a node's control socket is.
+/// The place of a node's control socket.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Place {
     /// Control socket of the node [default: NAME.sock in the user's runtime folder]
@@ -96,37 +96,37 @@ pub(crate) struct Place {
     pub(crate) control: Option<PathBuf>,
 }
 
-/// What a node is told at its start.
+/// The options of a node.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// This node's name, unique in the cluster [default: the bound address]
     #[arg(long)]
     name: Option<String>,
-    /// Cluster name; nodes of other names are refused
+    /// Name of the cluster; nodes of other clusters are refused
     #[arg(long, default_value = "relevo")]
     cluster: String,
     /// Address to bind and announce
     #[arg(long, value_name = "ADDR[:PORT]", default_value = "127.0.0.1:4000", value_parser = parse_bind)]
     bind: SocketAddr,
-    /// Ports above the bound one to try if it is taken
+    /// Number of ports to try above that of --bind, if it is taken
     #[arg(long, value_name = "PORTS", default_value_t = 100)]
     auto_bind: u16,
     /// Node to contact until it is a member; may be repeated
     #[arg(long, value_name = "HOST[:PORT]", value_delimiter = ',')]
     seed: Vec<String>,
-    /// Group of discovery
+    /// Multicast group for discovery
     #[arg(long, value_name = "GROUP:PORT", default_value = "228.0.0.4:45564")]
     multicast: SocketAddrV4,
-    /// Discover by seeds alone
+    /// Discover nodes by seeds only
     #[arg(long, conflicts_with = "multicast")]
     no_multicast: bool,
-    /// Address of the interface for the group [default: that of --bind]
+    /// Address of the interface for the multicast group [default: that of --bind]
     #[arg(long, value_name = "ADDR")]
     multicast_bind: Option<Ipv4Addr>,
-    /// Hops a beacon may travel [default: the system's]
+    /// Number of hops that a multicast datagram may travel [default: the system's]
     #[arg(long, value_name = "HOPS")]
     ttl: Option<u8>,
-    /// Cluster keys, as written by `relevo keygen` and `relevo keys`, unless RELEVO_KEY has them
+    /// File with the cluster's keys, as written by `relevo keygen` and `relevo keys`; not together with RELEVO_KEY
     #[arg(long, value_name = "FILE", env = "RELEVO_KEY_FILE")]
     key_file: Option<PathBuf>,
     /// Allow an address other than loopback without a key
@@ -135,10 +135,10 @@ pub(crate) struct RunArgs {
     /// Whether an application runs here or the node only keeps copies
     #[arg(long, value_enum, default_value_t = RoleArg::Replica)]
     role: RoleArg,
-    /// Copies beside the primary's own that each session is to have, at most 7
+    /// Backups that each session is to have, at most 7
     #[arg(long, default_value_t = 1)]
     backups: u8,
-    /// Capacity class: this node's share of copies, against the others' 16
+    /// Capacity class, 1 to 255: the weight of this node when backups are chosen
     #[arg(long, value_name = "CLASS", default_value_t = 16)]
     capacity: u8,
     /// Memory for sessions' contents, in bytes, K, M or G
@@ -147,7 +147,7 @@ pub(crate) struct RunArgs {
     /// Largest value of an attribute, in bytes, K or M; at most 4M
     #[arg(long, value_name = "BYTES", default_value = "1M", value_parser = parse_bytes)]
     max_value: usize,
-    /// Sessions this node may hold
+    /// Number of sessions that this node may hold
     #[arg(long, value_name = "COUNT", default_value_t = 65_536)]
     sessions: usize,
     /// Probe period, in ms or s
@@ -156,17 +156,17 @@ pub(crate) struct RunArgs {
     /// Time from a crash to the member's removal, in ms or s
     #[arg(long, value_name = "TIME", default_value = "3s", value_parser = parse_time)]
     drop_time: Duration,
-    /// UDP payload a datagram may have, in bytes
+    /// Largest UDP payload of a datagram, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 1_232)]
     datagram: usize,
-    /// Time that a good-bye may take, sessions handed over, in ms, s or m; systemd kills after 90 s
+    /// Time in which a leaving node hands over its sessions, in ms, s or m; systemd kills after 90 s
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     pub(crate) leave_timeout: Duration,
     #[command(flatten)]
     pub(crate) place: Place,
 }
 
-/// [`Role`] as a word.
+/// A [`Role`] on the command line.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum RoleArg {
     Application,
@@ -174,7 +174,7 @@ enum RoleArg {
 }
 
 impl RunArgs {
-    /// The options with files read and names resolved.
+    /// The options of the library. Resolves the names of seeds.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let multicast = Multicast {
             group: self.multicast,
@@ -215,7 +215,7 @@ impl RunArgs {
         }
     }
 
-    /// All addresses of all seeds; a host may have several.
+    /// The addresses of all seeds. A host may have several.
     fn seeds(&self) -> Result<Vec<SocketAddr>, Failure> {
         let mut addresses = Vec::new();
         for seed in &self.seed {
@@ -245,17 +245,20 @@ fn resolve(seed: &str) -> std::io::Result<Vec<SocketAddr>> {
     Ok(found.collect())
 }
 
-/// An address with or without a port.
+/// Parses an address with or without a port.
 fn parse_bind(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .or_else(|_| {
             text.parse::<IpAddr>()
                 .map(|address| SocketAddr::new(address, PORT))
         })
-        .map_err(|_| "not an address; 192.0.2.1, 192.0.2.1:4000 or [2001:db8::1]:4000".to_owned())
+        .map_err(|_| {
+            "not an address; write for example 192.0.2.1, 192.0.2.1:4000 or [2001:db8::1]:4000"
+                .to_owned()
+        })
 }
 
-/// `65536`, `64K`, `64M` or `1G`.
+/// Parses a size such as `65536`, `64K`, `64M` or `1G`.
 fn parse_bytes(text: &str) -> Result<usize, String> {
     let (number, unit) = split_unit(text);
     let shift = match unit {
@@ -263,7 +266,11 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
         "K" | "k" => 10,
         "M" | "m" => 20,
         "G" | "g" => 30,
-        _ => return Err(format!("unknown unit {unit}; bytes, K, M or G")),
+        _ => {
+            return Err(format!(
+                "unknown unit {unit}; use K, M, G, or none for bytes"
+            ));
+        }
     };
     let number: usize = number
         .parse()
@@ -273,7 +280,7 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "more than this machine can address".to_owned())
 }
 
-/// `500`, `500ms`, `3s` or `1m`.
+/// Parses a time such as `500`, `500ms`, `3s` or `1m`.
 fn parse_time(text: &str) -> Result<Duration, String> {
     let (number, unit) = split_unit(text);
     let number: u64 = number
@@ -283,7 +290,7 @@ fn parse_time(text: &str) -> Result<Duration, String> {
         "" | "ms" => Ok(Duration::from_millis(number)),
         "s" => Ok(Duration::from_secs(number)),
         "m" | "min" => Ok(Duration::from_secs(number.saturating_mul(60))),
-        _ => Err(format!("unknown unit {unit}; ms, s or m")),
+        _ => Err(format!("unknown unit {unit}; use ms, s or m")),
     }
 }
 

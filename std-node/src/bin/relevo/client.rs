@@ -10,10 +10,10 @@ use crate::control::PROGRESS;
 use crate::failure::Failure;
 use crate::{say, socket_path};
 
-/// How long a node may be silent; it tells each second how far a good-bye is.
+/// How long to wait for the next bytes of an answer. A node that leaves reports its progress each second.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends `verb`, prints the answer, and gives its exit code. What went wrong is an error's text.
+/// Sends `verb`, prints the answer, and returns its exit code. An error's text says what went wrong.
 pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> {
     let path = match &place.control {
         Some(path) => path.clone(),

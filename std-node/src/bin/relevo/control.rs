@@ -1,8 +1,8 @@
 //! The control socket of a running node.
 //!
 //! A request is one line: `members`, `status`, `keys`, `reload` or `leave`, the first two also followed by `json`.
-//! The answer's first line is the exit code of the verb; its text follows, until the end. In front of it stand lines that
-//! begin with `+`: at least one a second tells how far a verb is that takes longer.
+//! The answer's first line is the exit code of the verb; the rest is its text. If a verb takes longer, lines that begin with
+//! `+` come first and report the progress, at least one each second.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -19,19 +19,19 @@ use crate::failure::Failure;
 use crate::report;
 use crate::run::Stop;
 
-/// What a line about the progress begins with.
+/// The first character of a line about the progress.
 pub(crate) const PROGRESS: char = '+';
 
 /// Longest request in bytes.
 const LONGEST: u64 = 256;
 
-/// Bytes behind a request that are passed over at most.
+/// The most bytes after a request that are read and ignored.
 const REST: u64 = 1 << 20;
 
 /// How long a client may take to send its line, or to read a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A bound control socket; its file goes with it.
+/// A bound control socket. Dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Control {
     listener: UnixListener,
@@ -39,7 +39,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Binds `path`. A file left by a node that was killed is replaced.
+    /// Binds `path`. Replaces the file that a killed node left.
     pub(crate) fn bind(path: PathBuf) -> Result<Self, Failure> {
         if UnixStream::connect(&path).is_ok() {
             return Err(Failure::SocketTaken { path });
@@ -55,7 +55,7 @@ impl Control {
         let listener = self.listener.try_clone()?;
         let serve = move || {
             for client in listener.incoming() {
-                // A client that went away is its own affair; no descriptors left is a while.
+                // A client may have gone, and there may be no descriptor left for a while: neither ends the service.
                 let answered = client.and_then(|client| answer(client, &node, &stop));
                 if let Err(cause) = answered {
                     log::debug!("control socket: {cause}");
@@ -72,13 +72,13 @@ impl Control {
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // Whoever removed it first has done the same.
+        // It fails if somebody has removed the file already.
         let _ = fs::remove_file(&self.path);
     }
 }
 
 fn bind(path: &PathBuf) -> io::Result<UnixListener> {
-    // Nobody answers there: it is a leftover, or something that is not ours to remove.
+    // Nothing answers there: a socket was left by a killed node, and any other file isn't ours to remove.
     match fs::symlink_metadata(path) {
         Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
             fs::remove_file(path)?;
@@ -99,12 +99,12 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
     BufReader::new((&client).take(LONGEST)).read_until(b'\n', &mut request)?;
     pass_over_the_rest(&client)?;
     if request.len() as u64 == LONGEST && !request.ends_with(b"\n") {
-        request.clear(); // who knows how the line goes on
+        request.clear(); // the line is longer than any request
     }
     let request = String::from_utf8_lossy(&request);
     let mut words = request.split_whitespace();
     match (words.next(), words.next()) {
-        // The main thread answers when it is done; if it has gone, the node has left.
+        // The main thread answers when the node has left; if that thread has ended, so has the node.
         (Some("leave"), None) => stop
             .send(Stop::Asked(client))
             .map_err(|_| io::ErrorKind::NotConnected.into()),
@@ -127,8 +127,8 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
     }
 }
 
-/// Takes what the client sent behind its line: who closes a socket with bytes unread takes the
-/// answer away with it.
+/// Reads and ignores what the client sent after its line. If a socket is closed with unread bytes, the client loses the
+/// answer.
 fn pass_over_the_rest(client: &UnixStream) -> io::Result<()> {
     client.set_nonblocking(true)?;
     let mut rest = client.take(REST);
@@ -142,7 +142,7 @@ fn readiness(node: &Node) -> u8 {
     if node.status().is_ready() { 0 } else { 2 }
 }
 
-/// Sends a line about how far it is, in front of the answer.
+/// Sends a line about the progress before the answer.
 pub(crate) fn report_progress(mut client: &UnixStream, line: &str) -> io::Result<()> {
     writeln!(client, "{PROGRESS}{line}")
 }

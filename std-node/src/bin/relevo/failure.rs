@@ -1,4 +1,4 @@
-//! What ends the program early.
+//! The errors that end the program.
 
 use std::fmt;
 use std::io;
@@ -12,17 +12,17 @@ use crate::socket_path::PathError;
 /// Why the program ends with an error.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The node ended by itself.
+    /// The node closed itself because of a fault.
     Closed,
     /// The node's name belongs to another one.
     NameTaken { name: String },
     /// A key file can't be used.
     Key(KeyFileError),
-    /// The variable RELEVO_KEY has no key.
+    /// The variable RELEVO_KEY holds something that isn't a key.
     KeyVariable(NotAKey),
-    /// A key file stays as it is.
+    /// A change of a key file was refused; the file is unchanged.
     Keys { file: PathBuf, cause: Refusal },
-    /// There are keys in a file and in the environment.
+    /// Keys are given both in a file and in the environment.
     KeysTwice,
     /// The node could not be opened.
     Open(OpenError),
@@ -34,7 +34,7 @@ pub(crate) enum Failure {
     Signals(io::Error),
     /// A thread can't be started.
     Thread(io::Error),
-    /// The running node told what went wrong.
+    /// The running node answered with this error.
     Told(String),
     /// The control socket could not be made.
     Socket { path: PathBuf, cause: io::Error },
@@ -45,7 +45,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// What the program's caller is told.
+    /// The exit code of the program.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::Unreachable { .. } | Self::Path(PathError::NoNode { .. }) => 3,
@@ -57,7 +57,9 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the node ended by a fault of its own; start it again"),
+            Self::Closed => {
+                f.write_str("the node ended because of an internal fault; start it again")
+            }
             Self::NameTaken { name } => {
                 write!(
                     f,
@@ -101,14 +103,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Why a key file stays as it is.
+/// Why a change of a key file was refused.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// The file would be one that no node can read.
+    /// No node could use the file after the change.
     Keyring(KeyringError),
     /// No key of the file has this id.
     Unknown { id: String, found: Vec<String> },
-    /// The key is the first: nodes seal with it.
+    /// The key is the first one, with which nodes seal.
     InUse { id: String },
 }
 
@@ -117,11 +119,15 @@ impl fmt::Display for Refusal {
         match self {
             Self::Keyring(cause) => cause.fmt(f),
             Self::Unknown { id, found } => {
-                write!(f, "no key has the id {id}; it has {}", found.join(", "))
+                write!(
+                    f,
+                    "no key has the id {id}; the file has {}",
+                    found.join(", ")
+                )
             }
             Self::InUse { id } => write!(
                 f,
-                "{id} is what nodes seal with: `relevo keys use` another one first, on every node"
+                "nodes seal with {id}: put another key first with `relevo keys use`, on every node"
             ),
         }
     }

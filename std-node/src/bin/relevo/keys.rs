@@ -1,4 +1,4 @@
-//! `relevo keys`: the keys of a key file, of which the first seals and all open.
+//! `relevo keys`: edits a key file. Nodes seal with its first key and open with all of them.
 
 use std::path::{Path, PathBuf};
 

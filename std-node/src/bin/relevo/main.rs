@@ -1,6 +1,6 @@
-//! `relevo`: a node that keeps copies of sessions, and the verbs that look after one.
+//! `relevo`: a node that keeps copies of sessions, and the commands that manage one.
 //!
-//! Exit codes: 0 all is well; 1 an error, said on standard error; 2 the node is not ready; 3 no
+//! Exit codes: 0 success; 1 an error, described on standard error; 2 the node is not ready; 3 no
 //! node answers on the control socket; 4 it left before others had all its sessions; 64 the command line is wrong.
 #![forbid(unsafe_code)]
 
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(message) => {
-            // Nobody is left to tell if the terminal is gone.
+            // If the terminal has gone, there is nobody to report it to.
             let _ = message.print();
             return if message.use_stderr() {
                 USAGE.into()
@@ -70,7 +70,7 @@ fn keygen(file: Option<&Path>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Prints a line for people; a reader that has gone is no reason to end.
+/// Prints a line on standard output. The program goes on if the reader has gone.
 fn say(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());

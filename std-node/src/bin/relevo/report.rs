@@ -1,4 +1,4 @@
-//! What the control socket tells, as text and as JSON.
+//! The answers of the control socket, as text and as JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -14,9 +14,9 @@ struct MemberView {
     state: &'static str,
     role: &'static str,
     incarnation: u32,
-    /// Milliseconds since it was last heard.
+    /// Milliseconds since this node last heard from it.
     heard_ms: u128,
-    /// Messages of it that made no sense.
+    /// Number of malformed messages that it sent.
     malformed: u32,
     is_self: bool,
 }
@@ -33,7 +33,7 @@ struct StatusView {
     insecure: bool,
     #[serde(skip)]
     sealing: String,
-    /// Ids of the keys, that of the one it seals with first.
+    /// The ids of the keys. The first is that of the key with which the node seals.
     keys: Vec<String>,
     uptime_seconds: u64,
     members: usize,
@@ -45,7 +45,7 @@ struct StatusView {
     pages_used: u32,
     pages_limit: u32,
     page_size: usize,
-    /// Members that sent messages that made no sense, and how many.
+    /// The members that sent malformed messages, and how many.
     faulty: BTreeMap<String, u32>,
     counters: BTreeMap<&'static str, u64>,
 }
@@ -142,7 +142,7 @@ pub(crate) fn status_json(node: &Node) -> String {
     to_json(&StatusView::new(node))
 }
 
-/// Keys by their ids, one a line, and what each is for.
+/// The ids of the keys, one in each line, with the use of each key.
 pub(crate) fn keys(ids: impl Iterator<Item = String>) -> String {
     let uses = std::iter::once("seals and opens").chain(std::iter::repeat("opens"));
     let lines: Vec<_> = ids
@@ -160,12 +160,14 @@ pub(crate) fn keys(ids: impl Iterator<Item = String>) -> String {
 pub(crate) fn sealing(status: &Status) -> String {
     match status.keys.first() {
         Some(id) => format!("sealed with {id}"),
-        None if status.is_insecure() => "INSECURE: whoever reaches it may do everything".to_owned(),
+        None if status.is_insecure() => {
+            "INSECURE: anybody who reaches it can read and change all sessions".to_owned()
+        }
         None => "not sealed".to_owned(),
     }
 }
 
-/// A role as a word.
+/// The name of a role.
 pub(crate) const fn role(role: Role) -> &'static str {
     match role {
         Role::Application => "application",
@@ -232,6 +234,6 @@ impl StatusView {
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {
-    // It fails for maps without text keys and for types that refuse; there are none here.
+    // It fails only for maps whose keys aren't text and for types that refuse; there are none here.
     serde_json::to_string_pretty(value).map_or_else(|cause| cause.to_string(), |text| text + "\n")
 }

@@ -1,4 +1,4 @@
-//! `relevo run`: a node until it is told to leave.
+//! `relevo run`: runs a node until it is told to leave.
 
 use std::io;
 use std::os::unix::net::UnixStream;
@@ -15,7 +15,7 @@ use crate::control::{self, Control};
 use crate::failure::Failure;
 use crate::{report, say, socket_path};
 
-/// Between two lines about how far a good-bye is.
+/// The time between two lines about the progress of a leave.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// The node ended before others had all of its sessions.
@@ -26,22 +26,22 @@ const INCOMPLETE: u8 = 4;
 pub(crate) enum Stop {
     /// A client of the control socket asked, and waits for the answer.
     Asked(UnixStream),
-    /// The node was closed by a fault.
+    /// The node was closed because of a fault.
     Closed,
-    /// The good-bye is done; whether others have all sessions and were told.
+    /// The node has left. True if the others have all sessions and know that it left.
     Left(bool),
-    /// The node's name belongs to another.
+    /// Another node has the same name.
     NameTaken,
-    /// The signal came at which daemons read their settings again: SIGHUP.
+    /// SIGHUP came, at which daemons read their settings again.
     Reload,
-    /// A signal came.
+    /// SIGTERM or SIGINT came.
     Signal,
 }
 
-/// Runs a node and gives the exit code.
+/// Runs a node and returns the exit code.
 pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let (stop, stopped) = channel();
-    // Before the node is ready: a signal must never end it without a good-bye.
+    // This comes before the node is ready, because a signal must never end it without a leave.
     catch_signals(stop.clone()).map_err(Failure::Signals)?;
     let options = args.options()?;
     let node = Node::open(options).map_err(Failure::Open)?;
@@ -72,14 +72,14 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     result
 }
 
-/// Waits for a reason to end, and says good-bye.
+/// Waits for a reason to end, and leaves the cluster.
 fn end(
     node: &Node,
     stop: &Sender<Stop>,
     stopped: &Receiver<Stop>,
     bound: Duration,
 ) -> Result<u8, Failure> {
-    // All senders have gone only if their threads have, and then nobody could end the node.
+    // All senders are gone only if their threads have ended, and then nothing could end the node.
     let reason = loop {
         match stopped.recv().unwrap_or(Stop::Signal) {
             Stop::Reload => reload(node),
@@ -107,7 +107,7 @@ fn end(
     failure.map_or(Ok(code), Err)
 }
 
-/// Says good-bye, and tells each second how many sessions are still to be handed over. A second signal ends it at once.
+/// Leaves the cluster, and reports each second how many sessions are still to be handed over. A second signal ends it at once.
 fn leave(
     node: &Node,
     stop: &Sender<Stop>,
@@ -117,7 +117,7 @@ fn leave(
 ) -> Result<u8, Failure> {
     let (leaver, done) = (node.clone(), stop.clone());
     let leave = move || {
-        // The main thread listens until it hears this.
+        // The main thread receives until this arrives.
         let _ = done.send(Stop::Left(leaver.leave(bound)));
     };
     thread::Builder::new()
@@ -127,7 +127,7 @@ fn leave(
     let tell = |clients: &[UnixStream], line: &str| {
         say(&format!("relevo: {line}"));
         for client in clients {
-            // A client that has gone is no reason to stay.
+            // The leave goes on if the client has gone.
             let _ = control::report_progress(client, line);
         }
     };
@@ -158,7 +158,7 @@ fn leave(
     }
 }
 
-/// What is said at the end, and the exit code.
+/// The last line that the node prints, and the exit code.
 fn farewell(node: &Node, known: bool) -> (u8, String) {
     let status = node.status();
     let is_other = |member: &Member| !member.is_self && member.state == MemberState::Alive;
@@ -181,19 +181,19 @@ fn farewell(node: &Node, known: bool) -> (u8, String) {
 
 fn left_behind(status: &Status) -> String {
     format!(
-        "others may lack {} of its sessions; --leave-timeout is the time that it may take",
+        "others may lack {} of its sessions; a longer --leave-timeout gives it more time",
         status.sessions_owed
     )
 }
 
-/// Reads the key file again; a node without one goes on as it is.
+/// Reads the key file again. A node without one keeps its keys.
 fn reload(node: &Node) {
     match node.reload_keys() {
         Ok(()) => {
             let keys = node.status().keys.join(" ");
             say(&format!("relevo: read the key file again: {keys}"));
         }
-        Err(KeysError::NoFile) => say("relevo: SIGHUP: nothing to read again without --key-file"),
+        Err(KeysError::NoFile) => say("relevo: SIGHUP: there is no key file to read again"),
         Err(cause) => say(&format!(
             "relevo: SIGHUP: the keys stay as they are: {cause}"
         )),
@@ -227,7 +227,7 @@ fn tell_events(node: Node, stop: Sender<Stop>) -> io::Result<JoinHandle<()>> {
                 tell_event(&event, &stop);
             }
         }
-        // Usually the main thread has closed the node and listens no more.
+        // It usually fails, because the main thread has closed the node and receives no more.
         let _ = stop.send(Stop::Closed);
     };
     thread::Builder::new()
@@ -248,7 +248,7 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
         Event::MemberJoined(member) => tell("joined", member),
         Event::MemberLeft(member) => tell("left", member),
         Event::MemberSuspected(member) => tell("suspected", member),
-        // If nobody receives it, the node is ending already.
+        // If nothing receives it, the node is ending already.
         Event::NameTaken => drop(stop.send(Stop::NameTaken)),
         Event::TableFull => say("relevo: a newcomer was refused: the table of members is full"),
         Event::Refused(refused) => say(&format!("relevo: {refused}")),
@@ -257,7 +257,7 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
             say("relevo: the cluster has more members than this node's table: it has left");
         }
         Event::Superseded => say(
-            "relevo: superseded: another start of this node took its name; begun anew, with no session",
+            "relevo: superseded: another start of this node took its name; restarted, with no session",
         ),
         other => log::debug!("{other:?}"),
     }

@@ -1,4 +1,4 @@
-//! Where a node's control socket is, in a folder that belongs to the user alone.
+//! The path of a node's control socket, in a folder that belongs to the user alone.
 
 use std::fmt;
 use std::fs::{self, DirBuilder};
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
 
-/// The end of a control socket's name.
+/// The extension of a control socket's file name.
 const SUFFIX: &str = "sock";
 
-/// The socket of the node `name`, in the user's folder, which is made if it isn't there.
+/// The path of the socket of the node `name`, in the user's folder, which is created if it doesn't exist.
 pub(crate) fn of_node(name: &str) -> Result<PathBuf, PathError> {
     let folder = folder();
     let failed = |cause| PathError::Folder {
@@ -24,12 +24,12 @@ pub(crate) fn of_node(name: &str) -> Result<PathBuf, PathError> {
         .create(&folder)
         .map_err(failed)?;
     check(&folder)?;
-    // A name is any text, and a file name isn't.
+    // A node's name may have characters that a file name can't have.
     let file = name.replace(['/', '\0'], "_");
     Ok(folder.join(format!("{file}.{SUFFIX}")))
 }
 
-/// The socket of the only node that runs for this user.
+/// The path of the socket of the only node that runs for this user.
 pub(crate) fn of_only_node() -> Result<PathBuf, PathError> {
     let folder = folder();
     let mut sockets = match fs::read_dir(&folder) {
@@ -62,8 +62,8 @@ fn folder() -> PathBuf {
     }
 }
 
-/// Refuses a folder in which somebody else could have put a socket: in `/tmp` anybody may have
-/// made it first, or a link to it.
+/// Refuses a folder in which somebody else could have put a socket: in `/tmp` anybody could have created the folder
+/// first, or a link in its place.
 fn check(folder: &Path) -> Result<(), PathError> {
     let failed = |cause| PathError::Folder {
         folder: folder.to_owned(),
@@ -114,7 +114,7 @@ impl fmt::Display for PathError {
             ),
             Self::Shared { folder } => write!(
                 f,
-                "folder {} of control sockets: not this user's alone; remove it, or name a socket \
+                "folder {} of control sockets: it doesn't belong to this user alone; remove it, or name a socket \
                  elsewhere with --control PATH",
                 folder.display()
             ),
