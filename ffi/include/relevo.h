@@ -32,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// A commit's `ack`: wait for nobody.
+// A commit's `ack`: don't wait for copies.
 #define RELEVO_ACK_NONE 0
 
 // A commit's `ack`: wait for all live nodes that hold the session.
@@ -42,7 +42,7 @@
 // copies, and write nothing if fewer live nodes could hold one.
 #define RELEVO_ACK_AT_LEAST 512
 
-// Major version of this header. Other majors are incompatible; so are other minors of major 0.
+// Major version of this header. Another major version is incompatible; so is another minor version of major 0.
 #define RELEVO_VERSION_MAJOR 0
 
 // Minor version of this header: functions may have been added.
@@ -55,10 +55,10 @@
 // minor and 8 for the patch version.
 #define RELEVO_VERSION_NUMBER (((RELEVO_VERSION_MAJOR << 16) | (RELEVO_VERSION_MINOR << 8)) | RELEVO_VERSION_PATCH)
 
-// How a call ended. Numbers are never reused; zeroed memory is not a result.
+// The result of a call. Numbers are never reused; zeroed memory is not a result.
 //
-// 7000 to 7099: how the library was called. 7100 to 7199: settings. 7200 to 7299: opening a
-// node. 7300 to 7399: sessions. 7400 to 7499: members and events.
+// The numbers 7000 to 7099 are about the call itself, 7100 to 7199 about settings, 7200 to 7299 about opening a
+// node, 7300 to 7399 about sessions, and 7400 to 7499 about members and events.
 enum relevo_result
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -70,15 +70,15 @@ enum relevo_result
     RELEVO_RESULT_NULL_POINTER = 7001,
     // A bug in Relevo. The call may have been done in part; other calls go on working.
     RELEVO_RESULT_PANIC = 7002,
-    // Not an open node: it was closed, has left or stopped, or the pointer never was one.
+    // The pointer isn't an open node: the node was closed, has left or stopped, or never existed.
     RELEVO_RESULT_CLOSED = 7003,
-    // A number, an index or an enumerator outside of what the function takes. Nothing was done.
+    // A number, an index or an enumerator is outside the range that the function takes. Nothing was done.
     RELEVO_RESULT_OUT_OF_RANGE = 7004,
-    // A text that isn't UTF-8. Nothing was done.
+    // A text isn't UTF-8. Nothing was done.
     RELEVO_RESULT_NOT_UTF8 = 7005,
-    // A setting can't be used; the text of the error names it and what would be right.
+    // A setting can't be used; the text of the error names it and the values that are allowed.
     RELEVO_RESULT_BAD_SETTING = 7100,
-    // An address that isn't written as `127.0.0.1:4000` or `[::1]:4000`.
+    // An address isn't written as `127.0.0.1:4000` or `[::1]:4000`.
     RELEVO_RESULT_BAD_ADDRESS = 7101,
     // The cluster key doesn't have 32 bytes.
     RELEVO_RESULT_BAD_KEY = 7102,
@@ -117,7 +117,7 @@ typedef uint32_t relevo_result;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What happened. Later versions may add kinds.
+// The kind of an event. Later versions may add kinds.
 enum relevo_event_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -125,44 +125,44 @@ enum relevo_event_kind
  {
     // There is no event.
     RELEVO_EVENT_KIND_NONE = 0,
-    // Something that this header has no name for.
+    // A kind for which this header has no name.
     RELEVO_EVENT_KIND_OTHER = 1,
-    // A concurrent commit of the same attribute outranked this node's, which is gone.
+    // A concurrent commit of the same attribute won over this node's commit, which is lost.
     RELEVO_EVENT_KIND_CONFLICT = 2,
-    // An idle session whose primary is gone has expired: this node is to end it, by fetching it,
-    // running its listeners and invalidating it.
+    // An idle session whose primary is gone has expired. This node is to end it: fetch it, run its listeners and
+    // invalidate it.
     RELEVO_EVENT_KIND_EXPIRED = 3,
-    // A session ended on another node: drop what was kept of it.
+    // A session ended on another node: drop cached contents of it.
     RELEVO_EVENT_KIND_INVALIDATED = 4,
-    // A session was served without an answer of all that may hold a newer copy.
+    // A session was served before all nodes that may hold a newer copy had answered.
     RELEVO_EVENT_KIND_MAYBE_STALE = 5,
     // A member has not answered for the drop time.
     RELEVO_EVENT_KIND_MEMBER_DOWN = 6,
-    // A member answers again or is new.
+    // A member is new, or answers again.
     RELEVO_EVENT_KIND_MEMBER_JOINED = 7,
-    // A member said good-bye.
+    // A member left the cluster.
     RELEVO_EVENT_KIND_MEMBER_LEFT = 8,
-    // A member doesn't answer and is asked to show that it lives.
+    // A member doesn't answer. It is dead unless it refutes the suspicion in time.
     RELEVO_EVENT_KIND_MEMBER_SUSPECTED = 9,
-    // Another node became the session's primary: drop what was kept of it.
+    // Another node became the session's primary: drop cached contents of it.
     RELEVO_EVENT_KIND_MOVED = 10,
-    // The name of this node belongs to another one that answers: choose another name.
+    // Another node that answers has the name of this one: choose another name.
     RELEVO_EVENT_KIND_NAME_TAKEN = 11,
-    // Events were lost because they weren't taken in time: look at everything again.
+    // Events were lost because they weren't taken in time: check the members and all cached sessions again.
     RELEVO_EVENT_KIND_RESYNC = 12,
-    // A newcomer was refused because the member table is full.
+    // A new node was refused because the member table is full.
     RELEVO_EVENT_KIND_TABLE_FULL = 13,
-    // A newcomer answers at the address of this member, which had not left.
+    // A new node answers at the address of this member, which had not left.
     RELEVO_EVENT_KIND_ADDRESS_TAKEN = 14,
-    // The cluster has more members than this node's table: the node didn't join it, or left it.
+    // The cluster has more members than fit into this node's table: the node didn't join, or left.
     RELEVO_EVENT_KIND_OUTGROWN = 15,
     // The application of the member sent a message.
     RELEVO_EVENT_KIND_MESSAGE = 16,
-    // Another start of this node took its name while this one stood still. It has begun anew, as a
-    // newcomer that holds no session: look at everything again.
+    // Another start of this node took its name while this one was stopped. This one has restarted as a
+    // new node that holds no session: check the members and all cached sessions again.
     RELEVO_EVENT_KIND_SUPERSEDED = 17,
-    // Datagrams changed nothing, for a cause that should be looked at: relevo_event_text says which, and
-    // what to do. At most one event in ten minutes for each cause; the status counts all.
+    // Datagrams were refused for a cause that somebody should look at. relevo_event_text names the cause and the cure.
+    // There is at most one event in ten minutes for each cause; the status counts all refusals.
     RELEVO_EVENT_KIND_REFUSED = 18,
 };
 #ifndef __cplusplus
@@ -173,7 +173,7 @@ typedef uint32_t relevo_event_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// Whether a member lives. Later versions may add states.
+// The state of a member. Later versions may add states.
 enum relevo_member_state
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -183,11 +183,11 @@ enum relevo_member_state
     RELEVO_MEMBER_STATE_NONE = 0,
     // It answers.
     RELEVO_MEMBER_STATE_ALIVE = 1,
-    // It doesn't answer and is asked to show that it lives.
+    // It doesn't answer, and is dead unless it refutes the suspicion in time.
     RELEVO_MEMBER_STATE_SUSPECT = 2,
     // It hasn't answered for the drop time.
     RELEVO_MEMBER_STATE_DEAD = 3,
-    // It said good-bye.
+    // It left the cluster.
     RELEVO_MEMBER_STATE_LEFT = 4,
 };
 #ifndef __cplusplus
@@ -198,15 +198,15 @@ typedef uint32_t relevo_member_state;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What becomes of an attribute.
+// The kind of a change of an attribute.
 enum relevo_change_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
-    // It gets the value, which may be empty.
+    // The attribute gets the value, which may be empty.
     RELEVO_CHANGE_KIND_SET = 1,
-    // It is removed; the value is not looked at.
+    // The attribute is removed; the value is ignored.
     RELEVO_CHANGE_KIND_REMOVE = 2,
 };
 #ifndef __cplusplus
@@ -217,7 +217,7 @@ typedef uint32_t relevo_change_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What a node is for.
+// The role of a node.
 enum relevo_role
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -240,36 +240,36 @@ typedef uint32_t relevo_role;
 // address and a key.
 typedef struct relevo_config relevo_config;
 
-// Something that happened. What is read from it lives until relevo_event_free.
+// Something that happened. Texts and bytes read from it are valid until relevo_event_free.
 typedef struct relevo_event relevo_event;
 
-// A node that runs. Any thread may use it, at the same time as others.
+// A running node. Several threads may use it at the same time.
 //
 // The pointer is a number under which the library finds the node, not an address: a call with a
 // node that was closed already, even twice, gives RELEVO_RESULT_CLOSED and harms nothing.
 typedef struct relevo_node relevo_node;
 
-// The members as a node saw them when it was asked, itself included. It doesn't change; texts
-// read from it live until relevo_members_free.
+// The members as a node saw them when it was asked, the node itself included. The list doesn't change; texts
+// read from it are valid until relevo_members_free.
 typedef struct relevo_members relevo_members;
 
-// What a session contained when it was read. It doesn't change; what is read from it lives until
+// The contents of a session when it was read. They don't change; texts and bytes read from them are valid until
 // relevo_session_free.
 typedef struct relevo_session relevo_session;
 
-// How a node was when it was asked. It doesn't change; texts read from it live until
+// The state of a node when it was asked. It doesn't change; texts read from it are valid until
 // relevo_status_free.
 typedef struct relevo_status relevo_status;
 
-// Bytes that belong to somebody else. NULL with length 0 is the empty sequence.
+// Borrowed bytes. NULL with length 0 is the empty sequence.
 typedef struct {
-    // Where they begin.
+    // The address of the first byte.
     const void *data;
-    // How many they are.
+    // The number of bytes.
     size_t len;
 } relevo_bytes;
 
-// What a session is called. The same id in two applications is two sessions.
+// The key of a session: its application and its id. The same id in two applications names two sessions.
 typedef struct {
     // The application, such as "shop"; a Tomcat's is `host#context`. At most 64 bytes.
     relevo_bytes application;
@@ -279,11 +279,11 @@ typedef struct {
 
 // One change of a commit.
 typedef struct {
-    // A relevo_change_kind. Zero is none, so that a forgotten one is noticed.
+    // A relevo_change_kind. Zero isn't one, so that a missing kind is an error.
     uint32_t kind;
     // The attribute. At most 255 bytes.
     relevo_bytes name;
-    // Its new value.
+    // The new value.
     relevo_bytes value;
 } relevo_change;
 
@@ -295,18 +295,19 @@ extern "C" {
 // NULL gives the empty sequence.
 relevo_bytes relevo_bytes_of(const char *text);
 
-// New settings with all defaults. Freed with relevo_config_free.
+// Makes settings with all defaults. Free them with relevo_config_free.
 relevo_config *relevo_config_new(void);
 
-// Frees settings. Nodes opened with them go on. NULL is allowed.
+// Frees settings. Nodes that were opened with them go on. NULL is allowed.
 void relevo_config_free(relevo_config *config);
 
-// The cluster; nodes of other clusters are refused. Default "relevo".
+// The name of the cluster; nodes of other clusters are refused. Default "relevo".
 relevo_result relevo_config_set_cluster(relevo_config *config, const char *cluster);
 
-// The node's name, unique in the cluster, at most 64 bytes. The balancer's name for this server
-// (its route), where there is one. Empty, the default: the address once it is bound.
-relevo_result relevo_config_set_name(relevo_config *config, const char *name);
+// The node's name, unique in the cluster, at most 64 bytes. Behind a load balancer, use the balancer's name for this
+// server (its route). If it is empty, the default, the name is the bound address.
+relevo_result relevo_config_set_name(relevo_config *config,
+                                     const char *name);
 
 // The address to bind and to announce, such as "192.168.1.7:4000" or "[fd00::7]:4000"; port 0
 // takes any free one. If the port is taken, up to `auto_bind` ports above it are tried. Default
@@ -318,16 +319,16 @@ relevo_result relevo_config_set_address(relevo_config *config,
 // One more address to contact until a member answers, such as "192.168.1.8:4000".
 relevo_result relevo_config_add_seed(relevo_config *config, const char *seed);
 
-// Finds others by multicast to `group`, by default "228.0.0.4:45564", or with NULL by seeds
-// alone. `bind` is the address of the interface to use, or NULL for that of the node;
-// `ttl` is how many routers may pass it on, or 0 for what the system does.
+// Finds other nodes by multicast to `group`, by default "228.0.0.4:45564", or with NULL by seeds
+// only. `bind` is the address of the interface to use, or NULL for that of the node;
+// `ttl` is the time to live of the datagrams in hops, or 0 for the system's default.
 relevo_result relevo_config_set_multicast(relevo_config *config,
                                           const char *group,
                                           const char *bind,
                                           uint8_t ttl);
 
-// The cluster's keys, the same on every node: `count` of 32 bytes each, at most 4. The first seals,
-// all of them open. Without one a node talks on loopback alone. The library zeroes its copies.
+// The cluster's keys, the same on every node: `count` keys of 32 bytes each, at most 4. The node seals with the first, and
+// opens with all of them. Without a key a node binds loopback addresses only. The library zeroes its copies.
 relevo_result relevo_config_set_keys(relevo_config *config,
                                      const relevo_bytes *keys,
                                      size_t count);
@@ -337,28 +338,29 @@ relevo_result relevo_config_set_keys(relevo_config *config,
 relevo_result relevo_config_set_key_file(relevo_config *config,
                                          const char *path);
 
-// Whether the node may listen on an address other than loopback without a key, so that whoever
-// reaches it can read and change every session: 0, the default, or 1.
-relevo_result relevo_config_set_insecure(relevo_config *config, uint32_t insecure);
+// Whether the node may bind an address other than loopback without a key: 0, the default, or 1. With 1, anybody who
+// reaches the address can read and change every session.
+relevo_result relevo_config_set_insecure(relevo_config *config,
+                                         uint32_t insecure);
 
-// What the node is for: a relevo_role.
+// The role of the node: a relevo_role.
 relevo_result relevo_config_set_role(relevo_config *config, uint32_t role);
 
-// How many copies each session gets beside the primary's own: 0 to 7. Default 1.
+// The number of backups of each session: 0 to 7. Default 1.
 relevo_result relevo_config_set_backups(relevo_config *config, uint8_t backups);
 
 // The node's weight when copies are placed: one of 32 gets twice as many as one of 16, the
 // default. 1 to 255.
 relevo_result relevo_config_set_capacity(relevo_config *config, uint8_t capacity);
 
-// How failures are found: the time between two probes in milliseconds (default 500), and the
-// bound on the time from a crash to the member's removal (default 3000). Both must be the same
-// on every node of a cluster, the second at least twice the first.
+// The times of failure detection, in milliseconds: the time between two probes (default 500), and the
+// longest time from a crash to the member's removal (default 3000). Both must be the same
+// on every node of a cluster, and the second must be at least twice the first.
 relevo_result relevo_config_set_detection(relevo_config *config,
                                           uint32_t frequency_ms,
                                           uint32_t drop_time_ms);
 
-// The bounds on waiting, in milliseconds: for the nodes that may know a session, or are to hear of
+// The longest waits, in milliseconds: for the nodes that may know a session or must learn of
 // its end (default 250), and for the copies of a commit or a rename (default 3000).
 relevo_result relevo_config_set_timeouts(relevo_config *config,
                                          uint32_t fetch_ms,
@@ -369,9 +371,9 @@ relevo_result relevo_config_set_timeouts(relevo_config *config,
 relevo_result relevo_config_set_group(relevo_config *config,
                                       uint32_t group_ms);
 
-// What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
-// takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
-// when the node is opened.
+// The limits of the node: bytes for the contents of sessions (default 64 MiB), of which one session
+// takes at most a tenth and at most 4 MiB; and the number of sessions (default 65536). The memory is
+// allocated once, when the node is opened.
 relevo_result relevo_config_set_memory(relevo_config *config,
                                        size_t bytes,
                                        size_t sessions);
@@ -384,78 +386,79 @@ relevo_result relevo_config_set_datagram(relevo_config *config,
 // Frees an event. NULL is allowed.
 void relevo_event_free(relevo_event *event);
 
-// What happened.
+// The kind of an event.
 relevo_event_kind relevo_event_kind_of(const relevo_event *event);
 
 // The name of the member that the event is about, or NULL if it is about none.
 const char *relevo_event_member(const relevo_event *event);
 
-// A line for the log, of a RELEVO_EVENT_KIND_REFUSED; NULL of others.
+// A line for the log about a RELEVO_EVENT_KIND_REFUSED, or NULL for other events.
 const char *relevo_event_text(const relevo_event *event);
 
-// The bytes of a message; relevo_event_member says who sent it. RELEVO_RESULT_NOT_FOUND: the event
-// is none.
+// The bytes of a message; relevo_event_member names the sender. RELEVO_RESULT_NOT_FOUND: the event
+// isn't a message.
 relevo_result relevo_event_message(const relevo_event *event,
                                    relevo_bytes *message);
 
-// The session that the event is about. RELEVO_RESULT_NOT_FOUND: it is about none.
+// The session that the event is about. RELEVO_RESULT_NOT_FOUND: it isn't about a session.
 relevo_result relevo_event_session(const relevo_event *event, relevo_key *key);
 
-// What exactly went wrong in the last call on this thread that failed, and what to do about it.
-// UTF-8; empty if none has failed yet; never NULL. It is overwritten by the next call on this
-// thread that fails.
+// The text of the last failure on this thread: what went wrong, and what to do about it.
+// It is UTF-8, empty if no call has failed yet, and never NULL. The next call on this
+// thread that fails overwrites it.
 const char *relevo_last_error(void);
 
 // Frees the list. NULL is allowed.
 void relevo_members_free(relevo_members *members);
 
-// How many members the list has.
+// The number of members in the list.
 size_t relevo_members_count(const relevo_members *members);
 
-// The name of the member at `index`, counted from 0, or NULL behind the end.
+// The name of the member at `index`, counted from 0, or NULL beyond the end.
 const char *relevo_members_name(const relevo_members *members, size_t index);
 
-// The address of the member at `index`, such as "192.168.1.7:4000", or NULL behind the end.
+// The address of the member at `index`, such as "192.168.1.7:4000", or NULL beyond the end.
 const char *relevo_members_address(const relevo_members *members, size_t index);
 
-// Whether the member at `index` lives.
+// The state of the member at `index`.
 relevo_member_state relevo_members_state(const relevo_members *members, size_t index);
 
-// How many messages of the member at `index` made no sense: above 0, its program or its machine
-// is faulty. 0 behind the end.
-uint32_t relevo_members_malformed(const relevo_members *members, size_t index);
+// The number of malformed messages from the member at `index`. If it is above 0, its program or its machine
+// is faulty. It is 0 beyond the end.
+uint32_t relevo_members_malformed(const relevo_members *members,
+                                  size_t index);
 
 // Whether the member at `index` is the node that was asked.
 bool relevo_members_is_self(const relevo_members *members, size_t index);
 
-// Binds the sockets, starts the node's thread and begins to look for others. It waits for nobody:
+// Binds the sockets, starts the node's thread and begins to look for other nodes. It doesn't wait for them:
 // a node without peers serves its own sessions. `config` can be used again, or freed.
 relevo_result relevo_node_open(const relevo_config *config,
                                relevo_node **node);
 
-// Seals with the first of `count` keys from now on, and opens with each of them: at most 4, of 32
-// bytes. A cluster changes its key in three steps, each on every node before the next: old and new,
-// new and old, new. RELEVO_RESULT_BAD_KEY: the keys can't be held together, or the node was opened
-// without one; it keeps what it has.
+// Seals with the first of `count` keys from now on, and opens with each of them. There are at most 4 keys, of 32
+// bytes each. A cluster changes its key in three steps, each on every node before the next: the old key and the new one,
+// the new one and the old one, only the new one. RELEVO_RESULT_BAD_KEY: the keys can't be used together, or the node was
+// opened without one; it keeps its former keys.
 relevo_result relevo_node_set_keys(const relevo_node *node,
                                    const relevo_bytes *keys,
                                    size_t count);
 
-// Reads the key file again that the node was opened with, and sets its keys as
+// Reads the key file with which the node was opened again, and sets its keys as
 // relevo_node_set_keys does.
 relevo_result relevo_node_reload_keys(const relevo_node *node);
 
-// Hands the sessions over that others lack, says good-bye, waits at most `timeout_ms` for the others to
-// have and know all of it, and stops the node: its port is free afterwards, its events can still be
-// taken, and relevo_node_close remains to be called. Nothing else bounds it: a slow network needs
-// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed says how many
-// are still to go. RELEVO_RESULT_NOT_CONFIRMED: it has left, but others may lack some sessions, or not
-// know yet.
+// Hands over the sessions that others lack, tells the others that this node leaves, waits at most `timeout_ms` for their
+// answers, and stops the node. Afterwards its port is free, its events can still be
+// taken, and relevo_node_close must still be called. Only `timeout_ms` bounds it: a slow network needs
+// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed is the number of sessions
+// that are still to be handed over. RELEVO_RESULT_NOT_CONFIRMED: the node has left, but others may lack some sessions, or
+// may not know of the leave.
 relevo_result relevo_node_leave(const relevo_node *node,
                                 uint32_t timeout_ms);
 
-// Stops the node without a word to the others, as a crash would, unless it has left. Calls that
-// other threads have under way end as usual. NULL is allowed.
+// Stops the node. Unless it has left, the others aren't told and see a crash. Calls under way on
+// other threads end as usual. NULL is allowed.
 relevo_result relevo_node_close(relevo_node *node);
 
 // Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
@@ -467,7 +470,7 @@ relevo_result relevo_node_close(relevo_node *node);
 // is the first), RELEVO_ACK_ALL, or RELEVO_ACK_AT_LEAST with a number. `copies`, which may be
 // NULL, gets the number of copies known to exist.
 //
-// RELEVO_RESULT_NOT_CONFIRMED: written here, but not so many copies in time.
+// RELEVO_RESULT_NOT_CONFIRMED: it is written here, but there weren't so many copies in time.
 relevo_result relevo_node_commit(const relevo_node *node,
                                  const relevo_key *key,
                                  const relevo_change *changes,
@@ -476,17 +479,17 @@ relevo_result relevo_node_commit(const relevo_node *node,
                                  uint32_t ack,
                                  uint32_t *copies);
 
-// What this node has of a session, without asking anybody. Only while it owns the session, as
-// relevo_node_owns says, is that certainly the newest. RELEVO_RESULT_NOT_FOUND: it has nothing.
-// The result is freed with relevo_session_free.
+// This node's copy of a session. No other node is asked, so it is certainly the newest only while
+// relevo_node_owns gives true. RELEVO_RESULT_NOT_FOUND: this node has no copy.
+// Free the result with relevo_session_free.
 relevo_result relevo_node_get(const relevo_node *node,
                               const relevo_key *key,
                               relevo_session **session);
 
-// Makes this node the primary of a session and reads it, as the live nodes that hold it know it:
-// what to do with the first request for a session that this node doesn't own. `hint` is the name
-// of the node that served it last, if the id that the client sent ends with one, or NULL.
-// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with
+// Makes this node the primary of a session, and reads the newest contents that its live holders have. Call it
+// at the first request for a session that this node doesn't own. `hint` is the name
+// of the node that served the session last, if the id that the client sent ends with one, or NULL.
+// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. Free the result with
 // relevo_session_free.
 relevo_result relevo_node_fetch(const relevo_node *node,
                                 const relevo_key *key,
@@ -497,13 +500,13 @@ relevo_result relevo_node_fetch(const relevo_node *node,
 bool relevo_node_owns(const relevo_node *node, const relevo_key *key);
 
 // Ends a session everywhere and waits for the live nodes that hold it. `copies`, which may be
-// NULL, gets the number of nodes known to know of it, this one included.
-// RELEVO_RESULT_NOT_CONFIRMED: ended here, but not known to all of them in time.
+// NULL, gets the number of nodes that have confirmed the end, this one included.
+// RELEVO_RESULT_NOT_CONFIRMED: it is ended here, but not all of them confirmed in time.
 relevo_result relevo_node_invalidate(const relevo_node *node,
                                      const relevo_key *key,
                                      uint32_t *copies);
 
-// Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
+// Gives a session a new id atomically: no node ever sees both, and the old id is ended. `copies`,
 // which may be NULL, gets the number of copies known to exist. RELEVO_RESULT_NOT_FOUND: this node
 // doesn't have the session; fetch it first. RELEVO_RESULT_BAD_LENGTH: the new id has a length
 // that can't be kept, or is in use.
@@ -512,8 +515,9 @@ relevo_result relevo_node_rename(const relevo_node *node,
                                  relevo_bytes new_id,
                                  uint32_t *copies);
 
-// Notes that a session was used without a change. Cheap: others hear of it only now and then.
-relevo_result relevo_node_touch(const relevo_node *node, const relevo_key *key);
+// Records that a session was used without a change. It is cheap: other nodes are told only now and then.
+relevo_result relevo_node_touch(const relevo_node *node,
+                                const relevo_key *key);
 
 // Sends a message of at most 1,024 bytes to the application of the member called `to`, or of all
 // members that run one if it is NULL. Each gets it as an event, RELEVO_EVENT_KIND_MESSAGE, in the
@@ -521,7 +525,7 @@ relevo_result relevo_node_touch(const relevo_node *node, const relevo_key *key);
 // `copies`, which may be NULL, gets the number of nodes known to have it, this one included.
 //
 // RELEVO_RESULT_NOT_CONFIRMED: sent, but not taken by all in time; it goes on in the background.
-// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: nobody is called `to`,
+// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: no member has the name `to`,
 // or it can't be reached.
 relevo_result relevo_node_send(const relevo_node *node,
                                const char *to,
@@ -529,27 +533,27 @@ relevo_result relevo_node_send(const relevo_node *node,
                                uint32_t timeout_ms,
                                uint32_t *copies);
 
-// The members of the cluster as this node sees them, itself included. Freed with
+// The members of the cluster as this node sees them, itself included. Free the list with
 // relevo_members_free.
 relevo_result relevo_node_members(const relevo_node *node, relevo_members **members);
 
-// How the node is. Freed with relevo_status_free.
+// The state of the node. Free it with relevo_status_free.
 relevo_result relevo_node_status(const relevo_node *node, relevo_status **status);
 
-// Waits for the next event, for at most `timeout_ms`. RELEVO_RESULT_NO_EVENT: there was none.
-// Each event is given once, to one of the threads that ask. Freed with relevo_event_free.
+// Waits at most `timeout_ms` for the next event. RELEVO_RESULT_NO_EVENT: there was none.
+// Each event is given once, to one of the threads that ask. Free it with relevo_event_free.
 relevo_result relevo_node_next_event(const relevo_node *node,
                                      uint32_t timeout_ms,
                                      relevo_event **event);
 
-// What `result` means in general, such as "the port is taken by another program". Never NULL,
-// never freed. relevo_last_error has the particulars.
+// The general meaning of `result`, such as "the port is taken by another program". It is never NULL, and must not be
+// freed. relevo_last_error has the particulars.
 const char *relevo_result_message(uint32_t result);
 
-// Frees what was read of a session. The session itself goes on. NULL is allowed.
+// Frees the contents that were read. The session itself goes on. NULL is allowed.
 void relevo_session_free(relevo_session *session);
 
-// How many attributes the session has.
+// The number of attributes of the session.
 size_t relevo_session_count(const relevo_session *session);
 
 // Name and value of one attribute, counted from 0, in no particular order.
@@ -572,7 +576,7 @@ uint64_t relevo_session_idle_ms(const relevo_session *session);
 // Whether some node that may know newer changes didn't answer in time.
 bool relevo_session_maybe_stale(const relevo_session *session);
 
-// Frees what was read of a node. The node goes on. NULL is allowed.
+// Frees a status. The node goes on. NULL is allowed.
 void relevo_status_free(relevo_status *status);
 
 // The node's name, or NULL for a status that is NULL.
@@ -582,15 +586,15 @@ const char *relevo_status_name(const relevo_status *status);
 // for a status that is NULL.
 const char *relevo_status_address(const relevo_status *status);
 
-// The names of the node's keys, with spaces between: eight hexadecimal digits each, which give
-// nothing away. It seals with the first. Empty: nothing is sealed. NULL for a status that is NULL.
+// The ids of the node's keys, separated by spaces. Each has eight hexadecimal digits, which don't reveal the key. The node
+// seals with the first. If the text is empty, nothing is sealed. It is NULL for a status that is NULL.
 const char *relevo_status_keys(const relevo_status *status);
 
-// Whether whoever reaches the node's address can read and change every session: it has no key, and
-// others than this machine reach it.
+// Whether anybody who reaches the node's address can read and change every session, because it has no key and its address
+// isn't a loopback address.
 bool relevo_status_is_insecure(const relevo_status *status);
 
-// Whether there are enough other members for all copies that each session is to have.
+// Whether there are enough other members for every session to have all its backups.
 bool relevo_status_is_ready(const relevo_status *status);
 
 // Live sessions of which the node has a copy, its own and those of others.
@@ -599,20 +603,20 @@ uint32_t relevo_status_sessions(const relevo_status *status);
 // Live sessions, and ended ones that are still remembered, of which the node can have a copy.
 uint32_t relevo_status_session_limit(const relevo_status *status);
 
-// Live sessions of which a live member lacks something that the node is to send it: none while it is
-// idle, and of a node that leaves those that are still to be handed over.
+// Live sessions of which a live member lacks something that the node is to send. An idle node has none; for a node that
+// leaves, these are the sessions that are still to be handed over.
 uint32_t relevo_status_sessions_owed(const relevo_status *status);
 
-// How many counters the status has: of what was sent, taken, refused, lost and repeated since the
+// The number of counters of the status. They count what was sent, accepted, refused, lost and repeated since the
 // node was opened.
 size_t relevo_status_counter_count(const relevo_status *status);
 
-// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL behind the
+// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL beyond the
 // end. Later versions may add counters anywhere.
 const char *relevo_status_counter_name(const relevo_status *status,
                                        size_t index);
 
-// The value of the counter at `index`, or 0 behind the end.
+// The value of the counter at `index`, or 0 beyond the end.
 uint64_t relevo_status_counter_value(const relevo_status *status, size_t index);
 
 // The version of the library at run time, such as "0.1.0". Never freed.

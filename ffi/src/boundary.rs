@@ -6,12 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::failure::Failure;
 use crate::result::Code;
 
-/// Runs an operation and turns what it answers, or its panic, into a result code.
+/// Runs an operation and turns its outcome, or its panic, into a result code.
 ///
 /// Every exported function that can fail has its whole body in here: a panic that reached an
 /// `extern "C"` function would end the process, whatever the caller did.
 pub(crate) fn operation(body: impl FnOnce() -> Result<(), Failure>) -> Code {
-    // `AssertUnwindSafe`: what a panic left half done is behind locks that say so, or lost.
+    // `AssertUnwindSafe`: state that a panic left incomplete is behind poisoned locks, or dropped.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(())) => Code::Ok,
         Ok(Err(failure)) => failure.remember(),
@@ -19,7 +19,7 @@ pub(crate) fn operation(body: impl FnOnce() -> Result<(), Failure>) -> Code {
     }
 }
 
-/// Runs a reader; `fallback` is what it answers where there is nothing to read, or on a panic.
+/// Runs a reader. It returns `fallback` if there is nothing to read, or on a panic.
 pub(crate) fn reader<T>(fallback: T, body: impl FnOnce() -> Option<T>) -> T {
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(value) => value.unwrap_or(fallback),
@@ -30,7 +30,7 @@ pub(crate) fn reader<T>(fallback: T, body: impl FnOnce() -> Option<T>) -> T {
     }
 }
 
-/// Frees what C gives back.
+/// Frees a value that C gives back.
 pub(crate) fn free<T>(owned: Option<Box<T>>) {
     reader((), || owned.map(drop));
 }

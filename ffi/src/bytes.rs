@@ -1,4 +1,4 @@
-//! Memory of the caller that is read through a pointer: the only place of it.
+//! The only place where the caller's memory is read through a pointer.
 //!
 //! The fields of [`Bytes`] are private to this file, so that a value of it comes either from C,
 //! which promises that `len` bytes can be read at `data`, or from [`Bytes::of`].
@@ -12,17 +12,17 @@ use crate::boundary::Required;
 use crate::failure::Failure;
 use crate::result::Code;
 
-/// Bytes that belong to somebody else. NULL with length 0 is the empty sequence.
+/// Borrowed bytes. NULL with length 0 is the empty sequence.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Bytes {
-    /// Where they begin.
+    /// The address of the first byte.
     data: *const c_void,
-    /// How many they are.
+    /// The number of bytes.
     len: usize,
 }
 
-/// What a session is called. The same id in two applications is two sessions.
+/// The key of a session: its application and its id. The same id in two applications names two sessions.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Key {
@@ -32,13 +32,13 @@ pub struct Key {
     pub id: Bytes,
 }
 
-/// What becomes of an attribute.
+/// The kind of a change of an attribute.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub enum ChangeKind {
-    /// It gets the value, which may be empty.
+    /// The attribute gets the value, which may be empty.
     Set = 1,
-    /// It is removed; the value is not looked at.
+    /// The attribute is removed; the value is ignored.
     Remove = 2,
 }
 
@@ -46,11 +46,11 @@ pub enum ChangeKind {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Change {
-    /// A relevo_change_kind. Zero is none, so that a forgotten one is noticed.
+    /// A relevo_change_kind. Zero isn't one, so that a missing kind is an error.
     pub kind: u32,
     /// The attribute. At most 255 bytes.
     pub name: Bytes,
-    /// Its new value.
+    /// The new value.
     pub value: Bytes,
 }
 
@@ -67,7 +67,7 @@ impl Bytes {
     /// Lends `bytes` to C. The caller of this function says in the header for how long.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() {
-            // Rust's pointer to nothing is no address that C may hand to memcpy.
+            // Rust's pointer of an empty slice isn't an address that C may pass to memcpy.
             return Self {
                 data: c"".as_ptr().cast(),
                 len: 0,
@@ -81,9 +81,9 @@ impl Bytes {
 
     /// The bytes, or a failure that names them: NULL with a length.
     ///
-    /// They are borrowed from `&self`, that is, for the call in which C handed them in.
+    /// They are borrowed from `&self`, that is, for the duration of the call from C.
     pub(crate) fn read(&self, name: &str) -> Result<&[u8], Failure> {
-        // SAFETY: whoever made this value promises that the bytes can be read.
+        // SAFETY: the maker of this value promises that the bytes can be read.
         unsafe { array(self.data.cast::<u8>(), self.len, name) }
     }
 }
@@ -150,7 +150,7 @@ pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str
     unsafe { optional_text(text, name) }?.required(name)
 }
 
-/// Like [`text`], but NULL is none.
+/// Like [`text`], but NULL gives `None`.
 ///
 /// # Safety
 /// `text` is NULL or ends with NUL, and nobody changes it in `'a`.

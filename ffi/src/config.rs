@@ -1,4 +1,4 @@
-//! What a node is told at its start.
+//! The settings of a node.
 
 use std::ffi::c_char;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -19,7 +19,7 @@ pub struct Config {
     pub(crate) options: Options,
 }
 
-/// What a node is for.
+/// The role of a node.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 pub enum Role {
@@ -29,7 +29,7 @@ pub enum Role {
     Replica = 2,
 }
 
-/// New settings with all defaults. Freed with relevo_config_free.
+/// Makes settings with all defaults. Free them with relevo_config_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_new() -> Option<Box<Config>> {
     reader(None, || {
@@ -39,13 +39,13 @@ pub extern "C" fn relevo_config_new() -> Option<Box<Config>> {
     })
 }
 
-/// Frees settings. Nodes opened with them go on. NULL is allowed.
+/// Frees settings. Nodes that were opened with them go on. NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_free(config: Option<Box<Config>>) {
     free(config);
 }
 
-/// The cluster; nodes of other clusters are refused. Default "relevo".
+/// The name of the cluster; nodes of other clusters are refused. Default "relevo".
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_config_set_cluster(
     config: Option<&mut Config>,
@@ -59,8 +59,8 @@ pub unsafe extern "C" fn relevo_config_set_cluster(
     })
 }
 
-/// The node's name, unique in the cluster, at most 64 bytes. The balancer's name for this server
-/// (its route), where there is one. Empty, the default: the address once it is bound.
+/// The node's name, unique in the cluster, at most 64 bytes. Behind a load balancer, use the balancer's name for this
+/// server (its route). If it is empty, the default, the name is the bound address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_config_set_name(
     config: Option<&mut Config>,
@@ -107,9 +107,9 @@ pub unsafe extern "C" fn relevo_config_add_seed(
     })
 }
 
-/// Finds others by multicast to `group`, by default "228.0.0.4:45564", or with NULL by seeds
-/// alone. `bind` is the address of the interface to use, or NULL for that of the node;
-/// `ttl` is how many routers may pass it on, or 0 for what the system does.
+/// Finds other nodes by multicast to `group`, by default "228.0.0.4:45564", or with NULL by seeds
+/// only. `bind` is the address of the interface to use, or NULL for that of the node;
+/// `ttl` is the time to live of the datagrams in hops, or 0 for the system's default.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_config_set_multicast(
     config: Option<&mut Config>,
@@ -135,8 +135,8 @@ pub unsafe extern "C" fn relevo_config_set_multicast(
     })
 }
 
-/// The cluster's keys, the same on every node: `count` of 32 bytes each, at most 4. The first seals,
-/// all of them open. Without one a node talks on loopback alone. The library zeroes its copies.
+/// The cluster's keys, the same on every node: `count` keys of 32 bytes each, at most 4. The node seals with the first, and
+/// opens with all of them. Without a key a node binds loopback addresses only. The library zeroes its copies.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_config_set_keys(
     config: Option<&mut Config>,
@@ -163,21 +163,21 @@ pub unsafe extern "C" fn relevo_config_set_key_file(
         // SAFETY: the caller promises NULL or a text that ends with NUL.
         let path = unsafe { bytes::text(path, "path") }?;
         let path = PathBuf::from(path);
-        // What is wrong is said where the file is named.
+        // The file is read here, so that this call reports a fault of the file.
         node::read_key_file(&path)?;
         options.keys = Keys::File(path);
         Ok(())
     })
 }
 
-/// Whether the node may listen on an address other than loopback without a key, so that whoever
-/// reaches it can read and change every session: 0, the default, or 1.
+/// Whether the node may bind an address other than loopback without a key: 0, the default, or 1. With 1, anybody who
+/// reaches the address can read and change every session.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_insecure(config: Option<&mut Config>, insecure: u32) -> Code {
     set(config, |options| options.insecure = insecure != 0)
 }
 
-/// What the node is for: a relevo_role.
+/// The role of the node: a relevo_role.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_role(config: Option<&mut Config>, role: u32) -> Code {
     operation(|| {
@@ -190,7 +190,7 @@ pub extern "C" fn relevo_config_set_role(config: Option<&mut Config>, role: u32)
     })
 }
 
-/// How many copies each session gets beside the primary's own: 0 to 7. Default 1.
+/// The number of backups of each session: 0 to 7. Default 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_backups(config: Option<&mut Config>, backups: u8) -> Code {
     set(config, |options| options.backups = backups)
@@ -203,9 +203,9 @@ pub extern "C" fn relevo_config_set_capacity(config: Option<&mut Config>, capaci
     set(config, |options| options.capacity = capacity)
 }
 
-/// How failures are found: the time between two probes in milliseconds (default 500), and the
-/// bound on the time from a crash to the member's removal (default 3000). Both must be the same
-/// on every node of a cluster, the second at least twice the first.
+/// The times of failure detection, in milliseconds: the time between two probes (default 500), and the
+/// longest time from a crash to the member's removal (default 3000). Both must be the same
+/// on every node of a cluster, and the second must be at least twice the first.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_detection(
     config: Option<&mut Config>,
@@ -218,7 +218,7 @@ pub extern "C" fn relevo_config_set_detection(
     })
 }
 
-/// The bounds on waiting, in milliseconds: for the nodes that may know a session, or are to hear of
+/// The longest waits, in milliseconds: for the nodes that may know a session or must learn of
 /// its end (default 250), and for the copies of a commit or a rename (default 3000).
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_timeouts(
@@ -239,9 +239,9 @@ pub extern "C" fn relevo_config_set_group(config: Option<&mut Config>, group_ms:
     set(config, |options| options.group = milliseconds(group_ms))
 }
 
-/// What the node may use: bytes for the contents of sessions (default 64 MiB), of which a session
-/// takes a tenth at most, and 4 MiB; and how many sessions there may be (default 65536). Taken once,
-/// when the node is opened.
+/// The limits of the node: bytes for the contents of sessions (default 64 MiB), of which one session
+/// takes at most a tenth and at most 4 MiB; and the number of sessions (default 65536). The memory is
+/// allocated once, when the node is opened.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_config_set_memory(
     config: Option<&mut Config>,
@@ -304,7 +304,7 @@ fn milliseconds(count: u32) -> Duration {
     Duration::from_millis(count.into())
 }
 
-/// Keys of a caller.
+/// Reads the keys of a caller.
 ///
 /// # Safety
 /// `keys` is NULL, or there are `count` keys.

@@ -1,4 +1,4 @@
-//! What a node tells its application, to read.
+//! The events that a node reports to its application.
 
 use std::ffi::{CString, c_char};
 use std::mem::MaybeUninit;
@@ -12,60 +12,60 @@ use crate::bytes::{self, Bytes, Key};
 use crate::failure::Failure;
 use crate::result::Code;
 
-/// What happened. Later versions may add kinds.
+/// The kind of an event. Later versions may add kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum EventKind {
     /// There is no event.
     None = 0,
-    /// Something that this header has no name for.
+    /// A kind for which this header has no name.
     Other = 1,
-    /// A concurrent commit of the same attribute outranked this node's, which is gone.
+    /// A concurrent commit of the same attribute won over this node's commit, which is lost.
     Conflict = 2,
-    /// An idle session whose primary is gone has expired: this node is to end it, by fetching it,
-    /// running its listeners and invalidating it.
+    /// An idle session whose primary is gone has expired. This node is to end it: fetch it, run its listeners and
+    /// invalidate it.
     Expired = 3,
-    /// A session ended on another node: drop what was kept of it.
+    /// A session ended on another node: drop cached contents of it.
     Invalidated = 4,
-    /// A session was served without an answer of all that may hold a newer copy.
+    /// A session was served before all nodes that may hold a newer copy had answered.
     MaybeStale = 5,
     /// A member has not answered for the drop time.
     MemberDown = 6,
-    /// A member answers again or is new.
+    /// A member is new, or answers again.
     MemberJoined = 7,
-    /// A member said good-bye.
+    /// A member left the cluster.
     MemberLeft = 8,
-    /// A member doesn't answer and is asked to show that it lives.
+    /// A member doesn't answer. It is dead unless it refutes the suspicion in time.
     MemberSuspected = 9,
-    /// Another node became the session's primary: drop what was kept of it.
+    /// Another node became the session's primary: drop cached contents of it.
     Moved = 10,
-    /// The name of this node belongs to another one that answers: choose another name.
+    /// Another node that answers has the name of this one: choose another name.
     NameTaken = 11,
-    /// Events were lost because they weren't taken in time: look at everything again.
+    /// Events were lost because they weren't taken in time: check the members and all cached sessions again.
     Resync = 12,
-    /// A newcomer was refused because the member table is full.
+    /// A new node was refused because the member table is full.
     TableFull = 13,
-    /// A newcomer answers at the address of this member, which had not left.
+    /// A new node answers at the address of this member, which had not left.
     AddressTaken = 14,
-    /// The cluster has more members than this node's table: the node didn't join it, or left it.
+    /// The cluster has more members than fit into this node's table: the node didn't join, or left.
     Outgrown = 15,
     /// The application of the member sent a message.
     Message = 16,
-    /// Another start of this node took its name while this one stood still. It has begun anew, as a
-    /// newcomer that holds no session: look at everything again.
+    /// Another start of this node took its name while this one was stopped. This one has restarted as a
+    /// new node that holds no session: check the members and all cached sessions again.
     Superseded = 17,
-    /// Datagrams changed nothing, for a cause that should be looked at: relevo_event_text says which, and
-    /// what to do. At most one event in ten minutes for each cause; the status counts all.
+    /// Datagrams were refused for a cause that somebody should look at. relevo_event_text names the cause and the cure.
+    /// There is at most one event in ten minutes for each cause; the status counts all refusals.
     Refused = 18,
 }
 
-/// Something that happened. What is read from it lives until relevo_event_free.
+/// Something that happened. Texts and bytes read from it are valid until relevo_event_free.
 pub struct Event {
     kind: EventKind,
     subject: Subject,
 }
 
-/// Whom or what an event is about.
+/// The member or the session of an event.
 enum Subject {
     Node,
     Member(CString),
@@ -80,7 +80,7 @@ pub extern "C" fn relevo_event_free(event: Option<Box<Event>>) {
     free(event);
 }
 
-/// What happened.
+/// The kind of an event.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_event_kind_of(event: Option<&Event>) -> EventKind {
     reader(EventKind::None, || Some(event?.kind))
@@ -95,7 +95,7 @@ pub extern "C" fn relevo_event_member(event: Option<&Event>) -> *const c_char {
     })
 }
 
-/// A line for the log, of a RELEVO_EVENT_KIND_REFUSED; NULL of others.
+/// A line for the log about a RELEVO_EVENT_KIND_REFUSED, or NULL for other events.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_event_text(event: Option<&Event>) -> *const c_char {
     reader(ptr::null(), || match &event?.subject {
@@ -104,8 +104,8 @@ pub extern "C" fn relevo_event_text(event: Option<&Event>) -> *const c_char {
     })
 }
 
-/// The bytes of a message; relevo_event_member says who sent it. RELEVO_RESULT_NOT_FOUND: the event
-/// is none.
+/// The bytes of a message; relevo_event_member names the sender. RELEVO_RESULT_NOT_FOUND: the event
+/// isn't a message.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_event_message(
     event: Option<&Event>,
@@ -122,7 +122,7 @@ pub extern "C" fn relevo_event_message(
     })
 }
 
-/// The session that the event is about. RELEVO_RESULT_NOT_FOUND: it is about none.
+/// The session that the event is about. RELEVO_RESULT_NOT_FOUND: it isn't about a session.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_event_session(
     event: Option<&Event>,

@@ -1,4 +1,4 @@
-//! What a call answers when it didn't do what was asked.
+//! The failures of calls.
 
 use std::{fmt, io};
 
@@ -8,7 +8,7 @@ use relevo_node::{CallError, KeyFileError, KeysError, OpenError};
 use crate::last_error;
 use crate::result::Code;
 
-/// A result code, and a sentence for the one who has to mend it.
+/// A result code, and a sentence that says what was wrong and what to do.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
@@ -31,14 +31,14 @@ impl Failure {
         )
     }
 
-    /// Leaves the sentence to `relevo_last_error` of this thread.
+    /// Stores the sentence for `relevo_last_error` on this thread.
     pub(crate) fn remember(self) -> Code {
         last_error::set(self.detail);
         self.code
     }
 }
 
-/// What the library says of itself goes to C as it is: the sentences name setting and cure.
+/// The texts of the library's own errors go to C unchanged, since they name the setting and the cure.
 impl From<OpenError> for Failure {
     fn from(cause: OpenError) -> Self {
         let code = match &cause {
@@ -87,7 +87,7 @@ impl<E: Refusal> From<CallError<E>> for Failure {
     }
 }
 
-/// What the core refuses, with the code that C gets for it.
+/// A refusal of the core, with the result code for C.
 pub(crate) trait Refusal: fmt::Display {
     fn code(&self) -> Code;
 }

@@ -1,6 +1,6 @@
-//! The text of what went wrong last on a thread.
+//! The text of the last error on a thread.
 //!
-//! It is kept per thread, not handed out by a parameter: nobody can forget to free it, calls stay
+//! It is kept per thread instead of returned through a parameter: it needn't be freed, calls stay
 //! short, and threads that share a node don't overwrite each other's text.
 
 use std::cell::RefCell;
@@ -8,9 +8,9 @@ use std::ffi::{CStr, CString, c_char};
 
 use crate::bytes;
 
-/// What exactly went wrong in the last call on this thread that failed, and what to do about it.
-/// UTF-8; empty if none has failed yet; never NULL. It is overwritten by the next call on this
-/// thread that fails.
+/// The text of the last failure on this thread: what went wrong, and what to do about it.
+/// It is UTF-8, empty if no call has failed yet, and never NULL. The next call on this
+/// thread that fails overwrites it.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_last_error() -> *const c_char {
     const NONE: &CStr = c"";
@@ -21,7 +21,7 @@ pub extern "C" fn relevo_last_error() -> *const c_char {
 /// Keeps `text` until the next failure on this thread.
 pub(crate) fn set(text: String) {
     let text = bytes::c_string(text);
-    // While a thread ends its locals are gone, and with them whoever could ask.
+    // This fails while the thread ends, when nothing can ask for the text any more.
     let _ = LAST.try_with(|last| last.replace(text));
 }
 

@@ -1,16 +1,16 @@
-//! The C ABI of Relevo. What a C programmer reads is `include/relevo.h`, generated from here.
+//! The C ABI of Relevo. The header `include/relevo.h` is generated from it.
 //!
-//! The files: what makes the boundary safe, and then one file per type of the header.
+//! The files that make the boundary safe come first, then one file for each type of the header.
 //! - `boundary`: no panic crosses it, and NULL is refused by the type of the parameter;
-//! - `failure`, `result`, `last_error`: what went wrong, as a value, a number and a text;
+//! - `failure`, `result`, `last_error`: an error as a value, a number and a text;
 //! - `bytes`: the only place where memory of the caller is read through a pointer;
 //! - `version`, `config`, `node`, `session`, `members`, `status`, `event`: one type each.
 //!
 //! Parameters are `Option<&T>` and `Option<&mut T>`: to C they are plain pointers, and Rust can't
-//! reach what they point to without having looked for NULL first. Outputs are
+//! reach the target of one without a check for NULL. Outputs are
 //! `Option<&mut MaybeUninit<T>>`, because the caller's variable need not be initialised. That
-//! such a pointer is valid otherwise, and that no other thread changes what it points to during
-//! the call, is what the header asks of every caller.
+//! such a pointer is valid otherwise, and that no other thread changes its target during
+//! the call, the header requires of every caller.
 
 #![expect(
     clippy::missing_safety_doc,

@@ -1,4 +1,4 @@
-//! The members of the cluster, to read.
+//! A list of the cluster's members.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -8,7 +8,7 @@ use relevo_node as node;
 use crate::boundary::{free, reader};
 use crate::bytes;
 
-/// Whether a member lives. Later versions may add states.
+/// The state of a member. Later versions may add states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum MemberState {
@@ -16,16 +16,16 @@ pub enum MemberState {
     None = 0,
     /// It answers.
     Alive = 1,
-    /// It doesn't answer and is asked to show that it lives.
+    /// It doesn't answer, and is dead unless it refutes the suspicion in time.
     Suspect = 2,
     /// It hasn't answered for the drop time.
     Dead = 3,
-    /// It said good-bye.
+    /// It left the cluster.
     Left = 4,
 }
 
-/// The members as a node saw them when it was asked, itself included. It doesn't change; texts
-/// read from it live until relevo_members_free.
+/// The members as a node saw them when it was asked, the node itself included. The list doesn't change; texts
+/// read from it are valid until relevo_members_free.
 pub struct Members {
     members: Vec<Entry>,
 }
@@ -44,13 +44,13 @@ pub extern "C" fn relevo_members_free(members: Option<Box<Members>>) {
     free(members);
 }
 
-/// How many members the list has.
+/// The number of members in the list.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_count(members: Option<&Members>) -> usize {
     reader(0, || Some(members?.members.len()))
 }
 
-/// The name of the member at `index`, counted from 0, or NULL behind the end.
+/// The name of the member at `index`, counted from 0, or NULL beyond the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_name(members: Option<&Members>, index: usize) -> *const c_char {
     reader(ptr::null(), || {
@@ -58,7 +58,7 @@ pub extern "C" fn relevo_members_name(members: Option<&Members>, index: usize) -
     })
 }
 
-/// The address of the member at `index`, such as "192.168.1.7:4000", or NULL behind the end.
+/// The address of the member at `index`, such as "192.168.1.7:4000", or NULL beyond the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_address(members: Option<&Members>, index: usize) -> *const c_char {
     reader(ptr::null(), || {
@@ -66,7 +66,7 @@ pub extern "C" fn relevo_members_address(members: Option<&Members>, index: usize
     })
 }
 
-/// Whether the member at `index` lives.
+/// The state of the member at `index`.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_state(members: Option<&Members>, index: usize) -> MemberState {
     reader(MemberState::None, || {
@@ -74,8 +74,8 @@ pub extern "C" fn relevo_members_state(members: Option<&Members>, index: usize) 
     })
 }
 
-/// How many messages of the member at `index` made no sense: above 0, its program or its machine
-/// is faulty. 0 behind the end.
+/// The number of malformed messages from the member at `index`. If it is above 0, its program or its machine
+/// is faulty. It is 0 beyond the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_members_malformed(members: Option<&Members>, index: usize) -> u32 {
     reader(0, || Some(members?.members.get(index)?.malformed))

@@ -1,4 +1,4 @@
-//! A running node, and what it does with sessions.
+//! A running node and its operations on sessions.
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
@@ -21,7 +21,7 @@ use crate::result::Code;
 use crate::session::Session;
 use crate::status::Status;
 
-/// A node that runs. Any thread may use it, at the same time as others.
+/// A running node. Several threads may use it at the same time.
 ///
 /// The pointer is a number under which the library finds the node, not an address: a call with a
 /// node that was closed already, even twice, gives RELEVO_RESULT_CLOSED and harms nothing.
@@ -29,7 +29,7 @@ pub struct Handle {
     _private: [u8; 0],
 }
 
-/// A commit's `ack`: wait for nobody.
+/// A commit's `ack`: don't wait for copies.
 pub const RELEVO_ACK_NONE: u32 = 0;
 
 /// A commit's `ack`: wait for all live nodes that hold the session.
@@ -39,7 +39,7 @@ pub const RELEVO_ACK_ALL: u32 = 0x100;
 /// copies, and write nothing if fewer live nodes could hold one.
 pub const RELEVO_ACK_AT_LEAST: u32 = 0x200;
 
-/// Binds the sockets, starts the node's thread and begins to look for others. It waits for nobody:
+/// Binds the sockets, starts the node's thread and begins to look for other nodes. It doesn't wait for them:
 /// a node without peers serves its own sessions. `config` can be used again, or freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_open(
@@ -55,10 +55,10 @@ pub extern "C" fn relevo_node_open(
     })
 }
 
-/// Seals with the first of `count` keys from now on, and opens with each of them: at most 4, of 32
-/// bytes. A cluster changes its key in three steps, each on every node before the next: old and new,
-/// new and old, new. RELEVO_RESULT_BAD_KEY: the keys can't be held together, or the node was opened
-/// without one; it keeps what it has.
+/// Seals with the first of `count` keys from now on, and opens with each of them. There are at most 4 keys, of 32
+/// bytes each. A cluster changes its key in three steps, each on every node before the next: the old key and the new one,
+/// the new one and the old one, only the new one. RELEVO_RESULT_BAD_KEY: the keys can't be used together, or the node was
+/// opened without one; it keeps its former keys.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_node_set_keys(
     node: *const Handle,
@@ -73,19 +73,19 @@ pub unsafe extern "C" fn relevo_node_set_keys(
     })
 }
 
-/// Reads the key file again that the node was opened with, and sets its keys as
+/// Reads the key file with which the node was opened again, and sets its keys as
 /// relevo_node_set_keys does.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_reload_keys(node: *const Handle) -> Code {
     operation(|| Ok(find(node)?.reload_keys()?))
 }
 
-/// Hands the sessions over that others lack, says good-bye, waits at most `timeout_ms` for the others to
-/// have and know all of it, and stops the node: its port is free afterwards, its events can still be
-/// taken, and relevo_node_close remains to be called. Nothing else bounds it: a slow network needs
-/// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed says how many
-/// are still to go. RELEVO_RESULT_NOT_CONFIRMED: it has left, but others may lack some sessions, or not
-/// know yet.
+/// Hands over the sessions that others lack, tells the others that this node leaves, waits at most `timeout_ms` for their
+/// answers, and stops the node. Afterwards its port is free, its events can still be
+/// taken, and relevo_node_close must still be called. Only `timeout_ms` bounds it: a slow network needs
+/// seconds for each ten megabytes, so allow 60,000. Meanwhile relevo_status_sessions_owed is the number of sessions
+/// that are still to be handed over. RELEVO_RESULT_NOT_CONFIRMED: the node has left, but others may lack some sessions, or
+/// may not know of the leave.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Code {
     operation(|| {
@@ -104,15 +104,15 @@ pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Cod
     })
 }
 
-/// Stops the node without a word to the others, as a crash would, unless it has left. Calls that
-/// other threads have under way end as usual. NULL is allowed.
+/// Stops the node. Unless it has left, the others aren't told and see a crash. Calls under way on
+/// other threads end as usual. NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
     operation(|| {
         if node.is_null() {
             return Ok(());
         }
-        // Out of the table first: stopping must not hold up the calls of other nodes.
+        // The node is taken out of the table first, so that its stop doesn't delay the calls of other nodes.
         let removed = nodes().remove(&node.addr());
         removed.map(drop).ok_or_else(closed)
     })
@@ -127,7 +127,7 @@ pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
 /// is the first), RELEVO_ACK_ALL, or RELEVO_ACK_AT_LEAST with a number. `copies`, which may be
 /// NULL, gets the number of copies known to exist.
 ///
-/// RELEVO_RESULT_NOT_CONFIRMED: written here, but not so many copies in time.
+/// RELEVO_RESULT_NOT_CONFIRMED: it is written here, but there weren't so many copies in time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_node_commit(
     node: *const Handle,
@@ -152,9 +152,9 @@ pub unsafe extern "C" fn relevo_node_commit(
     })
 }
 
-/// What this node has of a session, without asking anybody. Only while it owns the session, as
-/// relevo_node_owns says, is that certainly the newest. RELEVO_RESULT_NOT_FOUND: it has nothing.
-/// The result is freed with relevo_session_free.
+/// This node's copy of a session. No other node is asked, so it is certainly the newest only while
+/// relevo_node_owns gives true. RELEVO_RESULT_NOT_FOUND: this node has no copy.
+/// Free the result with relevo_session_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_get(
     node: *const Handle,
@@ -168,10 +168,10 @@ pub extern "C" fn relevo_node_get(
     })
 }
 
-/// Makes this node the primary of a session and reads it, as the live nodes that hold it know it:
-/// what to do with the first request for a session that this node doesn't own. `hint` is the name
-/// of the node that served it last, if the id that the client sent ends with one, or NULL.
-/// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. The result is freed with
+/// Makes this node the primary of a session, and reads the newest contents that its live holders have. Call it
+/// at the first request for a session that this node doesn't own. `hint` is the name
+/// of the node that served the session last, if the id that the client sent ends with one, or NULL.
+/// RELEVO_RESULT_NOT_FOUND: there is no such session, or it has ended. Free the result with
 /// relevo_session_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_node_fetch(
@@ -200,8 +200,8 @@ pub extern "C" fn relevo_node_owns(node: *const Handle, key: Option<&Key>) -> bo
 }
 
 /// Ends a session everywhere and waits for the live nodes that hold it. `copies`, which may be
-/// NULL, gets the number of nodes known to know of it, this one included.
-/// RELEVO_RESULT_NOT_CONFIRMED: ended here, but not known to all of them in time.
+/// NULL, gets the number of nodes that have confirmed the end, this one included.
+/// RELEVO_RESULT_NOT_CONFIRMED: it is ended here, but not all of them confirmed in time.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_invalidate(
     node: *const Handle,
@@ -216,7 +216,7 @@ pub extern "C" fn relevo_node_invalidate(
     })
 }
 
-/// Gives a session a new id, as one unit: nobody ever sees both, and the old id is dead. `copies`,
+/// Gives a session a new id atomically: no node ever sees both, and the old id is ended. `copies`,
 /// which may be NULL, gets the number of copies known to exist. RELEVO_RESULT_NOT_FOUND: this node
 /// doesn't have the session; fetch it first. RELEVO_RESULT_BAD_LENGTH: the new id has a length
 /// that can't be kept, or is in use.
@@ -235,7 +235,7 @@ pub extern "C" fn relevo_node_rename(
     })
 }
 
-/// Notes that a session was used without a change. Cheap: others hear of it only now and then.
+/// Records that a session was used without a change. It is cheap: other nodes are told only now and then.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_touch(node: *const Handle, key: Option<&Key>) -> Code {
     operation(|| {
@@ -250,7 +250,7 @@ pub extern "C" fn relevo_node_touch(node: *const Handle, key: Option<&Key>) -> C
 /// `copies`, which may be NULL, gets the number of nodes known to have it, this one included.
 ///
 /// RELEVO_RESULT_NOT_CONFIRMED: sent, but not taken by all in time; it goes on in the background.
-/// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: nobody is called `to`,
+/// RELEVO_RESULT_FULL: too many messages wait already. RELEVO_RESULT_NO_MEMBER: no member has the name `to`,
 /// or it can't be reached.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn relevo_node_send(
@@ -271,7 +271,7 @@ pub unsafe extern "C" fn relevo_node_send(
     })
 }
 
-/// The members of the cluster as this node sees them, itself included. Freed with
+/// The members of the cluster as this node sees them, itself included. Free the list with
 /// relevo_members_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_members(
@@ -286,7 +286,7 @@ pub extern "C" fn relevo_node_members(
     })
 }
 
-/// How the node is. Freed with relevo_status_free.
+/// The state of the node. Free it with relevo_status_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_status(
     node: *const Handle,
@@ -300,8 +300,8 @@ pub extern "C" fn relevo_node_status(
     })
 }
 
-/// Waits for the next event, for at most `timeout_ms`. RELEVO_RESULT_NO_EVENT: there was none.
-/// Each event is given once, to one of the threads that ask. Freed with relevo_event_free.
+/// Waits at most `timeout_ms` for the next event. RELEVO_RESULT_NO_EVENT: there was none.
+/// Each event is given once, to one of the threads that ask. Free it with relevo_event_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_next_event(
     node: *const Handle,
@@ -336,7 +336,7 @@ struct Nodes {
     open: Mutex<BTreeMap<usize, Node>>,
 }
 
-/// The table of this process. A child made by `fork` finds its parent's here, and puts one of its own in its place.
+/// The table of this process. A child made by `fork` finds its parent's table here, and replaces it by one of its own.
 static NODES: AtomicPtr<Nodes> = AtomicPtr::new(ptr::null_mut());
 
 /// The last number given.
@@ -355,7 +355,7 @@ fn nodes() -> MutexGuard<'static, BTreeMap<usize, Node>> {
 }
 
 /// The table of this process. That of a parent stays as it is for ever: another thread, which isn't here, may have
-/// locked it, and its nodes must neither send nor say good-bye here.
+/// locked it, and its nodes must send nothing from here.
 fn table() -> &'static Nodes {
     let process = process::id();
     loop {
@@ -400,7 +400,7 @@ fn read_ack(ack: u32) -> Result<Ack, Failure> {
     }
 }
 
-/// Writes how far a call got, and makes an error of it if that isn't what was asked for.
+/// Writes the number of copies, and returns an error if the condition that was asked for isn't met.
 fn report(known: u32, met: bool, copies: Option<&mut MaybeUninit<u32>>) -> Result<(), Failure> {
     if let Some(out) = copies {
         out.write(known);

@@ -1,11 +1,11 @@
-//! How a call ended, as a number and as a sentence.
+//! The result of a call, as a number and as a sentence.
 
 use std::ffi::{CStr, c_char};
 
-/// How a call ended. Numbers are never reused; zeroed memory is not a result.
+/// The result of a call. Numbers are never reused; zeroed memory is not a result.
 ///
-/// 7000 to 7099: how the library was called. 7100 to 7199: settings. 7200 to 7299: opening a
-/// node. 7300 to 7399: sessions. 7400 to 7499: members and events.
+/// The numbers 7000 to 7099 are about the call itself, 7100 to 7199 about settings, 7200 to 7299 about opening a
+/// node, 7300 to 7399 about sessions, and 7400 to 7499 about members and events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Code {
@@ -15,16 +15,16 @@ pub enum Code {
     NullPointer = 7001,
     /// A bug in Relevo. The call may have been done in part; other calls go on working.
     Panic = 7002,
-    /// Not an open node: it was closed, has left or stopped, or the pointer never was one.
+    /// The pointer isn't an open node: the node was closed, has left or stopped, or never existed.
     Closed = 7003,
-    /// A number, an index or an enumerator outside of what the function takes. Nothing was done.
+    /// A number, an index or an enumerator is outside the range that the function takes. Nothing was done.
     OutOfRange = 7004,
-    /// A text that isn't UTF-8. Nothing was done.
+    /// A text isn't UTF-8. Nothing was done.
     NotUtf8 = 7005,
     // 7006 to 7099 are reserved for calls.
-    /// A setting can't be used; the text of the error names it and what would be right.
+    /// A setting can't be used; the text of the error names it and the values that are allowed.
     BadSetting = 7100,
-    /// An address that isn't written as `127.0.0.1:4000` or `[::1]:4000`.
+    /// An address isn't written as `127.0.0.1:4000` or `[::1]:4000`.
     BadAddress = 7101,
     /// The cluster key doesn't have 32 bytes.
     BadKey = 7102,
@@ -60,8 +60,8 @@ pub enum Code {
     // 7402 to 7499 are reserved for members and events.
 }
 
-/// What `result` means in general, such as "the port is taken by another program". Never NULL,
-/// never freed. relevo_last_error has the particulars.
+/// The general meaning of `result`, such as "the port is taken by another program". It is never NULL, and must not be
+/// freed. relevo_last_error has the particulars.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_result_message(result: u32) -> *const c_char {
     message(result).as_ptr()

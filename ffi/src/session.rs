@@ -1,4 +1,4 @@
-//! A session's contents, to read.
+//! The contents of a session.
 
 use std::mem::MaybeUninit;
 
@@ -7,19 +7,19 @@ use crate::bytes::Bytes;
 use crate::failure::Failure;
 use crate::result::Code;
 
-/// What a session contained when it was read. It doesn't change; what is read from it lives until
+/// The contents of a session when it was read. They don't change; texts and bytes read from them are valid until
 /// relevo_session_free.
 pub struct Session {
     pub(crate) contents: relevo_node::Session,
 }
 
-/// Frees what was read of a session. The session itself goes on. NULL is allowed.
+/// Frees the contents that were read. The session itself goes on. NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_session_free(session: Option<Box<Session>>) {
     free(session);
 }
 
-/// How many attributes the session has.
+/// The number of attributes of the session.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_session_count(session: Option<&Session>) -> usize {
     reader(0, || Some(session?.contents.attributes.len()))

@@ -1,4 +1,4 @@
-//! How a node is, to read.
+//! The state of a node.
 
 use std::ffi::{CString, c_char};
 use std::ptr;
@@ -8,7 +8,7 @@ use relevo_node as node;
 use crate::boundary::{free, reader};
 use crate::bytes;
 
-/// How a node was when it was asked. It doesn't change; texts read from it live until
+/// The state of a node when it was asked. It doesn't change; texts read from it are valid until
 /// relevo_status_free.
 pub struct Status {
     status: node::Status,
@@ -18,7 +18,7 @@ pub struct Status {
     counters: Vec<(CString, u64)>,
 }
 
-/// Frees what was read of a node. The node goes on. NULL is allowed.
+/// Frees a status. The node goes on. NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_free(status: Option<Box<Status>>) {
     free(status);
@@ -37,21 +37,21 @@ pub extern "C" fn relevo_status_address(status: Option<&Status>) -> *const c_cha
     reader(ptr::null(), || Some(status?.address.as_ptr()))
 }
 
-/// The names of the node's keys, with spaces between: eight hexadecimal digits each, which give
-/// nothing away. It seals with the first. Empty: nothing is sealed. NULL for a status that is NULL.
+/// The ids of the node's keys, separated by spaces. Each has eight hexadecimal digits, which don't reveal the key. The node
+/// seals with the first. If the text is empty, nothing is sealed. It is NULL for a status that is NULL.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_keys(status: Option<&Status>) -> *const c_char {
     reader(ptr::null(), || Some(status?.keys.as_ptr()))
 }
 
-/// Whether whoever reaches the node's address can read and change every session: it has no key, and
-/// others than this machine reach it.
+/// Whether anybody who reaches the node's address can read and change every session, because it has no key and its address
+/// isn't a loopback address.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_is_insecure(status: Option<&Status>) -> bool {
     reader(false, || Some(status?.status.is_insecure()))
 }
 
-/// Whether there are enough other members for all copies that each session is to have.
+/// Whether there are enough other members for every session to have all its backups.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_is_ready(status: Option<&Status>) -> bool {
     reader(false, || Some(status?.status.is_ready()))
@@ -69,21 +69,21 @@ pub extern "C" fn relevo_status_session_limit(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_limit))
 }
 
-/// Live sessions of which a live member lacks something that the node is to send it: none while it is
-/// idle, and of a node that leaves those that are still to be handed over.
+/// Live sessions of which a live member lacks something that the node is to send. An idle node has none; for a node that
+/// leaves, these are the sessions that are still to be handed over.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_sessions_owed(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_owed))
 }
 
-/// How many counters the status has: of what was sent, taken, refused, lost and repeated since the
+/// The number of counters of the status. They count what was sent, accepted, refused, lost and repeated since the
 /// node was opened.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_counter_count(status: Option<&Status>) -> usize {
     reader(0, || Some(status?.counters.len()))
 }
 
-/// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL behind the
+/// The name of the counter at `index`, counted from 0, such as "refused_forged", or NULL beyond the
 /// end. Later versions may add counters anywhere.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_counter_name(
@@ -95,7 +95,7 @@ pub extern "C" fn relevo_status_counter_name(
     })
 }
 
-/// The value of the counter at `index`, or 0 behind the end.
+/// The value of the counter at `index`, or 0 beyond the end.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_counter_value(status: Option<&Status>, index: usize) -> u64 {
     reader(0, || Some(status?.counters.get(index)?.1))

@@ -1,8 +1,8 @@
-//! Which Relevo this is.
+//! The version of Relevo.
 
 use std::ffi::{CStr, c_char};
 
-/// Major version of this header. Other majors are incompatible; so are other minors of major 0.
+/// Major version of this header. Another major version is incompatible; so is another minor version of major 0.
 pub const RELEVO_VERSION_MAJOR: u32 = 0;
 
 /// Minor version of this header: functions may have been added.

@@ -16,7 +16,7 @@ const ENDED: jlong = -2;
 /// Nothing was changed: the session would be larger than a node can send.
 const TOO_LARGE: jlong = -3;
 
-/// The version of a session that may be served here without asking; 0: it may not.
+/// The version of a session that may be served here without asking, or 0 if it may not.
 pub(crate) fn session_version<'local>(
     env: &mut Env<'local>,
     _: JClass<'local>,
@@ -30,8 +30,8 @@ pub(crate) fn session_version<'local>(
     })
 }
 
-/// The version that the commit made, 48 bits, above 16 bits of [`pack::confirmed`]; or why there is none,
-/// which these never equal.
+/// The version that the commit made, 48 bits, above 16 bits of [`pack::confirmed`]. If nothing was changed, one of the
+/// negative constants above, which no version equals.
 #[expect(
     clippy::too_many_arguments,
     reason = "the signature of the Java method"

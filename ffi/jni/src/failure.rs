@@ -26,7 +26,7 @@ thread_local! {
 pub(crate) enum Failure {
     /// The virtual machine refused a call.
     Jni(Error),
-    /// Anything else, as Java shows it.
+    /// Any other error, with the message that Java shows.
     Message(String),
 }
 
@@ -89,13 +89,13 @@ impl<T: Default> ErrorPolicy<T, Failure> for Throw {
     }
 }
 
-/// Throws, unless Java has an exception pending already: that one came first.
+/// Throws, unless Java already has a pending exception, which came first.
 fn throw(env: &mut Env<'_>, message: &str) {
     if env.exception_check() {
         return;
     }
     let message = JNIString::from(message);
-    // Throwing answers "an exception is pending", which is what was wanted.
+    // The call returns the error "an exception is pending", which is intended here.
     let _ = match EXCEPTION.get() {
         Some(class) => env.throw_new(class, message),
         None => env.throw_new(jni_str!("java/lang/IllegalStateException"), message),
@@ -111,7 +111,7 @@ pub(crate) fn find_exception(env: &mut Env<'_>) -> jni::errors::Result<()> {
     Ok(())
 }
 
-/// Runs the body of a native method, marked so that a panic in it is told to Java alone.
+/// Runs the body of a native method, and marks the thread so that a panic is reported to Java only.
 pub(crate) fn called<T>(body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     CALLED.set(true);
     let result = body();

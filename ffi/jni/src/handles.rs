@@ -34,12 +34,12 @@ pub(crate) fn get(handle: jlong) -> Result<Node, Failure> {
     node.ok_or_else(|| Failure::from("the node is closed"))
 }
 
-/// Forgets `handle`; the node ends with its last user.
+/// Removes `handle`. The node ends with its last user.
 pub(crate) fn remove(handle: jlong) -> Option<Node> {
     write().nodes.remove(&handle)
 }
 
-// A panic while the lock was held left a map that is still a map.
+// The map is valid even if a thread panicked while it held the lock.
 fn read() -> RwLockReadGuard<'static, Handles> {
     HANDLES.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -185,7 +185,7 @@ fn touch<'local>(
     })
 }
 
-/// What happened since the last call, at most 1,024 events; never waits.
+/// The events since the last call, at most 1,024. It never waits.
 fn next_events<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
@@ -232,7 +232,7 @@ fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
             );
             pack::text_event(bytes, kind::WARNING, &text)
         }
-        // A kind that a newer node has and this library can't tell: look at everything again.
+        // A newer node has a kind that this library doesn't know, so Java has to check everything again.
         _ => pack::text_event(bytes, kind::RESYNC, ""),
     }
 }
@@ -289,7 +289,7 @@ fn members<'local>(
     })
 }
 
-/// Reads the key file again; the ids of its keys, a line each.
+/// Reads the key file again. Returns the ids of its keys, one in each line.
 fn reload_keys<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
@@ -354,7 +354,7 @@ fn leave<'local>(
 
 fn close<'local>(_: &mut Env<'local>, _: Class<'local>, handle: jlong) -> Result<(), Failure> {
     called(|| {
-        // Dropped here, after the table's lock: the last user waits for the node's thread.
+        // The node is dropped after the table's lock, because its last user waits for the node's thread.
         drop(handles::remove(handle));
         Ok(())
     })

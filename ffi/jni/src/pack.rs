@@ -62,7 +62,7 @@ pub(crate) fn session(session: &Session) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// Reads what `org.relevo.Ack` writes: -1 all, 0 none, n copies, 256 + n or refuse.
+/// Reads the code of `org.relevo.Ack`: -1 for all copies, 0 for none, n for n copies, 256 + n to refuse with fewer.
 pub(crate) fn ack(code: i32) -> Result<Ack, Failure> {
     let copies = u8::try_from(code & 0xff).map_err(Failure::of)?;
     match code {
@@ -76,7 +76,7 @@ pub(crate) fn ack(code: i32) -> Result<Ack, Failure> {
     }
 }
 
-/// Writes how far a change got: the nodes that have it, and 256 if that is what was asked for.
+/// Writes the number of nodes that have a change, plus 256 if the condition that was asked for is met.
 pub(crate) fn confirmed(nodes: u8, met: bool) -> i32 {
     i32::from(nodes) | i32::from(met) << 8
 }
@@ -89,7 +89,7 @@ pub(crate) fn session_event(bytes: &mut Vec<u8>, kind: u8, key: Key<'_>) -> Resu
     put_event(bytes, kind, &packed)
 }
 
-/// Appends one event told in words.
+/// Appends one event with a text.
 pub(crate) fn text_event(bytes: &mut Vec<u8>, kind: u8, text: &str) -> Result<(), Failure> {
     put_event(bytes, kind, text.as_bytes())
 }
