@@ -3,7 +3,7 @@ package org.relevo;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 
-/** What one commit changes: attributes to write and to remove, packed as they are added. Not thread-safe. */
+/** The changes of one commit: attributes to write and to remove, packed as they are added. Not thread-safe. */
 public final class Changes {
 
     /** Longest attribute name in bytes. */

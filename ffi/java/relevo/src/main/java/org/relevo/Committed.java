@@ -1,6 +1,6 @@
 package org.relevo;
 
-/** What became of a commit that depended on the version of the session. */
+/** The outcome of a commit that depended on the version of the session. */
 public final class Committed {
 
     /** The ways in which it can end. */

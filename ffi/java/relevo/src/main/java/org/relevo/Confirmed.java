@@ -1,6 +1,6 @@
 package org.relevo;
 
-/** How far a commit or an invalidation got. */
+/** The number of nodes that confirmed a commit or an invalidation. */
 public final class Confirmed {
 
     private final int copies;

@@ -3,11 +3,11 @@ package org.relevo;
 /** Something that happened in the cluster and that a node tells its application. */
 public final class Event {
 
-    /** What happened. The native side numbers kinds in this order (a test of {@code relevo-jni} compares both). */
+    /** The kind of an event. The native side numbers kinds in this order (a test of {@code relevo-jni} compares both). */
     public enum Kind {
-        /** A concurrent commit of the same attribute elsewhere outranked this node's, which is gone. */
+        /** A concurrent commit of the same attribute elsewhere won over this node's commit, which is lost. */
         CONFLICT,
-        /** The session ended on another node: drop what was kept of it. */
+        /** The session ended on another node: drop cached contents of it. */
         INVALIDATED,
         /** Another node became the session's primary: drop what was kept of it. */
         MOVED,

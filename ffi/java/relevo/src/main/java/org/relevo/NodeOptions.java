@@ -8,7 +8,7 @@ import java.util.Collections;
 import java.util.List;
 
 /**
- * What a node needs to start. Names and defaults are Tomcat's where Tomcat has them; what isn't set keeps the node's
+ * The options of a node. Names and defaults are Tomcat's where Tomcat has them; an option that isn't set keeps the node's
  * own default. Not thread-safe.
  */
 public final class NodeOptions {
@@ -23,7 +23,7 @@ public final class NodeOptions {
         return set("cluster", name);
     }
 
-    /** @return this, with the node's name, unique in the cluster; of a Tomcat its jvmRoute */
+    /** @return this, with the node's name, unique in the cluster; a Tomcat uses its jvmRoute */
     public NodeOptions name(String name) {
         return set("name", name);
     }

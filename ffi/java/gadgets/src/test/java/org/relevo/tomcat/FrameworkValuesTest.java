@@ -38,7 +38,7 @@ import org.springframework.security.web.savedrequest.DefaultSavedRequest;
 import org.springframework.security.web.savedrequest.SavedCookie;
 import org.springframework.web.servlet.FlashMap;
 
-/** What Spring Security and Spring MVC put into sessions by themselves, read by a node where nothing was written yet. */
+/** The values that Spring Security and Spring MVC put into sessions, read by a node that hasn't written any yet. */
 class FrameworkValuesTest {
 
     private static final List<GrantedAuthority> RIGHTS = AuthorityUtils.createAuthorityList("ROLE_USER", "ROLE_ADMIN");

@@ -195,7 +195,7 @@ class GadgetChainsTest {
         }
     }
 
-    /** What an attacker would have called. */
+    /** The method that an attacker would make the reader call. */
     public static final class Marker implements java.io.Serializable {
         private static final long serialVersionUID = 1L;
 
@@ -263,7 +263,7 @@ class GadgetChainsTest {
         assertNull(System.getProperty("relevo.test.ran"));
     }
 
-    /** What is wrong with a chain; null if it was refused at its first foreign class, and also where that was learned. */
+    /** The fault of a chain; null if it was refused at its first foreign class, even after that class was learned. */
     private static String failure(Chain chain) {
         try {
             byte[] bytes = stream(chain.build());

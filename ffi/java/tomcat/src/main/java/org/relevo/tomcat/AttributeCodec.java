@@ -30,7 +30,7 @@ final class AttributeCodec {
     private final ObjectFilter filter;
     private final ApplicationClasses application;
 
-    /** Of an application that learns from no other node. */
+    /** A codec for an application that learns classes from no other node. */
     AttributeCodec(Context context, ObjectFilter filter) {
         this(context, filter, new LearnedClasses("none", () -> null));
     }
@@ -63,13 +63,13 @@ final class AttributeCodec {
         return writeObject(value, refused);
     }
 
-    /** What to do about a class that other nodes will refuse, in words that follow its name. */
+    /** The cure for a class that other nodes will refuse, as text that follows its name. */
     String cure(Class<?> type) {
         return filter.cure(type);
     }
 
     /**
-     * @param bytes of an attribute
+     * @param bytes the bytes of an attribute
      * @return its value
      * @throws RefusedException if the filter refused a class or a size
      * @throws UnreadableException if its class can't be loaded or its stream is broken

@@ -31,7 +31,7 @@ import org.relevo.RelevoException;
  */
 final class ChannelSettings {
 
-    /** What a Relevo node does anyway. */
+    /** The parts of a channel whose work a Relevo node does by itself. */
     private static final Set<Class<?>> NOT_NEEDED = Set.of(TcpFailureDetector.class, MessageDispatchInterceptor.class,
             TcpPingInterceptor.class, OrderInterceptor.class, FragmentationInterceptor.class,
             StaticMembershipInterceptor.class);
@@ -53,7 +53,7 @@ final class ChannelSettings {
         this.discovers = (startOptions & (Channel.MBR_RX_SEQ | Channel.MBR_TX_SEQ)) != 0;
     }
 
-    /** What the channel says. */
+    /** The settings of the channel that concern the network. */
     NetworkSettings network() {
         NetworkSettings network = new NetworkSettings();
         readMembership(channel.getMembershipService(), network);
@@ -64,7 +64,7 @@ final class ChannelSettings {
         return network;
     }
 
-    /** What it says in vain. */
+    /** The settings of the channel that Relevo ignores. */
     List<String> notServed() {
         return notServed;
     }
@@ -102,7 +102,7 @@ final class ChannelSettings {
         network.autoBind = receiver instanceof ReceiverBase ? String.valueOf(((ReceiverBase) receiver).getAutoBind()) : "1";
     }
 
-    /** What is in server.xml: the receiver's own getter resolves {@code auto} and forgets that it was. */
+    /** The address as written in server.xml. The receiver's own getter would resolve {@code auto}, so that it can't be told apart. */
     private static String address(ChannelReceiver receiver) {
         try {
             Field host = ReceiverBase.class.getDeclaredField("host");

@@ -43,7 +43,7 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
     private String learn = "cluster";
     private int sendOptions = SendOptions.ASYNCHRONOUS;
 
-    /** What was given for the send options and is none; null: nothing. */
+    /** The text given for the send options, if it is not valid; null otherwise. */
     private String malformedSendOptions;
 
     // ------------------------------------------------------------- The element's place
@@ -294,7 +294,7 @@ public abstract class ClusterSettings extends LifecycleMBeanBase implements Clus
         return route == null ? "" : route;
     }
 
-    /** What a commit waits for. */
+    /** The copies for which a commit waits. */
     Ack ack() {
         return SendOptions.waits(sendOptions) ? Ack.ALL : Ack.NONE;
     }

@@ -8,11 +8,11 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The second belt: what nobody may widen but the administrator, whoever wrote it into a session.
+ * The second line of defence: classes that only the administrator may allow, no matter which node wrote them into a session.
  *
- * <p>By name, classes of which chains are published that end in a command, a foreign class or a connection. By kind,
- * what such chains are made of: what answers for a proxy, orders by running code, or opens connections. Classes of
- * libraries of these kinds are never learned; an application's own are its own business.
+ * <p>It lists by name the classes of published chains that end in a command, a foreign class or a connection. It lists by
+ * kind the parts of such chains: classes that answer for a proxy, compare by running code, or open connections. Library
+ * classes of these kinds are never learned; classes of the application itself are not checked for them.
  */
 final class KnownGadgets {
 

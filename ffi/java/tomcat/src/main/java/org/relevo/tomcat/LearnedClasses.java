@@ -69,7 +69,7 @@ final class LearnedClasses {
         return true;
     }
 
-    /** What couldn't be sent is sent with the next name. */
+    /** Sends the new names. Names that couldn't be sent are sent with the next name. */
     private synchronized void send() {
         Replicator asked = cluster.get();
         if (asked == null) {

@@ -11,13 +11,13 @@ import java.io.ObjectInputFilter.Status;
 final class LibraryValues {
 
     private static final ObjectInputFilter VALUES = ObjectInputFilter.Config.createFilter(String.join(";",
-            // Tomcat: who is logged in, and the request that a login interrupts. Of Tomcat's lib nothing is learned.
+            // Tomcat: the user, and the request that a login interrupts. No class of Tomcat's lib is learned.
             "org.apache.catalina.realm.GenericPrincipal", "org.apache.catalina.realm.GenericPrincipal$*",
             "org.apache.catalina.ha.authenticator.ClusterSingleSignOnListener",
             "org.apache.catalina.authenticator.SingleSignOnListener", "org.apache.catalina.authenticator.SavedRequest",
             "jakarta.servlet.http.Cookie", "org.apache.tomcat.util.buf.AbstractChunk",
             "org.apache.tomcat.util.buf.ByteChunk",
-            // Spring Security: who is logged in, with which rights, and from where.
+            // Spring Security: the user, the user's rights and address.
             "org.springframework.security.core.context.SecurityContextImpl",
             "org.springframework.security.core.userdetails.User",
             "org.springframework.security.core.userdetails.User$AuthorityComparator",

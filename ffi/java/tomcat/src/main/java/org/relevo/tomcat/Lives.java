@@ -33,7 +33,7 @@ import org.relevo.SessionKey;
  * <li>State, version and id change only under the object's lock. Contents are put in under the same hold of the lock
  * under which they were fetched, and a commit or an expiry depends on the version that was seen: so contents never
  * replace what was set or committed since they were read, and nobody writes over what he hasn't seen.</li>
- * <li>Whoever concludes that a session ended does so under the lock, for the id that the object has then.</li>
+ * <li>A thread that decides that a session ended does so under the lock, for the id that the object has then.</li>
  * </ul>
  *
  * <p>Order of locks: an object's lock, then the maps of sessions, then the node's own. Nobody waits for one object's lock
@@ -59,7 +59,7 @@ final class Lives {
         NEW, SHARED, ENDED
     }
 
-    /** What {@link Lives} knows of one object. */
+    /** The state that {@link Lives} keeps of one object. */
     static final class Life {
 
         private final ReentrantLock lock = new ReentrantLock(true);
@@ -380,7 +380,7 @@ final class Lives {
 
     /**
      * Ends a session that was idle too long, if it was seen as it is in the cluster; false if it lives on, because it is
-     * used just now, or served elsewhere. Who gets true runs the listeners.
+     * used just now, or served elsewhere. The caller that gets true runs the listeners.
      */
     boolean claimExpired(RelevoSession session) {
         Life life = session.life();
@@ -418,7 +418,7 @@ final class Lives {
         }
     }
 
-    /** What could not be told because somebody had the lock. */
+    /** Reports the ends that could not be reported before because another thread had the lock. */
     void tellUntold() {
         for (SessionKey key : untold) {
             untold.remove(key);

@@ -25,7 +25,7 @@ final class ManagerSettings {
             "notifyListenersOnReplication", "notifySessionListenersOnReplication",
             "notifyContainerListenersOnReplication", "mapSendOptions", "name", "cluster", "context");
 
-    /** What the managers of Tomcat 9.0 or 8.5 haven't got. */
+    /** Settings that the managers of Tomcat 9.0 or 8.5 don't have. */
     private static final List<String> OF_LATER_TOMCATS = List.of("SessionActivityCheck", "SessionLastAccessAtStart",
             "NotifyBindingListenerOnUnchangedValue", "NotifyAttributeListenerOnUnchangedValue");
 

@@ -74,7 +74,7 @@ final class ObjectFilter {
         }
     }
 
-    /** What to do about a refused class, in words that follow its name. */
+    /** The cure for a refused class, as text that follows its name. */
     String cure(Class<?> type) {
         ClassAlone info = new ClassAlone(element(type));
         if (own.checkInput(info) == Status.REJECTED) {
@@ -146,12 +146,12 @@ final class ObjectFilter {
             elementsLeft = 64 + 4L * bytes;
         }
 
-        /** What was refused and why; null if nothing was. */
+        /** The refused class or size and the cause; null if nothing was refused. */
         String refused() {
             return refused;
         }
 
-        /** What to do about it. */
+        /** The cure for the refusal. */
         String cure() {
             return cure;
         }

@@ -6,8 +6,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * What a session has to commit: the names that were set or removed, and whether its header changed. Each commit takes
- * all of it at once; what changes meanwhile is for the next one.
+ * The pending changes of a session: the names that were set or removed, and whether its header changed. Each commit takes
+ * all of them at once; changes made meanwhile are left to the next one.
  *
  * <p>Invariant: a name is busy from before its value changes until a commit has taken it afterwards. What came from the
  * node is put in the place of a value only while the name is not busy, and under this object's monitor, so it never

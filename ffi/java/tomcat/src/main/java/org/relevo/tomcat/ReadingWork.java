@@ -59,7 +59,7 @@ final class ReadingWork {
         }
     }
 
-    /** What one class of an object adds to it: its fields, and what it writes by itself. */
+    /** Adds the work of one class of an object: its fields, and the data that it writes by itself. */
     void level(ScannedValue object, StreamScan.Level level) throws TooMuchWorkException {
         String name = level.name;
         if (!isValue(name)) {

@@ -49,7 +49,7 @@ public class RelevoCluster extends SessionCluster implements CatalinaCluster {
 
     private final List<ClusterListener> listeners = new ArrayList<>();
 
-    /** What stands in server.xml in vain. */
+    /** The settings in server.xml that Relevo ignores. */
     private final Set<String> notServed = new LinkedHashSet<>();
 
     // ------------------------------------------------------------- Attributes of SimpleTcpCluster

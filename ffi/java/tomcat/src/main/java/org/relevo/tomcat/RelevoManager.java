@@ -28,7 +28,7 @@ public class RelevoManager extends ManagerBase {
 
     private static final Log log = LogFactory.getLog(RelevoManager.class);
 
-    /** What is pending of a session without a request, idle for so long, came from elsewhere (a WebSocket, say). */
+    /** If a session without a request was idle for so long, its pending changes came from outside a request, such as a WebSocket. */
     private static final long QUIET_MILLIS = 10_000;
 
     private final AtomicLong arrived = new AtomicLong();
@@ -254,7 +254,7 @@ public class RelevoManager extends ManagerBase {
         }
     }
 
-    /** Sends what is left when a request is recycled: of an asynchronous one, or one that the valve's filter names. */
+    /** Commits the remaining changes when a request is recycled: an asynchronous one, or one that the valve's filter excludes. */
     void requestEnded(RelevoSession session) {
         commit(session, false);
     }

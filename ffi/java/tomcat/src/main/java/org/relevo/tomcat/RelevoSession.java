@@ -332,8 +332,8 @@ public class RelevoSession extends StandardSession {
     }
 
     /**
-     * What this node has of a session that ended elsewhere is told that it is bound no more: a WebSocket of a user who
-     * logged out is closed so. Values that are still bytes have been bound to nothing here.
+     * Tells the values of a session that ended elsewhere that they are unbound, which closes the WebSocket of a user who
+     * logged out. Values that are still bytes were never bound here.
      */
     void tellEndElsewhere() {
         if (!endsElsewhere.compareAndSet(true, false)) {
@@ -520,7 +520,7 @@ public class RelevoSession extends StandardSession {
         return names;
     }
 
-    /** What is known in the cluster under this name beside attributes; null if there is nothing. */
+    /** The state other than attributes that the cluster keeps under this name; null if there is none. */
     private Object state(String full) {
         switch (full) {
             case SessionState.CREATED:
@@ -536,7 +536,7 @@ public class RelevoSession extends StandardSession {
         }
     }
 
-    /** What is of another class than it should be is as good as nothing: a faulty node may have sent it. */
+    /** Sets such a state. A value of a wrong class, which a faulty node may have sent, is ignored. */
     private void setState(String full, Object value) {
         switch (full) {
             case SessionState.CREATED:

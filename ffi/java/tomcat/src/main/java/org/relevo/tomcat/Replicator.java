@@ -14,8 +14,8 @@ import org.relevo.RelevoException;
 import org.relevo.SessionKey;
 
 /**
- * What managers ask of the node. No failure of it reaches a request: it becomes a line in the log, and the session is
- * served from memory.
+ * The operations of the node for managers. No failure of the node reaches a request: it becomes a line in the log, and the
+ * session is served from memory.
  */
 final class Replicator {
 

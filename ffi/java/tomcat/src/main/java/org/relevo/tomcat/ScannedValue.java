@@ -3,10 +3,10 @@ package org.relevo.tomcat;
 import java.util.ArrayList;
 import java.util.List;
 
-/** What is known of an object in a stream without making it: what its hash code is, and what it costs to ask for it. */
+/** The facts about an object in a stream that are known without making it: its hash code, and the cost of computing it. */
 final class ScannedValue {
 
-    /** Of null, and of what stands in itself. */
+    /** The value for null, and for an object that contains itself. */
     static final ScannedValue NOTHING = new ScannedValue("", 1);
 
     final String type;
@@ -29,7 +29,7 @@ final class ScannedValue {
     /** Whether a hash table can order it among others of one hash code. */
     boolean ordered;
 
-    /** Of an array, its elements. */
+    /** The elements, if the value is an array. */
     List<ScannedValue> elements = List.of();
 
     ScannedValue(String type, long cost) {

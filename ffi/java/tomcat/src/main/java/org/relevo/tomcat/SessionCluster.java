@@ -244,7 +244,7 @@ public class SessionCluster extends ClusterSettings {
         // A RelevoManager parts by itself.
     }
 
-    /** What managers ask; null if sessions are not replicated. */
+    /** The replicator for managers; null if sessions are not replicated. */
     Replicator replicator() {
         return replicator;
     }

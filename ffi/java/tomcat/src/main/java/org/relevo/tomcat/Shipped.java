@@ -8,7 +8,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * What the cluster has of an object: for each name the fingerprint of the bytes for which the value here stands, since this
+ * The contents of an object that the cluster has: for each name the fingerprint of the bytes for which the value here stands, since this
  * object committed them or took them from there. Bytes that are the same leave the value alone; so a value that can't be
  * read back stays where it is, until it is set elsewhere. Changes under the object's lock, but for {@link #setAgain}.
  */

@@ -3,7 +3,7 @@ package org.relevo.tomcat;
 /** Stands in a session for a value that came as bytes: no application has asked for it yet, or it can't be read here. */
 final class StoredAttribute {
 
-    /** What couldn't be read is tried again after so long: its class may be allowed meanwhile. */
+    /** The time after which a value that couldn't be read is tried again, since its class may be allowed by then. */
     private static final long AGAIN_NANOS = 10_000_000_000L;
 
     private final byte[] bytes;

@@ -35,7 +35,7 @@ final class StreamScan {
     private final ByteBuffer in;
     private final ReadingWork work;
 
-    /** What has a number in the stream: descriptions and objects. */
+    /** The entries that have a number in the stream: descriptions and objects. */
     private final List<Object> numbered = new ArrayList<>();
 
     private int depth;
@@ -71,7 +71,7 @@ final class StreamScan {
         int above = DEEPEST + 1;
     }
 
-    /** What one class of an object has in the stream. */
+    /** The data of one class of an object in the stream. */
     static final class Level {
         final String name;
         final List<ScannedValue> fields = new ArrayList<>();
@@ -397,7 +397,7 @@ final class StreamScan {
         }
     }
 
-    /** What a class writes by itself: bytes and objects, up to an end. */
+    /** Reads the data that a class writes by itself: bytes and objects, up to an end mark. */
     private Level annotation(Level level) throws TooMuchWorkException, StreamCorruptedException {
         for (byte tag = in.get(); tag != ObjectStreamConstants.TC_ENDBLOCKDATA; tag = in.get()) {
             if (tag == ObjectStreamConstants.TC_BLOCKDATA || tag == ObjectStreamConstants.TC_BLOCKDATALONG) {

@@ -8,7 +8,7 @@ import java.util.Map;
 
 import org.relevo.Changes;
 
-/** What the native side reads of packed changes. */
+/** Reads packed changes as the native side does. */
 final class ChangesReader {
 
     private ChangesReader() {

@@ -130,7 +130,7 @@ class LearnedClassesTest {
         assertNull(network.record(session.key()).attributes.get("a:other"));
     }
 
-    /** What a holder of the key can do: write names into the record. */
+    /** An attacker who has the key can write names into the record. */
     @Test
     void gadgetsAreRefusedWhateverTheRecordSays() throws Exception {
         System.clearProperty(Forgery.PROPERTY);

@@ -14,7 +14,7 @@ import javax.naming.Reference;
 
 import org.junit.jupiter.api.Test;
 
-/** What can't travel costs itself alone, and stays where it is. */
+/** A value that can't be replicated is left out alone, and stays on its node. */
 class LeftOutTest extends PairOfTomcats {
 
     LeftOutTest() {

@@ -30,7 +30,7 @@ import org.apache.catalina.session.StandardSession;
 import org.junit.jupiter.api.Test;
 import org.relevo.Event;
 
-/** What happens to a session while something else happens to it. */
+/** Concurrent events in the life of a session. */
 class LivesTest extends PairOfTomcats {
 
     private RelevoSession newSession() {

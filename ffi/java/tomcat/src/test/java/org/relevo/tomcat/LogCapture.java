@@ -8,7 +8,7 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.stream.Collectors;
 
-/** What Relevo writes to the log, from warnings on. */
+/** Captures the warnings and errors that Relevo logs. */
 final class LogCapture extends Handler implements AutoCloseable {
 
     private final Logger logger = Logger.getLogger("org.relevo.tomcat");

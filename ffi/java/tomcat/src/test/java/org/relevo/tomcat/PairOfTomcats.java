@@ -27,7 +27,7 @@ abstract class PairOfTomcats {
         two.close();
     }
 
-    /** What both answer to a request. */
+    /** The answer of both Tomcats to a request. */
     String answer(HttpServletRequest request, HttpServletResponse response) throws Exception {
         return "";
     }

@@ -25,7 +25,7 @@ import org.apache.catalina.core.StandardContext;
 import org.junit.jupiter.api.Test;
 import org.relevo.tomcat.AttributeCodec.RefusedException;
 
-/** What costs more to read than its bytes are worth is refused before it is read. No clock is asked. */
+/** A value that costs more to read than its size justifies is refused before it is read. The test uses no clock. */
 class ReadingWorkTest {
 
     private final AttributeCodec codec = new AttributeCodec(new StandardContext(), new ObjectFilter(null));

@@ -182,7 +182,7 @@ class RelevoManagerTest extends PairOfTomcats {
         assertEquals("value", moved.getAttribute("good"));
     }
 
-    /** What only somebody with the key could send: values of a class that doesn't belong there. */
+    /** Only somebody with the key could send this: values of a class that doesn't belong there. */
     @Test
     void stateOfAWrongKindIsNoState() throws Exception {
         RelevoSession session = newSession(one);

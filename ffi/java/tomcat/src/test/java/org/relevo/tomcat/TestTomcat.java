@@ -19,7 +19,7 @@ import org.apache.catalina.startup.Tomcat;
 /** A real Tomcat in this virtual machine with one application, which tests give its servlet. */
 final class TestTomcat implements AutoCloseable {
 
-    /** What the application does with a request; its answer is the body. */
+    /** Handles a request; the returned text is the body of the answer. */
     interface Servlet {
         String answer(HttpServletRequest request, HttpServletResponse response) throws Exception;
     }
