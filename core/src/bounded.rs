@@ -1,5 +1,5 @@
-//! What the standard library and `heapless` do only with a panic for lists that are too long, or
-//! with one that the compiler doesn't see to be impossible.
+//! Operations that the standard library and `heapless` offer only with a panic for lists that are too long, or with
+//! a panic that the compiler doesn't find to be impossible.
 
 use heapless::{LenType, String, Vec};
 

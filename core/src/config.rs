@@ -1,4 +1,4 @@
-//! What a node is told at its start.
+//! The configuration of a node, and its random values at the start.
 
 use core::fmt;
 use core::net::SocketAddr;
@@ -25,7 +25,7 @@ pub const MAX_VALUE: usize = LONGEST_UPDATE - VALUE_HEADS;
 /// Longest [`Config::ack_delay`]: less than a lost packet is waited for on the shortest way.
 pub const MAX_ACK_DELAY: Duration = Duration::from_millis(25);
 
-/// What a node is for.
+/// The role of a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Role {
     /// Serves sessions to an application.
@@ -40,11 +40,11 @@ pub enum Role {
 pub struct Config<'a> {
     /// Name of the cluster; a datagram of another cluster changes nothing.
     pub cluster: &'a str,
-    /// This node's name, unique in the cluster, 1 to 64 bytes. Of a Tomcat: its jvmRoute.
+    /// This node's name, unique in the cluster, 1 to 64 bytes. For a Tomcat it is the jvmRoute.
     pub name: &'a str,
     /// The address at which the others reach this node.
     pub address: SocketAddr,
-    /// What this node is for.
+    /// The role of this node.
     pub role: Role,
     /// Capacity class, the weight in placement: a node of 32 gets twice the copies of one of 16.
     pub capacity: u8,
@@ -67,7 +67,7 @@ pub struct Config<'a> {
     /// A packet that no call of its sender waits for may be acknowledged so much later, at most
     /// [`MAX_ACK_DELAY`]. Zero: at once.
     pub ack_delay: Duration,
-    /// How long a tombstone stays when some node that may hold a copy never confirmed it.
+    /// The time for which a tombstone stays if a node that may hold a copy never confirmed it.
     pub tombstone_lifetime: Duration,
     /// Largest value of an attribute in bytes, at most [`MAX_VALUE`], and what the pages
     /// [allow](crate::storage::largest_value).
@@ -100,7 +100,7 @@ impl Config<'_> {
         }
     }
 
-    /// Says what is wrong, if anything, and what would be right.
+    /// Checks all settings. The error says which one is wrong, and which values are right.
     ///
     /// # Errors
     /// The first setting that can't be used.
@@ -153,7 +153,7 @@ pub enum ConfigError {
     /// A session with a value of `max_value` bytes couldn't be sent: it would be larger than an eighth
     /// of the lent pages.
     Pages {
-        /// How many there must be.
+        /// The number of pages that is required.
         least: usize,
     },
     /// The lent storage is too small in the part named here.
@@ -185,7 +185,7 @@ impl fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// What must be random at each start.
+/// The values that must be random at each start.
 #[derive(Clone)]
 pub struct Entropy {
     /// Boot id: 128 random bits, never used before.

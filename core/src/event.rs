@@ -1,11 +1,11 @@
-//! What a node tells its host.
+//! The events and datagrams that a node hands to its host.
 
 use core::net::SocketAddr;
 
 use crate::ids::{MemberIndex, RecordIndex};
 use crate::key::SessionId;
 
-/// Where a datagram goes.
+/// The destination of a datagram.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Destination {
     /// To one node.
@@ -17,7 +17,7 @@ pub enum Destination {
 /// One datagram to send: the first `len` bytes of the buffer given to `poll_transmit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit {
-    /// Where to.
+    /// The destination.
     pub to: Destination,
     /// Bytes written.
     pub len: usize,
@@ -27,12 +27,12 @@ pub struct Transmit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MemberId(pub(crate) MemberIndex);
 
-/// What happened, in order.
+/// An event for the host. Events come in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A concurrent commit of the same attribute outranked this node's, which is gone.
     Conflict(SessionId),
-    /// A session ended on another node: drop what was kept of it.
+    /// A session ended on another node: drop everything that the application keeps of it.
     Invalidated(SessionId),
     /// A session was served without an answer of all that may hold a newer copy.
     MaybeStale(SessionId),
@@ -44,7 +44,7 @@ pub enum Event {
     MemberDown(MemberId),
     /// A member doesn't answer and is asked to show that it lives.
     MemberSuspected(MemberId),
-    /// Another node became the session's primary: drop what was kept of it.
+    /// Another node became the session's primary: drop everything that the application keeps of it.
     Moved(SessionId),
     /// The name of this node belongs to another one that answers: choose another name.
     NameTaken,
@@ -71,7 +71,7 @@ pub struct EventSlot {
     pub(crate) pending: Option<Pending>,
 }
 
-/// What [`EventSlot`] holds.
+/// The content of an [`EventSlot`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pending {
     Session(SessionEvent, RecordIndex, u16),

@@ -19,25 +19,26 @@
 //! `docs/concepts.md` in the repository explains all words, with the life of a session in one picture. The most
 //! important ones:
 //!
-//! - **session**: what the application has; a node stores it as a **record**, a header and named **attributes**;
+//! - **session**: the data that an application keeps for one client; a node stores it as a **record**, a header and named **attributes**;
 //! - **primary**: the node that served the session last, which alone may serve it without
 //!   asking; **backups** keep copies for it, and any node that has a copy is a **holder**;
 //! - **commit**: the attributes that one request changed, replicated together or not at all;
 //! - **stamp**: `(epoch, node, boot, number)`; of two writes of one attribute the greater stamp wins, on every node;
 //! - **hand-over**, **fail-over**: the primary changes because another node is asked, or because it died;
 //! - **guard**: the backup that acts for a dead primary until a node takes the session over;
-//! - **tombstone**: what remains of an ended session until all that may have a copy have confirmed the end.
+//! - **tombstone**: the record that remains of an ended session until all nodes that may have a copy have confirmed
+//!   the end.
 //!
 //! # Folders
 //!
 //! From the outside in:
-//! - `wire`: what a datagram looks like, byte by byte (`SPEC.md`);
-//! - `seal`: who may send one;
-//! - `membership`: who is there, who is dead (SWIM);
-//! - `link`: what each peer still lacks, what is in flight;
+//! - `wire`: the layout of datagrams, byte by byte (`SPEC.md`);
+//! - `seal`: encryption and authentication of datagrams;
+//! - `membership`: the members of the cluster and their states (SWIM);
+//! - `link`: the changes that each peer still lacks, and the packets in flight;
 //! - `replica`: commits, hand-over, fetch, tombstones;
 //! - `storage`: records, attributes and pages;
-//! - [`memory`]: what the host lends for all of that.
+//! - [`memory`]: the memory that the host lends for all of these.
 //!
 //! `wire`, `seal` and `storage` know nothing of the other three. State is in types of its own, in files that
 //! don't import [`Node`]; files with `impl Node` bring the parts together.

@@ -15,7 +15,7 @@ pub use crate::storage::pages::{PAGE_BYTES, Page};
 pub use crate::storage::records::{AttributeSlot, RecordSlot};
 pub use crate::storage::stamp::WriterSlot;
 
-/// What a host lends to a node, for as long as the node lives.
+/// The memory that a host lends to a node, for as long as the node lives.
 ///
 /// Slices of `Default` elements: arrays in a static on a board, one allocation on Linux. Their
 /// lengths are the node's limits; a full part is an error that the caller sees.

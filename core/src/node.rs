@@ -36,10 +36,10 @@ use crate::wire::message::VALUE_HEADS;
 use crate::wire::packet::Refusal;
 use crate::wire::stamp::Writer;
 
-/// Answers that wait for the next packet to a peer. What overflows is asked for again.
+/// Answers that wait for the next packet to a peer. If the queue overflows, the peers ask again.
 const REPLIES: usize = 32;
 
-/// Handshakes that wait to be sent. What overflows is begun anew by the other end.
+/// Handshakes that wait to be sent. If the queue overflows, the other end starts the handshake again.
 pub(crate) const HANDSHAKES: usize = 12;
 
 /// The rules of [`Config`] that are needed after the start.
@@ -53,7 +53,7 @@ pub(crate) struct Rules {
     pub(crate) group: Duration,
     pub(crate) ack_delay: Duration,
     pub(crate) tombstone_lifetime: Duration,
-    /// A tombstone that all have confirmed stays this long, for what is still on its way.
+    /// The time for which a tombstone stays that all have confirmed, since older packets may still be on their way.
     pub(crate) grace: Duration,
     pub(crate) max_value: usize,
     pub(crate) beacon: bool,
@@ -112,7 +112,7 @@ pub struct Node<'m> {
 }
 
 impl<'m> Node<'m> {
-    /// A node that knows nobody yet. It serves from its own memory at once.
+    /// Creates a node that knows no other node yet. It serves from its own memory at once.
     ///
     /// `keys`: the cluster's, as [`set_keys`](Self::set_keys) takes them; `None` leaves packets
     /// unsealed, for loopback only.
@@ -235,7 +235,7 @@ impl<'m> Node<'m> {
         self.repair(now);
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
+    /// The latest time at which [`handle_timeout`](Self::handle_timeout) must be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.superseded {
@@ -251,7 +251,7 @@ impl<'m> Node<'m> {
         self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
     }
 
-    /// What happened, in order; `None` when there's no more.
+    /// The next event, in the order in which they happened; `None` when there's no more.
     pub fn poll_event(&mut self) -> Option<Event> {
         let pending = match self.events.pop()? {
             Ok(pending) => pending,
@@ -309,7 +309,7 @@ impl<'m> Node<'m> {
         &self.stats
     }
 
-    /// How full the storage is.
+    /// The present usage of the storage.
     #[must_use]
     pub fn usage(&self) -> Usage {
         Usage {
@@ -385,7 +385,7 @@ impl<'m> Node<'m> {
         self.number
     }
 
-    /// SplitMix64: good enough to choose whom to ask first.
+    /// SplitMix64: good enough to choose the member that is asked first.
     pub(crate) fn next_random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
         crate::hash::scramble(self.random)
@@ -428,7 +428,7 @@ impl<'m> Node<'m> {
     }
 }
 
-/// How much of the storage is in use.
+/// The usage of the storage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Live sessions held, as primary or as backup.

@@ -122,7 +122,7 @@ impl Opener<'_> {
     }
 }
 
-/// What a tag vouches for beside the body: header, cluster, receiver.
+/// The data that a tag authenticates in addition to the body: header, cluster, receiver.
 struct Bound<'a> {
     header: &'a [u8],
     cluster: [u8; 8],

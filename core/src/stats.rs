@@ -48,7 +48,7 @@ stats! {
     refused_cluster,
     /// Members refused, or not taken from what others told, because the table is full.
     refused_full,
-    /// Messages and record updates of members that made no sense; each member's own are with the
+    /// Malformed messages and record updates of members; each member's own are with the
     /// [`Member`](crate::Member).
     malformed,
     /// Commits by the application.
@@ -82,11 +82,11 @@ stats! {
     fetches_over_budget,
     /// Messages of this node's application, sent.
     messages_sent,
-    /// Those that not all took for whom they were.
+    /// Messages of this node's application that weren't taken by every receiver.
     messages_untaken,
     /// Messages of other nodes' applications, taken.
     messages_taken,
-    /// Those that there was no room for. They come again.
+    /// Messages of other nodes' applications for which there was no room. They come again.
     messages_declined,
     /// Commits that were outranked by a concurrent one.
     conflicts,
@@ -136,7 +136,7 @@ impl Stats {
     }
 }
 
-/// One more of what a counter counts.
+/// Adds one to a counter.
 #[inline(never)]
 pub(crate) fn count(counter: &mut u64) {
     *counter = counter.saturating_add(1);

@@ -39,7 +39,7 @@ impl Instant {
         Duration(self.0.saturating_sub(earlier.0))
     }
 
-    /// The moment in four bytes, in record updates of 2^10 µs, for what a board has once a member: it comes
+    /// The moment in four bytes, in units of 2^10 µs, for what a board has once a member: it comes
     /// round after fifty days.
     pub(crate) const fn coarse(self) -> u32 {
         (self.0 >> 10) as u32

@@ -5,7 +5,7 @@ use super::ops::{Distance, Full, Head, Kind, Malformed, Sink, Source};
 /// Literal bytes pass through the stack in pieces of this size.
 const PIECE: usize = 64;
 
-/// Why a delta was not applied. What the sink holds then is to be thrown away.
+/// The reason for which a delta was not applied. The contents of the sink must be discarded then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ApplyError {
     /// The operations end early or break a rule of the layout.

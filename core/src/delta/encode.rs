@@ -20,7 +20,7 @@ const GOOD_RUN: usize = 16;
 /// `None`: no delta that fits into `ops`, and of less than three quarters of the new value, was found; then the whole
 /// value is to be sent. Values longer than [`MAX_VALUE`] have no delta.
 ///
-/// `memory` is for a index, of any length; what it held before doesn't matter. More entries find shorter copies in
+/// `memory` is for an index, of any length; what it held before doesn't matter. More entries find shorter copies in
 /// larger values: 128 will do for a few KB, 4096 for 64 KB. Without any, only edits that keep most bytes in their
 /// places give small deltas. The work is linear in the lengths of both values, and a small part of that where they have
 /// nothing in common.
@@ -78,10 +78,10 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// Whether a delta of `length` bytes without a index is so short that none is needed.
+    /// Whether a delta of `length` bytes without an index is so short that none is needed.
     ///
-    /// Where the length changed, parts moved on that runs don't find: then all but a sixteenth must be found, or what
-    /// isn't be new altogether.
+    /// If the length changed, parts were moved that runs don't find: then all but a sixteenth must be found, or the rest
+    /// must be new altogether.
     fn is_explained_by(&self, length: usize) -> bool {
         let replaced = self.old_end.saturating_sub(self.prefix);
         let may_have_moved = self.old.len() != self.new.len() && replaced > self.new.len() / 16;
@@ -120,7 +120,7 @@ impl<'a> Edit<'a> {
         found > 0 && found >= asked / 8
     }
 
-    /// Writes all operations, within `limit` bytes, with the runs that stayed in place and, given a `index`, with what
+    /// Writes all operations, within `limit` bytes, with the runs that stayed in place and, given an `index`, with what
     /// moved.
     fn write(&self, index: Option<&DeltaIndex<'_>>, limit: usize, ops: &mut [u8]) -> Option<usize> {
         let mut writer = Writer::new(self.new, ops.get_mut(..limit)?);
@@ -274,7 +274,7 @@ impl<'a> Edit<'a> {
 mod tests {
     use super::*;
 
-    /// The delta's bytes in `memory`, made with a index of `entries`.
+    /// The delta's bytes in `memory`, made with an index of `entries`.
     fn delta<'m>(old: &[u8], new: &[u8], entries: usize, memory: &'m mut [u8]) -> Option<&'m [u8]> {
         let mut index = [u32::MAX; 128];
         let length = encode(old, new, &mut index[..entries], memory)?;

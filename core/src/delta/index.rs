@@ -2,7 +2,7 @@
 
 use super::ops::MAX_VALUE;
 
-/// Bytes that the index indexes, and that a copy found through it has at least.
+/// The number of bytes that the index covers at each place, and that a copy found through it has at least.
 pub(super) const WINDOW: usize = 8;
 
 /// Finds windows of the old value: a hash index of places, evenly spaced.

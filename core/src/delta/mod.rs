@@ -1,4 +1,4 @@
-//! Deltas between two versions of a value: what travels instead of the whole value.
+//! Deltas between two versions of a value, which are sent instead of the whole value.
 //!
 //! [`encode()`] runs inside the commit, while the old bytes are still stored; [`apply()`] rebuilds
 //! the new bytes on a backup. Neither needs memory of its own, and both work in linear time. A
@@ -20,7 +20,7 @@
 //!
 //! A varint holds 7 bits a byte, the lowest first; the top bit says that another byte follows. It
 //! has at most 4 bytes, and none more than it needs. Zig-zag maps 0, -1, 1, -2, … to
-//! 0, 1, 2, 3, …. The position never leaves the base; its end is allowed. Whatever breaks a rule is
+//! 0, 1, 2, 3, …. The position never leaves the base; its end is allowed. A delta that breaks a rule is
 //! refused. `replace` exists because most changes keep a value's length: what is left after them
 //! then needs no distance.
 //!

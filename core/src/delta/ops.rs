@@ -95,7 +95,7 @@ impl Source for &[u8] {
     }
 }
 
-/// What an operation does; the table is in the module's documentation.
+/// The kind of an operation; the table is in the module's documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Next,

@@ -5,7 +5,7 @@ use crate::link::arrived::Arrived;
 use crate::link::group::Group;
 use crate::time::{Duration, Instant};
 
-/// The least and the greatest number of packets in flight; it starts with the least.
+/// The least and the greatest number of packets in flight, and the number at the start.
 const WINDOW: core::ops::RangeInclusive<u16> = 2..=4_096;
 const FIRST_WINDOW: u16 = 32;
 

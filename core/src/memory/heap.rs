@@ -1,11 +1,11 @@
-//! What a host with a heap lends. Only the macro's users allocate: this crate never does.
+//! The storage of a node in a host with a heap. Only users of the macro allocate: this crate never does.
 
 use super::{
     AttributeSlot, EventSlot, InFlightSlot, MemberSlot, MessageSlot, NamespaceSlot, Page,
     RecordSlot, TransferSlot, WaitSlot, WriterSlot,
 };
 
-/// How many of each part of a [`Storage`](super::Storage) a host lends: a node's limits.
+/// The number of elements in each part of a [`Storage`](super::Storage) that a host lends. They are the node's limits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
     /// Nodes that can be known, this one and former ones included.
@@ -39,7 +39,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// What all of it takes on this machine, in bytes.
+    /// The size of all parts on this machine, in bytes.
     #[must_use]
     pub const fn bytes(&self) -> usize {
         bytes_of::<MemberSlot>(self.members)

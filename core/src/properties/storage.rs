@@ -19,7 +19,7 @@ const ATTRIBUTES: usize = 10;
 const PAGES: usize = 24;
 const NOW: Instant = Instant::from_micros(1);
 
-/// What is done with the storage. Keys and names are few, so that they meet again.
+/// A step that uses the storage. Keys and names are few, so that they meet again.
 #[derive(Clone, Debug)]
 enum Step {
     Insert {
@@ -61,7 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What the storage must hold.
+/// The contents that the storage must have.
 #[derive(Default)]
 struct Model {
     /// Keys with their ids' lengths, tombstones included.

@@ -22,7 +22,7 @@ use crate::wire::packet::{Header, Refusal, Sender, TAG};
 use crate::wire::range::Range;
 use crate::wire::stamp::{WireStamp, Writer};
 
-/// What messages are made of.
+/// The drawn values from which messages are made.
 #[derive(Clone, Debug)]
 struct Draw {
     kind: u8,

@@ -15,7 +15,7 @@ pub(crate) const COOKIE_LENGTH: usize = 8;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cookie(pub(crate) [u8; COOKIE_LENGTH]);
 
-/// What a node makes and recognizes its cookies with: random, drawn at each start, never sent.
+/// The secret with which a node makes and recognizes its cookies: random, drawn at each start, never sent.
 ///
 /// SipHash-2-4 (Aumasson and Bernstein, 2012), a pseudo-random function for short inputs and the
 /// core's session hash, so it costs no flash. Poly1305 would not do: its key is for one message.

@@ -39,7 +39,7 @@ impl Key {
     }
 }
 
-/// What names a cluster key without giving it away, on every node the same. Its first byte travels
+/// The id of a cluster key, the same on every node. It doesn't give the key away. Its first byte travels
 /// with each datagram.
 #[must_use]
 pub fn key_id(key: &[u8; KEY_LENGTH]) -> [u8; 4] {
@@ -56,7 +56,7 @@ impl Drop for Key {
     }
 }
 
-/// What one node seals with during one boot; zeroed when dropped.
+/// The key with which one node seals during one boot; zeroed when dropped.
 pub(crate) struct Subkey([u8; KEY_LENGTH]);
 
 impl Subkey {

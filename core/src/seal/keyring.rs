@@ -9,7 +9,7 @@ use super::key::{KEY_LENGTH, Key};
 /// How many keys a node holds at most.
 pub const KEYS_MAX: usize = 4;
 
-/// Why a node keeps the keys that it has.
+/// The reason for which a node refuses new keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyringError {
     /// No key at all was given, or one to a node that started without: its members would not
@@ -83,7 +83,7 @@ impl Keyring {
         self.keys.first().map(|(hint, key)| (*hint, key))
     }
 
-    /// What names the keys; the one to send with comes first.
+    /// The ids of the keys; the key to send with comes first.
     pub(crate) fn ids(&self) -> impl Iterator<Item = [u8; 4]> + '_ {
         self.keys.iter().map(|(_, key)| key.id())
     }

@@ -1,6 +1,6 @@
 //! Refusal of datagrams that were received before.
 
-/// How far behind the newest counter a datagram may arrive.
+/// The greatest distance behind the newest counter at which a datagram is accepted.
 const WIDTH: u64 = 128;
 
 /// Sliding window over one sender's counters, as in RFC 4303 section 3.4.3.

@@ -113,7 +113,7 @@ fn every_datagram_is_sealed_and_opened_bit_for_bit() {
     }
 }
 
-/// What a firmware asks for that shows it on a board.
+/// Makes the vectors in the way in which a firmware does it on a board.
 #[test]
 fn every_vector_is_made_and_read_where_a_firmware_asks_for_it() {
     let mut made = Vec::new();
@@ -618,7 +618,7 @@ fn deliver(t2: &mut Node<'_>, counter: u64, body: &[u8]) {
     t2.handle_datagram(NOW, address(1), &mut seal(&packet, counter, body));
 }
 
-/// What t2 has to acknowledge to t1.
+/// The packets that t2 has to acknowledge to t1.
 fn acks(t2: &Node<'_>) -> Option<Message<'static>> {
     t2.members.get(SELF.next()).link.acks.message()
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the cluster believes of a member.
+/// The state of a member in the opinion of the cluster.
 ///
 /// ```text
 ///            ┌────────────── refuted ────────────────┐

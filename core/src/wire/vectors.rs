@@ -185,7 +185,7 @@ pub(crate) const SESSION: Key<'_> = Key {
     id: b"6B94",
 };
 
-/// What the session's hash begins with.
+/// The beginning of the session's hash.
 pub(crate) const SHORT: [u8; 8] = hex("23 f2 4c 27 24 e5 d9 30");
 
 /// `java.lang.Integer` 41, as Java serializes it.
@@ -261,7 +261,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 27] {
     ]
 }
 
-/// What t1 says of t2, which it suspects.
+/// The news of t1 about t2, which it suspects.
 pub(crate) fn news(incarnation: u32) -> News {
     let accusers = [hash("t1").to_le_bytes()].into_iter().collect();
     News {
@@ -374,7 +374,7 @@ pub(crate) fn new_contents() -> u64 {
     stamp(1).mix(name_hash(b"visits"))
 }
 
-/// Of a session that the receiver doesn't know.
+/// The head for a session that the receiver doesn't know.
 pub(crate) fn new_head() -> UpdateHead<'static> {
     UpdateHead {
         hash: key::hash(cluster(), SESSION),
@@ -404,7 +404,7 @@ fn hashes<const N: usize>(names: [&str; N]) -> heapless::Vec<u32, MAX_HOLDERS> {
     names.into_iter().map(hash).collect()
 }
 
-/// Of a session whose header the receiver has.
+/// The head for a session whose header the receiver has.
 pub(crate) fn delta_head() -> UpdateHead<'static> {
     UpdateHead {
         digest: None,
@@ -583,7 +583,7 @@ pub(crate) fn datagrams() -> [Datagram<'static>; 3] {
 }
 
 impl Datagram<'_> {
-    /// What its tag vouches for in the cluster's place.
+    /// The cluster's hash as its tag authenticates it.
     pub(crate) fn cluster(&self) -> u64 {
         self.receiver.map_or(ANY_CLUSTER, |_| cluster())
     }

@@ -318,7 +318,7 @@ fn only_what_is_new_counts_as_progress() {
     slot.free(&mut pages);
 }
 
-/// What is on its way between the two ends of a transfer.
+/// A message on its way between the two ends of a transfer.
 enum Said {
     Piece(u16),
     Grant(u32),
@@ -331,7 +331,7 @@ struct Ends<'m> {
     to: TransferSlot,
     wire: VecDeque<Said>,
     random: u64,
-    /// Of a hundred, how many are lost.
+    /// The percentage of messages that are lost.
     loss: usize,
 }
 
