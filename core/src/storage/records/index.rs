@@ -30,7 +30,7 @@ impl Records<'_> {
         (u64::from(leading).wrapping_mul(self.index.len() as u64) >> 32) as usize
     }
 
-    /// The stretch of the index that contains the records with these [leading](Self::leading) numbers.
+    /// The stretch of the index that contains the records with these [leading] numbers.
     pub(crate) fn stretch(&self, first: u32, last: u32) -> Stretch {
         let begin = self.place_of(first);
         Stretch {
