@@ -1,4 +1,4 @@
-//! Hashes that all parts of a node use. None of them keeps anybody out: what must not be forged is sealed.
+//! Hashes that all parts of a node use. None of them protects against forgery; that is what sealing does.
 
 /// 64 bits of a name.
 pub(crate) fn name_hash(name: &[u8]) -> u64 {

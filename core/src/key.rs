@@ -1,4 +1,4 @@
-//! How a session is named.
+//! The key of a session: its namespace and its id.
 
 use core::fmt;
 

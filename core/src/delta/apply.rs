@@ -61,7 +61,7 @@ struct Decoder<'a> {
     position: usize,
     ops: &'a mut dyn Source,
     out: &'a mut dyn Sink,
-    /// How many bytes of output are still allowed.
+    /// The number of bytes of output that are still allowed.
     room: usize,
 }
 

@@ -1,4 +1,4 @@
-//! How far two byte strings agree, many bytes at a time.
+//! Compares the starts and ends of two byte strings, many bytes at a time.
 
 /// Bytes compared in one step while they are equal.
 const BLOCK: usize = 32;

@@ -50,7 +50,7 @@ fn less_than_three_quarters(length: usize) -> usize {
     length.saturating_mul(3).saturating_sub(1) / 4
 }
 
-/// Two versions of a value, and how far they agree at both ends.
+/// Two versions of a value, and the parts in which they agree at both ends.
 struct Edit<'a> {
     old: &'a [u8],
     new: &'a [u8],
@@ -232,12 +232,12 @@ impl<'a> Edit<'a> {
         })
     }
 
-    /// Where in the old value `window` is, as far as the index knows.
+    /// The place of `window` in the old value, as far as the index knows.
     fn find(&self, window: &[u8], index: &DeltaIndex<'_>) -> Option<usize> {
         index.find(self.old, window.first_chunk()?)
     }
 
-    /// How many bytes are equal from `old` and `new` on, where `window` is; 0 if fewer than [`MIN_RUN`].
+    /// The number of equal bytes from `old` and `new` on, where `window` is; 0 if it is less than [`MIN_RUN`].
     fn run_from(&self, old: usize, new: usize, window: &[u8]) -> usize {
         let first: Option<&[u8; MIN_RUN]> = self.old.get(old..).and_then(<[u8]>::first_chunk);
         if first == window.first_chunk() {
@@ -247,7 +247,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// All that is equal around a place, not before `covered` of the new value.
+    /// All equal bytes around a place, not before `covered` of the new value.
     #[inline(never)] // the loop that calls it needs the registers
     fn extend(&self, old: usize, new: usize, covered: usize) -> Match {
         let old_before = self.old.get(..old).unwrap_or_default();
@@ -261,7 +261,7 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// How many bytes are equal from `old` and `new` on, up to the common suffix.
+    /// The number of equal bytes from `old` and `new` on, up to the common suffix.
     #[inline(never)] // as above
     fn equal_from(&self, old: usize, new: usize) -> usize {
         let old = self.old.get(old..).unwrap_or_default();

@@ -50,7 +50,7 @@ impl<'t> DeltaIndex<'t> {
         self.spacing
     }
 
-    /// Where in `old`, which it was made over, `window` is, as far as the index knows.
+    /// The place of `window` in `old`, over which the index was made, as far as the index knows.
     #[inline]
     pub(super) fn find(&self, old: &[u8], window: &[u8; WINDOW]) -> Option<usize> {
         let bucket = self.buckets.get(bucket_of(window, self.shift))?;

@@ -22,7 +22,7 @@ pub(crate) struct Full;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed;
 
-/// Where bytes go: a chain of pages, a slice.
+/// A destination of bytes: a chain of pages, or a slice.
 pub(crate) trait Sink {
     /// Appends all of `bytes`.
     ///
@@ -31,7 +31,7 @@ pub(crate) trait Sink {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Full>;
 }
 
-/// Where operations come from: a datagram's slice, a chain of pages.
+/// A source of operations: a datagram's slice, or a chain of pages.
 pub(crate) trait Source {
     /// Fills `out` with the next bytes.
     ///
@@ -61,7 +61,7 @@ impl<'a> SliceSink<'a> {
         }
     }
 
-    /// How many bytes of the memory are filled.
+    /// The number of bytes of the memory that are filled.
     pub(crate) fn written(&self) -> usize {
         self.written
     }

@@ -23,7 +23,7 @@ pub(super) struct Writer<'a> {
     position: usize,
     /// The last match: not written yet, for the next one may continue it.
     pending: Match,
-    /// How much of the new value the written operations and the pending match make.
+    /// The length of the new value's part that the written operations and the pending match produce.
     pub(super) covered: usize,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Writer<'a> {
             .saturating_add(literal)
     }
 
-    /// How many bytes of operations can still be written.
+    /// The number of bytes of operations that can still be written.
     pub(super) fn room(&self) -> usize {
         self.ops.len().saturating_sub(self.written)
     }

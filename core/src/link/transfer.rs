@@ -50,7 +50,7 @@ pub struct TransferSlot {
     pub(crate) copied: u32,
     /// Length of all pieces but the last.
     piece: u16,
-    /// How many pieces there are.
+    /// The number of pieces.
     count: u16,
     /// The first piece of the window: all before it have arrived, as a grant says.
     base: u16,

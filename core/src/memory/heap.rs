@@ -8,15 +8,15 @@ use super::{
 /// The number of elements in each part of a [`Storage`](super::Storage) that a host lends. They are the node's limits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sizes {
-    /// Nodes that can be known, this one and former ones included.
+    /// Members that the table can hold, including this node and former members.
     pub members: usize,
-    /// Nodes and boots that wrote something still stored.
+    /// Pairs of node and boot that wrote something that is still stored.
     pub writers: usize,
     /// Applications.
     pub namespaces: usize,
     /// Sessions and tombstones.
     pub records: usize,
-    /// Places to find records at.
+    /// Places of the index that finds records.
     pub index: usize,
     /// Attributes of all sessions.
     pub attributes: usize,
@@ -24,7 +24,7 @@ pub struct Sizes {
     pub pages: usize,
     /// Records, and pieces of transfers, in packets that are not yet acknowledged.
     pub in_flight: usize,
-    /// Calls that somebody waits for.
+    /// Operations for which a caller waits.
     pub waits: usize,
     /// Updates too large for a datagram.
     pub transfers: usize,
@@ -32,7 +32,7 @@ pub struct Sizes {
     pub messages: usize,
     /// Events not yet taken.
     pub events: usize,
-    /// Bytes to put values together in: twice the largest.
+    /// Bytes in which values are put together: twice the largest value.
     pub scratch: usize,
     /// Entries of the delta encoder's hash table.
     pub table: usize,
@@ -109,7 +109,7 @@ macro_rules! heap_memory {
         }
 
         impl $name {
-            /// Reserves all that will ever be needed.
+            /// Reserves all memory that will ever be needed.
             $visibility fn allocate(
                 sizes: $crate::memory::Sizes,
             ) -> ::core::result::Result<Self, ::std::collections::TryReserveError> {
@@ -132,7 +132,7 @@ macro_rules! heap_memory {
                 })
             }
 
-            /// All of it, empty, for one node.
+            /// Lends all of it, empty, to one node.
             $visibility fn lend(&mut self) -> $crate::Storage<'_> {
                 let sizes = &self.sizes;
                 $crate::Storage {
