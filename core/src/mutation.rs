@@ -119,6 +119,12 @@ mutations! {
     NobodyGoesFirst,
     /// A node that acts for a dead primary lets a session expire at its limit, without waiting longer.
     GuardWaitsNoLonger,
+    /// An answer makes a copy although the question is closed.
+    LateAnswerTaken,
+    /// A newcomer takes those that it has met for all members.
+    NewcomerKnowsAll,
+    /// A primary that other primaries of the session meet nowhere asks nobody.
+    PrimariesNeverMeet,
     /// A copy that the primary may not know of isn't reported to it.
     NoAnnounce,
     /// Nodes don't learn from others when a session was used.

@@ -38,6 +38,18 @@ impl Node<'_> {
         self.prober.joined.is_none_or(|at| now.since(at) < NEW)
     }
 
+    /// Whether this node began only lately to look for others, and hasn't met all of them: who isn't met may have
+    /// anything. It hears of the others from the first one, within a probe period.
+    pub(crate) fn is_discovering(&self, now: Instant) -> bool {
+        let others_unmet = self.members.tally().unverified > 0;
+        let (since, span) = match self.prober.joined {
+            Some(joined) if !others_unmet => (Some(joined), self.rules.frequency),
+            Some(joined) => (Some(joined), NEW),
+            None => (self.prober.called, NEW),
+        };
+        since.is_some_and(|at| now.since(at) < span) && !self.breaks(Mutation::NewcomerKnowsAll)
+    }
+
     /// Another node told of a member that this node doesn't know.
     pub(crate) fn discover(&mut self, now: Instant, update: &MemberUpdate<'_>) {
         let live = matches!(update.state, MemberState::Alive | MemberState::Suspect);

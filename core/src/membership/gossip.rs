@@ -352,7 +352,11 @@ impl Node<'_> {
                 count(&mut self.stats.deaths);
                 self.events.push(Pending::Down(member));
             }
-            MemberState::Left => self.events.push(Pending::Left(member)),
+            MemberState::Left => {
+                // A node that has left has no copies any more.
+                self.waits.forget(member);
+                self.events.push(Pending::Left(member));
+            }
         }
         self.tell_all_about(member);
         if was_live != self.members.get(member).is_live() {

@@ -51,6 +51,7 @@ impl Node<'_> {
     pub(crate) fn call_on(&mut self, now: Instant, address: SocketAddr) {
         let me = self.members.me();
         if me.is_live() && me.address != address.into() {
+            self.prober.called.get_or_insert(now);
             self.start_handshake(Some(address.into()));
             self.wake_at(now);
         }
@@ -62,6 +63,7 @@ impl Node<'_> {
             let alone = self.members.live() < 2;
             let pause = if alone { self.rules.frequency } else { SELDOM };
             self.prober.next_beacon(now + pause);
+            self.prober.called.get_or_insert(now);
             self.start_handshake(None);
         }
     }
@@ -381,6 +383,7 @@ impl Node<'_> {
             // It may have taken sessions over before this node met it.
             self.doubt_ownership();
         }
+        self.ask_newcomer(now, member);
         self.members_changed(now);
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Prober {
     pub(crate) compare_at: Instant,
     /// Until then packets of unknown boots are not answered.
     pub(crate) unknown_sender_at: Instant,
+    /// The time at which this node first called for others.
+    pub(crate) called: Option<Instant>,
     /// The time at which this node met its first member.
     pub(crate) joined: Option<Instant>,
     /// The times since which, and at which most recently, the table lacked room for a live member.
@@ -65,6 +67,7 @@ impl Prober {
             last_discovery: Instant::from_micros(0),
             compare_at: now,
             unknown_sender_at: now,
+            called: None,
             joined: None,
             outgrown: None,
             full_at: now,

@@ -15,7 +15,9 @@ use crate::key::Key;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::wait::fetch::Purpose;
-use crate::storage::records::{GUARD, Holders, NOT_ALL_NAMED, PASSED_ON};
+use crate::storage::records::{
+    ANSWERED, DOUBT, GUARD, HANDING_OVER, Holders, NOT_ALL_NAMED, OWNED, PASSED_ON,
+};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 use crate::wire::message::WireHeader;
@@ -78,6 +80,29 @@ impl Node<'_> {
         }
     }
 
+    /// Finds other primaries of the session. Two primaries normally meet at the backup that both choose first. There is no
+    /// such backup if this primary is in doubt and has none, or if a member asked for the session and isn't known to have
+    /// taken it over. Then this primary asks all members.
+    pub(crate) fn seek_other_primaries(&mut self, now: Instant, record: RecordIndex) {
+        let slot = self.records.get_mut(record);
+        let is_handing_over = slot.is(HANDING_OVER | ANSWERED);
+        if is_handing_over && !slot.is(DOUBT) {
+            // That member mostly reports soon that it is the primary. It has time until the next walk.
+            return slot.set(DOUBT, true);
+        }
+        let slot = self.records.get(record);
+        let meets = slot.wanted() > 1 && !is_handing_over;
+        let seeks = !meets && self.records.is_doubted(slot) && self.waits.has_spare_slots();
+        if !seeks || self.breaks(Mutation::PrimariesNeverMeet) {
+            return;
+        }
+        if self.records.is_doubted_anew(slot) {
+            // The new number of the header distinguishes this doubt from one that arises while the members are asked.
+            self.write_header_later(record);
+        }
+        self.adopt(now, record);
+    }
+
     /// All members were asked for the session and answered. `had` is the stamp of the header that this node had when
     /// they were asked; one of them may have had a greater one. `has_primary` says whether the primary has a copy.
     pub(crate) fn adopted(
@@ -87,8 +112,17 @@ impl Node<'_> {
         had: Stamp,
         has_primary: bool,
     ) {
-        let slot = self.records.get(record);
-        if slot.stamp == had && !has_primary && !slot.is_primary_here() {
+        let slot = self.records.get_mut(record);
+        if slot.stamp != had {
+            return;
+        }
+        if slot.is_primary_here() {
+            if slot.is(HANDING_OVER) {
+                // The application was told that the session moved.
+                slot.set(OWNED, false);
+            }
+            slot.set(DOUBT | HANDING_OVER | ANSWERED, false);
+        } else if !has_primary {
             self.take_over(now, record, &[], false);
         }
     }

@@ -167,6 +167,15 @@ impl Node<'_> {
         }
     }
 
+    /// A newcomer that begins to meet the others asks each of them for what it is looking for.
+    pub(crate) fn ask_newcomer(&mut self, now: Instant, member: MemberIndex) {
+        let mut next = self.waits.first(Lane::Fetches).filter(|_| self.is_new(now));
+        while let Some(fetch) = next {
+            next = self.waits.after(fetch);
+            self.ask_member(fetch, member);
+        }
+    }
+
     /// Asks this member too.
     fn ask_member(&mut self, fetch: WaitIndex, member: MemberIndex) {
         let wait = self.waits.fetch_mut(fetch);
@@ -242,17 +251,16 @@ impl Node<'_> {
         let may_be_asked = |member: &MemberIndex| {
             *member != SELF && self.members.get(*member).is_reachable() && !wait.has_asked(*member)
         };
-        let (next, walked) = match self.records.find(&wait.hash) {
-            Some(record) => {
-                let holders = self.records.get(record).holders();
-                (holders.iter().copied().find(may_be_asked), wait.next)
-            }
-            None if wait.reach == Reach::All => {
-                let mut others = wait.next.until(self.members.end());
-                let next = others.find(may_be_asked);
-                (next, next.map_or(MemberIndex::UNKNOWN, MemberIndex::next))
-            }
-            None => return,
+        let record = self.records.find(&wait.hash);
+        let holders = record.map_or(&[][..], |record| self.records.get(record).holders());
+        let holder = holders.iter().copied().find(may_be_asked);
+        let walks = record.is_none() || wait.purpose == Purpose::Adopt;
+        let (next, walked) = if walks && holder.is_none() && wait.reach == Reach::All {
+            let mut others = wait.next.until(self.members.end());
+            let next = others.find(may_be_asked);
+            (next, next.map_or(MemberIndex::UNKNOWN, MemberIndex::next))
+        } else {
+            (holder, wait.next)
         };
         if let Some(wait) = self.waits.fetch_mut(number) {
             wait.next = walked;
@@ -612,8 +620,9 @@ impl Node<'_> {
             return self.end_of_fetch(number, &hash, FetchOutcome::UNKNOWN);
         }
         let bound = self.rules.fetch_timeout;
-        let unasked = wait.refused || self.outgrown_since(now).is_some();
-        let (mut waiting, mut busy, mut uncertain) = (false, false, unasked);
+        let is_discovering = !wait.owner_answered && self.is_discovering(now);
+        let unasked = wait.refused || is_discovering || self.outgrown_since(now).is_some();
+        let (mut waiting, mut busy, mut uncertain) = (is_discovering, false, unasked);
         let decides = self.breaks(Mutation::FirstAnswerWins) && wait.answers().next().is_some();
         for member in wait.silent() {
             let slot = self.members.get(member);

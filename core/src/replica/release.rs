@@ -32,7 +32,7 @@ pub(crate) enum Again {
 impl Node<'_> {
     /// Whether this node is the primary, there are enough nodes that are to keep a copy, and all of these have
     /// everything.
-    fn has_replacements(&self, slot: &RecordSlot) -> bool {
+    pub(crate) fn has_replacements(&self, slot: &RecordSlot) -> bool {
         let is_primary = slot.is_live() && slot.is_primary_here();
         let lacks = slot.owed().intersects(slot.other_wanted_bits());
         is_primary

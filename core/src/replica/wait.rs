@@ -210,6 +210,11 @@ impl<'m> Waits<'m> {
         })
     }
 
+    /// Whether more than half of the slots are free: what nobody waits for leaves the rest to those that do.
+    pub(crate) fn has_spare_slots(&self) -> bool {
+        usize::from(self.chained) < self.slots.len() / 2
+    }
+
     fn take_slot(&mut self) -> Option<WaitIndex> {
         // The slot that was used last, because its memory is most likely to be in the cache.
         let free = self.lanes.last().map_or(WaitIndex::NONE, |ends| ends.last);

@@ -106,6 +106,7 @@ impl Node<'_> {
     fn sweep_live(&mut self, now: Instant, record: RecordIndex) {
         if self.records.get(record).is_primary_here() {
             self.restore_copies(now, record);
+            self.seek_other_primaries(now, record);
             self.release_former(record, Again::Yes);
         } else if self.primary_is_lost(record) {
             self.guard(now, record);

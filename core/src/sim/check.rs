@@ -250,10 +250,12 @@ impl World<'_> {
             }
             let lives = |commit: &Committed| commit.session == session && self.must_live(commit);
             let must_live = self.model.commits.iter().any(lives);
-            // A node without room may answer that the session doesn't exist.
+            // A node without room may answer that the session doesn't exist. A node that has just joined has met few
+            // others.
             let roomy = |node: &usize| {
                 let host = &self.hosts[*node];
-                !host.is_small() && !host.retired
+                let has_met_all = host.is_in() && self.sees_all[*node];
+                has_met_all && !host.is_small() && !host.retired
             };
             let nodes: Vec<usize> = (0..self.hosts.len()).filter(roomy).collect();
             if nodes.is_empty() {

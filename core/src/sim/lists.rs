@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use super::clients::Request;
 use super::host::Host;
-use super::observe::{Found, Violation, broken};
+use super::observe::{Found, Observed, Violation, broken};
 use super::world::World;
 use crate::ids::{MemberIndex, SELF};
 use crate::replica::wait::Wait;
@@ -156,9 +156,10 @@ impl World<'_> {
             return Ok(());
         }
         let header = machine.writers.wire(slot.stamp);
-        let newer = |host: &Host<'_>| host.observed.any_header(&slot.hash) > header;
-        if self.hosts.iter().any(newer) {
-            return Ok(()); // another node is the primary, and has told the nodes that answered
+        let boots = self.hosts.iter().map(|host| &host.observed);
+        let newer = |boot: &Observed| boot.any_header(&slot.hash) > header;
+        if boots.chain(&self.former).any(newer) {
+            return Ok(()); // another node is or was the primary, and has told the nodes that answered
         }
         let committed = &self.model.commits[commit];
         for member in slot.holders().iter().filter(|member| wait.has(**member)) {

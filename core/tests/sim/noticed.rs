@@ -61,6 +61,8 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::SupersededServes, 208),
     (Mutation::NameTakenFromTheLiving, 13),
     (Mutation::GroupNeverEnds, 219),
+    (Mutation::PrimariesNeverMeet, 2900),
+    (Mutation::LateAnswerTaken, 5362),
 ];
 
 /// Broken rules that no seed below 160 notices. The checks don't see these yet.

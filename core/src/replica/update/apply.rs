@@ -104,9 +104,15 @@ impl Node<'_> {
         if head.is(DEAD) {
             return self.apply_end(now, origin, head).map(|()| summary);
         }
-        if head.is(RELEASE) && self.records.find(&head.hash).is_none() {
-            self.has_dropped(origin, head);
-            return Ok(summary);
+        if self.records.find(&head.hash).is_none() {
+            if head.is(RELEASE) {
+                self.has_dropped(origin, head);
+                return Ok(summary);
+            }
+            let is_late = origin.answers && !self.waits.fetches(&head.hash);
+            if is_late && !self.breaks(Mutation::LateAnswerTaken) {
+                return Ok(summary); // this node may have dropped its copy since it asked
+            }
         }
         let (record, is_new) = self.record_to_apply(now, origin, head)?;
         let taken = self.take_contents(now, record, peer, head, contents);

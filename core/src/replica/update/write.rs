@@ -143,9 +143,7 @@ impl Node<'_> {
         let digest = Some(u64::from_le_bytes(short));
         match self.successor_of(short) {
             Successor::Lives(new) => {
-                let slot = self.records.get(new);
-                let is_copied =
-                    slot.is_primary_here() && !slot.owed().intersects(slot.other_wanted_bits());
+                let is_copied = self.has_replacements(self.records.get(new));
                 (if is_copied { DEAD | PRIMARY } else { DEAD }, digest)
             }
             Successor::Unknown => (DEAD, digest),

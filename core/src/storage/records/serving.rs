@@ -31,11 +31,17 @@ impl Records<'_> {
     pub(crate) fn keep_doubt(&mut self, record: RecordIndex) {
         let slot = self.get(record);
         // A new session has no header yet, and is not in doubt.
-        let is_doubted = slot.is(OWNED) && !slot.stamp.is_none() && self.is_doubted(slot);
+        let is_doubted = !slot.stamp.is_none() && self.is_doubted(slot);
         self.get_mut(record).set(DOUBT, is_doubted);
     }
 
-    fn is_doubted(&self, slot: &RecordSlot) -> bool {
-        slot.is(DOUBT) || !slot.stamp.is_own() || slot.stamp.seq() <= self.doubted
+    /// Whether another node may have taken the session over.
+    pub(crate) fn is_doubted(&self, slot: &RecordSlot) -> bool {
+        slot.is(DOUBT) || self.is_doubted_anew(slot)
+    }
+
+    /// The same since the header was written.
+    pub(crate) fn is_doubted_anew(&self, slot: &RecordSlot) -> bool {
+        !slot.stamp.is_own() || slot.stamp.seq() <= self.doubted
     }
 }
