@@ -38,8 +38,8 @@ impl Node<'_> {
         self.prober.joined.is_none_or(|at| now.since(at) < NEW)
     }
 
-    /// Whether this node began only lately to look for others, and hasn't met all of them: who isn't met may have
-    /// anything. It hears of the others from the first one, within a probe period.
+    /// Whether this node began only lately to look for others, and hasn't met all of them: a member that it hasn't met
+    /// may have any session. It hears of the others from the first one, within a probe period.
     pub(crate) fn is_discovering(&self, now: Instant) -> bool {
         let others_unmet = self.members.tally().unverified > 0;
         let (since, span) = match self.prober.joined {

@@ -25,7 +25,7 @@ const TWELVE: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k
 /// Each side of a split has sessions of these ids, without backups. Afterwards each has one primary, with what both
 /// wrote.
 fn one_primary_after_a_split(names: &[&'static str], sessions: usize) {
-    let mut cluster = Cluster::on(cluster::Wire::default());
+    let mut cluster = Cluster::on(cluster::TestNetwork::default());
     cluster.backups = 0;
     cluster.members = 16;
     for name in names {
@@ -67,7 +67,7 @@ fn they_find_each_other_among_more_members_than_are_asked_at_a_time() {
 
 #[test]
 fn a_primary_that_was_asked_for_a_session_finds_the_one_that_it_went_on_to() {
-    let mut cluster = Cluster::on(cluster::Wire::default());
+    let mut cluster = Cluster::on(cluster::TestNetwork::default());
     cluster.members = 16;
     for name in TWELVE {
         // The list of "b" is full of its own backups, and may lack the former primary; "c" releases them all.
