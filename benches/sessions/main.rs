@@ -107,9 +107,10 @@ impl Task {
 
     fn write(&self, node: &Node, number: u32, ack: Ack) {
         let id = Self::id(number);
+        let value = self.value(number);
         let change = Change {
             name: b"value",
-            value: Some(&self.value(number)),
+            value: Some(&value),
         };
         node.commit(key(&id), &[change], 86_400, ack).unwrap();
     }
@@ -126,9 +127,10 @@ impl Task {
             let number = changed % self.count;
             let id = Self::id(number);
             if node.fetch(key(&id), None).unwrap().is_some() {
+                let turn = changed.to_le_bytes();
                 let change = Change {
                     name: b"turn",
-                    value: Some(&changed.to_le_bytes()),
+                    value: Some(&turn),
                 };
                 node.commit(key(&id), &[change], 86_400, Ack::None).unwrap();
             }
