@@ -42,7 +42,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::TouchesIgnored, 0),
     (Mutation::WaitsStayAtRename, 51),
     (Mutation::FormerBootConfirms, 9),
-    (Mutation::NoRepair, 82),
+    (Mutation::NoRepair, 664),
     (Mutation::ConflictUntold, 1),
     (Mutation::MovedUntold, 0),
     (Mutation::ExpiredUntold, 0),
@@ -67,6 +67,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
 
 /// Broken rules that no seed below 160 notices. The checks don't see these yet.
 pub(crate) const UNNOTICED: &[Mutation] = &[
+    Mutation::NewcomerKnowsAll,
     Mutation::SubkeysOutliveKeys,
     Mutation::AckWithoutGeneration,
     Mutation::PromotedKeepsInFlight,
