@@ -95,6 +95,7 @@ fn loops(node: &mut Node<'_>) {
         debug(&refusal);
         any(Refusal::is_ordinary(refusal));
     }
+    Node::stop_gathering(any(node));
     any(Node::poll_transmit(any(node), now(), any(&mut [0; 2])));
     any(Node::poll_timeout(any(node)));
     if let Some(event) = any(Node::poll_event(any(node))) {
