@@ -99,7 +99,7 @@ pub struct Node<'m> {
     /// When peers for which changes gather get them.
     pub(crate) groups_end: Option<Instant>,
     /// When members that refused packet after packet get records again.
-    pub(crate) rest_ends: Option<Instant>,
+    pub(crate) backoffs_end: Option<Instant>,
     /// This boot has written the header of some session.
     pub(crate) has_written: bool,
     /// The host asked it to leave.
@@ -165,7 +165,7 @@ impl<'m> Node<'m> {
             pauses_end: None,
             acks_due: None,
             groups_end: None,
-            rest_ends: None,
+            backoffs_end: None,
             wake: None,
             has_written: false,
             leaving: false,
@@ -249,6 +249,23 @@ impl<'m> Node<'m> {
     #[inline(never)]
     pub(crate) fn wake_at(&mut self, moment: Instant) {
         self.wake = Some(self.wake.map_or(moment, |wake| wake.min(moment)));
+    }
+
+    /// Whether the moment of this timer has come, which clears it. Until then the node wakes up for it.
+    #[inline(never)]
+    pub(crate) fn take_due(
+        &mut self,
+        now: Instant,
+        timer: fn(&mut Self) -> &mut Option<Instant>,
+    ) -> bool {
+        let timer = timer(self);
+        let Some(at) = *timer else { return false };
+        if at > now {
+            self.wake_at(at);
+            return false;
+        }
+        *timer = None;
+        true
     }
 
     /// The next event, in the order in which they happened; `None` when there's no more.

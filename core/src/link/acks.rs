@@ -17,7 +17,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::message::{Cause, MAX_ACKS};
 
 /// The greatest number of packets that are acknowledged together.
-const ACK_EVERY: u8 = 8;
+const ACK_EVERY: u32 = 8;
 
 impl Node<'_> {
     /// A packet of the peer is acknowledged: at once, or with others in a moment.
@@ -30,9 +30,8 @@ impl Node<'_> {
     ) {
         let link = &mut self.members.slot_mut(member).link;
         link.acks.add(counter);
-        link.unacknowledged = link.unacknowledged.saturating_add(1);
         let delay = self.rules.ack_delay;
-        if at_once || delay == Duration::ZERO || link.unacknowledged >= ACK_EVERY {
+        if at_once || delay == Duration::ZERO || link.acks.count() >= ACK_EVERY {
             self.members.get_mut(member).link.ack_now = true;
         } else if self.acks_due.is_none() {
             self.acks_due = Some(now + delay);
@@ -42,13 +41,11 @@ impl Node<'_> {
 
     /// The acknowledgements that were delayed leave.
     pub(crate) fn send_delayed_acks(&mut self, now: Instant) {
-        match self.acks_due {
-            Some(due) if due <= now => self.acks_due = None,
-            Some(due) => return self.wake_at(due),
-            None => return,
+        if !self.take_due(now, |node| &mut node.acks_due) {
+            return;
         }
         for member in self.members.others() {
-            if self.members.get(member).link.unacknowledged > 0 {
+            if self.members.get(member).link.acks.count() > 0 {
                 self.members.get_mut(member).link.ack_now = true;
             }
         }
@@ -200,7 +197,7 @@ impl Node<'_> {
         if was_on_its_way && self.members.get_mut(member).link.on_nack(now) {
             count(&mut self.stats.backoffs);
             let end = now + BACKOFF;
-            self.rest_ends = self.rest_ends.or(Some(end));
+            self.backoffs_end = self.backoffs_end.or(Some(end));
             self.wake_at(end);
         }
         // The first of several refusals of one packet has removed everything that it carried.
@@ -216,10 +213,8 @@ impl Node<'_> {
 
     /// Ends the back-off of peers that kept refusing packets.
     pub(crate) fn end_backoffs(&mut self, now: Instant) {
-        match self.rest_ends {
-            Some(end) if end <= now => self.rest_ends = None,
-            Some(end) => return self.wake_at(end),
-            None => return,
+        if !self.take_due(now, |node| &mut node.backoffs_end) {
+            return;
         }
         for member in self.members.others() {
             let link = &mut self.members.get_mut(member).link;

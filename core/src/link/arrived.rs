@@ -29,6 +29,11 @@ impl Arrived {
         self.before |= shifted(1, self.newest.saturating_sub(counter));
     }
 
+    /// The number of them.
+    pub(super) const fn count(&self) -> u32 {
+        self.before.count_ones()
+    }
+
     /// The next message that names some of them, the newest first.
     #[cfg(test)]
     pub(crate) fn message(&self) -> Option<Message<'static>> {

@@ -21,8 +21,7 @@ pub(crate) struct Group {
     gathers: bool,
     /// When changes last left: the lower half of its microseconds.
     left: u32,
-    /// The packets that a call waits for and that are not decided yet. Of each the lower half of the counter
-    /// after its own; 0: none.
+    /// The packets that a call waits for and that are not decided yet, each as its [`mark`]; 0: none.
     hurried: [u32; HURRIED],
 }
 
@@ -71,7 +70,7 @@ impl Group {
     }
 }
 
-/// The note of a packet.
+/// A packet in four bytes: the lower half of the counter after its own, so that the first one isn't 0.
 const fn mark(counter: u64) -> u32 {
     counter.wrapping_add(1) as u32
 }
@@ -128,12 +127,8 @@ impl Node<'_> {
 
     /// Changes that have gathered long enough leave.
     pub(crate) fn end_groups(&mut self, now: Instant) {
-        match self.groups_end {
-            Some(end) if end <= now => self.groups_end = None,
-            Some(end) => return self.wake_at(end),
-            None => return,
-        }
-        if self.breaks(Mutation::GroupNeverEnds) {
+        if !self.take_due(now, |node| &mut node.groups_end) || self.breaks(Mutation::GroupNeverEnds)
+        {
             return;
         }
         for member in self.members.others() {

@@ -57,8 +57,6 @@ pub(crate) struct PeerLink {
     pub(crate) acks: Arrived,
     /// The acknowledgements are to leave with the next poll.
     pub(crate) ack_now: bool,
-    /// Packets that arrived since acknowledgements last left.
-    pub(crate) unacknowledged: u8,
     /// When changes leave.
     pub(crate) group: Group,
     /// Packets with records or pieces on their way.
@@ -81,18 +79,18 @@ pub(crate) struct PeerLink {
     gave: u32,
     /// When it last answered a question for a session, [coarsely](Instant::coarse).
     pub(crate) answered: u32,
-    /// Of the application's messages: the last one that the peer took, and the last one sent to it.
+    /// The numbers of the application's last message that the peer took, and of the last one sent to it.
     pub(crate) messages_taken: u32,
     pub(crate) messages_sent: u32,
     /// When that was sent, [coarsely](Instant::coarse).
     pub(crate) messages_at: u32,
-    /// Of the peer's messages: the last one taken here; and whether to say so.
+    /// The number of the peer's last message that was taken here, and whether an acknowledgement of it is to be sent.
     pub(crate) last_message: u32,
     pub(crate) owes_app_ack: bool,
     /// When the digests of both are to be compared again; zero: the peer [has just
     /// come](Self::has_just_come).
     pub(crate) compare_at: Instant,
-    /// Of the round trip, in microseconds: a board has it for each member.
+    /// The average of the round trip and its deviation, in microseconds: four bytes each, since a board has them for each member.
     smoothed: u32,
     variance: u32,
     backoff: u8,
@@ -118,7 +116,6 @@ impl PeerLink {
             restore_pauses: false,
             acks: Arrived::new(),
             ack_now: false,
-            unacknowledged: 0,
             group: Group::new(),
             in_flight: 0,
             window: FIRST_WINDOW,

@@ -115,7 +115,6 @@ impl Node<'_> {
     fn write_acks(&mut self, body: &mut Body<'_>, peer: MemberIndex) {
         let link = &mut self.members.get_mut(peer).link;
         link.ack_now = !link.acks.write(body);
-        link.unacknowledged = 0;
     }
 
     fn write_replies(&mut self, now: Instant, body: &mut Body<'_>, peer: MemberIndex) {
@@ -124,7 +123,7 @@ impl Node<'_> {
                 return;
             };
             if reply.to != peer || self.write_reply(now, body, reply).is_err() {
-                // Of another peer, or without room here: it keeps its place in the round.
+                // It is for another peer, or has no room in this packet: it keeps its place in the round.
                 let _ = self.replies.push_back(reply);
             }
         }
@@ -393,10 +392,8 @@ impl Node<'_> {
 
     /// Peers whose copies have gathered for a moment get more of them.
     pub(crate) fn end_pauses(&mut self, now: Instant) {
-        match self.pauses_end {
-            Some(end) if end <= now => self.pauses_end = None,
-            Some(end) => return self.wake_at(end),
-            None => return,
+        if !self.take_due(now, |node| &mut node.pauses_end) {
+            return;
         }
         for member in self.members.others() {
             if self.members.get(member).link.pauses() {
