@@ -101,23 +101,24 @@ impl Shared {
                 return self.close();
             }
             let done = state.take_done();
-            let Some(mut slot) = self.try_sender() else {
-                let wake = state.wants_earlier_wake_up();
-                drop(state);
-                done.into_iter().for_each(|thread| thread.unpark());
-                return self.wake_if(wake);
-            };
-            let Some(sender) = slot.as_mut() else { return };
-            let more = state.core(|core| sender.fill(now, core));
+            let mut slot = self.try_sender();
+            let mut sender = slot.as_mut().and_then(|slot| slot.as_mut());
+            let fill = |sender: &mut &mut Sender| state.core(|core| sender.fill(now, core));
+            let more = sender.as_mut().is_some_and(fill);
             let wake = !more && state.wants_earlier_wake_up();
             drop(state);
-            sender.send();
+            if let Some(sender) = sender {
+                sender.send();
+            }
+            let sends_elsewhere = slot.is_none();
             drop(slot);
             done.into_iter().for_each(|thread| thread.unpark());
-            self.wake_if(wake);
+            if wake {
+                self.waker.wake();
+            }
             // Together with the fence of `try_sender`: either that thread gets the sender, or this one sees what it left.
             fence(Ordering::SeqCst);
-            if !more && !self.left_over.load(Ordering::Relaxed) {
+            if sends_elsewhere || !more && !self.left_over.load(Ordering::Relaxed) {
                 return;
             }
             state = self.lock();
@@ -141,12 +142,6 @@ impl Shared {
         Some(slot)
     }
 
-    fn wake_if(&self, is_needed: bool) {
-        if is_needed {
-            self.waker.wake();
-        }
-    }
-
     /// Puts a new core in the place of a superseded one: a former boot owns nothing.
     /// Whether that could be done, and is worth it.
     fn restart(&self, state: &mut State, now: Instant) -> bool {
@@ -157,14 +152,16 @@ impl Shared {
         }
         match with_secret_stack(|| state.core(|core| self.core_factory.successor(now, core))) {
             Ok(core) => {
-                log::warn!("superseded by another start of this node: begun anew, empty");
+                log::warn!(
+                    "superseded by another start of this node: restarted, without its sessions"
+                );
                 state.core = core;
                 state.generation = state.generation.wrapping_add(1);
                 self.counters.superseded.fetch_add(1, Ordering::Relaxed);
                 true
             }
             Err(cause) => {
-                log::error!("superseded, and can't begin anew: {cause}");
+                log::error!("superseded, and can't restart: {cause}");
                 false
             }
         }

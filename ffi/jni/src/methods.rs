@@ -251,8 +251,8 @@ mod kind {
 const NAME_TAKEN: &str = "the name of this node belongs to another one that answers: give each \
                           node its own (of a Tomcat: the Engine's jvmRoute)";
 const TABLE_FULL: &str = "a newcomer was refused: the table of members is full";
-const SUPERSEDED: &str = "another start of this node took its name while it stood still: it has begun \
-                          anew, without its sessions";
+const SUPERSEDED: &str = "another start of this node took its name while it stood still: it has \
+                          restarted, without its sessions";
 const OUTGROWN: &str = "the cluster has more members than the table of this node: it has left";
 
 fn put_member(bytes: &mut Vec<u8>, member: &Member, what: &str) -> Result<(), Failure> {
