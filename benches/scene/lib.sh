@@ -282,12 +282,28 @@ give_relevo() {
   cp "$STAGE/relevo.key" "$STAGE/$1/conf/relevo.key"
 }
 
+# make_http_tomcat NAME HTTP UDP OPTIONS: makes tomcatN with the stock block, Relevo and HTTP. It receives at UDP + N; HTTP[NAME], of an
+# array that the script declares, is the first free port from HTTP + N on.
+make_http_tomcat() {
+  local number=${1#tomcat}
+  HTTP[$1]=$(free_port $(($2 + number)))
+  make_tomcat "$1" "protocol=\"HTTP/1.1\" address=\"127.0.0.1\" port=\"${HTTP[$1]}\"" \
+    "$(cluster "$RELEVO_CLUSTER" 127.0.0.1 $(($3 + number)) "$4")"
+  give_relevo "$1"
+}
+
 # start_tomcat NAME [PREFIX…]: catalina.sh becomes the JVM, so its process id is the Tomcat's.
 start_tomcat() {
   local name=$1; shift
   start "$name" "$@" env CATALINA_HOME="$CATALINA_HOME" CATALINA_BASE="$STAGE/$name" \
     CATALINA_OPTS="-Xms128m -Xmx512m -Dscene.node=$name -Djava.net.preferIPv4Stack=true -Duser.language=en" \
     "$CATALINA_HOME/bin/catalina.sh" run
+}
+
+# serves NAME: whether the Tomcat says that it has started. Its ports are open long before.
+serves() {
+  kill -0 "${PIDS[$1]}" 2> /dev/null || die "$1 has ended: $STAGE/$1/out says why"
+  grep -q 'Server startup in' "$STAGE/$1/out"
 }
 
 # --- httpd ---------------------------------------------------------------------------------------------------------
