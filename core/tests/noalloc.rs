@@ -229,7 +229,7 @@ struct Pair {
 }
 
 impl Pair {
-    /// Two nodes. Of each `loss` datagrams one is lost.
+    /// Two nodes. One of each `loss` datagrams is lost.
     fn new(loss: Option<usize>) -> Self {
         let now = Instant::from_micros(1_000_000);
         let large: Vec<u8> = (0..LARGE).map(|place| (place * 31 % 253) as u8).collect();

@@ -364,7 +364,7 @@ fn other_headers(like: &UpdateHead<'static>) -> [UpdateHead<'static>; 3] {
     })
 }
 
-/// Of the session as it was at first.
+/// The digest of the session as it was at first.
 pub(crate) fn new_digest() -> u64 {
     stamp(2).mix(0).wrapping_add(new_contents())
 }

@@ -62,7 +62,7 @@ final class Shipped {
         return tooMuch.contains(full);
     }
 
-    /** Of what was written, the largest value can't travel; false if there is none. */
+    /** Leaves out the largest value that was written, since it can't travel; false if there is none. */
     boolean leaveOutLargest(Written written) {
         return written.largest() != null && tooMuch.add(written.largest());
     }
