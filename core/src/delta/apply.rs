@@ -44,7 +44,8 @@ pub(crate) fn apply(
     max_len: usize,
     out: &mut impl Sink,
 ) -> Result<usize, ApplyError> {
-    // One copy of the decoder for all sources and sinks: flash is scarcer than a call.
+    // All sources and sinks share one compiled decoder: on a board, a second copy in flash costs more than calls
+    // through a table.
     let mut decoder = Decoder {
         base,
         position: 0,

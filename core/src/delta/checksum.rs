@@ -11,11 +11,11 @@ const STRIPE: usize = 16;
 
 /// xxHash32 (seed 0) over pieces of any size, up to 4 GiB in all.
 ///
-/// It has to notice a delta on a wrong base, not line noise or an attacker (the datagram is sealed
-/// or has UDP's checksum), so a CRC's promises about bursts buy nothing here. xxHash32 needs no
-/// table, where a CRC-32C takes 1 KB of flash or eight steps a byte; one multiplication handles
-/// four bytes, and the Cortex-M0+ of a Pico multiplies 32 bits in one cycle. A wrong value passes
-/// with a chance of 2^-32. Specification: `doc/xxhash_spec.md` in the xxHash repository.
+/// It has to notice a delta that was applied to a wrong base. Noise on the line and attackers are the business
+/// of the datagram's seal or UDP's checksum, so the protection of a CRC against bursts isn't needed. A CRC-32C
+/// would take a table of 1 KB of flash or eight steps for each byte. xxHash32 needs no table, and one
+/// multiplication, which takes the Cortex-M0+ of a Pico one cycle, handles four bytes. A wrong value passes with
+/// a chance of 2^-32. Specification: `doc/xxhash_spec.md` in the xxHash repository.
 #[derive(Clone, Debug)]
 pub(crate) struct Checksum {
     lanes: [u32; 4],

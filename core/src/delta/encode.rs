@@ -9,7 +9,7 @@ use super::writer::{Match, TooLong, Writer};
 /// take two bytes, or more where lengths exceed 31.
 const MIN_RUN: usize = 4;
 
-/// Shortest run worth a distance as well.
+/// Shortest run of equal bytes that is worth a copy whose distance must be written too.
 const MIN_MOVED: usize = 8;
 
 /// A run this long at the expected place is taken without asking the index for a better one.
@@ -41,7 +41,7 @@ pub(crate) fn encode(old: &[u8], new: &[u8], memory: &mut [u32], ops: &mut [u8])
     let Some(index) = index else { return runs };
     let shorter = runs.map_or(limit, |length| length.saturating_sub(1));
     let copies = edit.write(Some(&index), shorter, ops);
-    // The runs were overwritten.
+    // The second attempt has overwritten the operations of the first one, so they are written again.
     copies.or_else(|| edit.write(None, runs?, ops))
 }
 
@@ -207,7 +207,8 @@ impl<'a> Edit<'a> {
         }
     }
 
-    /// The next place whose bytes are where the old value would go on, or elsewhere: the longer copy.
+    /// The next copy: from the place where the old value would go on, or from the one that the index knows, whichever
+    /// is longer.
     fn next_anywhere(
         &self,
         start: usize,
@@ -289,14 +290,14 @@ mod tests {
             delta(old, new, 0, &mut memory),
             Some(&b"\x20\x062\x2c\x17,pear"[..])
         );
-        // The back's bytes keep their places when the length changed in front of them.
+        // The bytes at the back are found at their distance from the end when the length changed in front of them.
         let (old, new) = (
             b"{id:7,name:'Ada',hits:1}",
             b"{id:7,name:'Adalbert',hits:2}",
         );
         let expected = &b"\x3c\x17lbert\x1c\x062\x04"[..];
         assert_eq!(delta(old, new, 0, &mut memory), Some(expected));
-        // Unchanged: one copy. Only bytes added or removed: copies and that.
+        // An unchanged value is one copy; where bytes were only added or removed, the delta has copies and an insert.
         assert_eq!(
             delta(b"0123456789", b"0123456789", 0, &mut memory),
             Some(&b"\x28"[..])
@@ -346,7 +347,7 @@ mod tests {
                 delta(b"0123456789", b"abcdefghij", entries, &mut memory),
                 None
             );
-            // 3 of 4 bytes is three quarters; 5 of 7 is less.
+            // Three of four bytes are three quarters; five of seven are less.
             assert_eq!(delta(b"abcd", b"aXcd", entries, &mut memory), None);
             let expected = &b"\x04\x06X\x14"[..];
             assert_eq!(
@@ -371,7 +372,7 @@ mod tests {
         let mut memory = [0; 64];
         let mut literal =
             |new: &[u8]| delta(b"abcdefghijklmnop", new, 0, &mut memory).map(<[u8]>::len);
-        // A replacement of three, and the rest; with a run of four, of three.
+        // The delta replaces three bytes and copies the rest; a run of four bytes is found, one of three isn't.
         assert_eq!(literal(b"XYZdefghijklmnop"), Some(5));
         assert_eq!(literal(b"XYZdefgZijklmnop"), Some(8));
         assert_eq!(literal(b"XYZdefZZijklmnop"), Some(10));

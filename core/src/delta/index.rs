@@ -7,8 +7,8 @@ pub(super) const WINDOW: usize = 8;
 
 /// Finds windows of the old value: a hash index of places, evenly spaced.
 ///
-/// One place a bucket and no chains, so a look-up is one step. Spacing costs little, since a match
-/// is extended backwards: only copies shorter than the spacing may be missed.
+/// Each bucket has one place and no chain, so that a look-up is one step. Indexing only some places costs little,
+/// since a match is extended backwards: only copies shorter than the spacing may be missed.
 pub(super) struct DeltaIndex<'t> {
     /// Numbers of places in the old value, from 1; 0 is an empty bucket.
     buckets: &'t [u32],

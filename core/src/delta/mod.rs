@@ -49,7 +49,8 @@
 //! bytes for an edit that keeps the length. Where that leaves too much unexplained, copies are found
 //! through a small hash table over the base, as in xdelta and VCDIFF (RFC 3284), unless a sample
 //! says that there are none: a value that is new altogether costs a small part of one that is alike.
-//! From three quarters on a delta isn't worth its base check, and the whole value is sent.
+//! A delta of three quarters of the value or more isn't worth the risk that its base is missing: the whole value is
+//! sent.
 
 mod apply;
 mod checksum;

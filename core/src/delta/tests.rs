@@ -33,7 +33,7 @@ struct Value {
 
 impl Value {
     fn drawn(random: &mut Random, length: usize) -> Self {
-        // Few different bytes, so that equal ones occur by chance as well.
+        // The values have few different bytes, so that equal ones occur by chance as well.
         let alphabet = [3, 17, 256][random.below(3)];
         let bytes = core::array::from_fn(|_| random.below(alphabet) as u8);
         Self { bytes, length }
@@ -174,7 +174,7 @@ impl Sink for Expected<'_> {
 #[test]
 fn an_edit_that_moves_all_that_follows_needs_the_table_but_few_bytes() {
     let mut random = Random(0x5eed_0003);
-    // Of all bytes: among few different ones copies by chance lead astray.
+    // These values have all bytes: among few different ones, equal bytes by chance would be taken for copies.
     let bytes = core::array::from_fn(|_| random.byte());
     let old = Value {
         bytes,

@@ -63,7 +63,7 @@ impl<'a> Writer<'a> {
         old == self.pending.old.saturating_add(self.pending.length)
     }
 
-    /// Copies a match; what is between it and the one before becomes a literal.
+    /// Copies a match. The bytes between it and the match before become a literal.
     pub(super) fn copy(&mut self, found: Match) -> Result<(), TooLong> {
         if found.length == 0 {
             return Ok(());

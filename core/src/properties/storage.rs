@@ -41,7 +41,7 @@ enum Step {
         value: Vec<u8>,
         delta: usize,
     },
-    /// Staged, and given up.
+    /// A write that is staged and then given up.
     Unstage {
         value: Vec<u8>,
     },
@@ -190,7 +190,7 @@ fn write(
     session.attributes.insert(name, (value.to_vec(), delta));
 }
 
-/// `None` exactly where there's no room.
+/// `None` if and only if there is no room.
 fn stage(
     records: &mut Records<'_>,
     model: &Model,

@@ -1,4 +1,5 @@
-//! All messages, heads and packets there and back; all bytes; all changed bits.
+//! All messages, heads and packets are encoded and decoded again; any bytes and any changed bits are decoded without a
+//! panic.
 
 use std::string::String;
 use std::vec;
@@ -34,7 +35,7 @@ struct Draw {
 }
 
 fn draw() -> impl Strategy<Value = Draw> {
-    // Varints have a length of their own for each: small ones must occur too.
+    // The length of a varint depends on its value, so small values must occur too.
     let number = || (any::<u64>(), 0..64_u32).prop_map(|(number, shift)| number >> shift);
     (
         any::<u8>(),
@@ -278,7 +279,7 @@ proptest! {
     fn any_bytes_are_a_message_or_refused(kind in 0..25_u8, mut bytes in vec(any::<u8>(), 1..60)) {
         bytes[0] = kind;
         if let Ok((message, rest)) = postcard::take_from_bytes::<Message<'_>>(&bytes) {
-            // A varint may be padded, so not the bytes are the same again, but what they say.
+            // A varint may be padded, so the bytes may differ, but their meaning is the same.
             let again = encoded(&message, rest);
             prop_assert!(again.len() <= bytes.len());
             prop_assert_eq!(postcard::take_from_bytes(&again), Ok((message, rest)));

@@ -1,5 +1,5 @@
 // A process that forks while a node is open: in the child every call with the node says that it is closed, nothing is
-// sent, and a node of its own can be opened there. The parent's node goes on. And: a program that waits for its signals with
+// sent, and a node of its own can be opened there. The parent's node goes on. A program that waits for its signals with
 // sigwait gets them, since the library's threads take none.
 
 #include "check.h"

@@ -1,5 +1,5 @@
-// Everything a caller can do wrong that a library can notice: each gives a code and a sentence,
-// writes no output, and leaves the library usable.
+// Everything that a caller can do wrong and that a library can notice: each call gives a code and a sentence, writes no
+// output, and leaves the library usable.
 
 #include "check.h"
 

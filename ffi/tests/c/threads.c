@@ -1,5 +1,5 @@
-// One node, many threads: all use it at once, one closes it meanwhile. Each call is done or says
-// that the node is closed, and each thread has its own last error.
+// Many threads use one node at once, and one closes it meanwhile. Each call succeeds or says that the node is closed,
+// and each thread has its own last error.
 
 #include "check.h"
 
@@ -14,8 +14,8 @@ struct worker {
     int done;
 };
 
-// How many rounds all workers together have finished. Waited for, never polled: where one thread
-// runs at a time, as under valgrind, a poll keeps the others from running.
+// How many rounds all workers together have finished. It is waited for and never polled: where one thread runs at a
+// time, as under valgrind, polling would keep the others from running.
 static int finished_rounds;
 static pthread_mutex_t finished_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t finished_enough = PTHREAD_COND_INITIALIZER;

@@ -75,7 +75,7 @@ static void session_moves(relevo_node *a, relevo_node *b) {
     wait_for(a, RELEVO_EVENT_KIND_MOVED, "A1");
     CHECK(!relevo_node_owns(a, &key));
 
-    // And back, with what was added meanwhile.
+    // The session goes back, with what was added meanwhile.
     relevo_change more[] = {set("cart", "3 apples, 1 pear")};
     DO(relevo_node_commit(b, &key, more, 1, 1800, RELEVO_ACK_AT_LEAST | 2, &copies));
     CHECK(copies == 2);
@@ -114,7 +114,7 @@ static void expect_message(relevo_node *node, const char *from, const char *text
     relevo_event_free(event);
 }
 
-// Applications tell each other something: to one, to all, in order; what can't be sent says so.
+// Applications send each other messages, to one or to all, in order. A message that can't be sent gives an error.
 static void messages(relevo_node *a, relevo_node *b) {
     uint32_t copies = 0;
     DO(relevo_node_send(a, "b", relevo_bytes_of("to b"), 10000, &copies));
@@ -144,7 +144,7 @@ static void session_ends(relevo_node *a, relevo_node *b) {
     EXPECT(RELEVO_RESULT_NOT_FOUND, relevo_node_fetch(a, &key, "b", &session));
 }
 
-// More copies than there are nodes: refused before, or written and reported after the wait.
+// More copies are asked for than there are nodes: refused before the write, or written and reported after the wait.
 static void copies_that_cannot_be(relevo_node *a) {
     relevo_key key = shop("A3");
     relevo_change change = set("cart", "1 fig");
@@ -170,7 +170,7 @@ static void one_comes_and_leaves(relevo_node *a, const char *seed) {
     DO(relevo_node_close(c));
 }
 
-// What Relevo is for: `a` is gone without a word, and `b` has what was committed there.
+// `a` dies without leaving, and `b` has what was committed there.
 static void session_survives(relevo_node *a, relevo_node *b) {
     relevo_key key = shop("A4");
     relevo_change change = set("cart", "2 figs");

@@ -161,7 +161,7 @@ fn the_survivor_has_what_a_dead_node_committed() {
             .unwrap();
         assert!(done.met, "{done:?}");
     }
-    // Without a good-bye: to the others it is a crash.
+    // It doesn't leave: to the others this is a crash.
     drop(a);
     // At once, while the dead node is still believed alive, ...
     assert_eq!(fetched(&b, "one", "a").attribute(b"id"), Some(&b"one"[..]));

@@ -91,7 +91,7 @@ fn a_member_that_sends_nonsense_is_named_with_the_number() {
     assert_eq!(status["faulty"], serde_json::json!({"faulty": 3}));
 }
 
-/// The boot id of who spoke first.
+/// The boot id of the node that sent the first datagram.
 fn boot_of(tape: &[Vec<u8>]) -> &[u8] {
     &tape[0][8..24]
 }

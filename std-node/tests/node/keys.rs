@@ -231,7 +231,7 @@ fn keys_may_come_from_the_environment_but_not_from_two_places() {
     let (code, _, err) = run(&"ab".repeat(32), &["--key-file", "x"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("leave one of them out"), "{err}");
-    // Only what needs a key comes so far as to find that this address is nobody's.
+    // Only a command that needs a key gets as far as noticing that no host has this address.
     let (_, _, err) = run(&"ab".repeat(32), &["--bind", "203.0.113.7"]);
     assert!(
         err.contains("203.0.113.7") && err.contains("name an address"),

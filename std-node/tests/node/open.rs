@@ -1,4 +1,4 @@
-//! What can't be opened says so in one line with the cure.
+//! A node that can't be opened says so in one line with the cure.
 
 use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};

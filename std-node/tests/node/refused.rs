@@ -1,4 +1,4 @@
-//! What a node refuses changes nothing, is counted under its cause, and is told with the cure.
+//! Refused input changes nothing, is counted under its cause, and is reported with the cure.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};

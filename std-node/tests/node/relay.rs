@@ -6,7 +6,7 @@ use std::thread;
 
 /// Passes datagrams on between two nodes, each of which takes it for the other.
 pub(crate) struct Relay {
-    /// The nodes' sides: of the one that it was put before, and of the other.
+    /// The side of the node before which the relay was put, and the side of the other node.
     pub(crate) sides: [Arc<UdpSocket>; 2],
     between: Arc<Mutex<Between>>,
 }

@@ -1,5 +1,5 @@
-//! What is recorded between a real daemon and another node changes nothing when it is played back:
-//! at once, and after a restart; to either of them, and to a node that wasn't there.
+//! A recording of a real daemon and another node changes nothing when it is played back: at once, and after a restart;
+//! to either of them, and to a node that wasn't there.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, UdpSocket};
@@ -267,7 +267,7 @@ fn what_real_nodes_said_to_each_other_changes_nothing_when_it_is_played_back() {
         commit(&app, id, b"after the restart");
     }
     let [at_pi, at_app, _] = playback.changes_nothing();
-    // What was said to the former boot is meant for another receiver; what it said is of nobody.
+    // Packets to the former boot are meant for another receiver; packets from it have no known sender.
     assert!(at_pi["refused_forged"] > 0, "{at_pi:?}");
     assert!(at_pi["refused_unknown"] > 0, "{at_pi:?}");
     assert!(at_app["refused_unknown"] > 0, "{at_app:?}");

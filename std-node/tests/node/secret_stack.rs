@@ -1,5 +1,5 @@
-//! What a process's memory holds of keys, searched from outside as a debugger would: a key that is
-//! in use once, and nothing of one that isn't.
+//! Searches the memory of a process from outside, as a debugger would, for keys: a key in use is there once, and nothing
+//! is there of one that isn't.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -11,8 +11,8 @@ use crate::common::{await_members, key, set};
 use crate::daemon::{Daemon, QUICK, call, folder, outcome, relevo};
 use relevo_node::{Ack, ClusterKey, Keys, Node, Options};
 
-/// How often each quarter of a key was found: of its bytes, and of its digits as in a key file.
-/// Quarters, because what is left of a copy is often no whole one.
+/// How often each quarter of a key was found, of its bytes and of its digits as in a key file. Quarters are looked for
+/// because often only a part of a copy is left.
 #[derive(Debug, PartialEq, Eq)]
 struct Found {
     bytes: [usize; 4],
@@ -73,7 +73,7 @@ fn memory(process: u32) -> impl Iterator<Item = Vec<u8>> {
     ranges.into_iter().map(move |[from, to]| {
         let mut part = vec![0; usize::try_from(to - from).unwrap()];
         if file.read_exact_at(&mut part, from).is_err() {
-            // Given back meanwhile: nothing is there any more.
+            // The process has freed this part meanwhile: nothing is there any more.
             part.clear();
         }
         part

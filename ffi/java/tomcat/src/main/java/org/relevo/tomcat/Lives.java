@@ -32,27 +32,27 @@ import org.relevo.SessionKey;
  * object's own commit is making another one. Only a current object is given to a request.</li>
  * <li>State, version and id change only under the object's lock. Contents are put in under the same hold of the lock
  * under which they were fetched, and a commit or an expiry depends on the version that was seen: so contents never
- * replace what was set or committed since they were read, and nobody writes over what he hasn't seen.</li>
+ * replace what was set or committed since they were read, and no commit overwrites a version that it hasn't seen.</li>
  * <li>A thread that decides that a session ended does so under the lock, for the id that the object has then.</li>
  * </ul>
  *
- * <p>Order of locks: an object's lock, then the maps of sessions, then the node's own. Nobody waits for one object's lock
- * while he holds another's. Under the lock runs no code of an application but that of values being serialized, or principals being read; listeners
- * run after it was given back. Waiting for it is bounded: a request that doesn't get it serves what is there, or leaves
- * its changes to the next one.
+ * <p>Order of locks: an object's lock, then the maps of sessions, then the node's own. No thread waits for one object's
+ * lock while it holds another's. The only code of an application that runs under the lock is that of values being
+ * serialized and of principals being read; listeners run after the lock was released. The wait for the lock is bounded:
+ * a request that doesn't get it serves what is there, or leaves its changes to the next request.
  */
 final class Lives {
 
-    /** Longer than a commit may take, and it is for the next to take over what is left. */
+    /** How long a request waits for the lock: longer than a commit may take. Then the next request commits what is left. */
     private static final long LOCK_MILLIS = 4_000;
 
-    /** A new id or an end can't be left to the next one. */
+    /** How long a new id or an end waits for the lock: these can't be left to the next request. */
     private static final long PATIENT_MILLIS = 30_000;
 
-    /** Tries to commit to what was seen; other nodes may take the session just between. */
+    /** How often a commit tries again when other nodes take the session between its fetch and its commit. */
     private static final int TURNS = 8;
 
-    /** How often the end of a session is asked for of which this node has no copy, but an object. */
+    /** How often this node asks whether a session ended of which it has an object, but no copy. */
     private static final long ASK_NANOS = TimeUnit.SECONDS.toNanos(60);
 
     private enum State {
@@ -115,7 +115,7 @@ final class Lives {
     private final Replicator replicator;
     private final Reachable reachable = new Reachable();
 
-    /** Sessions of which the end was told while somebody had their lock. */
+    /** Sessions whose end was reported while another thread had their lock. */
     private final Set<SessionKey> untold = ConcurrentHashMap.newKeySet();
 
     Lives(RelevoManager manager, Replicator replicator) {
@@ -123,14 +123,14 @@ final class Lives {
         this.replicator = replicator;
     }
 
-    /** All that have arrived. */
+    /** The objects of all sessions that have arrived. */
     List<RelevoSession> all() {
         List<RelevoSession> all = reachable.all();
         all.removeIf(session -> !session.hasArrived());
         return all;
     }
 
-    /** The application stops: its objects are left to those that have them. */
+    /** The application stops: the objects are forgotten here, and live on as long as anybody has them. */
     void forgetAll() {
         reachable.clear();
         untold.clear();
@@ -197,7 +197,7 @@ final class Lives {
         throw new IOException("session " + session.key() + " has been on its way for too long");
     }
 
-    /** Brings the object up to date; false if there is no such session. What is here is better than nothing. */
+    /** Brings the object up to date, as far as the node can; false if there is no such session. */
     private boolean fetch(RelevoSession session) throws IOException {
         boolean asked = false;
         try {
@@ -238,8 +238,8 @@ final class Lives {
     // ------------------------------------------------------------- Committing
 
     /**
-     * Commits what changed. Commits of one session go one after the other, each with all that is pending, so that who
-     * waited finds its own changes committed.
+     * Commits what changed. Commits of one session go one after the other, each with all that is pending, so that a
+     * thread that waited finds its own changes committed.
      */
     void commit(RelevoSession session, boolean wait) {
         if (!session.hasChanges() || !session.life().lock(wait ? LOCK_MILLIS : 0)) {
@@ -252,7 +252,7 @@ final class Lives {
                 }
             }
         } catch (RelevoException e) {
-            // Told; the changes are pending still.
+            // The failure was reported; the changes are still pending.
         } finally {
             unlock(session);
         }
@@ -298,7 +298,7 @@ final class Lives {
         }
     }
 
-    /** Others take the session again and again: both have what was changed here, and the node merges it. */
+    /** Others take the session again and again: the node merges what was changed here with what they changed. */
     private boolean sendAnyway(RelevoSession session, Written written, boolean wait) throws RelevoException {
         if (!replicator.commit(session.key(), written.changes(), session.getMaxInactiveInterval(), wait)) {
             throw new RelevoException("session " + session.key() + " is not replicated");
@@ -426,7 +426,7 @@ final class Lives {
         }
     }
 
-    /** Under the lock: there is no such session any more. */
+    /** There is no such session any more; called under the lock. */
     private void end(RelevoSession session) {
         if (session.life().end() && session.hasArrived()) {
             session.endElsewhere();
@@ -440,7 +440,7 @@ final class Lives {
         manager.withdraw(session);
     }
 
-    /** Gives the lock back, and runs what had to wait for that. */
+    /** Releases the lock, and runs what had to wait for that. */
     private static void unlock(RelevoSession session) {
         session.life().lock.unlock();
         if (!session.life().isLocked()) {
@@ -477,7 +477,7 @@ final class Lives {
         }
     }
 
-    /** A node without a copy isn't told of the end; it asks now and then, which makes it the primary for a moment. */
+    /** A node without a copy isn't told of the end, so it asks at intervals, which makes it the primary for a moment. */
     private void askForEnd(RelevoSession session) {
         Life life = session.life();
         if (life.state == State.ENDED || System.nanoTime() - life.awaySince < ASK_NANOS || session.hasChanges()) {

@@ -24,7 +24,7 @@ final class Pending {
         changing.merge(name, 1, Integer::sum);
     }
 
-    /** A change of this name has ended: in a new value to commit, or in nothing. */
+    /** A change of this name has ended; {@code changed} says whether there is a new value to commit. */
     synchronized void end(String name, boolean changed) {
         changing.computeIfPresent(name, (key, count) -> count == 1 ? null : count - 1);
         if (changed) {

@@ -16,7 +16,7 @@ final class ReadingWork {
     private static final long FLOOR = 256 * 1024;
     private static final long FOR_EACH_BYTE = 8;
 
-    /** No value that somebody made on purpose is so large, once what it shares counts as often as it is met. */
+    /** A value costs less than this unless it was made to cost much, also if its shared parts count each time. */
     private static final long UNFOLDED = 1L << 32;
 
     static final long OF_A_DESCRIPTION = 200;
@@ -30,12 +30,12 @@ final class ReadingWork {
     private static final Set<String> LISTS = Set.of("java.util.ArrayList", "java.util.LinkedList",
             "java.util.concurrent.CopyOnWriteArrayList");
 
-    /** These order themselves, so that a hash table finds them soon among others of one hash code. */
+    /** Classes that can be ordered: a hash table finds such keys quickly even if many have one hash code. */
     private static final Set<String> ORDERED = Set.of("java.math.BigInteger", "java.math.BigDecimal", "java.util.Date",
             "java.sql.Date", "java.sql.Time", "java.sql.Timestamp", "java.time.Ser", "java.net.URI", "java.io.File",
             "java.util.GregorianCalendar");
 
-    /** Collections of libraries whose hash codes are those of what they hold. */
+    /** Collections of libraries whose hash codes are computed from their elements. */
     private static final List<String> COLLECTIONS = List.of("com.google.common.collect.",
             "org.apache.commons.collections", "org.apache.commons.lang3.tuple.", "org.eclipse.collections.", "kotlin.",
             "scala.", "io.vavr.");
@@ -108,7 +108,7 @@ final class ReadingWork {
                 object.asksTheNetwork = true;
                 break;
             case "java.math.BigDecimal": case "com.sun.org.apache.xerces.internal.jaxp.datatype.SerializedDuration":
-                // Powers of ten, and numbers out of digits.
+                // These compute powers of ten, or numbers from digits.
                 spend(Math.min(object.cost, 1 << 24) * Math.min(object.cost, 1 << 24) / 16, name);
                 break;
             case "java.security.KeyRep": case "java.security.cert.Certificate$CertificateRep":
@@ -158,7 +158,7 @@ final class ReadingWork {
         }
     }
 
-    /** Each is asked for its hash code, and compared with another one. */
+    /** Each key is asked for its hash code, and compared with another one. */
     private void ask(List<ScannedValue> keys, String type) throws TooMuchWorkException {
         for (ScannedValue key : keys) {
             if (key.endless) {
@@ -172,7 +172,7 @@ final class ReadingWork {
         }
     }
 
-    /** Keys of one hash code that can't be ordered are all looked at, for each of them. */
+    /** Each of the keys that share a hash code and can't be ordered is compared with all others. */
     private static long inTrees(List<ScannedValue> keys) {
         Map<Object, Integer> together = new HashMap<>();
         long compared = 0;
@@ -185,7 +185,7 @@ final class ReadingWork {
         return compared;
     }
 
-    /** A table whose places hold chains, or whose keys take the next free place. */
+    /** A table with chains, or one in which a key takes the next free place. */
     private static long inPlaces(List<ScannedValue> keys, int length, boolean next) {
         int[] chains = new int[Math.max(length, 1)];
         long unknown = 0;
@@ -208,7 +208,7 @@ final class ReadingWork {
         return (steps + unknown * unknown) / 8;
     }
 
-    /** As {@code Hashtable.readObject} has it. */
+    /** The length of the table as {@code Hashtable.readObject} computes it. */
     private static int hashtableLength(StreamScan.Level level) {
         int elements = Math.min(Math.max(level.block(4), 0), level.written.size() / 2);
         float factor = Math.min(Math.max(0.25f, Float.intBitsToFloat((int) level.number("loadFactor"))), 4.0f);
@@ -220,7 +220,7 @@ final class ReadingWork {
         return Math.max(Math.min(length, most), 1);
     }
 
-    /** A value that would take longer to read than its bytes are worth; the message names a class. */
+    /** Reading the value would take more work than its length allows; the message names a class. */
     static final class TooMuchWorkException extends Exception {
 
         private static final long serialVersionUID = 1L;

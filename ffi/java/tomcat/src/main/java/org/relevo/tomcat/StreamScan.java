@@ -16,17 +16,20 @@ import org.relevo.tomcat.ReadingWork.TooMuchWorkException;
 
 /**
  * Follows the grammar of a stream of objects (chapter 6 of Java's Object Serialization Specification) without loading a
- * class, to count what reading it would take. What this can't follow isn't read at all.
+ * class, to count the work that reading it would take. A stream that this class can't follow isn't read at all.
  */
 final class StreamScan {
 
     /** Far above what the filter allows, and far below what a thread's stack has room for. */
     private static final int DEEPEST = 1_000;
 
-    /** Few classes leave their fields out. */
+    /** The number of classes in a stream that may leave their fields out; such classes are rare. */
     private static final int GUESSES_MOST = 64;
 
-    /** Values of the JDK that have no fields in a stream, and wouldn't read any: fields could hide the rest from here. */
+    /**
+     * Values of the JDK that have no fields in a stream. They wouldn't read any, so a stream that gives them some could
+     * hide the rest from this class.
+     */
     private static final Set<String> WITHOUT_FIELDS = Set.of("java.util.Date",
             "javax.security.auth.x500.X500Principal", "javax.security.auth.kerberos.KerberosPrincipal");
 
@@ -150,7 +153,7 @@ final class StreamScan {
         return numbered.get(number);
     }
 
-    /** Its hash code is that of its characters, which stand in one, two or three bytes. */
+    /** A text: its hash code is computed from its characters, which have one, two or three bytes each. */
     private ScannedValue string(int length) throws StreamCorruptedException {
         int end = Math.addExact(in.position(), length);
         int hash = 0;
@@ -173,7 +176,7 @@ final class StreamScan {
         return value;
     }
 
-    /** Its hash code is the object's own, and nobody's choice. */
+    /** Its hash code is that of the object's identity, which the stream can't choose. */
     private ScannedValue enumeration() throws TooMuchWorkException, StreamCorruptedException {
         description(in.get());
         ScannedValue value = numbered(new ScannedValue("", 1));
