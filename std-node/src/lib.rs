@@ -17,12 +17,13 @@
 //! - `options`, `cluster_key`, `key_file`: the settings and keys of a node; `secret_stack`: keeps keys off the stack;
 //! - `node`: the calls that an application makes;
 //! - `session`, `event`, `status`, `error`: the results of the calls;
-//! - `shared`: the core behind a lock, and how callers wait;
+//! - `shared`, `completions`: the core behind a lock, how callers wait, and how they learn of what they don't wait for;
 //! - `io`: sockets, the thread that serves them, the clock;
 //! - `memory`, `core_cell`: the storage lent to the core, and both in one value.
 #![forbid(unsafe_code)]
 
 mod cluster_key;
+mod completions;
 mod core_cell;
 mod core_factory;
 mod error;
@@ -38,6 +39,7 @@ mod shared;
 mod status;
 
 pub use cluster_key::{ClusterKey, Keys, NotAKey};
+pub use completions::{Answer, Completion, Started};
 pub use error::{
     CallError, CommitError, FetchError, InvalidateError, KeysError, OpenError, RenameError,
     SendError,

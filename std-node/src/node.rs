@@ -1,5 +1,6 @@
 //! The calls that an application makes.
 
+mod start;
 pub(crate) mod version;
 
 use std::fmt;
@@ -11,9 +12,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use relevo_core::memory::PAGE_BYTES;
-use relevo_core::{Commit, FetchOutcome, Instant, Key, Outcome, Role, Ticket};
+use relevo_core::{Commit, Instant, Key, Outcome, Role, Ticket};
 
 use crate::cluster_key::{ClusterKey, Keys, id_text};
+use crate::completions::{Question, Started, fetched};
 use crate::core_factory::CoreFactory;
 use crate::error::{
     CallError, CommitError, FetchError, InvalidateError, KeysError, OpenError, RenameError,
@@ -81,10 +83,10 @@ impl Node {
     /// # Errors
     /// A setting can't be used, or the system refuses a socket, memory or a thread.
     pub fn open(options: Options) -> Result<Self, OpenError> {
-        with_secret_stack(|| Self::begin(options))
+        with_secret_stack(|| Self::run(options))
     }
 
-    fn begin(options: Options) -> Result<Self, OpenError> {
+    fn run(options: Options) -> Result<Self, OpenError> {
         let keys = options.keys.read().map_err(OpenError::Key)?;
         let sockets = Sockets::open(&options, !keys.is_empty())?;
         let info = NodeInfo::new(&options, sockets.address, !keys.is_empty());
@@ -157,12 +159,11 @@ impl Node {
     /// The node is closed, or the core refused to ask.
     pub fn fetch(&self, key: Key<'_>, hint: Option<&str>) -> Result<Option<Session>, FetchError> {
         let bound = self.handle.info.fetch_bound;
-        let take = |core: &relevo_core::Node<'_>, outcome: FetchOutcome| {
-            let mut session = Session::copy(&core.read(key)?, clock::now());
-            session.maybe_stale = outcome.maybe_stale;
-            Some(session)
-        };
-        self.ask(bound, |core, now| core.fetch(now, key, hint), take)
+        self.ask(
+            bound,
+            |core, now| core.fetch(now, key, hint),
+            |core, outcome| fetched(core, key, outcome),
+        )
     }
 
     /// Ends the session everywhere. Waits for all live holders, at most
@@ -215,15 +216,11 @@ impl Node {
         bytes: &[u8],
         wait: Duration,
     ) -> Result<SendOutcome, SendError> {
-        let start = |core: &mut relevo_core::Node<'_>, now| {
-            let named = |name| core.members().find(|member| member.name == name);
-            let member = match to {
-                Some(name) => Some(named(name).ok_or(relevo_core::SendError::Unreachable)?.id),
-                None => None,
-            };
-            core.send(now, member, bytes)
-        };
-        self.ask(wait, start, |_, outcome| outcome)
+        self.ask(
+            wait,
+            |core, now| send_to(core, now, to, bytes),
+            |_, outcome| outcome,
+        )
     }
 
     /// Tells the node that an application here runs `namespace`, so that its expired sessions may be handed to it.
@@ -377,15 +374,55 @@ impl Node {
         met.unwrap_or(false)
     }
 
-    /// Starts an operation in the core, sends the resulting datagrams, and waits for the outcome. `take` makes the answer
-    /// of the outcome.
+    /// Closes the node without telling the others, who see a crash. What waits or was started and isn't decided ends:
+    /// calls fail with [`CallError::Closed`]. Afterwards its thread has ended and its port is free. Events and
+    /// [completions](Self::completions) that wait can still be taken. Closing twice does no harm.
+    pub fn close(&self) {
+        if self.handle.is_here() {
+            self.handle.close();
+        }
+    }
+
+    /// Performs an operation and waits for its outcome, of which `take` makes the answer.
     fn ask<T: Outcome, A, E>(
         &self,
         bound: Duration,
         start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket<T>, E>,
         take: impl FnOnce(&relevo_core::Node<'_>, T) -> A,
     ) -> Result<A, CallError<E>> {
-        let shared = &self.handle.shared;
+        let begun = self.begin(start, |state, settled| match settled {
+            Ok(outcome) => Ok(state.core(|core| take(core, outcome))),
+            Err(ticket) => Err((state.call(ticket), take)),
+        })?;
+        let waited = |(call, take)| self.handle.shared.wait(call, bound, take);
+        begun.map_or_else(|open| waited(open).ok_or(CallError::Closed), Ok)
+    }
+
+    /// Starts an operation whose outcome comes as a completion with the tag `tag`, unless it is decided at once: then
+    /// `take` makes the answer.
+    fn start<T: Outcome, A, E>(
+        &self,
+        tag: u64,
+        start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket<T>, E>,
+        take: impl FnOnce(&relevo_core::Node<'_>, T) -> A,
+        question: impl FnOnce(Ticket<T>) -> Question,
+    ) -> Result<Started<A>, CallError<E>> {
+        self.begin(start, |state, settled| match settled {
+            Ok(outcome) => Started::Done(state.core(|core| take(core, outcome))),
+            Err(ticket) => {
+                state.complete_later(tag, question(ticket));
+                Started::Pending
+            }
+        })
+    }
+
+    /// Starts an operation in the core and sends the resulting datagrams. Meanwhile `next` gets the outcome if it was decided at
+    /// once, else the ticket.
+    fn begin<T: Outcome, A, E>(
+        &self,
+        start: impl FnOnce(&mut relevo_core::Node<'_>, Instant) -> Result<Ticket<T>, E>,
+        next: impl FnOnce(&mut State, Result<T, Ticket<T>>) -> A,
+    ) -> Result<A, CallError<E>> {
         let mut state = self.handle.state().ok_or(CallError::Closed)?;
         if state.is_closed() {
             return Err(CallError::Closed);
@@ -394,18 +431,26 @@ impl Node {
         let ticket = state
             .core(|core| start(core, now))
             .map_err(CallError::Refused)?;
-        let ticket = match state.settled(ticket) {
-            Ok(outcome) => {
-                let answer = state.core(|core| take(core, outcome));
-                shared.flush(state, now);
-                return Ok(answer);
-            }
-            Err(ticket) => ticket,
-        };
-        let call = state.call(ticket);
-        shared.flush(state, now);
-        shared.wait(call, bound, take).ok_or(CallError::Closed)
+        let settled = state.settled(ticket);
+        let begun = next(&mut state, settled);
+        self.handle.shared.flush(state, now);
+        Ok(begun)
     }
+}
+
+/// Sends a message to the application of the member called `to`, or of all.
+fn send_to(
+    core: &mut relevo_core::Node<'_>,
+    now: Instant,
+    to: Option<&str>,
+    bytes: &[u8],
+) -> Result<Ticket<SendOutcome>, relevo_core::SendError> {
+    let named = |name| core.members().find(|member| member.name == name);
+    let member = match to {
+        Some(name) => Some(named(name).ok_or(relevo_core::SendError::Unreachable)?.id),
+        None => None,
+    };
+    core.send(now, member, bytes)
 }
 
 impl fmt::Debug for Node {

@@ -4,13 +4,15 @@
 //! the sender never waits for the state: datagrams that a thread can't send itself are left to the thread that is sending. No thread
 //! is woken under a lock.
 
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
 use relevo_core::{Instant, Node, Outcome, Progress, Ticket, WaitId};
 
+use crate::completions::{Completion, Completions, Question};
 use crate::core_cell::CoreCell;
 use crate::core_factory::CoreFactory;
 use crate::event::EventQueue;
@@ -28,6 +30,8 @@ pub(crate) struct Shared {
     left_over: AtomicBool,
     pub(crate) events: EventQueue,
     pub(crate) waker: Waker,
+    /// Readable while completions wait to be taken. It is made when a caller first asks for it.
+    completed: OnceLock<Waker>,
     pub(crate) counters: Arc<Counters>,
     core_factory: CoreFactory,
 }
@@ -39,6 +43,7 @@ pub(crate) struct State {
     generation: u32,
     renewed: Option<Instant>,
     waiters: Vec<Waiter>,
+    completions: Completions,
     /// The time until which the I/O thread sleeps if nothing wakes it; `None` means for ever. If the time has passed, the
     /// thread is awake.
     sleeps_until: Option<Instant>,
@@ -71,6 +76,7 @@ impl Shared {
             generation: 0,
             renewed: None,
             waiters: Vec::new(),
+            completions: Completions::default(),
             sleeps_until: AWAKE,
             closed: false,
         };
@@ -80,6 +86,7 @@ impl Shared {
             left_over: AtomicBool::new(false),
             events: EventQueue::default(),
             waker,
+            completed: OnceLock::new(),
             counters,
             core_factory,
         }
@@ -112,7 +119,7 @@ impl Shared {
             }
             let sends_elsewhere = slot.is_none();
             drop(slot);
-            done.into_iter().for_each(|thread| thread.unpark());
+            self.tell(done);
             if wake {
                 self.waker.wake();
             }
@@ -213,6 +220,60 @@ impl Shared {
         }
     }
 
+    /// Waits at most `timeout` for completions, and takes some. They are none after the time, and `None` if the node is closed
+    /// and all were taken.
+    pub(crate) fn completions(&self, timeout: Duration) -> Option<Vec<Completion>> {
+        let deadline = clock::now() + clock::to_core(timeout);
+        let mut state = self.lock();
+        loop {
+            let taken = state.take_completions();
+            let left = clock::from_core(deadline.since(clock::now()));
+            if !taken.is_empty() || state.closed || left.is_zero() {
+                self.note_taken(&state);
+                return (!taken.is_empty() || !state.closed).then_some(taken);
+            }
+            let me = thread::current();
+            state.completions.wait(me.clone());
+            drop(state);
+            thread::park_timeout(left);
+            state = self.lock();
+            state.completions.stop_waiting(&me);
+        }
+    }
+
+    /// Makes the descriptor unreadable if all was taken. What ends later makes it readable again, since the caller has the lock.
+    /// That of a closed node stays readable.
+    fn note_taken(&self, state: &State) {
+        if let Some(completed) = self.completed.get()
+            && state.completions.is_empty()
+            && !state.closed
+        {
+            completed.drain();
+        }
+    }
+
+    /// The descriptor that is readable while completions wait, and for ever once the node is closed.
+    pub(crate) fn completed(&self) -> io::Result<&Waker> {
+        if let Some(completed) = self.completed.get() {
+            return Ok(completed);
+        }
+        let completed = Waker::new()?;
+        let completed = self.completed.get_or_init(|| completed);
+        // What ended before is told by this.
+        completed.wake();
+        Ok(completed)
+    }
+
+    /// Wakes the threads whose calls are done, and tells of completions.
+    fn tell(&self, done: Ended) {
+        done.threads.iter().for_each(Thread::unpark);
+        if done.completed
+            && let Some(completed) = self.completed.get()
+        {
+            completed.wake();
+        }
+    }
+
     /// Sends what gathers, before the node is closed.
     pub(crate) fn send_gathered(&self) {
         let mut state = self.lock();
@@ -226,10 +287,9 @@ impl Shared {
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        for waiter in state.waiters.drain(..) {
-            waiter.thread.unpark();
-        }
+        let done = state.take_done();
         drop(state);
+        self.tell(done);
         *lock(&self.sender) = None;
         self.events.close();
         self.waker.wake();
@@ -300,22 +360,50 @@ impl State {
         true
     }
 
-    /// Takes out the threads whose calls are done. They are woken once the lock is free.
-    fn take_done(&mut self) -> Vec<Thread> {
+    /// The operation of a ticket that the present core gave goes on, and its completion will have this tag.
+    pub(crate) fn complete_later(&mut self, tag: u64, question: Question) {
+        self.completions.add(tag, self.generation, question);
+    }
+
+    fn take_completions(&mut self) -> Vec<Completion> {
         let Self {
             core,
-            waiters,
+            completions,
             generation,
             ..
         } = self;
-        let waits = |core: &Node<'_>, waiter: &Waiter| {
-            waiter.generation == *generation && core.is_waiting(waiter.wait)
-        };
+        core.with_dependent_mut(|_, core| completions.take(core, *generation))
+    }
+
+    /// Takes out what has ended. Once the node is closed, everything has.
+    fn take_done(&mut self) -> Ended {
+        let Self {
+            core,
+            waiters,
+            completions,
+            generation,
+            closed,
+            ..
+        } = self;
         core.with_dependent(|_, core| {
-            let done = waiters.extract_if(.., |waiter| !waits(core, waiter));
-            done.map(|waiter| waiter.thread).collect()
+            let waits = |wait, of| !*closed && of == *generation && core.is_waiting(wait);
+            let done = waiters.extract_if(.., |waiter| !waits(waiter.wait, waiter.generation));
+            let mut threads: Vec<Thread> = done.map(|waiter| waiter.thread).collect();
+            let completed = completions.note_ended(waits) || *closed;
+            if completed {
+                threads.extend(completions.takers());
+            }
+            Ended { threads, completed }
         })
     }
+}
+
+/// What ended under a lock, to be told when the lock is free.
+struct Ended {
+    /// The threads to wake.
+    threads: Vec<Thread>,
+    /// There are new completions, or the node was closed.
+    completed: bool,
 }
 
 /// Locks even if another thread panicked with the lock: the data is whole after every call.

@@ -1,6 +1,8 @@
 //! Changes that are made only if the session is still as the caller last saw it.
 
-use relevo_core::{Commit, EndError, Key, Record};
+use std::cell::Cell;
+
+use relevo_core::{Commit, EndError, Instant, Key, Record, Ticket};
 
 use super::Node;
 use crate::error::{CallError, CommitError, InvalidateError};
@@ -42,21 +44,13 @@ impl Node {
             ack,
         };
         let bound = self.handle.info.ack_bound;
-        let mut version = 1;
-        let start = |core: &mut relevo_core::Node<'_>, now| {
-            let seen = match core.read(key) {
-                Some(_) => served_version(core, key),
-                None => Some(0),
-            };
-            if seen != Some(base) {
-                return Err(None);
-            }
-            let ticket = core.commit(now, key, &commit).map_err(Some)?;
-            version = core.read(key).map_or(1, |record| version_of(&record));
-            Ok(ticket)
-        };
-        let done = unless_changed(self.ask(bound, start, |_, outcome| outcome))?;
-        Ok(done.map(|outcome| (outcome, version)))
+        let version = Cell::new(0);
+        let done = unless_changed(self.ask(
+            bound,
+            |core, now| commit_seen(core, now, key, base, &commit, &version),
+            |_, outcome| outcome,
+        ))?;
+        Ok(done.map(|outcome| (outcome, version.get())))
     }
 
     /// Like [`invalidate`](Self::invalidate), but changes nothing unless this node serves the session
@@ -70,13 +64,11 @@ impl Node {
         base: u64,
     ) -> Result<Option<EndOutcome>, InvalidateError> {
         let bound = self.handle.info.fetch_bound;
-        let start = |core: &mut relevo_core::Node<'_>, now| {
-            if served_version(core, key) != Some(base) {
-                return Err(None);
-            }
-            core.invalidate(now, key).map_err(Some::<EndError>)
-        };
-        unless_changed(self.ask(bound, start, |_, outcome| outcome))
+        unless_changed(self.ask(
+            bound,
+            |core, now| end_seen(core, now, key, base),
+            |_, outcome| outcome,
+        ))
     }
 
     /// The largest value of an attribute that this node takes, in bytes.
@@ -86,9 +78,46 @@ impl Node {
     }
 }
 
-/// The outcome of a conditional operation. It is `None` if the condition didn't hold, which the closure reports as a
+/// Commits if the session is as it was seen, and then sets `version` to the one that this makes. A refusal without a cause means that
+/// it isn't.
+pub(super) fn commit_seen(
+    core: &mut relevo_core::Node<'_>,
+    now: Instant,
+    key: Key<'_>,
+    base: u64,
+    commit: &Commit<'_>,
+    version: &Cell<u64>,
+) -> Result<Ticket<CommitOutcome>, Option<relevo_core::CommitError>> {
+    let seen = match core.read(key) {
+        Some(_) => served_version(core, key),
+        None => Some(0),
+    };
+    if seen != Some(base) {
+        return Err(None);
+    }
+    let ticket = core.commit(now, key, commit).map_err(Some)?;
+    version.set(core.read(key).map_or(1, |record| version_of(&record)));
+    Ok(ticket)
+}
+
+/// Ends the session if it is as it was seen. A refusal without a cause means that it isn't.
+pub(super) fn end_seen(
+    core: &mut relevo_core::Node<'_>,
+    now: Instant,
+    key: Key<'_>,
+    base: u64,
+) -> Result<Ticket<EndOutcome>, Option<EndError>> {
+    if served_version(core, key) != Some(base) {
+        return Err(None);
+    }
+    core.invalidate(now, key).map_err(Some)
+}
+
+/// The outcome of a conditional operation. It is `None` if the condition didn't hold, which is reported as a
 /// refusal without a cause.
-fn unless_changed<T, E>(done: Result<T, CallError<Option<E>>>) -> Result<Option<T>, CallError<E>> {
+pub(super) fn unless_changed<T, E>(
+    done: Result<T, CallError<Option<E>>>,
+) -> Result<Option<T>, CallError<E>> {
     match done {
         Ok(outcome) => Ok(Some(outcome)),
         Err(CallError::Refused(None)) => Ok(None),

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod common;
+mod completions;
 mod daemon;
 mod faulty;
 mod keys;
