@@ -8,7 +8,7 @@ use relevo_core::{FetchOutcome, Key, Node, Outcome, Progress, SessionId, Ticket,
 use crate::io::clock;
 use crate::session::{CommitOutcome, EndOutcome, SendOutcome, Session};
 
-/// What became of the start of an operation.
+/// The result of starting an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Started<A> {
     /// The operation was decided at once. It has no [`Completion`].
@@ -39,7 +39,7 @@ pub enum Answer {
     Sent(SendOutcome),
 }
 
-/// What is asked of the core to make an [`Answer`].
+/// The question to the core that gives an [`Answer`].
 #[derive(Debug)]
 pub(crate) enum Question {
     Commit(Ticket<CommitOutcome>, Option<u64>),
@@ -49,7 +49,7 @@ pub(crate) enum Question {
 }
 
 impl Question {
-    /// What a fetch asks. A key for which the core gave a ticket is valid.
+    /// The question of a fetch. A key for which the core gave a ticket is valid.
     pub(crate) fn fetch(ticket: Ticket<FetchOutcome>, key: Key<'_>) -> Self {
         Self::Fetch(ticket, SessionId::new(key).map(Box::new))
     }

@@ -13,7 +13,7 @@
 //! important ones in the documentation of [`relevo_core`].
 //!
 //! [`Node`] is cheap to clone, may be shared by any number of threads, and bounds every call in
-//! time. Files, from the outside in:
+//! time. An operation that may wait for other nodes can also be started, and [completes](Node::completions) later. Files, from the outside in:
 //! - `options`, `cluster_key`, `key_file`: the settings and keys of a node; `secret_stack`: keeps keys off the stack;
 //! - `node`: the calls that an application makes;
 //! - `session`, `event`, `status`, `error`: the results of the calls;

@@ -398,7 +398,7 @@ impl State {
     }
 }
 
-/// What ended under a lock, to be told when the lock is free.
+/// The operations that ended under a lock. They are told of when the lock is free.
 struct Ended {
     /// The threads to wake.
     threads: Vec<Thread>,

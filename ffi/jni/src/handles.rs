@@ -34,7 +34,7 @@ pub(crate) fn get(handle: jlong) -> Result<Node, Failure> {
     node.ok_or_else(|| Failure::from("the node is closed"))
 }
 
-/// Removes `handle`. The node ends with its last user.
+/// Removes `handle`. The caller closes the node.
 pub(crate) fn remove(handle: jlong) -> Option<Node> {
     write().nodes.remove(&handle)
 }

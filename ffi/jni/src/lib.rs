@@ -4,17 +4,18 @@
 //! packed as `pack` says, and `org.relevo.Packing` is the same on the other side. From the
 //! outside in:
 //! - this file: what the virtual machine calls when it loads the library;
-//! - `methods`: the native methods;
+//! - `methods`, `operations`: the native methods; those of `operations` start what may wait, and one of them takes completions;
 //! - `failure`: the one way from a Rust error or panic to a Java exception;
 //! - `handles`: the numbers that Java holds instead of pointers;
 //! - `options`, `pack`: text and bytes to values and back.
 //!
-//! Nothing here starts a thread, and no panic reaches the virtual machine.
+//! Nothing here starts a thread or waits for other nodes, except for `leave` and for the thread that takes completions. No panic
+//! reaches the virtual machine.
 
-mod conditional;
 mod failure;
 mod handles;
 mod methods;
+mod operations;
 mod options;
 mod pack;
 

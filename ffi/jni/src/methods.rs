@@ -7,18 +7,20 @@ use jni::sys::{jboolean, jint, jlong};
 use jni::{Env, NativeMethod, native_method};
 use relevo_node::{Event, Member, Node};
 
-use crate::conditional::{commit_from, invalidate_from, max_value, session_version};
 use crate::failure::{Failure, Throw, called};
+use crate::operations::{
+    commit, commit_from, completions, fetch, invalidate, invalidate_from, rename,
+};
 use crate::{handles, options, pack};
 
 /// Fits `NativeNode`, name by name; the macro checks each function against its signature.
-pub(crate) const TABLE: [NativeMethod<'static>; 19] = [
+pub(crate) const TABLE: [NativeMethod<'static>; 20] = [
     native_method! { static fn version() -> JString, error_policy = Throw },
     native_method! { static fn open(options: JString) -> jlong, error_policy = Throw },
     native_method! {
         static fn commit(
             handle: jlong, key: jbyte[], changes: jbyte[], max_inactive: jint, ack: jint
-        ) -> jint,
+        ) -> jlong,
         error_policy = Throw
     },
     native_method! {
@@ -33,14 +35,15 @@ pub(crate) const TABLE: [NativeMethod<'static>; 19] = [
     native_method! {
         static fn fetch(handle: jlong, key: jbyte[], hint: JString) -> jbyte[], error_policy = Throw
     },
-    native_method! { static fn invalidate(handle: jlong, key: jbyte[]) -> jint, error_policy = Throw },
+    native_method! { static fn invalidate(handle: jlong, key: jbyte[]) -> jlong, error_policy = Throw },
     native_method! {
         static fn invalidate_from(handle: jlong, key: jbyte[], base: jlong) -> jlong,
         error_policy = Throw
     },
     native_method! {
-        static fn rename(handle: jlong, key: jbyte[], id: jbyte[]) -> jint, error_policy = Throw
+        static fn rename(handle: jlong, key: jbyte[], id: jbyte[]) -> jlong, error_policy = Throw
     },
+    native_method! { static fn completions(handle: jlong) -> jbyte[], error_policy = Throw },
     native_method! { static fn touch(handle: jlong, key: jbyte[]), error_policy = Throw },
     native_method! { static fn next_events(handle: jlong) -> jbyte[], error_policy = Throw },
     native_method! { static fn members(handle: jlong) -> JString, error_policy = Throw },
@@ -72,26 +75,27 @@ fn open<'local>(
     })
 }
 
-fn commit<'local>(
+/// The version of a session that may be served here without asking, or 0 if it may not.
+fn session_version<'local>(
     env: &mut Env<'local>,
     _: Class<'local>,
     handle: jlong,
     key: Bytes<'local>,
-    changes: Bytes<'local>,
-    max_inactive: jint,
-    ack: jint,
-) -> Result<jint, Failure> {
+) -> Result<jlong, Failure> {
     called(|| {
         let key = env.convert_byte_array(&key)?;
-        let changes = env.convert_byte_array(&changes)?;
-        let changes = pack::changes(&changes)?;
-        // Tomcat's "never" is any number below 1, the node's is 0.
-        let max_inactive = u32::try_from(max_inactive).unwrap_or(0);
-        let node = handles::get(handle)?;
-        node.commit(pack::key(&key)?, &changes, max_inactive, pack::ack(ack)?)
-            .map(|done| pack::confirmed(done.copies, done.met))
-            .map_err(Failure::of)
+        let version = handles::get(handle)?.version(pack::key(&key)?);
+        jlong::try_from(version.unwrap_or(0)).map_err(Failure::of)
     })
+}
+
+/// The largest value of an attribute in bytes.
+fn max_value<'local>(
+    _: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+) -> Result<jint, Failure> {
+    called(|| jint::try_from(handles::get(handle)?.max_value()).map_err(Failure::of))
 }
 
 fn get<'local>(
@@ -107,30 +111,8 @@ fn get<'local>(
     })
 }
 
-fn fetch<'local>(
-    env: &mut Env<'local>,
-    _: Class<'local>,
-    handle: jlong,
-    key: Bytes<'local>,
-    hint: Text<'local>,
-) -> Result<Bytes<'local>, Failure> {
-    called(|| {
-        let key = env.convert_byte_array(&key)?;
-        let hint = if hint.is_null() {
-            None
-        } else {
-            Some(hint.try_to_string(env)?)
-        };
-        let node = handles::get(handle)?;
-        let session = node
-            .fetch(pack::key(&key)?, hint.as_deref())
-            .map_err(Failure::of)?;
-        packed_session(env, session.as_ref())
-    })
-}
-
 /// The session's bytes, or Java's null.
-fn packed_session<'local>(
+pub(crate) fn packed_session<'local>(
     env: &mut Env<'local>,
     session: Option<&relevo_node::Session>,
 ) -> Result<Bytes<'local>, Failure> {
@@ -138,38 +120,6 @@ fn packed_session<'local>(
         Some(session) => Ok(env.byte_array_from_slice(&pack::session(session)?)?),
         None => Ok(JByteArray::default()),
     }
-}
-
-fn invalidate<'local>(
-    env: &mut Env<'local>,
-    _: Class<'local>,
-    handle: jlong,
-    key: Bytes<'local>,
-) -> Result<jint, Failure> {
-    called(|| {
-        let key = env.convert_byte_array(&key)?;
-        let node = handles::get(handle)?;
-        node.invalidate(pack::key(&key)?)
-            .map(|done| pack::confirmed(done.nodes, done.met))
-            .map_err(Failure::of)
-    })
-}
-
-fn rename<'local>(
-    env: &mut Env<'local>,
-    _: Class<'local>,
-    handle: jlong,
-    key: Bytes<'local>,
-    id: Bytes<'local>,
-) -> Result<jint, Failure> {
-    called(|| {
-        let key = env.convert_byte_array(&key)?;
-        let id = env.convert_byte_array(&id)?;
-        let node = handles::get(handle)?;
-        node.rename(pack::key(&key)?, &id)
-            .map(|done| pack::confirmed(done.copies, done.met))
-            .map_err(Failure::of)
-    })
 }
 
 fn touch<'local>(
@@ -354,8 +304,10 @@ fn leave<'local>(
 
 fn close<'local>(_: &mut Env<'local>, _: Class<'local>, handle: jlong) -> Result<(), Failure> {
     called(|| {
-        // The node is dropped after the table's lock, because its last user waits for the node's thread.
-        drop(handles::remove(handle));
+        // A thread that takes completions still has the node, so it isn't enough to drop it here.
+        if let Some(node) = handles::remove(handle) {
+            node.close();
+        }
         Ok(())
     })
 }

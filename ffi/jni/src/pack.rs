@@ -5,6 +5,7 @@
 //!   "removed", value; to the end.
 //! - Session: `i32` seconds of inactivity allowed, `i64` milliseconds idle, `i64` version, `u8` 1 if
 //!   newer changes may exist, then attributes like changes.
+//! - Completions: per completion `i64` tag, `i64` code, `i32` length of a packed session or -1 if there is none, session.
 //! - Events: per event `u8` kind, `u16` length, a packed key or a text.
 
 use relevo_node::{Ack, Change, Key, Session};
@@ -77,8 +78,28 @@ pub(crate) fn ack(code: i32) -> Result<Ack, Failure> {
 }
 
 /// Writes the number of nodes that have a change, plus 256 if the condition that was asked for is met.
-pub(crate) fn confirmed(nodes: u8, met: bool) -> i32 {
-    i32::from(nodes) | i32::from(met) << 8
+pub(crate) fn confirmed(nodes: u8, met: bool) -> i64 {
+    i64::from(nodes) | i64::from(met) << 8
+}
+
+/// Appends one completion.
+pub(crate) fn completion(
+    bytes: &mut Vec<u8>,
+    tag: u64,
+    code: i64,
+    found: Option<&Session>,
+) -> Result<(), Failure> {
+    bytes.extend(tag.to_be_bytes());
+    bytes.extend(code.to_be_bytes());
+    let Some(found) = found else {
+        bytes.extend((-1_i32).to_be_bytes());
+        return Ok(());
+    };
+    let packed = session(found)?;
+    let length = i32::try_from(packed.len()).map_err(|_| "a session is longer than 2 GiB")?;
+    bytes.extend(length.to_be_bytes());
+    bytes.extend(packed);
+    Ok(())
 }
 
 /// Appends one event about a session.
@@ -177,6 +198,20 @@ mod tests {
             bytes.unwrap(),
             b"\0\0\x07\x08\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05\x01\x01a\0\0\0\x02xy"
         );
+    }
+
+    #[test]
+    fn completion_layout() {
+        let mut bytes = Vec::new();
+        completion(&mut bytes, 17, 258, None).unwrap();
+        assert_eq!(
+            bytes,
+            b"\0\0\0\0\0\0\0\x11\0\0\0\0\0\0\x01\x02\xff\xff\xff\xff"
+        );
+        bytes.clear();
+        completion(&mut bytes, 17, -4, Some(&Session::default())).unwrap();
+        assert_eq!(bytes[8..20], *b"\xff\xff\xff\xff\xff\xff\xff\xfc\0\0\0\x15");
+        assert_eq!(bytes.len(), 20 + 21);
     }
 
     #[test]

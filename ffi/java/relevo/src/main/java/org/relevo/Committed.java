@@ -37,10 +37,9 @@ public final class Committed {
         return new Committed(why, 0, null);
     }
 
-    /** As ffi/jni/src/conditional.rs writes it: a version has 48 bits, so it may reach the sign. */
+    /** As ffi/jni/src/operations.rs writes it. */
     static Committed of(long code) {
-        boolean isRefusal = code < 0 && code >= -REFUSALS.length;
-        return isRefusal ? refused(REFUSALS[(int) (-code - 1)]) : done(code >>> 16, Confirmed.of((int) code & 0xffff));
+        return code < 0 ? refused(REFUSALS[(int) (-code - 1)]) : done(code >>> 10, Confirmed.of(code));
     }
 
     /** @return how it ended */

@@ -15,8 +15,9 @@ public final class Confirmed {
         this.met = met;
     }
 
-    static Confirmed of(int code) {
-        return new Confirmed(code & 0xff, (code & 0x100) != 0);
+    /** As ffi/jni/src/pack.rs writes it. */
+    static Confirmed of(long code) {
+        return new Confirmed((int) code & 0xff, (code & 0x100) != 0);
     }
 
     /** @return copies known to exist, this node's included (of an invalidation: nodes that know of it) */

@@ -1,18 +1,27 @@
 package org.relevo;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.LongFunction;
 import java.util.stream.Collectors;
 
 /** A node in the native library: one crossing per operation. Using it after {@link #close} gives an exception. */
 public final class NativeNode implements Node {
 
+    /** The first tag; no outcome is such a number, negated (ffi/jni/src/operations.rs). */
+    private static final long FIRST_TAG = 16;
+
     /** Names the node on the native side; never given twice, so a stale one finds nothing. */
     private final long handle;
 
-    private NativeNode(long handle) {
+    private final Completions completions;
+
+    private NativeNode(long handle, String name) {
         this.handle = handle;
+        this.completions = Completions.start(name, () -> completions(handle));
     }
 
     /**
@@ -24,18 +33,68 @@ public final class NativeNode implements Node {
      */
     public static NativeNode open(NodeOptions options) throws RelevoException {
         NativeLoader.load();
-        return new NativeNode(open(String.join("\n", options.lines())));
+        long handle = open(String.join("\n", options.lines()));
+        return new NativeNode(handle, address(handle));
     }
 
     @Override
-    public Confirmed commit(SessionKey key, Changes changes, int maxInactive, Ack ack) throws RelevoException {
-        return Confirmed.of(commit(handle, key.packed(), changes.packed(), maxInactive, ack.code()));
+    public CompletableFuture<Confirmed> commitAsync(SessionKey key, Changes changes, int maxInactive, Ack ack) {
+        return number(() -> commit(handle, key.packed(), changes.packed(), maxInactive, ack.code()), Confirmed::of);
     }
 
     @Override
-    public Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack)
-            throws RelevoException {
-        return Committed.of(commitFrom(handle, key.packed(), base, changes.packed(), maxInactive, ack.code()));
+    public CompletableFuture<Committed> commitFromAsync(SessionKey key, long base, Changes changes, int maxInactive,
+            Ack ack) {
+        return number(() -> commitFrom(handle, key.packed(), base, changes.packed(), maxInactive, ack.code()),
+                Committed::of);
+    }
+
+    @Override
+    public CompletableFuture<Contents> fetchAsync(SessionKey key, String hint) {
+        byte[] started;
+        try {
+            started = fetch(handle, key.packed(), hint);
+        } catch (RelevoException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        if (started == null || started.length != Long.BYTES) {
+            return CompletableFuture.completedFuture(contents(started));
+        }
+        return completions.future(ByteBuffer.wrap(started).getLong(), completion -> contents(completion.session()));
+    }
+
+    @Override
+    public CompletableFuture<Confirmed> invalidateAsync(SessionKey key) {
+        return number(() -> invalidate(handle, key.packed()), Confirmed::of);
+    }
+
+    @Override
+    public CompletableFuture<Confirmed> invalidateFromAsync(SessionKey key, long base) {
+        return number(() -> invalidateFrom(handle, key.packed(), base), code -> code < 0 ? null : Confirmed.of(code));
+    }
+
+    @Override
+    public CompletableFuture<Confirmed> renameAsync(SessionKey key, String id) {
+        return number(() -> rename(handle, key.packed(), id.getBytes(StandardCharsets.UTF_8)), Confirmed::of);
+    }
+
+    /** Starts an operation in native code. */
+    private interface Start {
+
+        /** @return the code of the outcome, or a negated tag */
+        long run() throws RelevoException;
+    }
+
+    /** Starts an operation whose outcome is a number. */
+    private <T> CompletableFuture<T> number(Start start, LongFunction<T> result) {
+        long code;
+        try {
+            code = start.run();
+        } catch (RelevoException e) {
+            return CompletableFuture.failedFuture(e);
+        }
+        return code > -FIRST_TAG ? CompletableFuture.completedFuture(result.apply(code))
+                : completions.future(-code, completion -> result.apply(completion.code()));
     }
 
     @Override
@@ -51,27 +110,6 @@ public final class NativeNode implements Node {
     @Override
     public Contents get(SessionKey key) throws RelevoException {
         return contents(get(handle, key.packed()));
-    }
-
-    @Override
-    public Contents fetch(SessionKey key, String hint) throws RelevoException {
-        return contents(fetch(handle, key.packed(), hint));
-    }
-
-    @Override
-    public Confirmed invalidate(SessionKey key) throws RelevoException {
-        return Confirmed.of(invalidate(handle, key.packed()));
-    }
-
-    @Override
-    public Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException {
-        long code = invalidateFrom(handle, key.packed(), base);
-        return code < 0 ? null : Confirmed.of((int) code);
-    }
-
-    @Override
-    public Confirmed rename(SessionKey key, String id) throws RelevoException {
-        return Confirmed.of(rename(handle, key.packed(), id.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Override
@@ -122,13 +160,14 @@ public final class NativeNode implements Node {
         return Arrays.stream(text.split("\n")).filter(line -> !line.isEmpty()).collect(Collectors.toList());
     }
 
-    // Registered by the library when it is loaded (ffi/jni/src/methods.rs).
+    // Registered by the library when it is loaded (ffi/jni/src/methods.rs). Those that may not end at once return the outcome or a tag
+    // (ffi/jni/src/operations.rs).
 
     static native String version();
 
     private static native long open(String options) throws RelevoException;
 
-    private static native int commit(long handle, byte[] key, byte[] changes, int maxInactive, int ack)
+    private static native long commit(long handle, byte[] key, byte[] changes, int maxInactive, int ack)
             throws RelevoException;
 
     private static native long commitFrom(long handle, byte[] key, long base, byte[] changes, int maxInactive, int ack)
@@ -142,11 +181,13 @@ public final class NativeNode implements Node {
 
     private static native byte[] fetch(long handle, byte[] key, String hint) throws RelevoException;
 
-    private static native int invalidate(long handle, byte[] key) throws RelevoException;
+    private static native long invalidate(long handle, byte[] key) throws RelevoException;
 
     private static native long invalidateFrom(long handle, byte[] key, long base) throws RelevoException;
 
-    private static native int rename(long handle, byte[] key, byte[] id) throws RelevoException;
+    private static native long rename(long handle, byte[] key, byte[] id) throws RelevoException;
+
+    private static native byte[] completions(long handle) throws RelevoException;
 
     private static native void touch(long handle, byte[] key) throws RelevoException;
 

@@ -1,11 +1,19 @@
 package org.relevo;
 
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A node of a cluster. Every call is thread-safe and bounded in time: {@link #fetch} and
  * invalidations by the option {@code fetchTimeout}, commits and renames by {@code ackTimeout}, the
  * others by nothing but memory access.
+ *
+ * <p>What may wait has two forms. One waits for the outcome; an interrupt doesn't end that. The other one, called
+ * {@code …Async}, has done everything but the waiting when it returns: its future fails with a {@link RelevoException} where
+ * the first form throws it. Waiting happens in Java, so a virtual thread that waits doesn't keep its carrier. A
+ * future is completed by a thread of the node. An action that depends on one (such as {@code thenApply}) may run in that thread and
+ * must not take long: until it returns, no other operation of this node ends. One that waits for a node belongs into
+ * {@code thenApplyAsync} and the like. {@link #close} fails all that hasn't ended.
  */
 public interface Node extends AutoCloseable {
 
@@ -20,7 +28,20 @@ public interface Node extends AutoCloseable {
      * @return how far it got
      * @throws RelevoException if nothing was written
      */
-    Confirmed commit(SessionKey key, Changes changes, int maxInactive, Ack ack) throws RelevoException;
+    default Confirmed commit(SessionKey key, Changes changes, int maxInactive, Ack ack) throws RelevoException {
+        return Completions.join(commitAsync(key, changes, maxInactive, ack));
+    }
+
+    /**
+     * Like {@link #commit}, without waiting.
+     *
+     * @param key the session
+     * @param changes what changed
+     * @param maxInactive seconds after which an idle session ends; below 1: never
+     * @param ack when the future completes
+     * @return how far it got
+     */
+    CompletableFuture<Confirmed> commitAsync(SessionKey key, Changes changes, int maxInactive, Ack ack);
 
     /**
      * Like {@link #commit}, but changes nothing unless the session is as the caller has seen it.
@@ -33,7 +54,23 @@ public interface Node extends AutoCloseable {
      * @return what became of it
      * @throws RelevoException if nothing was written, for another reason than an {@link Committed.Outcome}
      */
-    Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack) throws RelevoException;
+    default Committed commitFrom(SessionKey key, long base, Changes changes, int maxInactive, Ack ack)
+            throws RelevoException {
+        return Completions.join(commitFromAsync(key, base, changes, maxInactive, ack));
+    }
+
+    /**
+     * Like {@link #commitFrom}, without waiting.
+     *
+     * @param key the session
+     * @param base the version that the caller has seen; 0: none, the session is new
+     * @param changes what changed
+     * @param maxInactive seconds after which an idle session ends; below 1: never
+     * @param ack when the future completes
+     * @return what became of it
+     */
+    CompletableFuture<Committed> commitFromAsync(SessionKey key, long base, Changes changes, int maxInactive,
+            Ack ack);
 
     /**
      * @param key a session
@@ -61,7 +98,18 @@ public interface Node extends AutoCloseable {
      * @return the newest contents that the live holders know; null if there is no such session
      * @throws RelevoException if the session can't be had
      */
-    Contents fetch(SessionKey key, String hint) throws RelevoException;
+    default Contents fetch(SessionKey key, String hint) throws RelevoException {
+        return Completions.join(fetchAsync(key, hint));
+    }
+
+    /**
+     * Like {@link #fetch}, without waiting.
+     *
+     * @param key a session
+     * @param hint the route suffix of its id, which names the former primary; may be null
+     * @return the newest contents that the live holders know; null if there is no such session
+     */
+    CompletableFuture<Contents> fetchAsync(SessionKey key, String hint);
 
     /**
      * Ends the session everywhere.
@@ -70,7 +118,17 @@ public interface Node extends AutoCloseable {
      * @return how many nodes know of it
      * @throws RelevoException if nothing was written
      */
-    Confirmed invalidate(SessionKey key) throws RelevoException;
+    default Confirmed invalidate(SessionKey key) throws RelevoException {
+        return Completions.join(invalidateAsync(key));
+    }
+
+    /**
+     * Like {@link #invalidate}, without waiting.
+     *
+     * @param key a session
+     * @return how many nodes know of it
+     */
+    CompletableFuture<Confirmed> invalidateAsync(SessionKey key);
 
     /**
      * Ends the session everywhere, but only if it is as the caller has seen it.
@@ -80,7 +138,18 @@ public interface Node extends AutoCloseable {
      * @return how many nodes know of it; null if nothing was changed
      * @throws RelevoException if nothing was written
      */
-    Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException;
+    default Confirmed invalidateFrom(SessionKey key, long base) throws RelevoException {
+        return Completions.join(invalidateFromAsync(key, base));
+    }
+
+    /**
+     * Like {@link #invalidateFrom}, without waiting.
+     *
+     * @param key a session
+     * @param base the version that the caller has seen
+     * @return how many nodes know of it; null if nothing was changed
+     */
+    CompletableFuture<Confirmed> invalidateFromAsync(SessionKey key, long base);
 
     /**
      * Gives the session a new id as one unit; the old id is dead.
@@ -90,7 +159,18 @@ public interface Node extends AutoCloseable {
      * @return how far it got
      * @throws RelevoException if nothing was written
      */
-    Confirmed rename(SessionKey key, String id) throws RelevoException;
+    default Confirmed rename(SessionKey key, String id) throws RelevoException {
+        return Completions.join(renameAsync(key, id));
+    }
+
+    /**
+     * Like {@link #rename}, without waiting.
+     *
+     * @param key a session
+     * @param id its new id, without a route
+     * @return how far it got
+     */
+    CompletableFuture<Confirmed> renameAsync(SessionKey key, String id);
 
     /**
      * Notes a use of the session without a change.
@@ -142,7 +222,10 @@ public interface Node extends AutoCloseable {
      */
     boolean leave(long timeoutMillis) throws RelevoException;
 
-    /** Closes the node; the others notice as if it had crashed, unless it left before. Closing twice is harmless. */
+    /**
+     * Closes the node; the others notice as if it had crashed, unless it left before. What waits for an outcome fails. Closing
+     * twice is harmless.
+     */
     @Override
     void close();
 }

@@ -78,6 +78,16 @@ public final class NodeOptions {
         return set("dropTime", millis);
     }
 
+    /** @return this, with the milliseconds that a commit or a rename waits for copies */
+    public NodeOptions ackTimeout(long millis) {
+        return set("ackTimeout", millis);
+    }
+
+    /** @return this, with the milliseconds that a fetch or an invalidation waits for other nodes */
+    public NodeOptions fetchTimeout(long millis) {
+        return set("fetchTimeout", millis);
+    }
+
     /** @return this, with the copies to keep beside the primary's own, 0 to 7 */
     public NodeOptions backups(int copies) {
         return set("backups", copies);

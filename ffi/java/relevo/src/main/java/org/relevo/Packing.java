@@ -27,6 +27,18 @@ final class Packing {
         return new Contents(attributes, maxInactive, idleMillis, version, maybeStale);
     }
 
+    static List<Completions.Completion> completions(byte[] packed) {
+        List<Completions.Completion> completions = new ArrayList<>();
+        ByteBuffer bytes = ByteBuffer.wrap(packed);
+        while (bytes.hasRemaining()) {
+            long tag = bytes.getLong();
+            long code = bytes.getLong();
+            int length = bytes.getInt();
+            completions.add(new Completions.Completion(tag, code, length < 0 ? null : take(bytes, length)));
+        }
+        return completions;
+    }
+
     static List<Event> events(byte[] packed) {
         List<Event> events = new ArrayList<>();
         ByteBuffer bytes = ByteBuffer.wrap(packed);

@@ -9,8 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.InetAddress;
-import java.nio.file.Path;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
@@ -108,6 +112,60 @@ class NativeNodeTest {
         for (int i = 0; i < 1_000 && node.members().stream().filter(line -> line.contains("Alive")).count() < 2; i++) {
             Thread.sleep(50);
         }
+    }
+
+    @Test
+    void whatIsStartedEndsLater() throws Exception {
+        try (NativeNode one = NativeNode.open(options("one"));
+                NativeNode two = NativeNode.open(options("two").seed(InetAddress.getLoopbackAddress(), port(one)))) {
+            awaitMembers(one);
+            List<CompletableFuture<Confirmed>> commits = new ArrayList<>();
+            for (int i = 0; i < 200; i++) {
+                commits.add(one.commitAsync(key("s" + i), new Changes().put("a:n", bytes("" + i)), 60, Ack.ALL));
+            }
+            for (CompletableFuture<Confirmed> commit : commits) {
+                assertEquals(2, commit.get(1, TimeUnit.MINUTES).copies());
+            }
+            assertArrayEquals(bytes("7"), two.fetchAsync(key("s7"), "one").get(1, TimeUnit.MINUTES).attributes().get("a:n"));
+            assertNull(two.fetchAsync(key("none"), "one").get(1, TimeUnit.MINUTES));
+            Committed from = two.commitFromAsync(key("s7"), two.version(key("s7")), new Changes().put("a:n", bytes("8")), 60,
+                    Ack.ALL).get(1, TimeUnit.MINUTES);
+            assertEquals(two.version(key("s7")), from.version());
+            assertEquals(2, from.confirmed().copies());
+            assertEquals(2, two.renameAsync(key("s7"), "t7").get(1, TimeUnit.MINUTES).copies());
+            assertNull(two.invalidateFromAsync(key("t7"), 1).get(1, TimeUnit.MINUTES));
+            assertTrue(two.invalidateFromAsync(key("t7"), two.version(key("t7"))).get(1, TimeUnit.MINUTES).met());
+            assertTrue(one.invalidateAsync(key("s8")).get(1, TimeUnit.MINUTES).met());
+        }
+    }
+
+    @Test
+    void anActionInTheNodesThreadMayNotWaitForTheNode() throws Exception {
+        try (NativeNode one = NativeNode.open(options("one"));
+                NativeNode two = NativeNode.open(options("two").seed(InetAddress.getLoopbackAddress(), port(one)))) {
+            awaitMembers(one);
+            Changes changes = new Changes().put("a:n", bytes("1"));
+            CompletableFuture<String> waits = new CompletableFuture<>();
+            for (int i = 0; !waits.isDone() && i < 10_000; i++) {
+                SessionKey key = key("s" + i);
+                one.commitAsync(key, changes, 60, Ack.ALL).thenAccept(done -> {
+                    // If it ended before this action was there, the action runs in the thread of the test.
+                    if (Thread.currentThread().isDaemon()) {
+                        waits.complete(assertThrows(IllegalStateException.class,
+                                () -> one.commit(key, new Changes().put("a:n", bytes("2")), 60, Ack.ALL)).getMessage());
+                    }
+                }).get(1, TimeUnit.MINUTES);
+            }
+            assertTrue(waits.getNow("never").contains("thenApplyAsync"), waits.getNow("never"));
+        }
+    }
+
+    private static int port(Node node) throws Exception {
+        return Integer.parseInt(node.address().substring(node.address().indexOf(':') + 1));
+    }
+
+    private static SessionKey key(String id) {
+        return new SessionKey("localhost#/shop", id);
     }
 
     @Test

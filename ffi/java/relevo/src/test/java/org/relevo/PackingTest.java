@@ -3,11 +3,13 @@ package org.relevo;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 
 import org.junit.jupiter.api.Test;
 
@@ -60,6 +62,20 @@ class PackingTest {
     }
 
     @Test
+    void completions() {
+        List<Completions.Completion> completions = Packing.completions(new byte[] {
+            0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 1, 2, -1, -1, -1, -1,
+            0, 0, 0, 0, 0, 0, 0, 18, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 7, 8,
+            0, 0, 0, 0, 0, 0, 0, 19, -1, -1, -1, -1, -1, -1, -1, -4, -1, -1, -1, -1 });
+        assertEquals(3, completions.size());
+        assertEquals(258, completions.get(0).code());
+        assertNull(completions.get(0).session());
+        assertArrayEquals(new byte[] { 7, 8 }, completions.get(1).session());
+        Throwable closed = assertThrows(CompletionException.class, completions.get(2)::code).getCause();
+        assertEquals(RelevoException.class, closed.getClass());
+    }
+
+    @Test
     void acknowledgements() {
         assertEquals(-1, Ack.ALL.code());
         assertEquals(0, Ack.NONE.code());
@@ -68,9 +84,9 @@ class PackingTest {
         assertTrue(Confirmed.of(258).met());
         assertEquals(2, Confirmed.of(258).copies());
         assertFalse(Confirmed.of(1).met());
-        assertEquals(5, Committed.of(5 << 16 | 258).version());
-        assertEquals(2, Committed.of(5 << 16 | 258).confirmed().copies());
-        assertEquals(0xffff_ffff_ffffL, Committed.of(0xffff_ffff_ffffL << 16 | 258).version());
+        assertEquals(5, Committed.of(5 << 10 | 258).version());
+        assertEquals(2, Committed.of(5 << 10 | 258).confirmed().copies());
+        assertEquals(0xffff_ffff_ffffL, Committed.of(0xffff_ffff_ffffL << 10 | 258).version());
         assertEquals(Committed.Outcome.CHANGED, Committed.of(-1).outcome());
         assertEquals(Committed.Outcome.ENDED, Committed.of(-2).outcome());
         assertEquals(Committed.Outcome.TOO_LARGE, Committed.of(-3).outcome());

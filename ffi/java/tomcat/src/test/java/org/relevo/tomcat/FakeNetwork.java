@@ -8,6 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -276,6 +278,45 @@ final class FakeNetwork {
         @Override
         public void close() {
             closed = true;
+        }
+
+        @Override
+        public CompletableFuture<Confirmed> commitAsync(SessionKey key, Changes changes, int maxInactive, Ack ack) {
+            return done(() -> commit(key, changes, maxInactive, ack));
+        }
+
+        @Override
+        public CompletableFuture<Committed> commitFromAsync(SessionKey key, long base, Changes changes, int maxInactive,
+                Ack ack) {
+            return done(() -> commitFrom(key, base, changes, maxInactive, ack));
+        }
+
+        @Override
+        public CompletableFuture<Contents> fetchAsync(SessionKey key, String hint) {
+            return done(() -> fetch(key, hint));
+        }
+
+        @Override
+        public CompletableFuture<Confirmed> invalidateAsync(SessionKey key) {
+            return done(() -> invalidate(key));
+        }
+
+        @Override
+        public CompletableFuture<Confirmed> invalidateFromAsync(SessionKey key, long base) {
+            return done(() -> invalidateFrom(key, base));
+        }
+
+        @Override
+        public CompletableFuture<Confirmed> renameAsync(SessionKey key, String id) {
+            return done(() -> rename(key, id));
+        }
+
+        private <T> CompletableFuture<T> done(Callable<T> call) {
+            try {
+                return CompletableFuture.completedFuture(call.call());
+            } catch (Exception e) {
+                return CompletableFuture.failedFuture(e);
+            }
         }
 
         private void check() throws RelevoException {
