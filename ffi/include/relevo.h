@@ -22,7 +22,8 @@
 //  - A node belongs to the process that opened it. In a child made by fork every call with it gives
 //    RELEVO_RESULT_CLOSED, and nothing is sent; the child may open a node of its own.
 //  - The library's threads block all signals, so a program may wait for its own in any thread.
-//  - Every call is bounded in time, and none calls back. A bug in Relevo ends a call with
+//  - Every call is bounded in time, and none calls back. The calls ..._start_... don't wait for other nodes: what
+//    becomes of them is taken with relevo_node_completions. A bug in Relevo ends a call with
 //    RELEVO_RESULT_PANIC, not the process.
 
 #ifndef RELEVO_H
@@ -76,6 +77,8 @@ enum relevo_result
     RELEVO_RESULT_OUT_OF_RANGE = 7004,
     // A text isn't UTF-8. Nothing was done.
     RELEVO_RESULT_NOT_UTF8 = 7005,
+    // The operation was started. Its outcome comes as a completion.
+    RELEVO_RESULT_PENDING = 7006,
     // A setting can't be used; the text of the error names it and the values that are allowed.
     RELEVO_RESULT_BAD_SETTING = 7100,
     // An address isn't written as `127.0.0.1:4000` or `[::1]:4000`.
@@ -104,6 +107,8 @@ enum relevo_result
     RELEVO_RESULT_FULL = 7304,
     // The session was invalidated and can't come back. Nothing was written.
     RELEVO_RESULT_ENDED = 7305,
+    // The session isn't as the caller has seen it, or another node owns it. Nothing was written.
+    RELEVO_RESULT_CHANGED = 7306,
     // No event within the time given.
     RELEVO_RESULT_NO_EVENT = 7400,
     // No such member is reachable. Nothing was sent.
@@ -236,6 +241,10 @@ typedef uint32_t relevo_role;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
+// The ends of operations that were started, in the order in which they ended. The list doesn't change; sessions read from it
+// are valid until relevo_completions_free.
+typedef struct relevo_completions relevo_completions;
+
 // The settings of a node that is to be opened. Each has a default; most nodes need a name, an
 // address and a key.
 typedef struct relevo_config relevo_config;
@@ -294,6 +303,67 @@ extern "C" {
 // The bytes of a text that ends with a NUL byte, without that byte. They belong to the text.
 // NULL gives the empty sequence.
 relevo_bytes relevo_bytes_of(const char *text);
+
+// Frees the list. NULL is allowed.
+void relevo_completions_free(relevo_completions *completions);
+
+// The number of completions in the list.
+size_t relevo_completions_count(const relevo_completions *completions);
+
+// The context that was given when the operation at `index`, counted from 0, was started. NULL beyond the end.
+void *relevo_completions_context(const relevo_completions *completions,
+                                 size_t index);
+
+// How the operation at `index` ended: with a result that the function without `start` in its name could have given
+// after its wait. RELEVO_RESULT_CLOSED: the node was closed or left before the outcome was known.
+// RELEVO_RESULT_OUT_OF_RANGE beyond the end.
+relevo_result relevo_completions_result(const relevo_completions *completions,
+                                        size_t index);
+
+// The number of nodes that are known to have the change or the message, or to know of the end, this one included. It is 0
+// for a fetch and beyond the end.
+uint32_t relevo_completions_copies(const relevo_completions *completions,
+                                   size_t index);
+
+// The version that a conditional commit at `index` made; 0 for other operations and beyond the end.
+uint64_t relevo_completions_version(const relevo_completions *completions,
+                                    size_t index);
+
+// The session that a fetch at `index` found. It belongs to the list and must not be freed. It is NULL if there is
+// no such session, for other operations and beyond the end.
+const relevo_session *relevo_completions_session(const relevo_completions *completions,
+                                                 size_t index);
+
+// The version of a session that this node owns: another one after every change and after every move to another
+// node, and never 0. RELEVO_RESULT_CHANGED: this node doesn't own the session; fetch it.
+relevo_result relevo_node_version(const relevo_node *node,
+                                  const relevo_key *key,
+                                  uint64_t *version);
+
+// Compare and set: does what relevo_node_commit does if this node owns the session and has it in the version `base`, which
+// relevo_session_version, relevo_node_version or an earlier commit gave. With 0, if this node doesn't know the session.
+// RELEVO_RESULT_CHANGED: nothing was written; fetch the session and look again. `version`, which may be NULL, gets the version
+// that the commit made, even if it isn't confirmed in time.
+//
+// While the nodes that hold the session can reach each other, of several such changes from one version one alone
+// is made. Across a split, or after a live primary was taken for dead, each side decides for itself: see
+// relevo_session_maybe_stale. It is no lock for what must not happen twice.
+relevo_result relevo_node_commit_from(const relevo_node *node,
+                                      const relevo_key *key,
+                                      uint64_t base,
+                                      const relevo_change *changes,
+                                      size_t count,
+                                      uint32_t max_inactive,
+                                      uint32_t ack,
+                                      uint64_t *version,
+                                      uint32_t *copies);
+
+// Does what relevo_node_invalidate does if this node owns the session and has it in the version `base`.
+// RELEVO_RESULT_CHANGED: nothing was ended; fetch the session and look again.
+relevo_result relevo_node_invalidate_from(const relevo_node *node,
+                                          const relevo_key *key,
+                                          uint64_t base,
+                                          uint32_t *copies);
 
 // Makes settings with all defaults. Free them with relevo_config_free.
 relevo_config *relevo_config_new(void);
@@ -458,7 +528,8 @@ relevo_result relevo_node_leave(const relevo_node *node,
                                 uint32_t timeout_ms);
 
 // Stops the node. Unless it has left, the others aren't told and see a crash. Calls under way on
-// other threads end as usual. NULL is allowed.
+// other threads end at once with RELEVO_RESULT_CLOSED, and what was started has no completion any more.
+// NULL is allowed.
 relevo_result relevo_node_close(relevo_node *node);
 
 // Applies `count` changes to a session together, creates it if it doesn't exist, makes this node
@@ -573,8 +644,93 @@ uint32_t relevo_session_max_inactive(const relevo_session *session);
 // Milliseconds since the session was last used, as far as this node knew when it was read.
 uint64_t relevo_session_idle_ms(const relevo_session *session);
 
+// The version of the contents: see relevo_node_commit_from.
+uint64_t relevo_session_version(const relevo_session *session);
+
 // Whether some node that may know newer changes didn't answer in time.
 bool relevo_session_maybe_stale(const relevo_session *session);
+
+// Does what relevo_node_commit does, except for the waiting. RELEVO_RESULT_PENDING: the changes are written here and on
+// their way, and a completion with `context` comes. Any other result is the final one, and no completion comes.
+relevo_result relevo_node_start_commit(const relevo_node *node,
+                                       const relevo_key *key,
+                                       const relevo_change *changes,
+                                       size_t count,
+                                       uint32_t max_inactive,
+                                       uint32_t ack,
+                                       void *context,
+                                       uint32_t *copies);
+
+// Does what relevo_node_commit_from does, except for the waiting. RELEVO_RESULT_PENDING: the changes are written here and on
+// their way, and a completion with `context` comes, which has the version too. Any other result is the final one, and no
+// completion comes.
+relevo_result relevo_node_start_commit_from(const relevo_node *node,
+                                            const relevo_key *key,
+                                            uint64_t base,
+                                            const relevo_change *changes,
+                                            size_t count,
+                                            uint32_t max_inactive,
+                                            uint32_t ack,
+                                            void *context,
+                                            uint64_t *version,
+                                            uint32_t *copies);
+
+// Does what relevo_node_fetch does, except for the waiting. RELEVO_RESULT_PENDING: other nodes are being asked, and a
+// completion with `context` comes, which has the session. Any other result is the final one, and no completion
+// comes.
+relevo_result relevo_node_start_fetch(const relevo_node *node,
+                                      const relevo_key *key,
+                                      const char *hint,
+                                      void *context,
+                                      relevo_session **session);
+
+// Does what relevo_node_invalidate does, except for the waiting. RELEVO_RESULT_PENDING: the session is ended here, others are
+// being told, and a completion with `context` comes. Any other result is the final one, and no completion comes.
+relevo_result relevo_node_start_invalidate(const relevo_node *node,
+                                           const relevo_key *key,
+                                           void *context,
+                                           uint32_t *copies);
+
+// Does what relevo_node_invalidate_from does, except for the waiting. RELEVO_RESULT_PENDING: the session is ended here, others
+// are being told, and a completion with `context` comes. Any other result is the final one, and no completion comes.
+relevo_result relevo_node_start_invalidate_from(const relevo_node *node,
+                                                const relevo_key *key,
+                                                uint64_t base,
+                                                void *context,
+                                                uint32_t *copies);
+
+// Does what relevo_node_rename does, except for the waiting. RELEVO_RESULT_PENDING: the session has its new id here, others are
+// being told, and a completion with `context` comes. Any other result is the final one, and no completion comes.
+relevo_result relevo_node_start_rename(const relevo_node *node,
+                                       const relevo_key *key,
+                                       relevo_bytes new_id,
+                                       void *context,
+                                       uint32_t *copies);
+
+// Does what relevo_node_send does, except for the waiting. RELEVO_RESULT_PENDING: the message is on its way, and a completion
+// with `context` comes when all have taken it, or when it is given up. Any other result is the final one, and no
+// completion comes.
+relevo_result relevo_node_start_send(const relevo_node *node,
+                                     const char *to,
+                                     relevo_bytes message,
+                                     void *context,
+                                     uint32_t *copies);
+
+// Waits at most `timeout_ms` for completions, and takes some of them; 0 doesn't wait. Each is given once, to one of the
+// threads that ask. The list is empty if there was none in time; free it with relevo_completions_free.
+// RELEVO_RESULT_CLOSED: the node was closed, or has left and all completions were taken.
+//
+// A program that starts operations must take their completions: at most 4,096 operations may be started and not taken, and
+// further ones end at once, not confirmed. relevo_node_close drops completions that weren't taken.
+relevo_result relevo_node_completions(const relevo_node *node,
+                                      uint32_t timeout_ms,
+                                      relevo_completions **completions);
+
+// A descriptor for poll or epoll, which is readable while relevo_node_completions has something to give, and once the node has
+// left. It may be readable for nothing. It belongs to the node: relevo_node_close closes it, and only
+// relevo_node_completions may read from it. RELEVO_RESULT_SYSTEM: the system has no descriptor left.
+relevo_result relevo_node_completion_descriptor(const relevo_node *node,
+                                                int *descriptor);
 
 // Frees a status. The node goes on. NULL is allowed.
 void relevo_status_free(relevo_status *status);

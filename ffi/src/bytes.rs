@@ -107,6 +107,19 @@ impl Key {
 }
 
 impl Change {
+    /// Reads `count` changes.
+    ///
+    /// # Safety
+    /// The same as that of [`array`].
+    pub(crate) unsafe fn read_all<'a>(
+        changes: *const Self,
+        count: usize,
+    ) -> Result<Vec<node::Change<'a>>, Failure> {
+        // SAFETY: the caller's promise.
+        let changes = unsafe { array(changes, count, "changes") }?;
+        changes.iter().map(Self::read).collect()
+    }
+
     pub(crate) fn read(&self) -> Result<node::Change<'_>, Failure> {
         let name = self.name.read("changes.name")?;
         let value = match self.kind {

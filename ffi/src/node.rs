@@ -105,7 +105,8 @@ pub extern "C" fn relevo_node_leave(node: *const Handle, timeout_ms: u32) -> Cod
 }
 
 /// Stops the node. Unless it has left, the others aren't told and see a crash. Calls under way on
-/// other threads end as usual. NULL is allowed.
+/// other threads end at once with RELEVO_RESULT_CLOSED, and what was started has no completion any more.
+/// NULL is allowed.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
     operation(|| {
@@ -114,7 +115,8 @@ pub extern "C" fn relevo_node_close(node: *mut Handle) -> Code {
         }
         // The node is taken out of the table first, so that its stop doesn't delay the calls of other nodes.
         let removed = nodes().remove(&node.addr());
-        removed.map(drop).ok_or_else(closed)
+        // Another thread may still have it for a call, so it isn't enough to drop it here.
+        removed.map(|node| node.close()).ok_or_else(closed)
     })
 }
 
@@ -142,11 +144,7 @@ pub unsafe extern "C" fn relevo_node_commit(
         let node = find(node)?;
         let key = key.required("key")?.read()?;
         // SAFETY: the caller promises NULL or `count` changes.
-        let changes = unsafe { bytes::array(changes, count, "changes") }?;
-        let changes = changes
-            .iter()
-            .map(Change::read)
-            .collect::<Result<Vec<_>, _>>()?;
+        let changes = unsafe { Change::read_all(changes, count) }?;
         let confirmed = node.commit(key, &changes, max_inactive, read_ack(ack)?)?;
         report(confirmed.copies.into(), confirmed.met, copies)
     })
@@ -323,7 +321,7 @@ pub extern "C" fn relevo_node_next_event(
     })
 }
 
-fn find(node: *const Handle) -> Result<Node, Failure> {
+pub(crate) fn find(node: *const Handle) -> Result<Node, Failure> {
     if node.is_null() {
         return Err(Failure::null("node"));
     }
@@ -376,14 +374,14 @@ fn table() -> &'static Nodes {
     }
 }
 
-fn closed() -> Failure {
+pub(crate) fn closed() -> Failure {
     Failure::new(
         Code::Closed,
         "node: it is closed or has left, or relevo_node_open didn't give it to this process",
     )
 }
 
-fn read_ack(ack: u32) -> Result<Ack, Failure> {
+pub(crate) fn read_ack(ack: u32) -> Result<Ack, Failure> {
     let copies = u8::try_from(ack & 0xff).unwrap_or_default();
     match ack & !0xff {
         RELEVO_ACK_NONE if copies == 0 => Ok(Ack::None),
@@ -401,7 +399,11 @@ fn read_ack(ack: u32) -> Result<Ack, Failure> {
 }
 
 /// Writes the number of copies, and returns an error if the condition that was asked for isn't met.
-fn report(known: u32, met: bool, copies: Option<&mut MaybeUninit<u32>>) -> Result<(), Failure> {
+pub(crate) fn report(
+    known: u32,
+    met: bool,
+    copies: Option<&mut MaybeUninit<u32>>,
+) -> Result<(), Failure> {
     if let Some(out) = copies {
         out.write(known);
     }
@@ -412,7 +414,7 @@ fn report(known: u32, met: bool, copies: Option<&mut MaybeUninit<u32>>) -> Resul
     Err(Failure::new(Code::NotConfirmed, detail))
 }
 
-fn hand_out(
+pub(crate) fn hand_out(
     contents: Option<relevo_node::Session>,
     out: &mut MaybeUninit<Box<Session>>,
 ) -> Result<(), Failure> {
@@ -422,7 +424,7 @@ fn hand_out(
     Ok(())
 }
 
-fn milliseconds(count: u32) -> Duration {
+pub(crate) fn milliseconds(count: u32) -> Duration {
     Duration::from_millis(count.into())
 }
 

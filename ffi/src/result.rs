@@ -21,7 +21,9 @@ pub enum Code {
     OutOfRange = 7004,
     /// A text isn't UTF-8. Nothing was done.
     NotUtf8 = 7005,
-    // 7006 to 7099 are reserved for calls.
+    /// The operation was started. Its outcome comes as a completion.
+    Pending = 7006,
+    // 7007 to 7099 are reserved for calls.
     /// A setting can't be used; the text of the error names it and the values that are allowed.
     BadSetting = 7100,
     /// An address isn't written as `127.0.0.1:4000` or `[::1]:4000`.
@@ -52,7 +54,9 @@ pub enum Code {
     Full = 7304,
     /// The session was invalidated and can't come back. Nothing was written.
     Ended = 7305,
-    // 7306 to 7399 are reserved for sessions.
+    /// The session isn't as the caller has seen it, or another node owns it. Nothing was written.
+    Changed = 7306,
+    // 7307 to 7399 are reserved for sessions.
     /// No event within the time given.
     NoEvent = 7400,
     /// No such member is reachable. Nothing was sent.
@@ -73,13 +77,14 @@ fn message(result: u32) -> &'static CStr {
     known.map_or(c"not a result of Relevo", |(_, text)| text)
 }
 
-const MESSAGES: [(Code, &CStr); 21] = [
+const MESSAGES: [(Code, &CStr); 23] = [
     (Code::Ok, c"done"),
     (Code::NullPointer, c"a required pointer is NULL"),
     (Code::Panic, c"a bug in Relevo"),
     (Code::Closed, c"the node is closed"),
     (Code::OutOfRange, c"a number is out of range"),
     (Code::NotUtf8, c"a text is not UTF-8"),
+    (Code::Pending, c"started, and not decided yet"),
     (Code::BadSetting, c"a setting can't be used"),
     (Code::BadAddress, c"not an address with a port"),
     (Code::BadKey, c"the cluster key needs 32 bytes"),
@@ -99,6 +104,10 @@ const MESSAGES: [(Code, &CStr); 21] = [
     ),
     (Code::Full, c"the node's memory is full"),
     (Code::Ended, c"the session has ended"),
+    (
+        Code::Changed,
+        c"the session was changed, or another node owns it",
+    ),
     (Code::NoEvent, c"no event in time"),
     (Code::NoMember, c"no such member is reachable"),
 ];

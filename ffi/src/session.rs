@@ -84,6 +84,12 @@ pub extern "C" fn relevo_session_idle_ms(session: Option<&Session>) -> u64 {
     reader(0, || u64::try_from(session?.contents.idle.as_millis()).ok())
 }
 
+/// The version of the contents: see relevo_node_commit_from.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_session_version(session: Option<&Session>) -> u64 {
+    reader(0, || Some(session?.contents.version))
+}
+
 /// Whether some node that may know newer changes didn't answer in time.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_session_maybe_stale(session: Option<&Session>) -> bool {

@@ -17,6 +17,9 @@ static void all_say_closed(relevo_node *node) {
     relevo_members *members;
     relevo_status *status;
     relevo_event *event;
+    relevo_completions *completions;
+    uint64_t version;
+    int descriptor;
     uint8_t secret[32] = {1};
     relevo_bytes bytes = {.data = secret, .len = sizeof secret};
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_commit(node, &key, &change, 1, 60, RELEVO_ACK_ALL, NULL));
@@ -29,6 +32,18 @@ static void all_say_closed(relevo_node *node) {
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_members(node, &members));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_status(node, &status));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_next_event(node, 1000, &event));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_commit(node, &key, &change, 1, 60, RELEVO_ACK_ALL, NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_fetch(node, &key, NULL, NULL, &session));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_invalidate(node, &key, NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_rename(node, &key, relevo_bytes_of("new"), NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_send(node, NULL, relevo_bytes_of("hi"), NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_commit_from(node, &key, 0, &change, 1, 60, 0, NULL, NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_start_invalidate_from(node, &key, 1, NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_commit_from(node, &key, 0, &change, 1, 60, 0, NULL, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_invalidate_from(node, &key, 1, NULL));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_version(node, &key, &version));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_completions(node, 1000, &completions));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_completion_descriptor(node, &descriptor));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_set_keys(node, &bytes, 1));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_reload_keys(node));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_leave(node, 1000));
