@@ -266,6 +266,10 @@ typedef struct relevo_members relevo_members;
 // relevo_session_free.
 typedef struct relevo_session relevo_session;
 
+// The sessions of an application that a node had when it was asked. The list doesn't change; ids read from it are valid
+// until relevo_sessions_free.
+typedef struct relevo_sessions relevo_sessions;
+
 // The state of a node when it was asked. It doesn't change; texts read from it are valid until
 // relevo_status_free.
 typedef struct relevo_status relevo_status;
@@ -649,6 +653,35 @@ uint64_t relevo_session_version(const relevo_session *session);
 
 // Whether some node that may know newer changes didn't answer in time.
 bool relevo_session_maybe_stale(const relevo_session *session);
+
+// Lists the sessions of an application that this node has: those that it owns, and the copies that it keeps for other nodes. No
+// other node is asked, and this node becomes the primary of none. Sessions that begin, end or get a new id meanwhile
+// may be missing. Read one with relevo_node_get. Free the list with relevo_sessions_free.
+relevo_result relevo_node_sessions(const relevo_node *node,
+                                   relevo_bytes application,
+                                   relevo_sessions **sessions);
+
+// Frees the list. NULL is allowed.
+void relevo_sessions_free(relevo_sessions *sessions);
+
+// The number of sessions in the list.
+size_t relevo_sessions_count(const relevo_sessions *sessions);
+
+// The id of the session at `index`, counted from 0; no bytes beyond the end.
+relevo_bytes relevo_sessions_id(const relevo_sessions *sessions, size_t index);
+
+// Whether the node owned the session at `index`; otherwise it had a copy.
+bool relevo_sessions_owned(const relevo_sessions *sessions, size_t index);
+
+// Seconds after which the session at `index` ends if nobody uses it; 0 means never.
+uint32_t relevo_sessions_max_inactive(const relevo_sessions *sessions, size_t index);
+
+// Milliseconds since the session at `index` was last used, as far as the node knew.
+uint64_t relevo_sessions_idle_ms(const relevo_sessions *sessions, size_t index);
+
+// The version of the contents that the node had of the session at `index`: see relevo_node_commit_from.
+uint64_t relevo_sessions_version(const relevo_sessions *sessions,
+                                 size_t index);
 
 // Does what relevo_node_commit does, except for the waiting. RELEVO_RESULT_PENDING: the changes are written here and on
 // their way, and a completion with `context` comes. Any other result is the final one, and no completion comes.

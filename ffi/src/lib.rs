@@ -4,7 +4,7 @@
 //! - `boundary`: no panic crosses it, and NULL is refused by the type of the parameter;
 //! - `failure`, `result`, `last_error`: an error as a value, a number and a text;
 //! - `bytes`: the only place where memory of the caller is read through a pointer;
-//! - `version`, `config`, `node`, `session`, `members`, `status`, `event`, `completions`: one type each;
+//! - `version`, `config`, `node`, `session`, `members`, `status`, `event`, `completions`, `sessions`: one type each;
 //! - `conditional`, `start`: more operations of a node, those that depend on a session's version and those that don't wait.
 //!
 //! Parameters are `Option<&T>` and `Option<&mut T>`: to C they are plain pointers, and Rust can't
@@ -31,6 +31,7 @@ pub mod members;
 pub mod node;
 pub mod result;
 pub mod session;
+pub mod sessions;
 pub mod start;
 pub mod status;
 pub mod version;

@@ -50,6 +50,7 @@ pub use key_file::{
     KeyFileError, KeyFileLock, create_key_file, lock_key_file, read_key_file, replace_key_file,
 };
 pub use node::Node;
+pub use node::list::{ListedSession, Sessions};
 pub use options::{Multicast, Options};
 pub use relevo_core::{self, Key, Refusal, Role, SessionId};
 pub use session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};

@@ -1,5 +1,6 @@
 //! The calls that an application makes.
 
+pub(crate) mod list;
 mod start;
 pub(crate) mod version;
 

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use crate::hash::name_hash;
-use crate::ids::AttributeIndex;
-use crate::key::{Key, MAX_ATTRIBUTE_NAME};
+use crate::ids::{AttributeIndex, RecordIndex};
+use crate::key::{Key, MAX_ATTRIBUTE_NAME, MAX_ID};
 use crate::node::Node;
 use crate::replica::value::value_cursor;
 use crate::storage::pages::Cursor;
@@ -38,6 +38,35 @@ impl Node<'_> {
             writers: &self.writers,
             slot,
         })
+    }
+
+    /// Shows `visit` the live sessions of `namespace` on this node, with their ids, of the `count` places from `from` on. Returns the
+    /// place after them, or `None` if there are no more. No other node is asked.
+    ///
+    /// A session keeps its place while it lives and keeps its id. So a walk over all places shows each such session once.
+    pub fn visit_sessions(
+        &self,
+        namespace: &[u8],
+        from: u32,
+        count: u32,
+        mut visit: impl FnMut(&[u8], Record<'_>),
+    ) -> Option<u32> {
+        let namespace = self.namespaces.find(namespace)?;
+        let end = self.records.end();
+        let next = RecordIndex::new(from).plus(count).min(end);
+        let mut id = [0; MAX_ID];
+        for record in RecordIndex::new(from).until(next) {
+            let slot = self.records.get(record);
+            if slot.is_live() && slot.namespace == namespace {
+                let shown = Record {
+                    records: &self.records,
+                    writers: &self.writers,
+                    slot,
+                };
+                visit(self.records.id(record, &mut id), shown);
+            }
+        }
+        (next < end).then_some(next.number())
     }
 
     /// Whether this node may serve the session without asking.

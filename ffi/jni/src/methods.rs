@@ -14,7 +14,7 @@ use crate::operations::{
 use crate::{handles, options, pack};
 
 /// Fits `NativeNode`, name by name; the macro checks each function against its signature.
-pub(crate) const TABLE: [NativeMethod<'static>; 20] = [
+pub(crate) const TABLE: [NativeMethod<'static>; 21] = [
     native_method! { static fn version() -> JString, error_policy = Throw },
     native_method! { static fn open(options: JString) -> jlong, error_policy = Throw },
     native_method! {
@@ -45,6 +45,7 @@ pub(crate) const TABLE: [NativeMethod<'static>; 20] = [
     },
     native_method! { static fn completions(handle: jlong) -> jbyte[], error_policy = Throw },
     native_method! { static fn touch(handle: jlong, key: jbyte[]), error_policy = Throw },
+    native_method! { static fn sessions(handle: jlong, namespace: jbyte[]) -> jbyte[], error_policy = Throw },
     native_method! { static fn next_events(handle: jlong) -> jbyte[], error_policy = Throw },
     native_method! { static fn members(handle: jlong) -> JString, error_policy = Throw },
     native_method! { static fn reload_keys(handle: jlong) -> JString, error_policy = Throw },
@@ -132,6 +133,23 @@ fn touch<'local>(
         let key = env.convert_byte_array(&key)?;
         handles::get(handle)?.touch(pack::key(&key)?);
         Ok(())
+    })
+}
+
+/// The sessions of an application that this node has.
+fn sessions<'local>(
+    env: &mut Env<'local>,
+    _: Class<'local>,
+    handle: jlong,
+    namespace: Bytes<'local>,
+) -> Result<Bytes<'local>, Failure> {
+    called(|| {
+        let namespace = env.convert_byte_array(&namespace)?;
+        let mut bytes = Vec::new();
+        for session in handles::get(handle)?.sessions(&namespace) {
+            pack::listed(&mut bytes, &session)?;
+        }
+        Ok(env.byte_array_from_slice(&bytes)?)
     })
 }
 

@@ -5,10 +5,14 @@
 //!   "removed", value; to the end.
 //! - Session: `i32` seconds of inactivity allowed, `i64` milliseconds idle, `i64` version, `u8` 1 if
 //!   newer changes may exist, then attributes like changes.
+//! - List of sessions: per session `u8` length of the id, id, `u8` 1 if this node is its primary, `i32` seconds of inactivity allowed,
+//!   `i64` milliseconds idle, `i64` version.
 //! - Completions: per completion `i64` tag, `i64` code, `i32` length of a packed session or -1 if there is none, session.
 //! - Events: per event `u8` kind, `u16` length, a packed key or a text.
 
-use relevo_node::{Ack, Change, Key, Session};
+use core::time::Duration;
+
+use relevo_node::{Ack, Change, Key, ListedSession, Session};
 
 use crate::failure::Failure;
 
@@ -45,13 +49,7 @@ pub(crate) fn session(session: &Session) -> Result<Vec<u8>, Failure> {
         .iter()
         .map(|(name, value)| 5 + name.len() + value.len());
     let mut bytes = Vec::with_capacity(21 + values.sum::<usize>());
-    bytes.extend(
-        i32::try_from(session.max_inactive)
-            .unwrap_or(i32::MAX)
-            .to_be_bytes(),
-    );
-    let idle = i64::try_from(session.idle.as_millis()).unwrap_or(i64::MAX);
-    bytes.extend(idle.to_be_bytes());
+    put_times(&mut bytes, session.max_inactive, session.idle);
     bytes.extend(session.version.to_be_bytes());
     bytes.push(u8::from(session.maybe_stale));
     for (name, value) in &session.attributes {
@@ -80,6 +78,23 @@ pub(crate) fn ack(code: i32) -> Result<Ack, Failure> {
 /// Writes the number of nodes that have a change, plus 256 if the condition that was asked for is met.
 pub(crate) fn confirmed(nodes: u8, met: bool) -> i64 {
     i64::from(nodes) | i64::from(met) << 8
+}
+
+/// Appends one session of a list.
+pub(crate) fn listed(bytes: &mut Vec<u8>, session: &ListedSession) -> Result<(), Failure> {
+    put_short(bytes, &session.id)?;
+    bytes.push(u8::from(session.owned));
+    put_times(bytes, session.max_inactive, session.idle);
+    bytes.extend(session.version.to_be_bytes());
+    Ok(())
+}
+
+/// Appends how long a session may be idle, and how long it has been.
+fn put_times(bytes: &mut Vec<u8>, max_inactive: u32, idle: Duration) {
+    let max_inactive = i32::try_from(max_inactive).unwrap_or(i32::MAX);
+    bytes.extend(max_inactive.to_be_bytes());
+    let idle = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
+    bytes.extend(idle.to_be_bytes());
 }
 
 /// Appends one completion.
@@ -148,8 +163,6 @@ fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8], Failure> {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
-
     use super::*;
 
     #[test]
@@ -197,6 +210,23 @@ mod tests {
         assert_eq!(
             bytes.unwrap(),
             b"\0\0\x07\x08\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05\x01\x01a\0\0\0\x02xy"
+        );
+    }
+
+    #[test]
+    fn list_layout() {
+        let mut bytes = Vec::new();
+        let listed_session = ListedSession {
+            id: b"6B94".to_vec(),
+            owned: true,
+            max_inactive: 1_800,
+            idle: Duration::from_millis(258),
+            version: 5,
+        };
+        listed(&mut bytes, &listed_session).unwrap();
+        assert_eq!(
+            bytes,
+            b"\x046B94\x01\0\0\x07\x08\0\0\0\0\0\0\x01\x02\0\0\0\0\0\0\0\x05"
         );
     }
 

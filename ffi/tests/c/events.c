@@ -208,6 +208,42 @@ static void compare_and_set(void) {
     EXPECT(RELEVO_RESULT_CHANGED, relevo_node_start_invalidate_from(b, &key, there, &late, NULL));
 }
 
+// Both nodes list the sessions that they have, and read them without becoming the primary.
+static void list(void) {
+    relevo_key keys[] = {shop("L1"), shop("L2")};
+    relevo_change change = set("cart", "1");
+    for (int i = 0; i < 2; i++) {
+        DO(relevo_node_commit(members[0].node, &keys[i], &change, 1, 1800, RELEVO_ACK_ALL, NULL));
+    }
+    for (int i = 0; i < 2; i++) {
+        relevo_sessions *sessions;
+        DO(relevo_node_sessions(members[i].node, relevo_bytes_of("shop"), &sessions));
+        int found = 0;
+        for (size_t n = 0; n < relevo_sessions_count(sessions); n++) {
+            relevo_bytes id = relevo_sessions_id(sessions, n);
+            if (!same(id, "L1") && !same(id, "L2")) {
+                continue;
+            }
+            found++;
+            CHECK(relevo_sessions_owned(sessions, n) == (i == 0));
+            CHECK(relevo_sessions_max_inactive(sessions, n) == 1800);
+            CHECK(relevo_sessions_idle_ms(sessions, n) < 600000);
+            relevo_key key = {.application = relevo_bytes_of("shop"), .id = id};
+            relevo_session *session;
+            DO(relevo_node_get(members[i].node, &key, &session));
+            CHECK(relevo_session_version(session) == relevo_sessions_version(sessions, n));
+            relevo_session_free(session);
+        }
+        CHECK(found == 2);
+        size_t count = relevo_sessions_count(sessions);
+        CHECK(relevo_sessions_id(sessions, count).len == 0 && relevo_sessions_version(sessions, count) == 0);
+        relevo_sessions_free(sessions);
+        DO(relevo_node_sessions(members[i].node, relevo_bytes_of("unknown"), &sessions));
+        CHECK(relevo_sessions_count(sessions) == 0);
+        relevo_sessions_free(sessions);
+    }
+}
+
 static void *wait_in_a_call(void *node) {
     relevo_key key = shop("waits");
     relevo_change change = set("cart", "1");
@@ -255,6 +291,7 @@ int main(void) {
     many_at_once();
     the_others();
     compare_and_set();
+    list();
     DO(relevo_node_close(members[0].node));
     DO(relevo_node_close(members[1].node));
     the_end();

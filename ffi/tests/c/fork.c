@@ -18,6 +18,7 @@ static void all_say_closed(relevo_node *node) {
     relevo_status *status;
     relevo_event *event;
     relevo_completions *completions;
+    relevo_sessions *sessions;
     uint64_t version;
     int descriptor;
     uint8_t secret[32] = {1};
@@ -42,6 +43,7 @@ static void all_say_closed(relevo_node *node) {
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_commit_from(node, &key, 0, &change, 1, 60, 0, NULL, NULL));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_invalidate_from(node, &key, 1, NULL));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_version(node, &key, &version));
+    EXPECT(RELEVO_RESULT_CLOSED, relevo_node_sessions(node, relevo_bytes_of("shop"), &sessions));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_completions(node, 1000, &completions));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_completion_descriptor(node, &descriptor));
     EXPECT(RELEVO_RESULT_CLOSED, relevo_node_set_keys(node, &bytes, 1));

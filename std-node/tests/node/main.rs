@@ -7,6 +7,7 @@ mod completions;
 mod daemon;
 mod faulty;
 mod keys;
+mod list;
 mod multicast;
 mod open;
 mod process;

@@ -118,6 +118,11 @@ public final class NativeNode implements Node {
     }
 
     @Override
+    public List<ListedSession> sessions(String namespace) throws RelevoException {
+        return Packing.sessions(namespace, sessions(handle, namespace.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    @Override
     public List<Event> events() throws RelevoException {
         return Packing.events(nextEvents(handle));
     }
@@ -190,6 +195,8 @@ public final class NativeNode implements Node {
     private static native byte[] completions(long handle) throws RelevoException;
 
     private static native void touch(long handle, byte[] key) throws RelevoException;
+
+    private static native byte[] sessions(long handle, byte[] namespace) throws RelevoException;
 
     private static native byte[] nextEvents(long handle) throws RelevoException;
 

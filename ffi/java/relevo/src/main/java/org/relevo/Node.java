@@ -181,6 +181,16 @@ public interface Node extends AutoCloseable {
     void touch(SessionKey key) throws RelevoException;
 
     /**
+     * The sessions of an application that this node has: those that it serves, and the copies that it keeps for others. It asks no
+     * other node and becomes the primary of none. Sessions that begin, end or get another id meanwhile may be missing.
+     *
+     * @param namespace the application, as in its keys
+     * @return its sessions, in no particular order
+     * @throws RelevoException if the node is closed
+     */
+    List<ListedSession> sessions(String namespace) throws RelevoException;
+
+    /**
      * @return what happened since the last call, in order; never waits
      * @throws RelevoException if the node is closed
      */

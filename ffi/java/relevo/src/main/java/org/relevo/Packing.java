@@ -27,6 +27,16 @@ final class Packing {
         return new Contents(attributes, maxInactive, idleMillis, version, maybeStale);
     }
 
+    static List<ListedSession> sessions(String namespace, byte[] packed) {
+        List<ListedSession> sessions = new ArrayList<>();
+        ByteBuffer bytes = ByteBuffer.wrap(packed);
+        while (bytes.hasRemaining()) {
+            SessionKey key = new SessionKey(namespace, text(take(bytes, bytes.get() & 0xff)));
+            sessions.add(new ListedSession(key, bytes.get() != 0, bytes.getInt(), bytes.getLong(), bytes.getLong()));
+        }
+        return sessions;
+    }
+
     static List<Completions.Completion> completions(byte[] packed) {
         List<Completions.Completion> completions = new ArrayList<>();
         ByteBuffer bytes = ByteBuffer.wrap(packed);

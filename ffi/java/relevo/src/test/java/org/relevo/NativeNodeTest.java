@@ -135,6 +135,9 @@ class NativeNodeTest {
             assertEquals(2, two.renameAsync(key("s7"), "t7").get(1, TimeUnit.MINUTES).copies());
             assertNull(two.invalidateFromAsync(key("t7"), 1).get(1, TimeUnit.MINUTES));
             assertTrue(two.invalidateFromAsync(key("t7"), two.version(key("t7"))).get(1, TimeUnit.MINUTES).met());
+            assertEquals(199, one.sessions("localhost#/shop").size());
+            assertTrue(two.sessions("localhost#/shop").stream().noneMatch(ListedSession::owned));
+            assertEquals(List.of(), one.sessions("other"));
             assertTrue(one.invalidateAsync(key("s8")).get(1, TimeUnit.MINUTES).met());
         }
     }

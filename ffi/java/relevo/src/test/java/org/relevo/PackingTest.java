@@ -62,6 +62,17 @@ class PackingTest {
     }
 
     @Test
+    void sessions() {
+        List<ListedSession> sessions = Packing.sessions("h#/", bytes("\u00046B94\1\0\0\7\10\0\0\0\0\0\0\1\2\0\0\0\0\0\0\0\5"));
+        assertEquals(1, sessions.size());
+        assertEquals(new SessionKey("h#/", "6B94"), sessions.get(0).key());
+        assertTrue(sessions.get(0).owned());
+        assertEquals(1_800, sessions.get(0).maxInactive());
+        assertEquals(258, sessions.get(0).idleMillis());
+        assertEquals(5, sessions.get(0).version());
+    }
+
+    @Test
     void completions() {
         List<Completions.Completion> completions = Packing.completions(new byte[] {
             0, 0, 0, 0, 0, 0, 0, 17, 0, 0, 0, 0, 0, 0, 1, 2, -1, -1, -1, -1,

@@ -19,6 +19,7 @@ import org.relevo.Committed;
 import org.relevo.Confirmed;
 import org.relevo.Contents;
 import org.relevo.Event;
+import org.relevo.ListedSession;
 import org.relevo.Node;
 import org.relevo.RelevoException;
 import org.relevo.SessionKey;
@@ -230,6 +231,19 @@ final class FakeNetwork {
             synchronized (FakeNetwork.this) {
                 calls.add(name + " touch " + key.id());
                 records.get(key).usedAt = System.currentTimeMillis();
+            }
+        }
+
+        @Override
+        public List<ListedSession> sessions(String namespace) {
+            synchronized (FakeNetwork.this) {
+                List<ListedSession> listed = new ArrayList<>();
+                records.forEach((key, record) -> {
+                    if (key.namespace().equals(namespace)) {
+                        listed.add(new ListedSession(key, record.owner == this, record.maxInactive, 0, record.version));
+                    }
+                });
+                return listed;
             }
         }
 
