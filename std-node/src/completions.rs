@@ -145,6 +145,10 @@ impl Completions {
         self.ended.len() > before
     }
 
+    pub(crate) const fn none_under_way(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     /// Takes the threads out that are to be woken.
     pub(crate) fn takers(&mut self) -> impl Iterator<Item = Thread> + '_ {
         self.takers.drain(..)

@@ -385,6 +385,9 @@ impl State {
             closed,
             ..
         } = self;
+        if waiters.is_empty() && completions.none_under_way() && !*closed {
+            return Ended::default();
+        }
         core.with_dependent(|_, core| {
             let waits = |wait, of| !*closed && of == *generation && core.is_waiting(wait);
             let done = waiters.extract_if(.., |waiter| !waits(waiter.wait, waiter.generation));
@@ -399,6 +402,7 @@ impl State {
 }
 
 /// The operations that ended under a lock. They are told of when the lock is free.
+#[derive(Default)]
 struct Ended {
     /// The threads to wake.
     threads: Vec<Thread>,

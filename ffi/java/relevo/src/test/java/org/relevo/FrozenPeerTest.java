@@ -8,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.net.InetAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +18,8 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -70,7 +73,7 @@ class FrozenPeerTest {
     }
 
     private void otherGoesOnWhileManyWait(ExecutorService threads) throws Exception {
-        signal("STOP");
+        freeze();
         CountDownLatch calling = new CountDownLatch(THREADS);
         List<Future<Confirmed>> waiting = new ArrayList<>();
         for (int i = 0; i < THREADS; i++) {
@@ -99,7 +102,7 @@ class FrozenPeerTest {
 
     @Test
     void closingEndsWhatWaits() throws Exception {
-        signal("STOP");
+        freeze();
         ExecutorService threads = Executors.newCachedThreadPool();
         CountDownLatch calling = new CountDownLatch(1);
         Future<Confirmed> waiting = threads.submit(() -> {
@@ -120,7 +123,7 @@ class FrozenPeerTest {
 
     @Test
     void anInterruptDoesNotEndTheWaitAndIsKept() throws Exception {
-        signal("STOP");
+        freeze();
         CountDownLatch calling = new CountDownLatch(1);
         boolean[] interrupted = new boolean[1];
         Confirmed[] done = new Confirmed[1];
@@ -141,6 +144,27 @@ class FrozenPeerTest {
         waiting.join(60_000);
         assertEquals(2, done[0].copies());
         assertTrue(interrupted[0], "kept");
+    }
+
+    /** Stops the peer. The signal alone isn't enough: its threads may go on for a moment. */
+    private void freeze() throws Exception {
+        signal("STOP");
+        while (!isFrozen()) {
+            Thread.sleep(1);
+        }
+    }
+
+    private boolean isFrozen() throws Exception {
+        try (Stream<Path> threads = Files.list(Path.of("/proc", "" + peer.pid(), "task"))) {
+            for (Path thread : threads.collect(Collectors.toList())) {
+                // The state follows the name, which is in parentheses.
+                String stat = Files.readString(thread.resolve("stat"));
+                if (stat.charAt(stat.lastIndexOf(')') + 2) != 'T') {
+                    return false;
+                }
+            }
+        }
+        return true;
     }
 
     private void signal(String name) throws Exception {
