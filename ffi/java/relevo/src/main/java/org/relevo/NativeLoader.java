@@ -8,7 +8,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Set;
 
 /**
@@ -17,7 +16,7 @@ import java.util.Set;
  * <ol>
  * <li>the file that {@code -Drelevo.native.path} names, and then no other place;</li>
  * <li>the Java library path, as {@code librelevo_jni.so};</li>
- * <li>this jar, unpacked to the directory that {@code -Drelevo.native.workdir} names, and then no other; by default to
+ * <li>this jar, where a library for musl is tried if the one for glibc doesn't load; it is unpacked to the directory that {@code -Drelevo.native.workdir} names, and then no other; by default to
  * a private subdirectory of the first of {@code java.io.tmpdir}, Tomcat's {@code temp} and {@code work}, and the
  * user's cache directory from which the system lets a library run (a temporary folder is often mounted noexec).</li>
  * </ol>
@@ -83,11 +82,12 @@ public final class NativeLoader {
         if (loadInstalled(failures)) {
             return;
         }
-        byte[] library = resource();
-        String name = "lib" + LIBRARY + "-" + version() + "-" + NativeFile.digest(library) + ".so";
-        for (Path directory : directories()) {
-            if (loadUnpacked(directory, name, library, failures)) {
-                return;
+        for (byte[] library : libraries()) {
+            String name = "lib" + LIBRARY + "-" + version() + "-" + NativeFile.digest(library) + ".so";
+            for (Path directory : directories()) {
+                if (loadUnpacked(directory, name, library, failures)) {
+                    return;
+                }
             }
         }
         throw new RelevoException("native library: " + String.join("; ", failures) + "; set -D" + WORKDIR
@@ -155,23 +155,26 @@ public final class NativeLoader {
         }
     }
 
-    private static byte[] resource() throws RelevoException {
-        String name = "META-INF/native/lib" + LIBRARY + "_" + platform() + ".so";
-        try (InputStream in = NativeLoader.class.getClassLoader().getResourceAsStream(name)) {
-            if (in == null) {
-                throw new RelevoException("native library: this jar has none for " + platform() + " (" + name
-                        + "); build it there with ffi/java/build, or name a file with -D" + PATH);
+    /** The jar's libraries for this platform, the one to try first at the front; there is at least one. */
+    private static List<byte[]> libraries() throws RelevoException {
+        List<byte[]> libraries = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        for (String platform : Platform.names()) {
+            String name = "META-INF/native/lib" + LIBRARY + "_" + platform + ".so";
+            names.add(name);
+            try (InputStream in = NativeLoader.class.getClassLoader().getResourceAsStream(name)) {
+                if (in != null) {
+                    libraries.add(in.readAllBytes());
+                }
+            } catch (IOException e) {
+                throw new RelevoException("native library: " + name + " in the jar: " + e, e);
             }
-            return in.readAllBytes();
-        } catch (IOException e) {
-            throw new RelevoException("native library: " + name + " in the jar: " + e, e);
         }
-    }
-
-    private static String platform() {
-        String system = System.getProperty("os.name").toLowerCase(Locale.ROOT).replace(' ', '_');
-        String machine = System.getProperty("os.arch").toLowerCase(Locale.ROOT);
-        return system + "_" + (machine.equals("amd64") ? "x86_64" : machine);
+        if (libraries.isEmpty()) {
+            throw new RelevoException("native library: this jar has none for " + Platform.names().get(0) + " ("
+                    + String.join(", ", names) + "); build it there with ffi/java/build, or name a file with -D" + PATH);
+        }
+        return libraries;
     }
 
     /** An old library found on the way would answer calls that it doesn't understand. */

@@ -27,7 +27,7 @@ class NativeNodeTest {
 
     @BeforeAll
     static void needsTheLibrary() {
-        String name = "META-INF/native/librelevo_jni_linux_x86_64.so";
+        String name = "META-INF/native/librelevo_jni_" + Platform.names().get(0) + ".so";
         Assumptions.assumeTrue(NativeNodeTest.class.getClassLoader().getResource(name) != null, name);
     }
 
