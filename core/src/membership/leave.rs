@@ -14,8 +14,8 @@ const PERIOD: Duration = Duration::from_millis(20);
 
 impl Node<'_> {
     /// Leaves the cluster. The sessions whose primary is here continue at their backups. Each of them gets one more
-    /// backup before, so that it has two copies from the start, even if a backup leaves at the same moment. The
-    /// ticket completes when everything owed has been confirmed and the others were told, or when `bound` is over;
+    /// backup before, so that all its copies are there from the start. A backup that leaves or dies at the same moment
+    /// takes one of them with it, which the backup that continues replaces. The ticket completes when everything owed has been confirmed and the others were told, or when `bound` is over;
     /// continue to drive the node until then. The outcome isn't met if something is still owed then, or if there are
     /// other nodes and none of them has room for some session.
     ///

@@ -127,15 +127,19 @@ impl World<'_> {
         let (count, small) = others.fold((0, 0), |(count, small), host| {
             (count + 1, small + u32::from(host.is_small()))
         });
-        // One of them has room, or the leave isn't met, unless the node counts on one that died.
+        // One of them has room, or the leave isn't met, unless the node counts on one that is gone.
         let slot = machine.records.get(record);
-        let mut kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
-        let unaware = kept.any(|holder| {
-            machine.members.get(*holder).is_reachable() && self.is_there(machine, *holder).is_none()
+        let kept = slot.holders().iter().take(slot.wanted().into()).skip(1);
+        let gone = kept.filter(|holder| {
+            machine.members.get(**holder).is_reachable()
+                && self.is_there(machine, **holder).is_none()
         });
-        let takers = (count - small).max(if unaware { 0 } else { count.min(1) });
-        // A list has no more places.
-        let takers = takers.min(MAX_HOLDERS as u32 - 1);
+        let gone = gone.count() as u32;
+        let takers = (count - small).max(if gone > 0 { 0 } else { count.min(1) });
+        // It chooses one more backup, as far as the list has places. It can't know yet that some of them died, or left
+        // at the same moment.
+        let backups = u32::from(machine.rules.backups) + 1;
+        let takers = takers.min(backups.min(MAX_HOLDERS as u32 - 1).saturating_sub(gone));
         if primary == SELF {
             takers
         } else if machine.has_restarted(primary, record) {
