@@ -98,6 +98,7 @@ impl World<'_> {
                 }
                 let host = &mut self.hosts[node];
                 host.frozen_until = host.frozen_until.max(self.now + span);
+                host.longest_freeze = host.longest_freeze.max(host.frozen_until - self.now);
             }
             Action::Cut(from, to) => {
                 self.report.cuts += 1;

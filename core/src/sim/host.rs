@@ -70,6 +70,8 @@ pub(super) struct Host<'m> {
     /// The number of times that it was started.
     pub(super) boot: u32,
     pub(super) frozen_until: u64,
+    /// The longest time for which the datagrams to this boot stayed in its kernel, in microseconds.
+    pub(super) longest_freeze: u64,
     /// It was asked to leave.
     pub(super) leaving: Option<Leaving>,
     /// The next time when it contacts its seeds.
@@ -185,6 +187,7 @@ impl<'m> Host<'m> {
             node: None,
             boot: 0,
             frozen_until: 0,
+            longest_freeze: 0,
             leaving: None,
             contact_at: 0,
             queue: Vec::new(),
@@ -294,6 +297,7 @@ impl<'m> Host<'m> {
         self.heard = Heard::default();
         self.untold = Found::default();
         self.frozen_until = 0;
+        self.longest_freeze = 0;
     }
 
     /// The process dies.
