@@ -1,6 +1,6 @@
 //! Record updates too large for a datagram arrive in pieces, and are granted.
 
-use crate::ids::MemberIndex;
+use crate::ids::{MemberIndex, RecordIndex};
 use crate::link::transfer::{Direction, TransferSlot, outgoing, vacant};
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -216,6 +216,21 @@ impl Node<'_> {
             }
         }
         stopped
+    }
+
+    /// The member asks for this session again, under another number, so it ignores the answers under earlier ones.
+    pub(crate) fn stop_older_answers(
+        &mut self,
+        member: MemberIndex,
+        record: RecordIndex,
+        request: u32,
+    ) {
+        for slot in self.transfers.iter_mut().filter(|_| request != 0) {
+            let is_answer = slot.direction == Direction::Outgoing && slot.request != 0;
+            if is_answer && slot.peer == member && slot.record == record {
+                slot.free(&mut self.records.pages);
+            }
+        }
     }
 
     /// For transfers without progress something is sent again, as a question; dead ones are dropped.

@@ -228,6 +228,7 @@ impl Node<'_> {
         if self.transfers.iter().any(same) {
             return Begun::Yes;
         }
+        self.stop_older_answers(peer, record, request);
         // The first slot is for receiving.
         let place = self
             .transfers
