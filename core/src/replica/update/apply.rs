@@ -385,7 +385,9 @@ impl Node<'_> {
                 return Ok((record, false));
             }
             if !self.breaks(Mutation::WriteRevives) {
+                // The answer says it at once, since changes may wait for a loss on the path to be noticed.
                 self.tell_end(record, origin.peer);
+                self.correct(origin.peer, record);
                 return Err(Cause::NotPrimary);
             }
             self.remove_record(record);
