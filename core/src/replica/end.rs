@@ -17,12 +17,13 @@ use crate::storage::records::{DECLINED, Holders, NOT_ALL_NAMED, STRANGERS, secon
 use crate::storage::stamp::Writers;
 use crate::time::{Duration, Instant};
 use crate::wire::member::MemberState;
-use crate::wire::message::{Cause, PRIMARY, UpdateHead, WireHeader};
+use crate::wire::message::{Cause, OWNER, PRIMARY, UpdateHead, WireHeader};
 
 /// The time for which a tombstone is kept after all have confirmed it: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
-/// After a rename, the time for which a node that has the old record may still lack the new one.
+/// After a rename, the time for which a node that has the old record may still lack the new one, if nobody says that it
+/// has the new one.
 const RENAMED_FOR: Duration = Duration::from_secs(600);
 
 /// The number of successive renames of a session that are followed.
@@ -280,7 +281,9 @@ impl Node<'_> {
         };
         let is_live = known.is_some_and(|record| self.records.get(record).is_live());
         let is_fresh = Duration::from_secs(u64::from(head.idle)) < RENAMED_FOR;
-        let lacks = is_live && is_fresh && self.successor_of(short) == Successor::Unknown;
+        let lacks = is_live
+            && (is_fresh || head.is(OWNER))
+            && self.successor_of(short) == Successor::Unknown;
         if lacks && !head.is(PRIMARY) {
             return Err(Cause::Base);
         }
@@ -439,7 +442,25 @@ impl Node<'_> {
             self.remove_record(record);
         } else {
             self.records.get_mut(record).set(DECLINED, false);
+            self.tell_primary_of_successor(record);
             self.requeue_missed(record);
+        }
+    }
+
+    /// A node that lacks the new record of a renamed session believes only that record's primary. The primary may have
+    /// got the session after the rename, and may not know of the old id.
+    fn tell_primary_of_successor(&mut self, record: RecordIndex) {
+        if self.records.get(record).owed().is_empty() {
+            return;
+        }
+        let successor = self.successor(record);
+        let primary = successor.and_then(|new| self.records.get(new).primary());
+        let Some(primary) = primary.filter(|primary| *primary != SELF) else {
+            return;
+        };
+        let is_named = !self.records.get(record).bit_of(primary).is_empty();
+        if !is_named && self.members.get(primary).is_reachable() {
+            self.tell_end(record, primary);
         }
     }
 

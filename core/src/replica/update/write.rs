@@ -133,7 +133,8 @@ impl Node<'_> {
     }
 
     /// The flags of a tombstone, and the beginning of the new record's hash if a rename left the tombstone. Only the
-    /// primary of the new record knows when all have it that are to have it.
+    /// primary of the new record knows when all have it that are to have it. Before that, others must not drop the old
+    /// record, however long this node may have stood still.
     fn end_flags(&self, record: RecordIndex) -> (u8, Option<u64>) {
         let named = self.records.get(record).successor();
         let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
@@ -144,7 +145,7 @@ impl Node<'_> {
         match self.successor_of(short) {
             Successor::Lives(new) => {
                 let is_copied = self.has_replacements(self.records.get(new));
-                (if is_copied { DEAD | PRIMARY } else { DEAD }, digest)
+                (DEAD | if is_copied { PRIMARY } else { OWNER }, digest)
             }
             Successor::Unknown => (DEAD, digest),
             Successor::Ended => (DEAD, None),
