@@ -125,6 +125,8 @@ mutations! {
     NewcomerKnowsAll,
     /// A primary that other primaries of the session meet nowhere asks nobody.
     PrimariesNeverMeet,
+    /// An answer to a fetch doesn't name the member that asked before.
+    TakersUnnamed,
     /// A copy that the primary may not know of isn't reported to it.
     NoAnnounce,
     /// Nodes don't learn from others when a session was used.

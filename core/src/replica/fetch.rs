@@ -27,7 +27,7 @@ use crate::storage::records::{EXPIRED, OWNED, TAKEN};
 use crate::storage::stamp::Stamp;
 use crate::time::Instant;
 use crate::wire::member::MemberState;
-use crate::wire::message::{Body, Message};
+use crate::wire::message::{Body, Message, UpdateHead};
 
 /// The number of questions to one member that may be unanswered. With more, it would lose some.
 const QUESTIONS: usize = 16;
@@ -211,6 +211,9 @@ impl Node<'_> {
             if unasked || !slot.is_live() {
                 return asked;
             }
+            if let Some(taker) = self.taker_before(slot, SELF) {
+                self.ask_too(&mut asked, taker);
+            }
         }
         if let Some(member) = former {
             self.ask_too(&mut asked, member);
@@ -291,6 +294,25 @@ impl Node<'_> {
                 wait.ask_instead(peer, holder);
             }
             self.members.nudge(holder);
+        }
+    }
+
+    /// `peer` gave its copy to members that may be taking the session over as well, so they are asked too.
+    pub(crate) fn ask_takers(&mut self, peer: MemberIndex, head: &UpdateHead<'_>) {
+        let Some(fetch) = self.waits.fetch_of(&head.hash) else {
+            return;
+        };
+        let named = head.header.iter();
+        let named = named.flat_map(|header| self.members_of(&header.also));
+        let named: Asked = bounded::collect(named);
+        for member in named {
+            let asks = member != SELF && self.members.get(member).is_reachable();
+            if asks
+                && let Some(wait) = self.waits.fetch_mut(fetch)
+                && wait.ask_taker(member, peer)
+            {
+                self.members.nudge(member);
+            }
         }
     }
 

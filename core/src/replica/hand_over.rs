@@ -2,14 +2,14 @@
 //! again.
 
 use crate::event::SessionEvent;
-use crate::ids::{MemberIndex, RecordIndex};
+use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::Key;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::reply::Answer;
 use crate::replica::update::Extent;
 use crate::replica::wait::fetch::FetchRequest;
-use crate::storage::records::{ANSWERED, HANDING_OVER};
+use crate::storage::records::{ANSWERED, HANDING_OVER, RecordSlot};
 use crate::time::Instant;
 
 impl Node<'_> {
@@ -48,6 +48,7 @@ impl Node<'_> {
             return self.reply(peer, Answer::NotFound { request });
         };
         let hands_over = !adopts && !self.breaks(Mutation::NoHandOver);
+        self.note_taker(record, peer, adopts);
         // This also applies if this node was to ask first, because its host may still use the session as its owner.
         if self.records.get(record).was_served_here() && hands_over {
             // From now on the peer may write: if this node served on, it would read contents that are no longer the
@@ -55,12 +56,7 @@ impl Node<'_> {
             self.records.get_mut(record).set(HANDING_OVER, true);
             self.tell(SessionEvent::Moved, record);
         }
-        let slot = self.records.get_mut(record);
-        if slot.is_live() && !adopts {
-            slot.set(ANSWERED, true);
-            slot.hand_over_to = peer;
-        }
-        if slot.is_live() {
+        if self.records.get(record).is_live() {
             self.note_copy_at(record, peer);
         } else {
             self.tell_end(record, peer);
@@ -78,6 +74,26 @@ impl Node<'_> {
             },
         };
         self.reply(peer, answer);
+    }
+
+    /// `peer` is about to take the session over, unless another member asked before it. That one may be the primary
+    /// before `peer` is, so it is named in the answer to `peer`.
+    fn note_taker(&mut self, record: RecordIndex, peer: MemberIndex, adopts: bool) {
+        let slot = self.records.get(record);
+        let is_first = self.taker_before(slot, peer).is_none();
+        let slot = self.records.get_mut(record);
+        if slot.is_live() && !adopts && is_first {
+            slot.set(ANSWERED, true);
+            slot.hand_over_to = peer;
+        }
+    }
+
+    /// The member that asked for the session before `peer`, and is perhaps taking it over.
+    pub(crate) fn taker_before(&self, slot: &RecordSlot, peer: MemberIndex) -> Option<MemberIndex> {
+        let is_asked = slot.is_live() && slot.is(HANDING_OVER | ANSWERED);
+        let taker = slot.hand_over_to;
+        let is_other = taker != SELF && taker != peer && self.members.get(taker).is_reachable();
+        (is_asked && is_other && !self.breaks(Mutation::TakersUnnamed)).then_some(taker)
     }
 
     /// This node was stopped for longer than a probe period, so the others may have continued without it. It asks

@@ -61,6 +61,7 @@ pub(crate) const ALL: &[(Mutation, u64)] = &[
     (Mutation::NameTakenFromTheLiving, 13),
     (Mutation::GroupNeverEnds, 1455),
     (Mutation::PrimariesNeverMeet, 2900),
+    (Mutation::TakersUnnamed, 14074),
     (Mutation::LateAnswerTaken, 5362),
 ];
 

@@ -136,6 +136,7 @@ impl Node<'_> {
         self.note_copy_at(record, peer);
         self.take_names(record, peer, head);
         if origin.answers {
+            self.ask_takers(peer, head);
             return Ok(summary);
         }
         if head.header.is_some() {

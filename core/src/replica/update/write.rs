@@ -121,7 +121,7 @@ impl Node<'_> {
             digest,
             key,
             header: if with_header {
-                self.wire_header(record)
+                self.wire_header(record, reader)
             } else {
                 None
             },
@@ -152,8 +152,8 @@ impl Node<'_> {
         }
     }
 
-    /// The header in the form in which it is sent.
-    fn wire_header(&self, record: RecordIndex) -> Option<WireHeader> {
+    /// The header in the form in which it is sent. In the answer to a fetch it names the member that asked before.
+    fn wire_header(&self, record: RecordIndex, reader: Option<MemberIndex>) -> Option<WireHeader> {
         let slot = self.records.get(record);
         let flags = [
             (WireHeader::NOT_ALL_NAMED, slot.is(NOT_ALL_NAMED)),
@@ -168,11 +168,12 @@ impl Node<'_> {
             false => (0, (slot.all_bits() & !slot.owed()).bits(), 0),
         };
         let name = |member: &MemberIndex| self.members.get(*member).hash;
+        let taker = reader.and_then(|reader| self.taker_before(slot, reader));
         Some(WireHeader {
             stamp: self.writers.wire(slot.stamp)?,
             holders: bounded::collect(slot.holders().iter().skip(first).map(name)),
             wanted,
-            also: bounded::collect(slot.also().iter().map(name)),
+            also: bounded::collect(slot.also().iter().chain(&taker).map(name)),
             flags: flags.fold(0, |all, (flag, _)| all | flag),
             max_inactive,
         })

@@ -197,6 +197,25 @@ impl FetchWait {
         }
     }
 
+    /// Asks a member that may be taking the session over, unless its copy is here or it is still to answer. If eight
+    /// were asked, it takes the place of one that has nothing, or of `peer`, which has answered. Returns whether it is
+    /// to be asked now.
+    pub(crate) fn ask_taker(&mut self, member: MemberIndex, peer: MemberIndex) -> bool {
+        if self.ask_too(member) {
+            return true;
+        }
+        let was_asked = self.place_of(member).is_some();
+        let absent = self
+            .answers()
+            .find(|(asked, digest)| *digest == ABSENT && (*asked == member || !was_asked));
+        let instead_of = absent.map(|(asked, _)| asked);
+        let instead_of = instead_of.or((!was_asked).then_some(peer));
+        if let Some(instead_of) = instead_of {
+            self.ask_instead(instead_of, member);
+        }
+        instead_of.is_some()
+    }
+
     /// Notes that the question to `peer` is to be sent, or was sent.
     pub(crate) fn ask(&mut self, peer: MemberIndex, is_due: bool) {
         if let Some(place) = self.place_of(peer) {

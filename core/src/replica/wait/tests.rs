@@ -486,6 +486,28 @@ fn eight_are_asked_at_most_and_each_once() {
 }
 
 #[test]
+fn a_member_that_takes_the_session_over_is_asked_although_eight_were() {
+    let [two, nine, ten] = [2, 9, 10].map(MemberIndex::new);
+    let mut fetch = fetch(0, &[1, 2, 3, 4, 5, 6, 7, 8]);
+    fetch.note_answer(two, 7);
+    assert!(
+        fetch.ask_taker(nine, two),
+        "in the place of the one that names it"
+    );
+    assert!(!fetch.ask_taker(nine, two), "it is still to answer");
+    fetch.note_answer(nine, ABSENT);
+    assert!(fetch.ask_taker(nine, two), "it had nothing then");
+    fetch.note_answer(nine, ABSENT);
+    assert!(
+        fetch.ask_taker(ten, two),
+        "in the place of one that has nothing"
+    );
+    fetch.note_answer(ten, 7);
+    assert!(!fetch.ask_taker(ten, two), "its copy is here");
+    assert_eq!(fetch.silent().len(), 7);
+}
+
+#[test]
 fn when_a_peer_goes_first_its_answer_is_void_and_all_that_are_silent_are_asked_anew() {
     let mut slots = slots(1);
     let mut waits = Waits::new(&mut slots);
