@@ -22,8 +22,8 @@ use crate::wire::message::{Cause, OWNER, PRIMARY, UpdateHead, WireHeader};
 /// The time for which a tombstone is kept after all have confirmed it: see [`Rules`](crate::node::Rules).
 pub(crate) const GRACE: Duration = Duration::from_secs(60);
 
-/// After a rename, the time for which a node that has the old record may still lack the new one, if nobody says that it
-/// has the new one.
+/// After a rename, the time for which a node that has the old record may still lack the new one, unless the new one's primary
+/// is still sending it.
 const RENAMED_FOR: Duration = Duration::from_secs(600);
 
 /// The number of successive renames of a session that are followed.

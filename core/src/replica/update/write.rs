@@ -133,8 +133,8 @@ impl Node<'_> {
     }
 
     /// The flags of a tombstone, and the beginning of the new record's hash if a rename left the tombstone. Only the
-    /// primary of the new record knows when all have it that are to have it. Before that, others must not drop the old
-    /// record, however long this node may have stood still.
+    /// primary of the new record knows when all have it that are to have it. While it sends them the new record,
+    /// others must not drop the old one, however long this node stood still.
     fn end_flags(&self, record: RecordIndex) -> (u8, Option<u64>) {
         let named = self.records.get(record).successor();
         let named = named.filter(|_| !self.breaks(Mutation::EndOvertakes));
@@ -144,8 +144,14 @@ impl Node<'_> {
         let digest = Some(u64::from_le_bytes(short));
         match self.successor_of(short) {
             Successor::Lives(new) => {
-                let is_copied = self.has_replacements(self.records.get(new));
-                (DEAD | if is_copied { PRIMARY } else { OWNER }, digest)
+                let slot = self.records.get(new);
+                let is_copying = slot.owed().intersects(slot.other_wanted_bits());
+                let flag = match self.has_replacements(slot) {
+                    true => PRIMARY,
+                    false if slot.is_primary_here() && is_copying => OWNER,
+                    false => 0,
+                };
+                (DEAD | flag, digest)
             }
             Successor::Unknown => (DEAD, digest),
             Successor::Ended => (DEAD, None),
