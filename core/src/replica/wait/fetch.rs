@@ -209,7 +209,7 @@ impl FetchWait {
             .answers()
             .find(|(asked, digest)| *digest == ABSENT && (*asked == member || !was_asked));
         let instead_of = absent.map(|(asked, _)| asked);
-        let instead_of = instead_of.or((!was_asked).then_some(peer));
+        let instead_of = instead_of.or_else(|| (!was_asked).then_some(peer));
         if let Some(instead_of) = instead_of {
             self.ask_instead(instead_of, member);
         }
