@@ -62,7 +62,7 @@ pub struct Config<'a> {
     /// Bound on waiting for copies of a commit.
     pub ack_timeout: Duration,
     /// Changes that no call waits for gather for at most so long while packets are on their way, and share
-    /// datagrams (group commit). Zero: each commit is sent at once.
+    /// datagrams (group commit). Zero, or a core built without the feature `server`: each commit is sent at once.
     pub group: Duration,
     /// A packet that no call of its sender waits for may be acknowledged so much later, at most
     /// [`MAX_ACK_DELAY`]. Zero: at once.

@@ -10,6 +10,7 @@ use crate::event::{Event, Events, MemberId, Overflow, Pending, Transmit};
 use crate::hash::name_hash;
 use crate::ids::{MemberIndex, RecordIndex, SELF};
 use crate::key::{self, Key, Namespaces, SessionId};
+use crate::link::group::Groups;
 use crate::link::in_flight::InFlight;
 use crate::link::message_slots::MessageSlots;
 use crate::link::transfer::TransferSlot;
@@ -50,7 +51,6 @@ pub(crate) struct Rules {
     pub(crate) datagram: usize,
     pub(crate) fetch_timeout: Duration,
     pub(crate) ack_timeout: Duration,
-    pub(crate) group: Duration,
     pub(crate) ack_delay: Duration,
     pub(crate) tombstone_lifetime: Duration,
     /// The time for which a tombstone stays that all have confirmed, since older packets may still be on their way.
@@ -96,8 +96,7 @@ pub struct Node<'m> {
     pub(crate) pauses_end: Option<Instant>,
     /// When the delayed acknowledgements of all peers leave.
     pub(crate) acks_due: Option<Instant>,
-    /// When peers for which changes gather get them.
-    pub(crate) groups_end: Option<Instant>,
+    pub(crate) groups: Groups,
     /// When members that refused packet after packet get records again.
     pub(crate) backoffs_end: Option<Instant>,
     /// This boot has written the header of some session.
@@ -164,7 +163,7 @@ impl<'m> Node<'m> {
             next_transfer: 0,
             pauses_end: None,
             acks_due: None,
-            groups_end: None,
+            groups: Groups::new(config.group),
             backoffs_end: None,
             wake: None,
             has_written: false,
@@ -468,7 +467,6 @@ fn rules(config: &Config<'_>) -> Rules {
         datagram: config.datagram,
         fetch_timeout: config.fetch_timeout,
         ack_timeout: config.ack_timeout,
-        group: config.group,
         ack_delay: config.ack_delay,
         tombstone_lifetime: config.tombstone_lifetime,
         grace: GRACE,

@@ -4,15 +4,32 @@
 //! [`Config::group`](crate::Config::group) has passed since the last ones left, or until all packets are acknowledged.
 //! Changes that a call waits for leave at once as long as fewer than [`HURRIED`] such packets are on their way: with
 //! more of them, those that come meanwhile share the next one, as in the log of a database.
+//!
+//! A node without the feature `server` has `at_once.rs` in place of this file.
 
 use crate::ids::MemberIndex;
+use crate::membership::prober::set_by;
 use crate::mutation::Mutation;
 use crate::node::Node;
-use crate::replica::wait::Lane;
 use crate::time::{Duration, Instant};
 
 /// Packets that calls wait for, on their way to one peer, at which further changes gather.
 const HURRIED: usize = 2;
+
+/// For how long changes gather, for all peers.
+#[derive(Debug)]
+pub(crate) struct Groups {
+    time: Duration,
+    /// When peers for which changes gather get them.
+    end: Option<Instant>,
+}
+
+impl Groups {
+    /// Changes gather for at most `time`.
+    pub(crate) const fn new(time: Duration) -> Self {
+        Self { time, end: None }
+    }
+}
 
 /// When changes leave for one peer.
 #[derive(Clone, Debug)]
@@ -76,20 +93,13 @@ const fn mark(counter: u64) -> u32 {
 }
 
 impl Node<'_> {
-    /// Whether a call waits for copies of what changed.
-    pub(crate) fn is_waited_for(&self) -> bool {
-        let lanes = [Lane::Acks, Lane::Ends, Lane::Leaves];
-        let mut lanes = lanes.into_iter();
-        lanes.any(|lane| self.waits.first(lane).is_some())
-    }
-
     /// Decides whether the changes for the peer gather, before it is looked at for a packet.
     pub(crate) fn gather(&mut self, now: Instant, peer: MemberIndex) {
         let rest = self.left_to_gather(now, peer);
         self.members.slot_mut(peer).link.group.gathers = rest.is_some();
         if let Some(rest) = rest {
             let end = now + rest;
-            self.groups_end = Some(self.groups_end.map_or(end, |other| other.min(end)));
+            set_by(&mut self.groups.end, end);
             self.wake_at(end);
         }
     }
@@ -101,7 +111,7 @@ impl Node<'_> {
         if !link.behind || link.in_flight == 0 || is_free || self.leaving {
             return None;
         }
-        link.group.rest(now, self.rules.group)
+        link.group.rest(now, self.groups.time)
     }
 
     /// A packet with changes for the peer leaves.
@@ -119,7 +129,7 @@ impl Node<'_> {
     /// Nothing gathers any more: what has gathered leaves with the next [`poll_transmit`](Self::poll_transmit). For a host
     /// that is about to end.
     pub fn stop_gathering(&mut self) {
-        self.rules.group = Duration::ZERO;
+        self.groups.time = Duration::ZERO;
         for member in self.members.others() {
             self.members.nudge(member);
         }
@@ -127,7 +137,7 @@ impl Node<'_> {
 
     /// Changes that have gathered long enough leave.
     pub(crate) fn end_groups(&mut self, now: Instant) {
-        if !self.take_due(now, |node| &mut node.groups_end) || self.breaks(Mutation::GroupNeverEnds)
+        if !self.take_due(now, |node| &mut node.groups.end) || self.breaks(Mutation::GroupNeverEnds)
         {
             return;
         }

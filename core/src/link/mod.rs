@@ -6,7 +6,11 @@
 
 mod acks;
 mod arrived;
-mod group;
+#[cfg(feature = "server")]
+pub(crate) mod group;
+#[cfg(not(feature = "server"))]
+#[path = "at_once.rs"]
+pub(crate) mod group;
 pub(crate) mod in_flight;
 pub(crate) mod message_slots;
 mod messages;

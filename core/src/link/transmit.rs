@@ -11,6 +11,7 @@ use crate::membership::member_index::Line;
 use crate::node::Node;
 use crate::replica::reply::{Answer, Reply};
 use crate::replica::update::Extent;
+use crate::replica::wait::Lane;
 use crate::stats::count;
 use crate::storage::pages::ChainWriter;
 use crate::storage::records::{DECLINED, seconds};
@@ -316,6 +317,13 @@ impl Node<'_> {
         } else {
             self.changes_leave(now, peer, counter, is_hurried);
         }
+    }
+
+    /// Whether a call waits for copies of what changed.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let lanes = [Lane::Acks, Lane::Ends, Lane::Leaves];
+        let mut lanes = lanes.into_iter();
+        lanes.any(|lane| self.waits.first(lane).is_some())
     }
 
     /// Fills the packet with what the peer lacks, in the order of changes.
