@@ -33,6 +33,9 @@ public class RelevoManager extends ManagerBase {
 
     private final AtomicLong arrived = new AtomicLong();
 
+    /** What the Manager element says of a cluster, for a Host that has none. */
+    private final ManagerCluster ownCluster = new ManagerCluster();
+
     private SessionCluster cluster;
     private volatile UsePolicy uses = UsePolicy.of(this);
     private volatile Replicator replicator;
@@ -41,7 +44,7 @@ public class RelevoManager extends ManagerBase {
     private String namespace;
     private boolean expireSessionsOnShutdown;
 
-    /** Made by {@link SessionCluster#createManager}. */
+    /** For {@link SessionCluster#createManager}, and for the Manager element of a context.xml. */
     public RelevoManager() {
         sessions = new SessionMap();
     }
@@ -56,6 +59,18 @@ public class RelevoManager extends ManagerBase {
     /** @param expire whether stopping the application here ends its sessions everywhere */
     public void setExpireSessionsOnShutdown(boolean expire) {
         expireSessionsOnShutdown = expire;
+    }
+
+    /**
+     * Takes every setting that the Cluster element has, for a Host without one; Tomcat's digester asks here for what is no
+     * setting of a manager.
+     *
+     * @param name of an attribute of the Cluster element
+     * @param value of it
+     * @return whether there is such an attribute
+     */
+    public boolean setProperty(String name, String value) {
+        return ownCluster.set(name, value);
     }
 
     /** @return {@code host#context}, which is also the application's name in the cluster */
@@ -99,7 +114,7 @@ public class RelevoManager extends ManagerBase {
     protected void startInternal() throws LifecycleException {
         namespace = fit(getName());
         uses = UsePolicy.of(this);
-        Cluster found = cluster == null ? getContext().getCluster() : cluster;
+        Cluster found = cluster == null ? ownCluster.of(getContext()) : cluster;
         cluster = found instanceof SessionCluster ? (SessionCluster) found : null;
         joinCluster();
         super.startInternal();

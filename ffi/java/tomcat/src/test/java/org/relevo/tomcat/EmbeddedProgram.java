@@ -9,6 +9,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 
@@ -20,21 +21,26 @@ import jakarta.servlet.http.HttpSession;
 import org.apache.catalina.Context;
 import org.apache.catalina.core.StandardContext;
 import org.apache.catalina.startup.Tomcat;
+import org.apache.tomcat.util.IntrospectionUtils;
 
 /** A program with two Tomcats in it. */
 public class EmbeddedProgram implements Callable<String> {
 
-    /** @return what a session counted at the first, at the second, and at the second when the first had stopped */
+    /**
+     * @return what a session counted at the first, at the second, and at the second when the first had stopped: once with
+     *         clusters, once with managers that have the settings
+     */
     @Override
     public String call() throws Exception {
         int[] ports = freePorts();
-        SessionCluster first = cluster(ports[0], ports[1]);
-        SessionCluster second = cluster(ports[1], ports[0]);
-        Tomcat one = start(first, "tomcat1");
-        Tomcat two = start(second, "tomcat2");
+        String clusters = count(start("tomcat1", cluster(ports[0], ports[1]), null), start("tomcat2", cluster(ports[1], ports[0]), null));
+        return clusters + ", " + count(start("tomcat1", null, manager(ports[0], ports[1])), start("tomcat2", null, manager(ports[1], ports[0])));
+    }
+
+    private static String count(Tomcat one, Tomcat two) throws Exception {
         try {
-            awaitBoth(first);
-            awaitBoth(second);
+            awaitBoth(one);
+            awaitBoth(two);
             HttpResponse<String> made = get(one, null);
             String session = made.headers().firstValue("Set-Cookie").orElseThrow().split(";")[0];
             String counted = made.body() + " " + get(two, session).body();
@@ -63,7 +69,19 @@ public class EmbeddedProgram implements Callable<String> {
         return cluster;
     }
 
-    private static Tomcat start(SessionCluster cluster, String route) throws Exception {
+    /** As the digester sets the attributes of a Manager element. */
+    private static RelevoManager manager(int port, int other) {
+        RelevoManager manager = new RelevoManager();
+        Map.of("address", "127.0.0.1", "port", String.valueOf(port), "autoBind", "1", "multicast", "none",
+                "seeds", "127.0.0.1:" + other, "channelSendOptions", "6", "maxActiveSessions", "100").forEach((name, value) -> {
+            if (!IntrospectionUtils.setProperty(manager, name, value)) {
+                throw new IllegalStateException("no setting " + name);
+            }
+        });
+        return manager;
+    }
+
+    private static Tomcat start(String route, SessionCluster cluster, RelevoManager manager) throws Exception {
         Path base = Files.createTempDirectory("relevo-test");
         Tomcat tomcat = new Tomcat();
         tomcat.setBaseDir(base.toString());
@@ -71,16 +89,23 @@ public class EmbeddedProgram implements Callable<String> {
         tomcat.getConnector().setProperty("address", "127.0.0.1");
         tomcat.getEngine().setName(route);
         tomcat.getEngine().setJvmRoute(route);
-        tomcat.getEngine().setCluster(cluster);
+        if (cluster != null) {
+            tomcat.getEngine().setCluster(cluster);
+        }
         Context context = tomcat.addContext("", base.toString());
-        ((StandardContext) context).setDistributable(true);
+        if (manager == null) {
+            ((StandardContext) context).setDistributable(true);
+        } else {
+            context.setManager(manager);
+        }
         Tomcat.addServlet(context, "counter", new Counter());
         context.addServletMappingDecoded("/*", "counter");
         tomcat.start();
         return tomcat;
     }
 
-    private static void awaitBoth(SessionCluster cluster) throws InterruptedException {
+    private static void awaitBoth(Tomcat tomcat) throws InterruptedException {
+        SessionCluster cluster = (SessionCluster) tomcat.getHost().getCluster();
         for (int turn = 0; turn < 600 && cluster.getNodes().length < 2; turn++) {
             TimeUnit.MILLISECONDS.sleep(50);
         }

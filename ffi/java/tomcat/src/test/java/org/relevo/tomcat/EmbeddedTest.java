@@ -25,7 +25,7 @@ class EmbeddedTest {
             assertThrows(ClassNotFoundException.class, () -> loader.loadClass("org.apache.catalina.tribes.Channel"));
             thread.setContextClassLoader(loader);
             Object program = loader.loadClass(EmbeddedProgram.class.getName()).getConstructor().newInstance();
-            assertEquals("1 2 3", ((Callable<?>) program).call());
+            assertEquals("1 2 3, 1 2 3", ((Callable<?>) program).call());
         } finally {
             thread.setContextClassLoader(before);
         }

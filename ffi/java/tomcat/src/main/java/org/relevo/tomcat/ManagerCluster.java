@@ -1,0 +1,57 @@
+package org.relevo.tomcat;
+
+import java.util.Map;
+import java.util.TreeMap;
+
+import org.apache.catalina.Cluster;
+import org.apache.catalina.Container;
+import org.apache.catalina.Context;
+import org.apache.catalina.LifecycleException;
+import org.apache.juli.logging.Log;
+import org.apache.juli.logging.LogFactory;
+import org.apache.tomcat.util.IntrospectionUtils;
+
+/** The cluster of a Host that has no Cluster element: its settings are on the Manager element of an application. */
+final class ManagerCluster extends SessionCluster {
+
+    private static final Log log = LogFactory.getLog(ManagerCluster.class);
+
+    /** Not the Host's own lock: the thread that starts a Host holds it, and waits for those that start its applications. */
+    private static final Object ONE_AT_A_TIME = new Object();
+
+    private final Map<String, String> given = new TreeMap<>();
+
+    /** Sets what the Cluster element calls so; false if it has no such attribute. */
+    boolean set(String name, String value) {
+        boolean known = IntrospectionUtils.setProperty(this, name, value, false);
+        if (known) {
+            given.put(name, value);
+        }
+        return known;
+    }
+
+    /** The cluster of this context's Host or Engine. If there is none, this one becomes the Host's, and all its applications share it. */
+    Cluster of(Context context) throws LifecycleException {
+        Container host = context.getParent();
+        synchronized (ONE_AT_A_TIME) {
+            Cluster there = context.getCluster();
+            if (there == null) {
+                host.setCluster(this);
+                if (!getState().isAvailable()) {
+                    // A Host that is just starting has started its cluster before its applications.
+                    start();
+                }
+                return this;
+            }
+            if (there != this && !given.isEmpty() && !hasSettingsOf(there)) {
+                log.warn("Relevo: the Manager of context \"" + context.getName() + "\" has settings " + given + " that have no effect, "
+                        + "since its Host has a cluster already; remove them, or give all Managers of the Host the same ones");
+            }
+            return there;
+        }
+    }
+
+    private boolean hasSettingsOf(Cluster other) {
+        return other instanceof ManagerCluster && ((ManagerCluster) other).given.equals(given);
+    }
+}
