@@ -1,10 +1,10 @@
 import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.net.HttpURLConnection;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.time.Duration;
+import java.nio.charset.StandardCharsets;
 import java.time.LocalTime;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicLongArray;
@@ -19,6 +19,8 @@ import java.util.stream.IntStream;
  * {@code requests errors lost turns longest}, counted since the start. {@code turns} is how often every session was asked for, and
  * {@code longest} is the longest wait in milliseconds since the line before. At the end of the input the client ends. Every
  * loss and error is printed on standard error.
+ *
+ * <p>The client of {@code java.net.http} isn't used, since it drops answers that come very soon (see {@code Overlap.java}).
  */
 public class Client {
     private static final AtomicLong REQUESTS = new AtomicLong();
@@ -39,6 +41,8 @@ public class Client {
         URI uri = URI.create(args[0]);
         int threads = Integer.parseInt(args[1]);
         int sessions = Integer.parseInt(args[2]);
+        // Each thread has its connection; by default five are kept.
+        System.setProperty("http.maxConnections", args[1]);
         Thread[] workers = new Thread[threads];
         AtomicLongArray turns = new AtomicLongArray(threads);
         for (int i = 0; i < threads; i++) {
@@ -60,45 +64,63 @@ public class Client {
     }
 
     private static void count(URI uri, int sessions, Runnable turn) {
-        HttpClient http = HttpClient.newBuilder()
-                .version(HttpClient.Version.HTTP_1_1).connectTimeout(Duration.ofSeconds(30)).build();
         Session[] own = new Session[sessions];
         for (int i = 0; i < sessions; i++) {
             own[i] = new Session();
         }
         while (running) {
             for (int i = 0; running && i < sessions; i++) {
-                ask(http, uri, own[i]);
+                ask(uri, own[i]);
             }
             turn.run();
         }
     }
 
-    private static void ask(HttpClient http, URI uri, Session session) {
-        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(30));
-        if (session.cookie != null) {
-            request.header("Cookie", session.cookie);
-        }
+    private static void ask(URI uri, Session session) {
         long start = System.nanoTime();
         try {
-            HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-            if (response.statusCode() == 200) {
-                check(session, response);
+            HttpURLConnection http = post(uri, session.cookie);
+            int status = http.getResponseCode();
+            if (status == 200) {
+                check(session, http.getHeaderField("Set-Cookie"), body(http));
             } else {
-                error("status " + response.statusCode(), session);
+                error("status " + status, session);
             }
-        } catch (Exception e) {
+        } catch (IOException | RuntimeException e) {
             error(e.toString(), session);
         }
         REQUESTS.incrementAndGet();
         LONGEST.accumulateAndGet((System.nanoTime() - start) / 1_000_000, Math::max);
     }
 
-    private static void check(Session session, HttpResponse<String> response) {
-        response.headers().firstValue("set-cookie").ifPresent(cookie -> session.cookie = cookie.split(";")[0]);
-        String[] words = response.body().trim().split("\\s+");
+    /** A request with a body of a length told beforehand isn't repeated by itself, even if that length is 0. */
+    private static HttpURLConnection post(URI uri, String cookie) throws IOException {
+        HttpURLConnection http = (HttpURLConnection) uri.toURL().openConnection();
+        http.setConnectTimeout(30_000);
+        http.setReadTimeout(30_000);
+        http.setRequestMethod("POST");
+        http.setDoOutput(true);
+        http.setFixedLengthStreamingMode(0);
+        if (cookie != null) {
+            http.setRequestProperty("Cookie", cookie);
+        }
+        http.getOutputStream().close();
+        return http;
+    }
+
+    private static String body(HttpURLConnection http) throws IOException {
+        try (InputStream in = http.getInputStream()) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).trim();
+        }
+    }
+
+    private static void check(Session session, String cookie, String answer) {
+        if (cookie != null) {
+            session.cookie = cookie.split(";")[0];
+        }
+        String[] words = answer.split("\\s+");
         if (words.length != 3) { // mod_jk tries again after a partial answer, and may then pass on both
-            error("not one answer but " + response.body().trim(), session);
+            error("not one answer but " + answer, session);
             return;
         }
         String id = words[1].split("\\.")[0];
@@ -106,8 +128,7 @@ public class Client {
         if (session.id != null && (!id.equals(session.id) || count <= session.count)) {
             LOST.incrementAndGet();
             long before = (System.nanoTime() - session.answered) / 1_000_000;
-            tell("lost: " + session.id + " was at " + session.count + " " + before + " ms before, got "
-                    + response.body().trim());
+            tell("lost: " + session.id + " was at " + session.count + " " + before + " ms before, got " + answer);
         }
         session.id = id;
         session.count = count;
