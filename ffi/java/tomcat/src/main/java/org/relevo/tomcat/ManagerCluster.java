@@ -1,7 +1,9 @@
 package org.relevo.tomcat;
 
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 import org.apache.catalina.Cluster;
 import org.apache.catalina.Container;
@@ -11,7 +13,10 @@ import org.apache.juli.logging.Log;
 import org.apache.juli.logging.LogFactory;
 import org.apache.tomcat.util.IntrospectionUtils;
 
-/** The cluster of a Host that has no Cluster element: its settings are on the Manager element of an application. */
+/**
+ * The cluster of a Host that has no Cluster element: its settings are on the Manager elements of its applications. A Manager
+ * element without settings makes one with the defaults, as a Cluster element without attributes does. What was decided is told.
+ */
 final class ManagerCluster extends SessionCluster {
 
     private static final Log log = LogFactory.getLog(ManagerCluster.class);
@@ -37,6 +42,8 @@ final class ManagerCluster extends SessionCluster {
             Cluster there = context.getCluster();
             if (there == null) {
                 host.setCluster(this);
+                log.info("Relevo: " + host.getName() + " has no Cluster; the Manager of context \"" + context.getName()
+                        + "\" makes one for all its contexts, with " + (given.isEmpty() ? "the defaults" : String.join(", ", said())));
                 if (!getState().isAvailable()) {
                     // A Host that is just starting has started its cluster before its applications.
                     start();
@@ -44,11 +51,15 @@ final class ManagerCluster extends SessionCluster {
                 return this;
             }
             if (there != this && !given.isEmpty() && !hasSettingsOf(there)) {
-                log.warn("Relevo: the Manager of context \"" + context.getName() + "\" has settings " + given + " that have no effect, "
-                        + "since its Host has a cluster already; remove them, or give all Managers of the Host the same ones");
+                log.warn("Relevo: the Manager of context \"" + context.getName() + "\" has settings without effect, " + String.join(", ", said())
+                        + ", since " + host.getName() + " has a cluster already; remove them, or give all its Managers the same ones");
             }
             return there;
         }
+    }
+
+    private List<String> said() {
+        return given.entrySet().stream().map(each -> each.getKey() + "=\"" + each.getValue() + "\"").collect(Collectors.toList());
     }
 
     private boolean hasSettingsOf(Cluster other) {
