@@ -292,11 +292,12 @@ make_http_tomcat() {
   give_relevo "$1"
 }
 
-# start_tomcat NAME [PREFIX…]: catalina.sh becomes the JVM, so its process id is the Tomcat's.
+# start_tomcat NAME [PREFIX…]: catalina.sh becomes the JVM, so its process id is the Tomcat's. HEAP is the JVM's memory.
+HEAP='-Xms128m -Xmx512m'
 start_tomcat() {
   local name=$1; shift
   start "$name" "$@" env CATALINA_HOME="$CATALINA_HOME" CATALINA_BASE="$STAGE/$name" \
-    CATALINA_OPTS="-Xms128m -Xmx512m -Dscene.node=$name -Djava.net.preferIPv4Stack=true -Duser.language=en" \
+    CATALINA_OPTS="$HEAP -Dscene.node=$name -Djava.net.preferIPv4Stack=true -Duser.language=en" \
     "$CATALINA_HOME/bin/catalina.sh" run
 }
 
