@@ -33,7 +33,7 @@ public class RelevoManager extends ManagerBase {
 
     private final AtomicLong arrived = new AtomicLong();
 
-    /** What the Manager element says of a cluster, for a Host that has none. */
+    /** The settings of a cluster that the Manager element has, for a Host that has no Cluster element. */
     private final ManagerCluster ownCluster = new ManagerCluster();
 
     private SessionCluster cluster;
@@ -62,11 +62,11 @@ public class RelevoManager extends ManagerBase {
     }
 
     /**
-     * Takes every setting that the Cluster element has, for a Host without one; Tomcat's digester asks here for what is no
-     * setting of a manager.
+     * Takes every setting that the Cluster element has, for a Host without one; Tomcat's digester asks here for names
+     * that aren't settings of a manager.
      *
-     * @param name of an attribute of the Cluster element
-     * @param value of it
+     * @param name the name of an attribute of the Cluster element
+     * @param value its value
      * @return whether there is such an attribute
      */
     public boolean setProperty(String name, String value) {

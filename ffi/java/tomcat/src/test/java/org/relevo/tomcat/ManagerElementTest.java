@@ -95,7 +95,7 @@ class ManagerElementTest {
         void go() throws Exception;
     }
 
-    /** What Relevo logs meanwhile, at any level. */
+    /** The lines that Relevo logs meanwhile, at any level. */
     private static List<String> lines(Run run) throws Exception {
         List<String> lines = new ArrayList<>();
         Handler handler = new Handler() {
