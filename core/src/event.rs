@@ -59,6 +59,11 @@ pub enum Event {
     AddressTaken(MemberId),
     /// The cluster has more members than this node's table: the node didn't join it, or left it.
     Outgrown,
+    /// So many sessions have fewer copies than they are to have; with 0: all have them again. It comes when some begin
+    /// to lack copies and when none does any more, some seconds after that.
+    UnderReplicated(u32),
+    /// This member has no room for more copies; others get them.
+    MemberFull(MemberId),
     /// A later boot of this node took its name while it couldn't be heard. This one owns nothing any
     /// more and is silent for ever: make a new [`Node`](crate::Node) with another boot id, in empty
     /// storage, or end.
@@ -84,6 +89,8 @@ pub(crate) enum Pending {
     AddressTaken(MemberIndex),
     Outgrown,
     Superseded,
+    UnderReplicated,
+    Full(MemberIndex),
 }
 
 /// Kinds of events about a session.

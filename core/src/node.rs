@@ -289,6 +289,10 @@ impl<'m> Node<'m> {
             Pending::AddressTaken(member) => Event::AddressTaken(MemberId(member)),
             Pending::Outgrown => Event::Outgrown,
             Pending::Superseded => Event::Superseded,
+            Pending::UnderReplicated => {
+                Event::UnderReplicated(self.under_replicated().unwrap_or_default())
+            }
+            Pending::Full(member) => Event::MemberFull(MemberId(member)),
         })
     }
 

@@ -169,6 +169,11 @@ enum relevo_event_kind
     // Datagrams were refused for a cause that somebody should look at. relevo_event_text names the cause and the cure.
     // There is at most one event in ten minutes for each cause; the status counts all refusals.
     RELEVO_EVENT_KIND_REFUSED = 18,
+    // Sessions have fewer copies than they are to have: relevo_event_count says how many, and 0 when all have
+    // them again. It comes when some begin to lack copies and when none does any more, some seconds after that.
+    RELEVO_EVENT_KIND_UNDER_REPLICATED = 19,
+    // The member, or the node itself, has no room for more copies; others get them.
+    RELEVO_EVENT_KIND_MEMBER_FULL = 20,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -468,6 +473,9 @@ const char *relevo_event_member(const relevo_event *event);
 
 // A line for the log about a RELEVO_EVENT_KIND_REFUSED, or NULL for other events.
 const char *relevo_event_text(const relevo_event *event);
+
+// The number of sessions of a RELEVO_EVENT_KIND_UNDER_REPLICATED; 0 of others.
+uint32_t relevo_event_count(const relevo_event *event);
 
 // The bytes of a message; relevo_event_member names the sender. RELEVO_RESULT_NOT_FOUND: the event
 // isn't a message.
@@ -783,7 +791,8 @@ const char *relevo_status_keys(const relevo_status *status);
 // isn't a loopback address.
 bool relevo_status_is_insecure(const relevo_status *status);
 
-// Whether there are enough other members for every session to have all its backups.
+// Whether all copies of all sessions of the cluster are there, as far as the node knows, and it has room
+// for more. It is no for some seconds after members came or went, until all have counted.
 bool relevo_status_is_ready(const relevo_status *status);
 
 // Live sessions of which the node has a copy, its own and those of others.
@@ -795,6 +804,16 @@ uint32_t relevo_status_session_limit(const relevo_status *status);
 // Live sessions of which a live member lacks something that the node is to send. An idle node has none; for a node that
 // leaves, these are the sessions that are still to be handed over.
 uint32_t relevo_status_sessions_owed(const relevo_status *status);
+
+// Sessions whose copies the node looks after, as their primary or for a dead one, and that have fewer than they
+// are to have; UINT32_MAX while they aren't counted yet, some seconds after members came or went.
+uint32_t relevo_status_under_replicated(const relevo_status *status);
+
+// The same of all other live members together, as they said last.
+uint32_t relevo_status_under_replicated_elsewhere(const relevo_status *status);
+
+// Whether the node has hardly room for another session.
+bool relevo_status_is_full(const relevo_status *status);
 
 // The number of counters of the status. They count what was sent, accepted, refused, lost and repeated since the
 // node was opened.

@@ -57,6 +57,11 @@ pub enum EventKind {
     /// Datagrams were refused for a cause that somebody should look at. relevo_event_text names the cause and the cure.
     /// There is at most one event in ten minutes for each cause; the status counts all refusals.
     Refused = 18,
+    /// Sessions have fewer copies than they are to have: relevo_event_count says how many, and 0 when all have
+    /// them again. It comes when some begin to lack copies and when none does any more, some seconds after that.
+    UnderReplicated = 19,
+    /// The member, or the node itself, has no room for more copies; others get them.
+    MemberFull = 20,
 }
 
 /// Something that happened. Texts and bytes read from it are valid until relevo_event_free.
@@ -71,6 +76,7 @@ enum Subject {
     Member(CString),
     Message(CString, Vec<u8>),
     Text(CString),
+    Count(u32),
     Session(SessionId),
 }
 
@@ -91,7 +97,7 @@ pub extern "C" fn relevo_event_kind_of(event: Option<&Event>) -> EventKind {
 pub extern "C" fn relevo_event_member(event: Option<&Event>) -> *const c_char {
     reader(ptr::null(), || match &event?.subject {
         Subject::Member(name) | Subject::Message(name, _) => Some(name.as_ptr()),
-        Subject::Node | Subject::Session(_) | Subject::Text(_) => None,
+        Subject::Node | Subject::Session(_) | Subject::Text(_) | Subject::Count(_) => None,
     })
 }
 
@@ -100,6 +106,15 @@ pub extern "C" fn relevo_event_member(event: Option<&Event>) -> *const c_char {
 pub extern "C" fn relevo_event_text(event: Option<&Event>) -> *const c_char {
     reader(ptr::null(), || match &event?.subject {
         Subject::Text(text) => Some(text.as_ptr()),
+        _ => None,
+    })
+}
+
+/// The number of sessions of a RELEVO_EVENT_KIND_UNDER_REPLICATED; 0 of others.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_event_count(event: Option<&Event>) -> u32 {
+    reader(0, || match &event?.subject {
+        Subject::Count(count) => Some(*count),
         _ => None,
     })
 }
@@ -169,6 +184,11 @@ impl Event {
                 kind: EventKind::Refused,
                 subject: Subject::Text(bytes::c_string(refused.to_string())),
             },
+            Node::UnderReplicated(count) => Self {
+                kind: EventKind::UnderReplicated,
+                subject: Subject::Count(count),
+            },
+            Node::MemberFull(member) => Self::of_member(EventKind::MemberFull, member),
             _ => Self::of_node(EventKind::Other),
         }
     }

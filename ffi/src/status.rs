@@ -51,7 +51,8 @@ pub extern "C" fn relevo_status_is_insecure(status: Option<&Status>) -> bool {
     reader(false, || Some(status?.status.is_insecure()))
 }
 
-/// Whether there are enough other members for every session to have all its backups.
+/// Whether all copies of all sessions of the cluster are there, as far as the node knows, and it has room
+/// for more. It is no for some seconds after members came or went, until all have counted.
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_is_ready(status: Option<&Status>) -> bool {
     reader(false, || Some(status?.status.is_ready()))
@@ -74,6 +75,34 @@ pub extern "C" fn relevo_status_session_limit(status: Option<&Status>) -> u32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn relevo_status_sessions_owed(status: Option<&Status>) -> u32 {
     reader(0, || Some(status?.status.sessions_owed))
+}
+
+/// Sessions whose copies the node looks after, as their primary or for a dead one, and that have fewer than they
+/// are to have; UINT32_MAX while they aren't counted yet, some seconds after members came or went.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_under_replicated(status: Option<&Status>) -> u32 {
+    reader(0, || {
+        Some(status?.status.under_replicated.unwrap_or(u32::MAX))
+    })
+}
+
+/// The same of all other live members together, as they said last.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_under_replicated_elsewhere(status: Option<&Status>) -> u32 {
+    reader(0, || {
+        Some(
+            status?
+                .status
+                .under_replicated_elsewhere
+                .unwrap_or(u32::MAX),
+        )
+    })
+}
+
+/// Whether the node has hardly room for another session.
+#[unsafe(no_mangle)]
+pub extern "C" fn relevo_status_is_full(status: Option<&Status>) -> bool {
+    reader(false, || Some(status?.status.is_full()))
 }
 
 /// The number of counters of the status. They count what was sent, accepted, refused, lost and repeated since the

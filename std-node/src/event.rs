@@ -34,6 +34,9 @@ pub enum Event {
     MemberDown(Member),
     /// A member is new, or answers again.
     MemberJoined(Member),
+    /// This member, or this node itself, has no room for more copies; others get them. While that lasts, the
+    /// event is repeated: for a member at most once in some seconds, for this node itself at most once in ten minutes.
+    MemberFull(Member),
     /// A member left the cluster.
     MemberLeft(Member),
     /// A member doesn't answer. It is dead unless it refutes the suspicion in time.
@@ -55,6 +58,9 @@ pub enum Event {
     AddressTaken(Member),
     /// The cluster has more members than fit into this node's table: the node didn't join, or left.
     Outgrown,
+    /// The number of sessions that have fewer copies than they are to have. With 0 all have them again. It comes when some begin
+    /// to lack copies and when none does any more, some seconds after that.
+    UnderReplicated(u32),
     /// Another start of this node took its name while this one was stopped. This one has restarted as a
     /// new node that holds no session; if the other one still answers, [`NameTaken`](Self::NameTaken)
     /// follows. Check the members and all cached sessions again.
@@ -76,6 +82,8 @@ impl Event {
             Core::MaybeStale(session) => Self::MaybeStale(session),
             Core::MemberDown(id) => member(Self::MemberDown, id),
             Core::MemberJoined(id) => member(Self::MemberJoined, id),
+            Core::MemberFull(id) => member(Self::MemberFull, id),
+            Core::UnderReplicated(count) => Self::UnderReplicated(count),
             Core::MemberLeft(id) => member(Self::MemberLeft, id),
             Core::MemberSuspected(id) => member(Self::MemberSuspected, id),
             Core::Moved(session) => Self::Moved(session),

@@ -54,4 +54,4 @@ pub use node::list::{ListedSession, Sessions};
 pub use options::{Multicast, Options};
 pub use relevo_core::{self, Key, Refusal, Role, SessionId};
 pub use session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
-pub use status::{Member, MemberState, Status};
+pub use status::{LacksCopies, Member, MemberState, Status};

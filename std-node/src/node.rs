@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use relevo_core::memory::PAGE_BYTES;
@@ -28,7 +28,7 @@ use crate::io::driver::Driver;
 use crate::io::seeds::Seeds;
 use crate::io::sender::{Counters, Sender};
 use crate::io::sockets::Sockets;
-use crate::io::thread;
+use crate::io::thread::spawn;
 use crate::io::waker::Waker;
 use crate::key_file::read_key_file;
 use crate::memory;
@@ -36,7 +36,7 @@ use crate::options::Options;
 use crate::secret_stack::with_secret_stack;
 use crate::session::{Ack, Change, CommitOutcome, EndOutcome, SendOutcome, Session};
 use crate::shared::{Shared, State, lock};
-use crate::status::{Member, MemberState, Status};
+use crate::status::{LacksCopies, Member, MemberState, Status};
 
 /// A node. It is cheap to clone; all clones are the same node. Every call is bounded in time.
 ///
@@ -78,6 +78,9 @@ struct NodeInfo {
 /// How much longer than the core a caller waits before it gives up on the I/O thread.
 const MARGIN: Duration = Duration::from_millis(500);
 
+/// Between two questions to all members for their copies.
+const ASK_AGAIN: Duration = Duration::from_millis(250);
+
 impl Node {
     /// Binds the sockets, starts the thread and begins discovery. It never waits for peers.
     ///
@@ -106,7 +109,7 @@ impl Node {
         let shared = Arc::new(Shared::new(core, core_factory, sender, waker, counters));
         let seeds = Seeds::new(options.seeds, info.address, info.opened);
         let driver = Driver::new(Arc::clone(&shared), unicast, sockets.multicast, seeds);
-        let thread = thread::spawn("relevo-io", || driver.run()).map_err(OpenError::Thread)?;
+        let thread = spawn("relevo-io", || driver.run()).map_err(OpenError::Thread)?;
         log::debug!("node {} of {} at {}", info.name, info.cluster, info.address);
         if !info.sealed && !info.address.ip().is_loopback() {
             log::warn!(
@@ -271,7 +274,8 @@ impl Node {
         })
     }
 
-    /// The state of this node. In a child of the process that opened it, only the name and the settings are given.
+    /// The state of this node. Asks all members how many of their sessions lack copies: the next status knows. In a child of the
+    /// process that opened it, only the name and the settings are given.
     #[must_use]
     pub fn status(&self) -> Status {
         let info = &self.handle.info;
@@ -280,10 +284,16 @@ impl Node {
             let counters: Vec<_> = core.stats().iter().collect();
             let keys: Vec<_> = core.keys().map(id_text).collect();
             let members = core.members().filter(alive).count();
-            (members, core.usage(), core.sessions_owed(), keys, counters)
+            core.ask_for_copies();
+            (members, core.usage(), copies(core), keys, counters)
         };
-        let seen = self.handle.state().map(|mut state| state.core(look));
-        let (members, usage, sessions_owed, keys, mut counters) = seen.unwrap_or_default();
+        let seen = self.handle.state().map(|mut state| {
+            let seen = state.core(look);
+            self.handle.shared.flush(state, clock::now());
+            seen
+        });
+        let (members, usage, copies, keys, mut counters) = seen.unwrap_or_default();
+        let [sessions_owed, under_replicated, under_replicated_elsewhere] = copies;
         counters.extend(self.handle.shared.counters.iter());
         Status {
             name: info.name.clone(),
@@ -297,12 +307,43 @@ impl Node {
             sessions_held: usage.sessions,
             sessions_ended: usage.tombstones,
             sessions_limit: usage.session_capacity,
-            sessions_owed,
+            sessions_owed: sessions_owed.unwrap_or_default(),
+            under_replicated,
+            under_replicated_elsewhere,
             pages_used: usage.pages,
             pages_limit: usage.page_capacity,
             page_size: PAGE_BYTES,
             counters,
         }
+    }
+
+    /// Waits at most `timeout` until all copies of all sessions of the cluster are there, so that another node may be
+    /// stopped. `tell` hears about once a second what is missing.
+    ///
+    /// # Errors
+    /// What was still missing in the end; the node goes on in any case.
+    pub fn wait_synced(
+        &self,
+        timeout: Duration,
+        mut tell: impl FnMut(LacksCopies),
+    ) -> Result<(), LacksCopies> {
+        let deadline = clock::now() + clock::to_core(timeout);
+        // What was heard before may be out of date.
+        let _ = self.status();
+        for round in 1_u32.. {
+            // Others count by walks over their sessions and answer when asked, so there is no event to wait for.
+            thread::sleep(ASK_AGAIN);
+            let Some(missing) = self.status().lacks_copies() else {
+                break;
+            };
+            if clock::now() >= deadline || self.is_closed() {
+                return Err(missing);
+            }
+            if round % 4 == 0 {
+                tell(missing);
+            }
+        }
+        Ok(())
     }
 
     /// Seals with the first of `keys` from now on, and opens with each of them, four at most.
@@ -452,6 +493,20 @@ fn send_to(
         None => None,
     };
     core.send(now, member, bytes)
+}
+
+/// How many sessions this node owes something, how many lack copies here, and how many elsewhere.
+fn copies(core: &relevo_core::Node<'_>) -> [Option<u32>; 3] {
+    let is_other = |member: &relevo_core::Member<'_>| {
+        !member.is_self && matches!(member.state, MemberState::Alive | MemberState::Suspect)
+    };
+    let others = core.members().filter(is_other);
+    let elsewhere = others.map(|member| member.under_replicated).sum();
+    [
+        Some(core.sessions_owed()),
+        core.under_replicated(),
+        elsewhere,
+    ]
 }
 
 impl fmt::Debug for Node {

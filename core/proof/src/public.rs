@@ -126,6 +126,8 @@ fn commands(node: &mut Node<'_>) {
     Node::touch(any(node), now(), key());
     any(Node::runs(any(node), any(&[1])));
     any(Node::sessions_owed(any(node)));
+    any(Node::under_replicated(any(node)));
+    Node::ask_for_copies(any(node));
     wait(
         any(Node::leave(any(node), now(), any(Duration::from_secs(3)))),
         node,

@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use crate::ids::MemberIndex;
 use crate::key::Key;
 use crate::link::pieces::Piece;
+use crate::membership::member::Copies;
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::mutation::Mutation;
 use crate::node::Node;
@@ -307,9 +308,11 @@ impl Node<'_> {
                 self.on_ping(member);
                 self.on_member_digest(now, member, u32::from_le_bytes(digest));
             }
-            Message::Pong { digest } => {
-                self.on_member_digest(now, member, u32::from_le_bytes(digest))
+            Message::Pong { digest, copies } => {
+                self.members.get_mut(member).copies = Copies(copies);
+                self.on_member_digest(now, member, u32::from_le_bytes(digest));
             }
+
             Message::PingRequest { target } => {
                 self.on_ping_request(member, u32::from_le_bytes(target));
             }

@@ -5,6 +5,7 @@ use heapless::Vec;
 use crate::bounded;
 use crate::event::Pending;
 use crate::ids::{MemberIndex, SELF};
+use crate::membership::member::Copies;
 use crate::membership::member_index::Line;
 use crate::membership::prober::GOSSIP_PERIOD;
 use crate::membership::prober::{set_by, take_due};
@@ -76,7 +77,7 @@ impl Node<'_> {
         if slot.state != MemberState::Alive && (slot.outbox.gossip || slot.outbox.ping) {
             let _ = body.push(&self.news_of(now, peer));
         }
-        let digest = self.member_digest().to_le_bytes();
+        let (digest, copies) = (self.member_digest().to_le_bytes(), self.under_replicated());
         let outbox = &mut self.members.get_mut(peer).outbox;
         // These are the first messages of an empty body: they always fit.
         if core::mem::take(&mut outbox.ping) {
@@ -85,7 +86,8 @@ impl Node<'_> {
         }
         if core::mem::take(&mut outbox.pong) {
             outbox.gossip = true;
-            let _ = body.push(&Message::Pong { digest });
+            let Copies(copies) = Copies::of(copies);
+            let _ = body.push(&Message::Pong { digest, copies });
         }
         let (asked, heard) = (outbox.ping_request.take(), outbox.heard.take());
         if let Some(target) = asked {

@@ -54,7 +54,23 @@ pub struct MemberSlot {
     pub(crate) avoid_until: Instant,
     /// See [`Member::malformed`].
     pub(crate) malformed: u32,
+    pub(crate) copies: Copies,
     pub(crate) links: Links,
+}
+
+/// How many sessions of a member have too few copies, as it says: 0 while it hasn't counted them since members came or
+/// went, else one more than the number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Copies(pub(crate) u32);
+
+impl Copies {
+    pub(crate) fn of(count: Option<u32>) -> Self {
+        Self(count.map_or(0, |count| count.saturating_add(1)))
+    }
+
+    const fn count(self) -> Option<u32> {
+        self.0.checked_sub(1)
+    }
 }
 
 /// The keys and the replay window of a boot that proved to be live.
@@ -144,6 +160,7 @@ impl Default for MemberSlot {
             attempts: 0,
             avoid_until: Instant::default(),
             malformed: 0,
+            copies: Copies::default(),
             links: Links::new(),
         }
     }
@@ -217,6 +234,10 @@ pub struct Member<'a> {
     /// The number of its messages and record updates that were malformed. If it is above zero, the member's program
     /// or machine is faulty.
     pub malformed: u32,
+    /// How many sessions whose copies it looks after have fewer than they are to have, as it said last. `None`: it
+    /// hasn't said so since members came or went, or doesn't know; of this node itself, too:
+    /// [`Node::under_replicated`](crate::Node::under_replicated).
+    pub under_replicated: Option<u32>,
     /// Whether it is this node.
     pub is_self: bool,
 }
@@ -507,6 +528,7 @@ impl<'m> Members<'m> {
             incarnation: slot.incarnation,
             heard: slot.heard,
             malformed: slot.malformed,
+            under_replicated: slot.copies.count(),
             is_self,
         })
     }

@@ -121,7 +121,7 @@ impl Draw {
         let cause = causes[usize::from(self.kind / 17 % 4)];
         match self.kind % 26 {
             0 => Ping { digest: a.to_le_bytes() },
-            1 => Pong { digest: a.to_le_bytes() },
+            1 => Pong { digest: a.to_le_bytes(), copies: b },
             2 => PingRequest { target: a.to_le_bytes() },
             3 => MemberUpdate(self.member()),
             4 => Ack { newest, before: self.words() },

@@ -3,6 +3,7 @@
 use heapless::Vec;
 
 use crate::bounded;
+use crate::event::Pending;
 use crate::ids::{HolderBits, MAX_HOLDERS, MemberIndex, RecordIndex, SELF};
 use crate::membership::member::MemberSlot;
 use crate::mutation::Mutation;
@@ -236,6 +237,9 @@ impl Node<'_> {
     ) {
         if self.breaks(Mutation::FullTellsNobody) {
             return;
+        }
+        if self.members.get(member).avoid_until <= now + SILENT_FOR {
+            self.events.push(Pending::Full(member));
         }
         self.members.get_mut(member).avoid_until = now + FULL_FOR;
         let slot = self.records.get_mut(record);

@@ -1,6 +1,9 @@
 //! The walks over all records: periodic checks, in steps.
 
+use crate::bounded;
+use crate::event::Pending;
 use crate::ids::{HolderBits, MemberIndex, RecordIndex, SELF};
+use crate::membership::member::Copies;
 use crate::mutation::Mutation;
 use crate::node::Node;
 use crate::replica::release::Again;
@@ -19,7 +22,45 @@ impl Node<'_> {
     pub(crate) fn members_changed(&mut self, now: Instant) {
         self.sweep.next = now + self.rules.frequency;
         self.sweep.at = RecordIndex::FIRST;
+        self.sweep.copies.begin_anew();
+        for member in self.members.others() {
+            self.members.get_mut(member).copies = Copies::default();
+        }
         self.review_waits(now);
+    }
+
+    /// The number of sessions whose copies this node looks after and that have fewer than they are to have. `None` until that
+    /// is known, some seconds after members came or went.
+    #[must_use]
+    pub fn under_replicated(&self) -> Option<u32> {
+        match self.records.count() {
+            0 => Some(0),
+            _ => self.sweep.copies.known(),
+        }
+    }
+
+    /// Asks all members how many of their sessions have too few copies: see [`Member`](crate::Member).
+    pub fn ask_for_copies(&mut self) {
+        for member in self.members.others() {
+            self.members.get_mut(member).outbox.ping = true;
+        }
+    }
+
+    /// Whether the session has fewer copies than it is to have. Its primary knows that, or with a dead one every
+    /// holder.
+    fn is_under_replicated(&self, record: RecordIndex) -> bool {
+        let slot = self.records.get(record);
+        if !slot.is_live() || !slot.is_primary_here() {
+            return slot.is_live() && self.primary_is_lost(record);
+        }
+        let is_settled = slot.changed <= self.sweep.copies.settled;
+        let lacks =
+            |holder: &MemberIndex| is_settled && slot.owed().intersects(slot.bit_of(*holder));
+        let has = |holder: &&MemberIndex| {
+            **holder != SELF && self.members.get(**holder).is_live() && !lacks(holder)
+        };
+        let kept = slot.holders().iter().take(usize::from(slot.wanted()));
+        bounded::count(kept.filter(has)) < usize::from(self.rules.backups)
     }
 
     /// A member that may hold copies is gone, or this node is about to go: the sessions of which only this node has
@@ -83,10 +124,16 @@ impl Node<'_> {
                 State::Tombstone => self.sweep_tombstone(now, record),
                 State::Live => self.sweep_live(now, record),
             }
+            if self.is_under_replicated(record) {
+                self.sweep.copies.note();
+            }
         }
         if end >= self.records.end() {
             self.sweep.next = now + PERIOD;
             self.sweep.at = RecordIndex::FIRST;
+            if self.sweep.copies.end_walk(self.number) {
+                self.events.push(Pending::UnderReplicated);
+            }
             self.open_links();
         } else {
             self.sweep.at = end;

@@ -409,7 +409,7 @@ fn the_longest_of_each_message_is_as_long_as_the_specification_says() {
     }
     for (name, message) in [
         ("Ping", Message::Ping { digest: [0; 4] }),
-        ("Pong", Message::Pong { digest: [0; 4] }),
+        ("Pong", Message::Pong { digest: [0; 4], copies: u32::MAX }),
         ("PingRequest", Message::PingRequest { target: [0; 4] }),
         ("MemberUpdate", Message::MemberUpdate(member)),
         ("Ack", Message::Ack { newest: PACKET, before }),

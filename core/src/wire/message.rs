@@ -22,8 +22,9 @@ pub(crate) const MAX_ACKS: usize = 16;
 pub(crate) enum Message<'a> {
     /// Are you there? Answered by `Pong`. `digest`: a digest of the members that live.
     Ping { digest: [u8; 4] },
-    /// I am.
-    Pong { digest: [u8; 4] },
+    /// I am. `copies`: one more than the number of the sender's sessions that have too few copies, 0 while that isn't
+    /// known.
+    Pong { digest: [u8; 4], copies: u32 },
     /// Ping the member `target` for me.
     PingRequest { target: [u8; 4] },
     /// The state of a member as the sender knows it, for a receiver that may not know the member.

@@ -29,7 +29,7 @@ use crate::{Key, MemberState, Role};
 
 pub(crate) const PING: &[u8] = &hex::<5>("00 7b ca a3 7d");
 
-pub(crate) const PONG: &[u8] = &hex::<5>("01 7b ca a3 7d");
+pub(crate) const PONG: &[u8] = &hex::<6>("01 7b ca a3 7d 04");
 
 pub(crate) const PING_REQUEST: &[u8] = &hex::<5>("02 83 bf 22 6c");
 
@@ -228,7 +228,7 @@ pub(crate) fn messages() -> [(&'static [u8], Message<'static>); 27] {
     sums[2] = sum;
     [
         (PING, Message::Ping { digest }),
-        (PONG, Message::Pong { digest }),
+        (PONG, Message::Pong { digest, copies: 4 }),
         (PING_REQUEST, Message::PingRequest { target: about }),
         (MEMBER_UPDATE, Message::MemberUpdate(member("t2", 2, T2_BOOT))),
         (MEMBER_V6, Message::MemberUpdate(r3)),

@@ -187,6 +187,22 @@ fn put_event(bytes: &mut Vec<u8>, event: &Event) -> Result<(), Failure> {
         Event::MemberSuspected(member) => put_member(bytes, member, "does not answer"),
         Event::NameTaken => pack::text_event(bytes, kind::WARNING, NAME_TAKEN),
         Event::TableFull => pack::text_event(bytes, kind::WARNING, TABLE_FULL),
+        Event::MemberFull(member) => {
+            let text = format!(
+                "{} at {} has no room for more copies: give it more memory or room for more sessions",
+                member.name, member.address
+            );
+            pack::text_event(bytes, kind::WARNING, &text)
+        }
+        Event::UnderReplicated(0) => pack::text_event(
+            bytes,
+            kind::MEMBERS,
+            "all sessions have all their copies again",
+        ),
+        Event::UnderReplicated(count) => {
+            let text = format!("{count} sessions have too few copies");
+            pack::text_event(bytes, kind::WARNING, &text)
+        }
         Event::Outgrown => pack::text_event(bytes, kind::WARNING, OUTGROWN),
         Event::Superseded => {
             pack::text_event(bytes, kind::WARNING, SUPERSEDED)?;

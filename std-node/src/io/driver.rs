@@ -13,6 +13,7 @@ use crate::io::inbox::Inbox;
 use crate::io::refusals::Refusals;
 use crate::io::seeds::Seeds;
 use crate::shared::Shared;
+use crate::status::Member;
 
 /// The most full batches of datagrams that are handled before deadlines are.
 const PATIENCE: u32 = 16;
@@ -25,6 +26,30 @@ pub(crate) struct Driver {
     seeds: Seeds,
     inbox: Inbox,
     refusals: Refusals,
+    declined: Declined,
+}
+
+/// Copies that this node had no room for.
+#[derive(Debug, Default)]
+struct Declined {
+    count: u64,
+    told: Option<Instant>,
+}
+
+/// The least time between two events of a full node.
+const QUIET: Duration = Duration::from_secs(600);
+
+impl Declined {
+    /// Whether the application is to be told: there are more than before.
+    fn is_news(&mut self, now: Instant, count: u64) -> bool {
+        let quiet = self.told.is_some_and(|told| now.since(told) < QUIET);
+        let is_news = count > self.count && !quiet;
+        self.count = count;
+        if is_news {
+            self.told = Some(now);
+        }
+        is_news
+    }
 }
 
 impl Driver {
@@ -41,6 +66,7 @@ impl Driver {
             seeds,
             inbox: Inbox::new(),
             refusals: Refusals::default(),
+            declined: Declined::default(),
         }
     }
 
@@ -85,6 +111,7 @@ impl Driver {
         let seeds = &mut self.seeds;
         let inbox = &mut self.inbox;
         let (refusals, events) = (&mut self.refusals, &self.shared.events);
+        let declined = &mut self.declined;
         state.core(|core| {
             for (from, datagram) in inbox.datagrams() {
                 received += 1;
@@ -97,6 +124,12 @@ impl Driver {
             if judge {
                 core.handle_timeout(now);
                 seeds.contact(now, core);
+            }
+            if declined.is_news(now, core.stats().declined) {
+                let me = core.members().next().map(|me| Member::copy(&me, now));
+                me.into_iter()
+                    .map(Event::MemberFull)
+                    .for_each(|event| events.push(event));
             }
         });
         self.shared

@@ -198,6 +198,8 @@ fn a_daemon_tells_its_members_and_status() {
             .met
     );
 
+    let (code, out, err) = outcome(&call(folder.path(), &["wait-synced"]));
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     let (code, out, _) = outcome(&call(folder.path(), &["status"]));
     assert_eq!(code, Some(0), "{out}");
     assert!(
@@ -238,6 +240,101 @@ fn signals_are_a_good_bye() {
         assert_eq!(daemon.exit_code(), Some(0));
         assert!(!folder.path().join("relevo/pi.sock").exists());
     }
+}
+
+#[test]
+fn a_node_is_not_ready_while_copies_are_missing_here_or_elsewhere() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let app = application(&daemon);
+    await_members(&app, 2);
+    for n in 0..20 {
+        let change = [set("n", b"1")];
+        app.commit(key(&format!("s{n}")), &change, 60, Ack::All)
+            .unwrap();
+    }
+    let (code, out, _) = outcome(&call(folder.path(), &["wait-synced"]));
+    assert_eq!(code, Some(0), "{out}");
+    daemon.signal(Signal::KILL);
+    assert_eq!(daemon.exit_code(), None);
+    let lacks = |event: &Event| *event == Event::UnderReplicated(20);
+    await_event(&app, "copies are missing", lacks);
+    assert!(!app.status().is_ready());
+
+    // The newcomer lacks them, and knows it from the start.
+    let seed = app.address().to_string();
+    let _again = Daemon::start(folder.path(), &["--name", "pi", "--seed", &seed]);
+    await_members(&app, 2);
+    let (code, out, _) = outcome(&call(folder.path(), &["status"]));
+    assert_eq!(code, Some(2), "{out}");
+    let (code, out, _) = outcome(&call(folder.path(), &["wait-synced", "--timeout", "0"]));
+    assert_eq!(code, Some(2), "{out}");
+    let (code, out, _) = outcome(&call(folder.path(), &["wait-synced"]));
+    assert_eq!(code, Some(0), "{out}");
+    let (_, out, _) = outcome(&call(folder.path(), &["status", "--json"]));
+    let status: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status["sessions_held"], 20);
+    assert_eq!(app.status().under_replicated, Some(0));
+}
+
+#[test]
+fn a_full_node_says_so_and_is_told_of() {
+    let folder = folder();
+    let arguments = ["--name", "pi", "--sessions", "4"];
+    let mut command = relevo(folder.path());
+    command.args(["run", "--bind", "127.0.0.1:0", "--no-multicast"]);
+    let mut daemon = Daemon::spawn({
+        command.args(arguments);
+        command
+    });
+    let app = application(&daemon);
+    await_members(&app, 2);
+    for n in 0..10 {
+        let change = [set("n", b"1")];
+        app.commit(key(&format!("s{n}")), &change, 60, Ack::None)
+            .unwrap();
+    }
+    daemon.await_line("relevo: full, takes no more copies: pi");
+    let full = |event: &Event| matches!(event, Event::MemberFull(member) if member.name == "pi");
+    await_event(&app, "pi is full", full);
+    let lacks = |event: &Event| matches!(event, Event::UnderReplicated(6..=10));
+    await_event(&app, "copies are missing", lacks);
+    let (code, out, _) = outcome(&call(folder.path(), &["status", "--json"]));
+    let status: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &status["full"]), (Some(2), &true.into()));
+}
+
+#[test]
+fn drain_leaves_only_when_all_copies_are_there() {
+    let folder = folder();
+    let mut daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let (code, out, _) = outcome(&call(folder.path(), &["drain", "--timeout", "0"]));
+    assert_eq!(code, Some(2));
+    assert!(out.contains("so the node stays: too few members"), "{out}");
+    let app = application(&daemon);
+    await_members(&app, 2);
+    app.commit(key("s"), &[set("n", b"1")], 60, Ack::All)
+        .unwrap();
+    let (code, out, _) = outcome(&call(folder.path(), &["drain"]));
+    assert_eq!(code, Some(0), "{out}");
+    assert_eq!(daemon.exit_code(), Some(0));
+    assert!(app.get(key("s")).is_some());
+}
+
+#[test]
+fn the_control_socket_has_the_mode_and_group_that_were_asked_for() {
+    let folder = folder();
+    let daemon = Daemon::start(folder.path(), &["--name", "pi"]);
+    let path = folder.path().join("relevo/pi.sock");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    drop(daemon);
+    let group = rustix::process::getegid().as_raw().to_string();
+    let _daemon = Daemon::start(folder.path(), &["--name", "pi", "--control-group", &group]);
+    assert_eq!(mode(&path), 0o660);
+    assert_eq!(mode(&folder.path().join("relevo")), 0o710);
+    let (code, _, err) = outcome(&call(folder.path(), &["run", "--control-group", "no-such"]));
+    assert_eq!(code, Some(64), "{err}");
 }
 
 #[test]

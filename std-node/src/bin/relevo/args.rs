@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use relevo_node::{Keys, Multicast, Options, Role};
 
+use crate::control::Access;
 use crate::failure::Failure;
 
 /// Default port of a node, the same as that of Tomcat's receiver.
@@ -31,8 +32,12 @@ pub(crate) enum Verb {
     Run(Box<RunArgs>),
     /// List the members that the running node knows
     Members(Query),
-    /// Show the state of the running node; exit 2 if sessions can't have all their backups
+    /// Show the state of the running node; exit 2 if copies are missing, or it is full
     Status(Query),
+    /// Wait until all copies of all sessions of the cluster are there; exit 2 if they aren't in time
+    WaitSynced(Wait),
+    /// Wait as `wait-synced` does, then make the running node leave; it stays if copies are missing
+    Drain(Wait),
     /// Make the running node hand over its sessions, leave the cluster and end; exit 4 if some are not handed over
     Leave(Place),
     /// Write a new cluster key to FILE, readable by its owner only, or to standard output
@@ -84,6 +89,16 @@ pub(crate) struct Query {
     /// Answer as JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) place: Place,
+}
+
+/// The node to ask, and the time that it may take.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Wait {
+    /// The longest time to wait, in ms, s or m
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_time)]
+    pub(crate) timeout: Duration,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -162,6 +177,12 @@ pub(crate) struct RunArgs {
     /// Time in which a leaving node hands over its sessions, in ms, s or m; systemd kills after 90 s
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_time)]
     pub(crate) leave_timeout: Duration,
+    /// Group that may use the control socket as well: to ask, to leave and to read keys again
+    #[arg(long, value_name = "GROUP", value_parser = parse_group)]
+    pub(crate) control_group: Option<u32>,
+    /// Permissions of the control socket [default: 600, with a group 660]
+    #[arg(long, value_name = "MODE", value_parser = parse_mode)]
+    pub(crate) control_mode: Option<u32>,
     #[command(flatten)]
     pub(crate) place: Place,
 }
@@ -174,6 +195,19 @@ enum RoleArg {
 }
 
 impl RunArgs {
+    /// The users of the control socket.
+    pub(crate) fn access(&self) -> Access {
+        let usual = if self.control_group.is_some() {
+            0o660
+        } else {
+            0o600
+        };
+        Access {
+            group: self.control_group,
+            mode: self.control_mode.unwrap_or(usual),
+        }
+    }
+
     /// The options of the library. Resolves the names of seeds.
     pub(crate) fn options(&self) -> Result<Options, Failure> {
         let multicast = Multicast {
@@ -278,6 +312,25 @@ fn parse_bytes(text: &str) -> Result<usize, String> {
     number
         .checked_mul(1 << shift)
         .ok_or_else(|| "more than this machine can address".to_owned())
+}
+
+/// The number of a group that is given by name or number.
+fn parse_group(text: &str) -> Result<u32, String> {
+    if let Ok(number) = text.parse() {
+        return Ok(number);
+    }
+    match nix::unistd::Group::from_name(text) {
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
+        Ok(None) => Err("no such group on this machine".to_owned()),
+        Err(cause) => Err(cause.to_string()),
+    }
+}
+
+/// Permissions as `chmod` takes them in octal.
+fn parse_mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok();
+    mode.filter(|mode| *mode <= 0o777)
+        .ok_or_else(|| "not permissions; for example 660".to_owned())
 }
 
 /// Parses a time such as `500`, `500ms`, `3s` or `1m`.

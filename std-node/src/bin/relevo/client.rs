@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::args::Place;
+use crate::args::{Place, Query, Wait};
 use crate::control::PROGRESS;
 use crate::failure::Failure;
 use crate::{say, socket_path};
@@ -13,18 +13,26 @@ use crate::{say, socket_path};
 /// How long to wait for the next bytes of an answer. A node that leaves reports its progress each second.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Sends `verb`, prints the answer, and returns its exit code. An error's text says what went wrong.
-pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> {
+/// Asks `verb` in the form that the caller wants.
+pub(crate) fn query(verb: &str, query: &Query) -> Result<u8, Failure> {
+    match query.json {
+        true => ask(&format!("{verb} json"), &query.place),
+        false => ask(verb, &query.place),
+    }
+}
+
+/// Asks for something that may take as long as the caller says.
+pub(crate) fn wait(verb: &str, wait: &Wait) -> Result<u8, Failure> {
+    ask(&format!("{verb} {}", wait.timeout.as_millis()), &wait.place)
+}
+
+/// Sends `request`, prints the answer, and returns its exit code. An error's text says what went wrong.
+pub(crate) fn ask(request: &str, place: &Place) -> Result<u8, Failure> {
     let path = match &place.control {
         Some(path) => path.clone(),
         None => socket_path::of_only_node().map_err(Failure::Path)?,
     };
-    let request = if json {
-        format!("{verb} json\n")
-    } else {
-        format!("{verb}\n")
-    };
-    match exchange(&path, &request) {
+    match exchange(&path, &format!("{request}\n")) {
         Ok((1, text)) => Err(Failure::Told(text)),
         Ok((code, text)) => {
             if !text.is_empty() {
@@ -32,7 +40,11 @@ pub(crate) fn ask(verb: &str, json: bool, place: &Place) -> Result<u8, Failure> 
             }
             Ok(code)
         }
-        Err(cause) => Err(Failure::Unreachable { path, cause }),
+        Err(cause) => Err(match cause.kind() {
+            io::ErrorKind::PermissionDenied => Failure::Forbidden { path },
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Failure::Silent { path },
+            _ => Failure::Unreachable { path, cause },
+        }),
     }
 }
 

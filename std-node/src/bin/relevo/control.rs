@@ -1,12 +1,13 @@
 //! The control socket of a running node.
 //!
-//! A request is one line: `members`, `status`, `keys`, `reload` or `leave`, the first two also followed by `json`.
+//! A request is one line: `members`, `status`, `keys`, `reload` or `leave`, the first two also followed by `json`, or
+//! `wait-synced` or `drain`, followed by the time in milliseconds that it may take.
 //! The answer's first line is the exit code of the verb; the rest is its text. If a verb takes longer, lines that begin with
 //! `+` come first and report the progress, at least one each second.
 
 use std::fs::{self, Permissions};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
@@ -31,6 +32,15 @@ const REST: u64 = 1 << 20;
 /// How long a client may take to send its line, or to read a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The users of a control socket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Access {
+    /// Beside the user that runs the node.
+    pub(crate) group: Option<u32>,
+    /// Permissions of the file.
+    pub(crate) mode: u32,
+}
+
 /// A bound control socket. Dropping it removes its file.
 #[derive(Debug)]
 pub(crate) struct Control {
@@ -40,11 +50,11 @@ pub(crate) struct Control {
 
 impl Control {
     /// Binds `path`. Replaces the file that a killed node left.
-    pub(crate) fn bind(path: PathBuf) -> Result<Self, Failure> {
+    pub(crate) fn bind(path: PathBuf, access: Access) -> Result<Self, Failure> {
         if UnixStream::connect(&path).is_ok() {
             return Err(Failure::SocketTaken { path });
         }
-        match bind(&path) {
+        match bind(&path, access) {
             Ok(listener) => Ok(Self { listener, path }),
             Err(cause) => Err(Failure::Socket { path, cause }),
         }
@@ -77,7 +87,7 @@ impl Drop for Control {
     }
 }
 
-fn bind(path: &PathBuf) -> io::Result<UnixListener> {
+fn bind(path: &PathBuf, access: Access) -> io::Result<UnixListener> {
     // Nothing answers there: a socket was left by a killed node, and any other file isn't ours to remove.
     match fs::symlink_metadata(path) {
         Ok(found) if std::os::unix::fs::FileTypeExt::is_socket(&found.file_type()) => {
@@ -87,7 +97,12 @@ fn bind(path: &PathBuf) -> io::Result<UnixListener> {
         Err(_) => {}
     }
     let listener = UnixListener::bind(path)?;
+    // Not before the group is right: until then nobody else is let in.
     fs::set_permissions(path, Permissions::from_mode(0o600))?;
+    if access.group.is_some() {
+        chown(path, None, access.group)?;
+    }
+    fs::set_permissions(path, Permissions::from_mode(access.mode))?;
     Ok(listener)
 }
 
@@ -119,11 +134,44 @@ pub(crate) fn answer(client: UnixStream, node: &Node, stop: &Sender<Stop>) -> io
             Ok(()) => reply(&client, 0, &report::keys(node.status().keys.into_iter())),
             Err(cause) => reply(&client, 1, &cause.to_string()),
         },
+        (Some(verb @ ("wait-synced" | "drain")), Some(time)) if time.parse::<u32>().is_ok() => {
+            let time = Duration::from_millis(time.parse().unwrap_or_default());
+            let leaves = (verb == "drain").then(|| stop.clone());
+            let node = node.clone();
+            // Others are answered meanwhile.
+            thread::Builder::new()
+                .name("relevo-wait".to_owned())
+                .spawn(move || wait_synced(client, &node, time, leaves))
+                .map(drop)
+        }
         _ => reply(
             &client,
             1,
-            "requests: members [json], status [json], keys, reload, leave\n",
+            "requests: members [json], status [json], keys, reload, leave, wait-synced MS, drain MS\n",
         ),
+    }
+}
+
+/// Answers when all copies are there, or `time` is over; then lets the node leave, if `leaves` is given.
+fn wait_synced(client: UnixStream, node: &Node, time: Duration, leaves: Option<Sender<Stop>>) {
+    let tell = |missing| {
+        // A client that has gone is its own affair.
+        let _ = report_progress(&client, &format!("waiting: {missing}"));
+    };
+    let answered = match (node.wait_synced(time, tell), leaves) {
+        (Ok(()), Some(stop)) => stop
+            .send(Stop::Asked(client))
+            .map_err(|_| io::ErrorKind::NotConnected.into()),
+        (Ok(()), None) => reply(&client, 0, "relevo: all copies of all sessions are there\n"),
+        (Err(missing), None) => reply(&client, 2, &format!("relevo: not in time: {missing}\n")),
+        (Err(missing), Some(_)) => reply(
+            &client,
+            2,
+            &format!("relevo: not in time, so the node stays: {missing}\n"),
+        ),
+    };
+    if let Err(cause) = answered {
+        log::debug!("control socket: {cause}");
     }
 }
 

@@ -40,6 +40,10 @@ pub(crate) enum Failure {
     Socket { path: PathBuf, cause: io::Error },
     /// Another node has the control socket.
     SocketTaken { path: PathBuf },
+    /// This user may not use the control socket.
+    Forbidden { path: PathBuf },
+    /// A node has the control socket and doesn't answer.
+    Silent { path: PathBuf },
     /// No node answers on the control socket.
     Unreachable { path: PathBuf, cause: io::Error },
 }
@@ -48,7 +52,9 @@ impl Failure {
     /// The exit code of the program.
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
-            Self::Unreachable { .. } | Self::Path(PathError::NoNode { .. }) => 3,
+            Self::Unreachable { .. }
+            | Self::Silent { .. }
+            | Self::Path(PathError::NoNode { .. }) => 3,
             _ => 1,
         }
     }
@@ -91,6 +97,17 @@ impl fmt::Display for Failure {
             Self::SocketTaken { path } => write!(
                 f,
                 "control socket {}: another node answers there; give each its --name or --control",
+                path.display()
+            ),
+            Self::Forbidden { path } => write!(
+                f,
+                "control socket {}: no permission; ask as the user that runs the node, or as a member of its \
+                 --control-group",
+                path.display()
+            ),
+            Self::Silent { path } => write!(
+                f,
+                "control socket {}: the node has it and doesn't answer; it may be stopped or overloaded",
                 path.display()
             ),
             Self::Unreachable { path, cause } => write!(

@@ -11,8 +11,8 @@ use crate::{client, report, say};
 
 pub(crate) fn run(verb: &KeysVerb) -> Result<u8, Failure> {
     match verb {
-        KeysVerb::List { file: None, place } => return client::ask("keys", false, place),
-        KeysVerb::Reload(place) => return client::ask("reload", false, place),
+        KeysVerb::List { file: None, place } => return client::ask("keys", place),
+        KeysVerb::Reload(place) => return client::ask("reload", place),
         KeysVerb::List {
             file: Some(file), ..
         } => {

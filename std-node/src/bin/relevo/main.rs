@@ -53,9 +53,11 @@ fn main() -> ExitCode {
 fn carry_out(verb: Verb) -> Result<u8, Failure> {
     match verb {
         Verb::Run(run) => run::run(&run),
-        Verb::Members(query) => client::ask("members", query.json, &query.place),
-        Verb::Status(query) => client::ask("status", query.json, &query.place),
-        Verb::Leave(place) => client::ask("leave", false, &place),
+        Verb::Members(query) => client::query("members", &query),
+        Verb::Status(query) => client::query("status", &query),
+        Verb::WaitSynced(wait) => client::wait("wait-synced", &wait),
+        Verb::Drain(wait) => client::wait("drain", &wait),
+        Verb::Leave(place) => client::ask("leave", &place),
         Verb::Keygen { file } => keygen(file.as_deref()),
         Verb::Keys { verb } => keys::run(&verb),
     }

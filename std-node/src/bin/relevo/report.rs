@@ -18,6 +18,8 @@ struct MemberView {
     heard_ms: u128,
     /// Number of malformed messages that it sent.
     malformed: u32,
+    /// Sessions that it looks after and that have too few copies; null: not known.
+    under_replicated: Option<u32>,
     is_self: bool,
 }
 
@@ -42,6 +44,12 @@ struct StatusView {
     sessions_ended: u32,
     sessions_limit: u32,
     sessions_owed: u32,
+    /// Of this node, and of all others; null: not known yet.
+    under_replicated: Option<u32>,
+    under_replicated_elsewhere: Option<u32>,
+    full: bool,
+    #[serde(skip)]
+    readiness: String,
     pages_used: u32,
     pages_limit: u32,
     page_size: usize,
@@ -102,23 +110,19 @@ pub(crate) fn status(node: &Node) -> String {
         cluster,
         address,
         role,
-        uptime_seconds,
         backups,
         ..
     } = &view;
     let mut text = format!(
         "node      {name} ({role}) at {address}, cluster {cluster}, {}\n\
          ready     {}\n\
-         uptime    {uptime_seconds} s\n\
+         uptime    {}\n\
          members   {} alive, {backups} backups wanted\n\
          sessions  {} held, {} ended and remembered, of {}\n\
          pages     {} used, of {} ({} bytes each)\n",
         view.sealing,
-        if view.ready {
-            "yes"
-        } else {
-            "no: too few members for all backups"
-        },
+        view.readiness,
+        uptime(view.uptime_seconds),
         view.members,
         view.sessions_held,
         view.sessions_ended,
@@ -131,10 +135,31 @@ pub(crate) fn status(node: &Node) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "FAULTY    {member}: {count} messages made no sense");
     }
-    for (counter, value) in &view.counters {
+    // The others are in the JSON.
+    for (counter, value) in view.counters.iter().filter(|(_, value)| **value > 0) {
         let _ = writeln!(text, "{counter} {value}");
     }
     text
+}
+
+/// Whether the node is ready, and if not, why.
+fn readiness(status: &Status) -> String {
+    match status.lacks_copies() {
+        Some(missing) => format!("no: {missing}"),
+        None if status.is_full() => "no: full; more --memory or --sessions is needed".to_owned(),
+        None => "yes".to_owned(),
+    }
+}
+
+/// A time for people.
+fn uptime(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, ..) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
 }
 
 /// The status as a JSON object.
@@ -196,6 +221,7 @@ impl MemberView {
             incarnation: member.incarnation,
             heard_ms: member.heard.as_millis(),
             malformed: member.malformed,
+            under_replicated: member.under_replicated,
             is_self: member.is_self,
         }
     }
@@ -209,6 +235,8 @@ impl StatusView {
             sealed: !status.keys.is_empty(),
             insecure: status.is_insecure(),
             sealing: sealing(&status),
+            full: status.is_full(),
+            readiness: readiness(&status),
             name: status.name,
             cluster: status.cluster,
             address: status.address.to_string(),
@@ -221,6 +249,8 @@ impl StatusView {
             sessions_ended: status.sessions_ended,
             sessions_limit: status.sessions_limit,
             sessions_owed: status.sessions_owed,
+            under_replicated: status.under_replicated,
+            under_replicated_elsewhere: status.under_replicated_elsewhere,
             pages_used: status.pages_used,
             pages_limit: status.pages_limit,
             page_size: status.page_size,

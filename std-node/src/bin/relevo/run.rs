@@ -47,9 +47,9 @@ pub(crate) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let node = Node::open(options).map_err(Failure::Open)?;
     let path = match &args.place.control {
         Some(path) => path.clone(),
-        None => socket_path::of_node(node.name()).map_err(Failure::Path)?,
+        None => socket_path::of_node(node.name(), args.control_group).map_err(Failure::Path)?,
     };
-    let control = Control::bind(path.clone())?;
+    let control = Control::bind(path.clone(), args.access())?;
     control
         .serve(node.clone(), stop.clone())
         .map_err(|cause| Failure::Socket {
@@ -246,8 +246,15 @@ fn tell_event(event: &Event, stop: &Sender<Stop>) {
     match event {
         Event::MemberDown(member) => tell("down", member),
         Event::MemberJoined(member) => tell("joined", member),
+        Event::MemberFull(member) => tell("full, takes no more copies", member),
         Event::MemberLeft(member) => tell("left", member),
         Event::MemberSuspected(member) => tell("suspected", member),
+        Event::UnderReplicated(0) => say("relevo: all sessions have all their copies again"),
+        Event::UnderReplicated(count) => {
+            say(&format!(
+                "relevo: under-replicated: {count} sessions have too few copies"
+            ));
+        }
         // If nothing receives it, the node is ending already.
         Event::NameTaken => drop(stop.send(Stop::NameTaken)),
         Event::TableFull => say("relevo: a newcomer was refused: the table of members is full"),

@@ -1,9 +1,9 @@
 //! The path of a node's control socket, in a folder that belongs to the user alone.
 
 use std::fmt;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::process::geteuid;
@@ -12,7 +12,8 @@ use rustix::process::geteuid;
 const SUFFIX: &str = "sock";
 
 /// The path of the socket of the node `name`, in the user's folder, which is created if it doesn't exist.
-pub(crate) fn of_node(name: &str) -> Result<PathBuf, PathError> {
+/// Members of `group` may look into the folder, and no further.
+pub(crate) fn of_node(name: &str, group: Option<u32>) -> Result<PathBuf, PathError> {
     let folder = folder();
     let failed = |cause| PathError::Folder {
         folder: folder.clone(),
@@ -24,6 +25,10 @@ pub(crate) fn of_node(name: &str) -> Result<PathBuf, PathError> {
         .create(&folder)
         .map_err(failed)?;
     check(&folder)?;
+    if group.is_some() {
+        chown(&folder, None, group).map_err(failed)?;
+        fs::set_permissions(&folder, Permissions::from_mode(0o710)).map_err(failed)?;
+    }
     // A node's name may have characters that a file name can't have.
     let file = name.replace(['/', '\0'], "_");
     Ok(folder.join(format!("{file}.{SUFFIX}")))
