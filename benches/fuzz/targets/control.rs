@@ -12,6 +12,8 @@ use libfuzzer_sys::fuzz_target;
 use relevo_node::{ClusterKey, Keys, Node, Options};
 
 // The daemon's own modules.
+#[path = "../../../std-node/src/bin/relevo/access.rs"]
+mod access;
 #[path = "../../../std-node/src/bin/relevo/args.rs"]
 mod args;
 #[path = "../../../std-node/src/bin/relevo/control.rs"]

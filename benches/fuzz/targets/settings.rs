@@ -11,6 +11,8 @@ use clap::Parser;
 use libfuzzer_sys::fuzz_target;
 
 // The daemon's own modules.
+#[path = "../../../std-node/src/bin/relevo/access.rs"]
+mod access;
 #[path = "../../../std-node/src/bin/relevo/args.rs"]
 mod args;
 #[path = "../../../std-node/src/bin/relevo/failure.rs"]

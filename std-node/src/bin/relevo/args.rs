@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use relevo_node::{Keys, Multicast, Options, Role};
 
-use crate::control::Access;
+use crate::access::Access;
 use crate::failure::Failure;
 
 /// Default port of a node, the same as that of Tomcat's receiver.

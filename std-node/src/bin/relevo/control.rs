@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use relevo_node::Node;
 
+use crate::access::Access;
 use crate::failure::Failure;
 use crate::report;
 use crate::run::Stop;
@@ -31,15 +32,6 @@ const REST: u64 = 1 << 20;
 
 /// How long a client may take to send its line, or to read a piece of its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The users of a control socket.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Access {
-    /// Beside the user that runs the node.
-    pub(crate) group: Option<u32>,
-    /// Permissions of the file.
-    pub(crate) mode: u32,
-}
 
 /// A bound control socket. Dropping it removes its file.
 #[derive(Debug)]

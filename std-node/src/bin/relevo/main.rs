@@ -4,6 +4,7 @@
 //! node answers on the control socket; 4 it left before others had all its sessions; 64 the command line is wrong.
 #![forbid(unsafe_code)]
 
+mod access;
 mod args;
 mod client;
 mod control;
